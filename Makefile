@@ -1,0 +1,40 @@
+# What the README names. Everything that is fetched or built lands in cargo's target folder.
+
+SHELL := bash
+BUILT := $(or $(CARGO_TARGET_DIR),target)
+ENVOY := $(BUILT)/tools/envoy-1.40.0/envoy
+SDK   := $(BUILT)/tools/venv
+
+.PHONY: help demo test bench tools fmt
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## the gateway, a real Envoy and a fake Azure OpenAI, tried from end to end; KEEP=1 leaves them up
+	@scripts/need.sh cargo cc python
+	@scripts/envoy.sh $(ENVOY)
+	cargo build --locked --workspace --bins
+	@$(BUILT)/debug/demo $(if $(KEEP),--keep)
+
+test: ## format, lints, and every test: unit, property, and through the real Envoy
+	@scripts/need.sh cargo rustfmt clippy cc python openssl
+	@scripts/envoy.sh $(ENVOY)
+	@scripts/sdk.sh $(SDK)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo build --workspace --all-targets --locked
+	@scripts/tests.sh
+
+bench: ## what the gateway costs, in requests per second and CPU, beside Envoy alone
+	@scripts/need.sh cargo cc python wrk
+	@scripts/envoy.sh $(ENVOY)
+	cargo build --locked --release --workspace --bins
+	@$(BUILT)/release/bench
+
+tools: ## fetch what the tests run beside the code: Envoy, the OpenAI SDK
+	@scripts/need.sh python
+	@scripts/envoy.sh $(ENVOY)
+	@scripts/sdk.sh $(SDK)
+
+fmt: ## format the code
+	cargo fmt --all

@@ -1,0 +1,140 @@
+//! The rounds: what the gateway costs beside Envoy alone, and beside a service that does nothing.
+//!
+//! The same load goes to each chain in turn, in short rounds, so that whatever else the machine does
+//! hits all alike. Every answer must be 200, and tollgate must have counted what the backend billed,
+//! or there are no figures.
+
+use std::fmt::Write;
+
+use super::backend::BenchBackend;
+use super::measure::{Cell, first_bytes, sample};
+use super::process::{Clock, resident_kib};
+use super::setup::{Chain, Setup};
+use super::table;
+use super::workload::Workload;
+use tollgate_integration::stack::{Failure, poll_for};
+
+const CHAINS: [Chain; 3] = [Chain::EnvoyAlone, Chain::Floor, Chain::Tollgate];
+const ROUNDS: u64 = 3;
+const BUSY_CONNECTIONS: u32 = 16;
+const QUIET_CONNECTIONS: u32 = 1;
+/// Timed first bytes of each chain, workload and round.
+const FIRST_BYTES: usize = 10;
+/// What a request of these workloads is billed at most, in tokens.
+const MAX_REQUEST_TOKENS: u64 = 300;
+
+/// Runs everything and gives the report; `seconds` bounds the time under load.
+pub async fn run(seconds: u64) -> Result<String, Failure> {
+    let runs = ROUNDS * 2 * (CHAINS.len() * Workload::ALL.len()) as u64;
+    let seconds_per_run = (seconds / runs).max(1);
+    let clock = Clock::of_system()?;
+    let backend = BenchBackend::start().await?;
+    let mut setups = Vec::new();
+    for chain in CHAINS {
+        setups.push(Setup::start(chain, &backend).await?);
+    }
+    let mut bench = Bench {
+        backend,
+        clock,
+        seconds_per_run,
+        http: reqwest::Client::new(),
+    };
+    let mut cells = vec![vec![Cell::default(); CHAINS.len()]; Workload::ALL.len()];
+    for round in 1..=ROUNDS {
+        for (workload, row) in Workload::ALL.into_iter().zip(&mut cells) {
+            eprintln!("round {round} of {ROUNDS}: {workload}");
+            for (setup, cell) in setups.iter_mut().zip(row) {
+                bench.measure(setup, workload, cell).await?;
+            }
+        }
+    }
+    report(&mut setups, cells, seconds_per_run)
+}
+
+struct Bench {
+    backend: BenchBackend,
+    clock: Clock,
+    seconds_per_run: u64,
+    http: reqwest::Client,
+}
+
+impl Bench {
+    async fn measure(
+        &mut self,
+        setup: &mut Setup,
+        workload: Workload,
+        cell: &mut Cell,
+    ) -> Result<(), Failure> {
+        // First, because it also warms what the load would find cold: connections, caches.
+        let times = first_bytes(&self.http, setup, workload, FIRST_BYTES).await?;
+        cell.first_bytes.extend(times);
+        for (connections, samples) in [
+            (BUSY_CONNECTIONS, &mut cell.busy),
+            (QUIET_CONNECTIONS, &mut cell.quiet),
+        ] {
+            let before = self.tokens(setup).await?;
+            let seconds = self.seconds_per_run;
+            samples.push(sample(setup, workload, connections, seconds, self.clock).await?);
+            self.verify_counted(setup, before, u64::from(connections))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Tokens billed by the backend and counted by tollgate so far.
+    async fn tokens(&self, setup: &Setup) -> Result<(u64, Option<u64>), Failure> {
+        Ok((self.backend.billed_tokens(), setup.counted_tokens().await?))
+    }
+
+    /// Fails unless tollgate counted what the backend billed since `before`. Those requests that wrk
+    /// cut off at its end are estimated, so each of them may differ.
+    async fn verify_counted(
+        &self,
+        setup: &Setup,
+        before: (u64, Option<u64>),
+        cut_off: u64,
+    ) -> Result<(), Failure> {
+        let (billed_before, Some(counted_before)) = before else {
+            return Ok(());
+        };
+        let tolerance = cut_off * MAX_REQUEST_TOKENS;
+        poll_for("tollgate to have counted the tokens billed", async || {
+            let (billed, counted) = match self.tokens(setup).await {
+                Ok((billed, counted)) => (billed - billed_before, counted? - counted_before),
+                Err(failure) => return Some(Err(failure)),
+            };
+            let settled = self.backend.open_requests() == 0 && billed > 0;
+            (settled && billed.abs_diff(counted) <= tolerance).then_some(Ok(()))
+        })
+        .await?
+    }
+}
+
+fn report(
+    setups: &mut [Setup],
+    cells: Vec<Vec<Cell>>,
+    seconds_per_run: u64,
+) -> Result<String, Failure> {
+    let mut text = format!(
+        "{ROUNDS} rounds of {seconds_per_run} s each; {BUSY_CONNECTIONS} connections, and 1 for \
+         \"1 conn\" and \"first byte\";\none Envoy worker; no TLS. The floor is Envoy + no-op. CPU \
+         is per request.\n"
+    );
+    for (workload, row) in Workload::ALL.into_iter().zip(cells) {
+        let rows: Vec<_> = CHAINS.into_iter().zip(row).collect();
+        // Writing to a String can't fail.
+        let _ = write!(text, "\n{workload}\n\n{}\n", table::of_workload(&rows));
+    }
+    let mut memory = Vec::new();
+    for setup in setups {
+        let envoy = resident_kib(setup.envoy_pid()?)?;
+        let service = setup.service_pid()?.map(resident_kib).transpose()?;
+        memory.push((setup.chain, envoy, service));
+    }
+    let _ = write!(
+        text,
+        "\nMemory after that\n\n{}\n",
+        table::of_memory(&memory)
+    );
+    Ok(text)
+}

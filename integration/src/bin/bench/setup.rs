@@ -1,0 +1,196 @@
+//! The three things compared: Envoy alone, Envoy with a service that does nothing, and tollgate.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::backend::BenchBackend;
+use tollgate_integration::stack::{
+    Backend, Child, Envoy, EnvoyConfig, Failure, Launch, Output, TestKey, Tollgate, TollgateLaunch,
+    paths, poll_for, tollgate_yaml,
+};
+
+/// What stands between the load and the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chain {
+    /// Envoy, with neither ext_authz nor ext_proc.
+    EnvoyAlone,
+    /// The whole chain, and a service that lets everything pass at once: the floor.
+    Floor,
+    /// The whole chain with tollgate: keys, a product, tokens counted.
+    Tollgate,
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EnvoyAlone => "Envoy alone",
+            Self::Floor => "Envoy + no-op",
+            Self::Tollgate => "Envoy + tollgate",
+        })
+    }
+}
+
+/// What decides, if anything does.
+enum Service {
+    None,
+    Noop(Child),
+    Tollgate(Tollgate),
+}
+
+/// One chain, running.
+pub struct Setup {
+    /// Which one.
+    pub chain: Chain,
+    /// How a caller proves itself to it: name and value of a header.
+    pub credential: (&'static str, String),
+    envoy: Envoy,
+    service: Service,
+    directory: TempDir,
+}
+
+impl Setup {
+    /// Starts a chain in front of `backend`.
+    pub async fn start(chain: Chain, backend: &BenchBackend) -> Result<Self, Failure> {
+        let directory = tempfile::tempdir().map_err(|error| Failure::new("no directory", error))?;
+        let socket = directory.path().join("service.sock");
+        let mut config = EnvoyConfig::standalone()?;
+        config.listen_on_loopback();
+        config.plaintext_listener();
+        config.tollgate_socket(&socket);
+        config.backend(Backend {
+            address: backend.address(),
+            host: "localhost",
+            authority: None,
+        });
+        // The backend wants the gateway's token; without tollgate the load itself brings it.
+        let token = ("authorization", format!("Bearer {}", backend.token()));
+        let (service, credential) = match chain {
+            Chain::EnvoyAlone => {
+                config.remove_http_filter("envoy.filters.http.ext_authz");
+                config.remove_http_filter("envoy.filters.http.ext_proc");
+                (Service::None, token)
+            }
+            Chain::Floor => (Service::Noop(noop(&socket).await?), token),
+            Chain::Tollgate => {
+                let key = TestKey::numbered(1);
+                let tollgate = tollgate(&directory, &socket, &key, backend).await?;
+                (
+                    Service::Tollgate(tollgate),
+                    ("api-key", key.text().to_owned()),
+                )
+            }
+        };
+        let launch = Launch {
+            concurrency: 1,
+            access_log: Output::Dropped,
+        };
+        let envoy = Envoy::start(&config, directory.path(), launch).await?;
+        Ok(Self {
+            chain,
+            credential,
+            envoy,
+            service,
+            directory,
+        })
+    }
+
+    /// Where the load goes.
+    pub fn address(&self) -> SocketAddr {
+        self.envoy.address()
+    }
+
+    /// A directory for the files of the load.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Envoy's process id.
+    pub fn envoy_pid(&mut self) -> Result<u32, Failure> {
+        running(self.envoy.child())
+    }
+
+    /// The service's process id, where there is one.
+    pub fn service_pid(&mut self) -> Result<Option<u32>, Failure> {
+        match &mut self.service {
+            Service::None => Ok(None),
+            Service::Noop(child) => running(child).map(Some),
+            Service::Tollgate(tollgate) => running(tollgate.child()).map(Some),
+        }
+    }
+
+    /// The tokens that tollgate has counted, input and output; `None` for the other chains.
+    pub async fn counted_tokens(&self) -> Result<Option<u64>, Failure> {
+        match &self.service {
+            Service::Tollgate(tollgate) => Ok(Some(counted(&tollgate.metrics().await?))),
+            Service::None | Service::Noop(_) => Ok(None),
+        }
+    }
+}
+
+fn running(child: &mut Child) -> Result<u32, Failure> {
+    child.check_running()?;
+    child
+        .pid()
+        .ok_or_else(|| Failure::new("a child process", "has ended"))
+}
+
+async fn noop(socket: &Path) -> Result<Child, Failure> {
+    let mut command = Command::new(paths::binary("noop")?);
+    command.arg("--socket").arg(socket);
+    let mut child = Child::spawn("noop", command, Output::Dropped)?;
+    poll_for("the no-op service to listen", async || {
+        child
+            .check_running()
+            .err()
+            .map(Err)
+            .or(socket.exists().then_some(Ok(())))
+    })
+    .await??;
+    Ok(child)
+}
+
+async fn tollgate(
+    directory: &TempDir,
+    socket: &Path,
+    key: &TestKey,
+    backend: &BenchBackend,
+) -> Result<Tollgate, Failure> {
+    let mut launch = TollgateLaunch::new(directory.path(), &backend.identity);
+    launch.audit = Output::Dropped;
+    launch.configure(&tollgate_yaml(socket, key), Vec::new())?;
+    let mut tollgate = Tollgate::start(&launch).await?;
+    tollgate.ready().await?;
+    Ok(tollgate)
+}
+
+/// The samples of `tollgate_usage_tokens_total` for input and output; the other kinds are parts of
+/// these.
+fn counted(metrics: &str) -> u64 {
+    let samples = metrics.lines().filter(|line| {
+        line.starts_with("tollgate_usage_tokens")
+            && ["input", "output"]
+                .iter()
+                .any(|kind| line.contains(&format!(r#"tollgate_token_kind="{kind}""#)))
+    });
+    let values = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    values.sum::<f64>() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_the_input_are_not_counted_twice() {
+        let metrics = "# TYPE tollgate_usage_tokens_total counter\n\
+            tollgate_usage_tokens_total{tollgate_token_kind=\"input\"} 23\n\
+            tollgate_usage_tokens_total{tollgate_token_kind=\"cached_input\"} 7\n\
+            tollgate_usage_tokens_total{tollgate_token_kind=\"output\"} 11\n\
+            tollgate_requests_total 1\n";
+        assert_eq!(counted(metrics), 34);
+    }
+}

@@ -1,0 +1,82 @@
+//! The figures, for a person to read and for docs/performance.md.
+
+use std::fmt::Display;
+
+use comfy_table::presets::ASCII_MARKDOWN;
+use comfy_table::{CellAlignment, Table};
+
+use super::measure::{Cell, median};
+use super::setup::Chain;
+
+const HEADER: [&str; 11] = [
+    "chain",
+    "req/s",
+    "of floor",
+    "p50 ms",
+    "p99 ms",
+    "1 conn p50 ms",
+    "1 conn p99 ms",
+    "first byte ms",
+    "Envoy CPU µs",
+    "service CPU µs",
+    "CPU of floor",
+];
+
+/// One workload: a line for each chain, with its ratio to the floor.
+pub fn of_workload(cells: &[(Chain, Cell)]) -> Table {
+    let floor = cells.iter().find(|(chain, _)| *chain == Chain::Floor);
+    let floor = floor.map(|(_, cell)| (cell.rate(), cell.envoy_us() + cell.service_us()));
+    let (floor_rate, floor_us) = floor.unwrap_or((f64::NAN, f64::NAN));
+    let mut table = markdown(HEADER);
+    for (chain, cell) in cells {
+        let cpu_us = cell.envoy_us() + cell.service_us();
+        table.add_row([
+            chain.to_string(),
+            format!("{:.0}", cell.rate()),
+            format!("{:.2}", cell.rate() / floor_rate),
+            milliseconds(median(&cell.busy, |sample| sample.run.p50_us)),
+            milliseconds(median(&cell.busy, |sample| sample.run.p99_us)),
+            milliseconds(median(&cell.quiet, |sample| sample.run.p50_us)),
+            milliseconds(median(&cell.quiet, |sample| sample.run.p99_us)),
+            milliseconds(median(&cell.first_bytes, |time| time.as_secs_f64() * 1e6)),
+            format!("{:.0}", cell.envoy_us()),
+            match chain {
+                Chain::EnvoyAlone => "-".to_owned(),
+                _ => format!("{:.0}", cell.service_us()),
+            },
+            format!("{:.2}", cpu_us / floor_us),
+        ]);
+    }
+    table
+}
+
+/// Memory of each chain's processes, in KiB of RAM.
+pub fn of_memory(rows: &[(Chain, u64, Option<u64>)]) -> Table {
+    let mut table = markdown(["chain", "Envoy MiB", "service MiB"]);
+    for (chain, envoy, service) in rows {
+        table.add_row([
+            chain.to_string(),
+            mebibytes(*envoy),
+            service.map_or_else(|| "-".to_owned(), mebibytes),
+        ]);
+    }
+    table
+}
+
+fn markdown<const N: usize>(header: [impl Display; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(ASCII_MARKDOWN);
+    table.set_header(header.map(|name| name.to_string()));
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn milliseconds(us: f64) -> String {
+    format!("{:.2}", us / 1000.0)
+}
+
+fn mebibytes(kib: u64) -> String {
+    format!("{:.0}", kib as f64 / 1024.0)
+}

@@ -1,0 +1,306 @@
+//! From a request to an answer, and onto the bill.
+
+use super::deployment::DEFAULT_OUTPUT_ESTIMATE;
+use super::errors::ApiError;
+use super::guard::Refusal;
+use super::ledger::{Bill, Outcome, Tokens};
+use super::prompt::{self, Prompt};
+use super::reply::{Reply, Said, Served};
+use super::route::{self, Operation, Target};
+use super::script::{Fault, Script};
+use super::service::Service;
+use super::tokenizer::Encoding;
+use super::turn::{Speaker, Turn, max_tokens};
+use super::{chat, completions, embeddings, responses};
+use crate::fakes::body::{ReplyBody, Reset};
+use http::request::Parts;
+use http::Response;
+use serde_json::Value;
+use std::time::Duration;
+
+
+/// Why there is no answer.
+enum Denial {
+    Error(ApiError),
+    Reset,
+}
+
+impl From<ApiError> for Denial {
+    fn from(error: ApiError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Refusal> for Denial {
+    fn from(refusal: Refusal) -> Self {
+        Self::Error(match refusal {
+            Refusal::Key => ApiError::InvalidKey,
+            Refusal::Token => ApiError::InvalidToken,
+            Refusal::Role => ApiError::RoleMissing,
+        })
+    }
+}
+
+/// Answers a request and settles its bill, unless a stream goes on with it.
+pub(super) async fn answer(
+    service: &Service,
+    parts: &Parts,
+    body: &[u8],
+    mut bill: Bill,
+) -> Result<Response<ReplyBody>, Reset> {
+    match decide(service, parts, body, &mut bill).await {
+        Ok(reply) => {
+            bill.note(|entry| entry.status = 200);
+            Ok(reply.respond(&parts.headers, bill))
+        }
+        Err(Denial::Error(error)) => {
+            bill.note(|entry| entry.status = error.status().as_u16());
+            bill.settle(Outcome::Finished);
+            Ok(error.response())
+        }
+        Err(Denial::Reset) => {
+            bill.settle(Outcome::Cut);
+            Err(Reset)
+        }
+    }
+}
+
+async fn decide(
+    service: &Service,
+    parts: &Parts,
+    body: &[u8],
+    bill: &mut Bill,
+) -> Result<Reply, Denial> {
+    let claims = service.guard.check(parts)?;
+    bill.note(|entry| entry.principal = Some(claims.appid.clone()));
+    let query = parts.uri.query().unwrap_or_default();
+    let target = route::parse(&parts.method, parts.uri.path(), query).ok_or(ApiError::NotFound)?;
+    let mut script =
+        Script::parse(&parts.headers, &service.name).map_err(ApiError::invalid)?;
+    script.fault = script.fault.or_else(|| service.fault());
+    let asked = Asked {
+        service,
+        query,
+        script,
+    };
+    match target {
+        Target::Create {
+            operation,
+            deployment,
+        } => asked.create(operation, deployment, body, bill).await,
+        Target::Stored { id, action } => Ok(Reply {
+            said: Said::Json(service.responses.act(&id, action)?),
+            script: asked.script,
+            served: None,
+        }),
+    }
+}
+
+struct Asked<'a> {
+    service: &'a Service,
+    query: &'a str,
+    script: Script,
+}
+
+impl Asked<'_> {
+    async fn create(
+        self,
+        operation: Operation,
+        deployment: Option<String>,
+        body: &[u8],
+        bill: &mut Bill,
+    ) -> Result<Reply, Denial> {
+        bill.note(|entry| entry.operation = Some(operation));
+        self.fail_early(operation)?;
+        let body: Value = serde_json::from_slice(body).map_err(|error| {
+            ApiError::invalid(format!(
+                "We could not parse the JSON body of your request. ({error})"
+            ))
+        })?;
+        let named = deployment.or_else(|| body["model"].as_str().map(str::to_owned));
+        let named = named.ok_or_else(|| ApiError::invalid("you must provide a model parameter"))?;
+        let stream = body["stream"] == true && operation != Operation::Embeddings;
+        bill.note(|entry| entry.stream = stream);
+
+        let prompt = self.prompt(operation, &named, &body)?;
+        let served = self.admit(operation, named, &body, &prompt)?;
+        bill.note(|entry| {
+            entry.deployment = Some(served.name.clone());
+            entry.model = Some(served.deployment.model.clone());
+        });
+        bill.add(Tokens {
+            prompt: prompt.tokens,
+            cached: self.script.cached_tokens.min(prompt.tokens),
+            ..Tokens::default()
+        });
+        if self.script.fault == Some(Fault::FilterPrompt) {
+            return Err(ApiError::PromptFiltered.into());
+        }
+        pause(self.script.first_byte_delay).await;
+        let said = self.say(operation, &served, body, &prompt, bill).await?;
+        Ok(Reply {
+            said,
+            script: self.script,
+            served: Some(served),
+        })
+    }
+
+    /// Faults that need no answer.
+    fn fail_early(&self, operation: Operation) -> Result<(), Denial> {
+        match self.script.fault {
+            Some(Fault::ResetBeforeHeaders) => Err(Denial::Reset),
+            Some(Fault::RoleMissing) => Err(ApiError::RoleMissing.into()),
+            Some(Fault::Status(status)) => {
+                Err(ApiError::of_status(status, operation, self.script.retry_after).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn prompt(&self, operation: Operation, name: &str, body: &Value) -> Result<Prompt, ApiError> {
+        let deployments = self.service.deployments();
+        let deployment = deployments.get(name).ok_or(ApiError::DeploymentNotFound)?;
+        if !deployment.supports(operation) {
+            let model = deployment.model.clone();
+            return Err(ApiError::OperationNotSupported(operation, model));
+        }
+        let encoding = Encoding::of(&deployment.model);
+        match operation {
+            Operation::Chat => Ok(prompt::chat(body, encoding)),
+            Operation::Completions => Ok(prompt::completion(body, encoding)),
+            Operation::Embeddings => Ok(Prompt {
+                tokens: embeddings::tokens(body, encoding).prompt,
+                topic: String::new(),
+            }),
+            Operation::Responses => {
+                let mut prompt = prompt::responses(body, encoding);
+                prompt.tokens += self.service.responses.context_tokens(body)?;
+                Ok(prompt)
+            }
+        }
+    }
+
+    /// Within the limits of the deployment, or of the one that it spills over to.
+    fn admit(
+        &self,
+        operation: Operation,
+        name: String,
+        body: &Value,
+        prompt: &Prompt,
+    ) -> Result<Served, ApiError> {
+        let deployments = self.service.deployments();
+        let expected = prompt.tokens
+            + match operation {
+                Operation::Embeddings => 0,
+                _ => max_tokens(body).unwrap_or(DEFAULT_OUTPUT_ESTIMATE),
+            };
+        let deployment = deployments.get(&name).ok_or(ApiError::DeploymentNotFound)?;
+        let limiter = &self.service.limiter;
+        let throttle = match limiter.admit(&name, deployment, expected) {
+            Ok(remaining) => {
+                return Ok(Served {
+                    name,
+                    deployment: deployment.clone(),
+                    remaining,
+                    spilled_from: None,
+                });
+            }
+            Err(throttle) => throttle,
+        };
+        let spare = deployment.spillover.as_ref();
+        let spare = spare.and_then(|spare| deployments.get_key_value(spare));
+        let spilled = spare.and_then(|(spare, deployment)| {
+            let remaining = limiter.admit(spare, deployment, expected).ok()?;
+            Some(Served {
+                name: spare.clone(),
+                deployment: deployment.clone(),
+                remaining,
+                spilled_from: Some(name),
+            })
+        });
+        spilled.ok_or_else(|| ApiError::Throttled {
+            operation,
+            api_version: self.api_version(),
+            throttle,
+            in_milliseconds: deployment.provisioned,
+        })
+    }
+
+    async fn say(
+        &self,
+        operation: Operation,
+        served: &Served,
+        body: Value,
+        prompt: &Prompt,
+        bill: &mut Bill,
+    ) -> Result<Said, Denial> {
+        let model = &served.deployment.model;
+        if operation == Operation::Embeddings {
+            let tokens = Tokens {
+                prompt: prompt.tokens,
+                ..Tokens::default()
+            };
+            let tells_usage = self.script.fault != Some(Fault::NoUsage);
+            return Ok(Said::Json(embeddings::json(
+                &body,
+                model,
+                tokens,
+                tells_usage,
+            )));
+        }
+        let speaker = Speaker {
+            operation,
+            deployment: &served.name,
+            model,
+        };
+        let stream = body["stream"] == true;
+        let turn = Turn::new(speaker, body, prompt, &self.script);
+        if stream {
+            return Ok(Said::Stream(match operation {
+                Operation::Completions => completions::plan(&turn),
+                Operation::Responses => responses::stream::plan(&turn, &self.service.responses),
+                Operation::Chat | Operation::Embeddings => chat::plan(&turn),
+            }));
+        }
+        if self.script.fault == Some(Fault::ErrorMidStream) {
+            return Err(ApiError::Status(500, None).into());
+        }
+        self.generate(&turn, bill).await;
+        Ok(Said::Json(match operation {
+            Operation::Completions => completions::json(&turn),
+            Operation::Responses => responses::json(&turn, &self.service.responses),
+            Operation::Chat | Operation::Embeddings => chat::json(&turn),
+        }))
+    }
+
+    /// Bills an answer that is sent in one piece as it is generated, token by token.
+    async fn generate(&self, turn: &Turn, bill: &mut Bill) {
+        let delay = self.script.token_delay;
+        let reasoning = turn.reasoning();
+        pause(times(delay, reasoning.completion)).await;
+        bill.add(reasoning);
+        for piece in turn.answers.iter().flat_map(|answer| &answer.pieces) {
+            pause(times(delay, piece.tokens)).await;
+            bill.add(Tokens {
+                completion: piece.tokens,
+                ..Tokens::default()
+            });
+        }
+    }
+
+    fn api_version(&self) -> String {
+        let mut pairs = self.query.split('&');
+        let version = pairs.find_map(|pair| pair.strip_prefix("api-version="));
+        version.unwrap_or("preview").to_owned()
+    }
+}
+
+fn times(delay: Duration, tokens: u64) -> Duration {
+    delay.saturating_mul(u32::try_from(tokens).unwrap_or(u32::MAX))
+}
+
+async fn pause(duration: Duration) {
+    if !duration.is_zero() {
+        tokio::time::sleep(duration).await;
+    }
+}

@@ -1,0 +1,264 @@
+//! A response object and its output items. It repeats what the request set, and that may be large.
+
+use super::super::answer::{Answer, Ending};
+use super::super::filter;
+use super::super::turn::Turn;
+use super::super::usage::ResponseUsage;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// Fills an event up: a caller's text that looks like a usage, many times over.
+const FILLER: &str = r#" "usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2},"#;
+
+/// How far a response is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// In the background, not begun.
+    Queued,
+    /// Being generated.
+    InProgress,
+    /// All there.
+    Completed,
+    /// Cut by a maximum or by the filter.
+    Incomplete,
+    /// The service broke down.
+    Failed,
+    /// In the background, and cancelled.
+    Cancelled,
+}
+
+/// A part of a message.
+#[derive(Debug, Clone, Serialize)]
+pub struct Part {
+    r#type: &'static str,
+    annotations: [(); 0],
+    logprobs: [(); 0],
+    text: String,
+}
+
+impl Part {
+    /// Text of the model.
+    pub fn text(text: String) -> Self {
+        Self {
+            r#type: "output_text",
+            annotations: [],
+            logprobs: [],
+            text,
+        }
+    }
+}
+
+/// An item of the output.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Item {
+    /// That there was reasoning; not what.
+    Reasoning {
+        /// `rs_…`
+        id: String,
+        /// Empty.
+        summary: [(); 0],
+    },
+    /// What is said.
+    Message {
+        /// `msg_…`
+        id: String,
+        /// How far it is.
+        status: Status,
+        /// Its text.
+        content: Vec<Part>,
+        /// The assistant.
+        role: &'static str,
+    },
+    /// A call of a tool.
+    FunctionCall {
+        /// `fc_…`
+        id: String,
+        /// How far it is.
+        status: Status,
+        /// JSON, as text.
+        arguments: String,
+        /// Names the call in its answer.
+        call_id: String,
+        /// The tool.
+        name: String,
+    },
+}
+
+impl Item {
+    /// A message that says `text`; without it, one that is about to.
+    pub fn message(response: &str, text: Option<String>, status: Status) -> Self {
+        Self::Message {
+            id: item_id("msg_", response),
+            status,
+            content: text.map(Part::text).into_iter().collect(),
+            role: "assistant",
+        }
+    }
+
+    /// A call of a tool.
+    pub fn call(response: &str, answer: &Answer, status: Status) -> Option<Self> {
+        let (call_id, name, arguments) = answer.call()?;
+        Some(Self::FunctionCall {
+            id: item_id("fc_", response),
+            status,
+            arguments: if status == Status::InProgress {
+                String::new()
+            } else {
+                arguments
+            },
+            call_id: call_id.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// Reasoning that is not shown.
+    pub fn reasoning(response: &str) -> Self {
+        Self::Reasoning {
+            id: item_id("rs_", response),
+            summary: [],
+        }
+    }
+}
+
+/// An item's id follows from that of its response.
+pub fn item_id(prefix: &str, response: &str) -> String {
+    format!("{prefix}{}", response.trim_start_matches("resp_"))
+}
+
+/// A response, with the members in the order that the service has.
+#[derive(Debug, Clone, Serialize)]
+pub struct Response {
+    /// `resp_…`
+    pub id: String,
+    object: &'static str,
+    created_at: u64,
+    /// How far it is.
+    pub status: Status,
+    /// Whether it is generated in the background.
+    pub background: bool,
+    content_filters: Option<&'static RawValue>,
+    error: Option<Value>,
+    incomplete_details: Option<Value>,
+    instructions: Value,
+    max_output_tokens: Value,
+    max_tool_calls: Option<()>,
+    model: String,
+    /// What was generated.
+    pub output: Vec<Item>,
+    parallel_tool_calls: bool,
+    previous_response_id: Value,
+    reasoning: Value,
+    service_tier: &'static str,
+    store: bool,
+    temperature: Value,
+    text: Value,
+    tool_choice: Value,
+    tools: Value,
+    top_logprobs: u64,
+    top_p: Value,
+    truncation: Value,
+    usage: Option<ResponseUsage>,
+    user: Value,
+    metadata: Value,
+}
+
+impl Response {
+    /// The response of a turn, at its end.
+    pub fn ended(turn: &Turn) -> Self {
+        let (status, error, incomplete_details) = end(turn.ending());
+        let body = &turn.body;
+        let or = |name: &str, otherwise: Value| match &body[name] {
+            Value::Null => otherwise,
+            set => set.clone(),
+        };
+        Self {
+            id: turn.id.clone(),
+            object: "response",
+            created_at: turn.created,
+            status,
+            background: body["background"] == true,
+            content_filters: Some(&filter::RESPONSE),
+            error,
+            incomplete_details,
+            instructions: filled(&body["instructions"], turn.event_bytes),
+            max_output_tokens: body["max_output_tokens"].clone(),
+            max_tool_calls: None,
+            model: turn.deployment.clone(),
+            output: output(turn, status),
+            parallel_tool_calls: true,
+            previous_response_id: body["previous_response_id"].clone(),
+            reasoning: or("reasoning", json!({"effort": null, "summary": null})),
+            service_tier: "default",
+            store: body["store"] != false,
+            temperature: or("temperature", json!(1.0)),
+            text: or("text", json!({"format": {"type": "text"}})),
+            tool_choice: or("tool_choice", json!("auto")),
+            tools: or("tools", json!([])),
+            top_logprobs: 0,
+            top_p: or("top_p", json!(1.0)),
+            truncation: or("truncation", json!("disabled")),
+            usage: turn.tells_usage.then(|| turn.tokens.into()),
+            user: body["user"].clone(),
+            metadata: or("metadata", json!({})),
+        }
+    }
+
+    /// The same before anything was generated.
+    pub fn begun(&self, status: Status) -> Self {
+        Self {
+            status,
+            content_filters: None,
+            error: None,
+            incomplete_details: None,
+            output: Vec::new(),
+            usage: None,
+            ..self.clone()
+        }
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("a response is plain data")
+    }
+}
+
+fn end(ending: Ending) -> (Status, Option<Value>, Option<Value>) {
+    let incomplete = |reason: &str| {
+        let details = json!({"reason": reason});
+        (Status::Incomplete, None, Some(details))
+    };
+    match ending {
+        Ending::Stop | Ending::ToolCalls => (Status::Completed, None, None),
+        Ending::Length => incomplete("max_output_tokens"),
+        Ending::Filtered => incomplete("content_filter"),
+        Ending::Failed | Ending::Dropped => {
+            let message =
+                "The server had an error while processing your request. Sorry about that!";
+            let error = json!({"code": "server_error", "message": message});
+            (Status::Failed, Some(error), None)
+        }
+    }
+}
+
+fn output(turn: &Turn, status: Status) -> Vec<Item> {
+    let reasoning = (turn.tokens.reasoning > 0).then(|| Item::reasoning(&turn.id));
+    let said = turn.answer().map(|answer| {
+        let message = Item::message(&turn.id, Some(answer.text()), status);
+        (message, Item::call(&turn.id, answer, status))
+    });
+    let (message, call) = said.unzip();
+    let items = reasoning.into_iter().chain(message);
+    items.chain(call.flatten()).collect()
+}
+
+fn filled(instructions: &Value, bytes: usize) -> Value {
+    if bytes == 0 {
+        return instructions.clone();
+    }
+    let own = instructions.as_str().unwrap_or_default();
+    let times = bytes.div_ceil(FILLER.len());
+    format!("{own}{}", FILLER.repeat(times)).into()
+}

@@ -1,0 +1,191 @@
+//! Which operation a path names. Azure has three ways to say it: the deployment in the path, the v1
+//! API, and, for responses, `/openai/responses` as the AzureOpenAI SDKs call it.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+/// What can be asked of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Operation {
+    /// `chat/completions`
+    #[serde(rename = "chat.completions")]
+    Chat,
+    /// `completions`
+    #[serde(rename = "completions")]
+    Completions,
+    /// `embeddings`
+    #[serde(rename = "embeddings")]
+    Embeddings,
+    /// `responses`
+    #[serde(rename = "responses")]
+    Responses,
+}
+
+impl Operation {
+    fn parse(path: &str) -> Option<Self> {
+        match path {
+            "chat/completions" => Some(Self::Chat),
+            "completions" => Some(Self::Completions),
+            "embeddings" => Some(Self::Embeddings),
+            _ => None,
+        }
+    }
+
+    /// The name that Azure's 429 gives to the operation.
+    pub fn azure_name(self) -> &'static str {
+        match self {
+            Self::Chat => "ChatCompletions_Create",
+            Self::Completions => "Completions_Create",
+            Self::Embeddings => "Embeddings_Create",
+            Self::Responses => "Responses_Create",
+        }
+    }
+}
+
+/// What is done with a stored response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredAction {
+    /// `GET responses/{id}`
+    Get,
+    /// `DELETE responses/{id}`
+    Delete,
+    /// `POST responses/{id}/cancel`
+    Cancel,
+    /// `GET responses/{id}/input_items`
+    InputItems,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An answer of a model.
+    Create {
+        /// What is asked of it.
+        operation: Operation,
+        /// The deployment in the path; without one, the body's `model` says it.
+        deployment: Option<String>,
+    },
+    /// A response of before.
+    Stored {
+        /// The response's id.
+        id: String,
+        /// What is done with it.
+        action: StoredAction,
+    },
+}
+
+/// The target of a request, or nothing: Azure's 404 "Resource not found".
+pub fn parse(method: &Method, path: &str, query: &str) -> Option<Target> {
+    let path = path.strip_prefix("/openai/")?;
+    if let Some(rest) = path.strip_prefix("v1/") {
+        return match Operation::parse(rest) {
+            Some(operation) if *method == Method::POST => Some(Target::Create {
+                operation,
+                deployment: None,
+            }),
+            Some(_) => None,
+            None => responses(method, rest),
+        };
+    }
+    // Without a version these paths do not exist.
+    query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("api-version="))
+        .filter(|version| !version.is_empty())?;
+    match path.strip_prefix("deployments/") {
+        Some(rest) if *method == Method::POST => {
+            let (deployment, operation) = rest.split_once('/')?;
+            Some(Target::Create {
+                operation: Operation::parse(operation)?,
+                deployment: Some(deployment.to_owned()),
+            })
+        }
+        Some(_) => None,
+        None => responses(method, path),
+    }
+}
+
+fn responses(method: &Method, path: &str) -> Option<Target> {
+    let rest = path.strip_prefix("responses")?;
+    if rest.is_empty() && *method == Method::POST {
+        return Some(Target::Create {
+            operation: Operation::Responses,
+            deployment: None,
+        });
+    }
+    let mut segments = rest.strip_prefix('/')?.split('/');
+    let id = segments.next().filter(|id| !id.is_empty())?.to_owned();
+    let action = match (method.as_str(), segments.next(), segments.next()) {
+        ("GET", None, None) => StoredAction::Get,
+        ("DELETE", None, None) => StoredAction::Delete,
+        ("POST", Some("cancel"), None) => StoredAction::Cancel,
+        ("GET", Some("input_items"), None) => StoredAction::InputItems,
+        _ => return None,
+    };
+    Some(Target::Stored { id, action })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn create(operation: Operation, deployment: Option<&str>) -> Option<Target> {
+        let deployment = deployment.map(str::to_owned);
+        Some(Target::Create {
+            operation,
+            deployment,
+        })
+    }
+
+    #[test]
+    fn each_way_to_name_an_operation_is_known() {
+        let post = |path, query| parse(&Method::POST, path, query);
+        let version = "api-version=2024-10-21";
+        assert_eq!(
+            post("/openai/deployments/gpt-4o/chat/completions", version),
+            create(Operation::Chat, Some("gpt-4o"))
+        );
+        assert_eq!(
+            post("/openai/v1/embeddings", ""),
+            create(Operation::Embeddings, None)
+        );
+        assert_eq!(
+            post("/openai/responses", version),
+            create(Operation::Responses, None)
+        );
+        assert_eq!(
+            post("/openai/v1/responses", ""),
+            create(Operation::Responses, None)
+        );
+    }
+
+    #[test]
+    fn stored_responses_have_their_actions() {
+        let stored = |method: Method, rest: &str| match parse(
+            &method,
+            &format!("/openai/v1/responses/resp_1{rest}"),
+            "",
+        ) {
+            Some(Target::Stored { id, action }) if id == "resp_1" => Some(action),
+            _ => None,
+        };
+        assert_eq!(stored(Method::GET, ""), Some(StoredAction::Get));
+        assert_eq!(stored(Method::DELETE, ""), Some(StoredAction::Delete));
+        assert_eq!(stored(Method::POST, "/cancel"), Some(StoredAction::Cancel));
+        assert_eq!(
+            stored(Method::GET, "/input_items"),
+            Some(StoredAction::InputItems)
+        );
+        assert_eq!(stored(Method::POST, ""), None, "a POST to an id");
+    }
+
+    #[test]
+    fn what_azure_does_not_have_is_not_found() {
+        let post = |path, query| parse(&Method::POST, path, query);
+        let path = "/openai/deployments/gpt-4o/chat/completions";
+        assert_eq!(post(path, ""), None, "a path of the old API has a version");
+        assert_eq!(post("/chat/completions", "api-version=1"), None);
+        assert_eq!(post("/openai/v1/images/generations", ""), None);
+        assert_eq!(parse(&Method::GET, path, "api-version=1"), None);
+    }
+}

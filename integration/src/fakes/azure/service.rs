@@ -1,0 +1,102 @@
+//! What the fake has in hand, and the first steps of every request.
+
+use super::deployment::{Deployments, Limiter};
+use super::guard::{Guard, text};
+use super::ledger::Ledger;
+use super::log::{RecordedRequest, RequestLog};
+use super::responses::store::ResponseStore;
+use super::script::Fault;
+use super::{AzureOptions, canned, exchange, headers, inspect};
+use crate::fakes::body::{ReplyBody, Reset};
+use crate::fakes::server::Handler;
+use http::{HeaderValue, Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// The fake without its server.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) name: String,
+    pub(super) guard: Guard,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) log: RequestLog,
+    pub(super) limiter: Limiter,
+    pub(super) responses: ResponseStore,
+    pub(super) canned: canned::Cache,
+    region: HeaderValue,
+    deployments: RwLock<Arc<Deployments>>,
+    fault: Mutex<Option<Fault>>,
+}
+
+impl Service {
+    pub(super) fn new(options: AzureOptions) -> Self {
+        Self {
+            name: options.name,
+            guard: Guard::new(options.token_secret, options.audience, options.principals),
+            ledger: Arc::default(),
+            log: RequestLog::default(),
+            limiter: Limiter::default(),
+            responses: ResponseStore::default(),
+            canned: canned::Cache::default(),
+            region: HeaderValue::try_from(options.region)
+                .expect("a region's name is text that fits into a header"),
+            deployments: RwLock::new(Arc::new(options.deployments)),
+            fault: Mutex::default(),
+        }
+    }
+
+    pub(super) fn deployments(&self) -> Arc<Deployments> {
+        let deployments = self.deployments.read();
+        Arc::clone(&deployments.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_deployments(&self, deployments: Deployments) {
+        let mut current = self
+            .deployments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(deployments);
+        self.canned.clear();
+    }
+
+    pub(super) fn fault(&self) -> Option<Fault> {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_fault(&self, fault: Option<Fault>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    pub(super) fn clear(&self) {
+        self.ledger.clear();
+        self.log.clear();
+        self.guard.clear();
+        self.limiter.clear();
+        self.responses.clear();
+    }
+}
+
+impl Handler for Service {
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<ReplyBody>, Reset> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map_err(|_| Reset)?.to_bytes();
+        if parts.uri.path().starts_with(inspect::PATH) {
+            return Ok(inspect::answer(&self, &parts, &body));
+        }
+        let mut response = if parts.headers.contains_key(canned::HEADER) {
+            canned::answer(&self, &parts, &body)
+        } else {
+            let request_id = text(&parts.headers, "x-request-id").map(str::to_owned);
+            let bill = self.ledger.open(request_id);
+            let record = RecordedRequest::new(bill.sequence(), &parts, body.clone());
+            self.log.push(record);
+            exchange::answer(&self, &parts, &body, bill).await?
+        };
+        headers::add_common(&mut response, &parts.headers, &self.region);
+        Ok(response)
+    }
+}

@@ -1,0 +1,4 @@
+//! x
+
+pub mod fakes;
+pub mod stack;

@@ -1,0 +1,154 @@
+//! `envoy/standalone.yaml` as a value: what users copy, changed only where a test must change it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::paths::repository;
+
+/// The cluster of tollgate in `envoy/standalone.yaml`.
+pub const TOLLGATE_CLUSTER: &str = "tollgate";
+/// The cluster of Azure OpenAI in `envoy/standalone.yaml`.
+pub const BACKEND_CLUSTER: &str = "azure_openai";
+
+const LISTENER: &str = "/static_resources/listeners/0";
+const FILTER_CHAIN: &str = "/static_resources/listeners/0/filter_chains/0";
+const CONNECTION_MANAGER: &str =
+    "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+
+/// Where the backend of a test is.
+#[derive(Clone, Copy, Debug)]
+pub struct Backend<'a> {
+    /// Its address.
+    pub address: SocketAddr,
+    /// The name that Envoy puts in the host header and in SNI.
+    pub host: &'a str,
+    /// The PEM file of the authority that signed its certificate; `None` is plain HTTP.
+    pub authority: Option<&'a Path>,
+}
+
+/// An Envoy configuration. Its methods panic where the file lacks what they change: a test that
+/// silently changes nothing would prove nothing.
+#[derive(Clone, Debug)]
+pub struct EnvoyConfig(pub Value);
+
+impl EnvoyConfig {
+    /// Reads `envoy/standalone.yaml`.
+    pub fn standalone() -> Result<Self, Failure> {
+        Self::read(&repository("envoy/standalone.yaml"))
+    }
+
+    /// Reads a YAML file.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| Failure::new(path.display(), error))?;
+        serde_saphyr::from_str(&text)
+            .map(Self)
+            .map_err(|error| Failure::new(path.display(), error))
+    }
+
+    /// Listener and admin on loopback, on ports that the system chooses.
+    pub fn listen_on_loopback(&mut self) {
+        let anywhere = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } });
+        *self.at("/admin/address") = anywhere.clone();
+        *self.at(&format!("{LISTENER}/address")) = anywhere;
+    }
+
+    /// The gateway's certificate and key.
+    pub fn certificate(&mut self, chain: &Path, key: &Path) {
+        let certificate = "transport_socket/typed_config/common_tls_context/tls_certificates/0";
+        *self.at(&format!("{FILTER_CHAIN}/{certificate}")) = json!({
+            "certificate_chain": { "filename": chain },
+            "private_key": { "filename": key },
+        });
+    }
+
+    /// No TLS on the listener.
+    pub fn plaintext_listener(&mut self) {
+        remove(self.at(FILTER_CHAIN), "transport_socket");
+    }
+
+    /// The unix socket of tollgate.
+    pub fn tollgate_socket(&mut self, path: &Path) {
+        *endpoint(self.cluster(TOLLGATE_CLUSTER)) =
+            json!({ "address": { "pipe": { "path": path } } });
+    }
+
+    /// Where Azure OpenAI is.
+    pub fn backend(&mut self, backend: Backend<'_>) {
+        let cluster = self.cluster(BACKEND_CLUSTER);
+        *endpoint(cluster) = json!({
+            "hostname": backend.host,
+            "address": { "socket_address": {
+                "address": backend.address.ip().to_string(),
+                "port_value": backend.address.port(),
+            } },
+        });
+        let roots =
+            "/transport_socket/typed_config/common_tls_context/validation_context/trusted_ca";
+        match backend.authority {
+            Some(file) => *at(cluster, roots) = json!({ "filename": file }),
+            None => remove(cluster, "transport_socket"),
+        }
+    }
+
+    /// The HTTP connection manager.
+    pub fn connection_manager(&mut self) -> &mut Value {
+        self.at(CONNECTION_MANAGER)
+    }
+
+    /// The configuration of an HTTP filter, by name.
+    pub fn http_filter(&mut self, name: &str) -> &mut Value {
+        named(at(self.connection_manager(), "/http_filters"), name)
+            .pointer_mut("/typed_config")
+            .unwrap_or_else(|| panic!("the HTTP filter {name} has no typed_config"))
+    }
+
+    /// Takes an HTTP filter out of the chain.
+    pub fn remove_http_filter(&mut self, name: &str) {
+        let filters = at(self.connection_manager(), "/http_filters");
+        named(filters, name);
+        if let Some(filters) = filters.as_array_mut() {
+            filters.retain(|filter| filter["name"] != name);
+        }
+    }
+
+    /// A cluster, by name.
+    pub fn cluster(&mut self, name: &str) -> &mut Value {
+        named(self.at("/static_resources/clusters"), name)
+    }
+
+    /// Whatever is at a JSON pointer.
+    pub fn at(&mut self, pointer: &str) -> &mut Value {
+        at(&mut self.0, pointer)
+    }
+}
+
+fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
+    value
+        .pointer_mut(pointer)
+        .unwrap_or_else(|| panic!("the Envoy configuration has no {pointer}"))
+}
+
+fn endpoint(cluster: &mut Value) -> &mut Value {
+    at(
+        cluster,
+        "/load_assignment/endpoints/0/lb_endpoints/0/endpoint",
+    )
+}
+
+fn named<'a>(list: &'a mut Value, name: &str) -> &'a mut Value {
+    list.as_array_mut()
+        .and_then(|items| items.iter_mut().find(|item| item["name"] == name))
+        .unwrap_or_else(|| panic!("the Envoy configuration has no {name}"))
+}
+
+fn remove(value: &mut Value, key: &str) {
+    let removed = value.as_object_mut().and_then(|object| object.remove(key));
+    assert!(
+        removed.is_some(),
+        "the Envoy configuration has no {key} to remove"
+    );
+}

@@ -1,0 +1,122 @@
+//! What a test wants of its stack, and how it differs from what users run.
+
+use std::future::pending;
+use std::path::Path;
+
+use tokio::task::JoinHandle;
+
+use super::child::Output;
+use super::config::EnvoyConfig;
+use super::decisions::{Decisions, serve};
+use super::envoy::Launch;
+use super::failure::Failure;
+use super::tollgate::ConfigEdit;
+use crate::fakes::azure::AzureOptions;
+use crate::fakes::identity::IdentityOptions;
+
+/// A change of Envoy's configuration.
+pub(super) type EnvoyEdit = Box<dyn FnOnce(&mut EnvoyConfig) + Send>;
+/// Starts a service in tollgate's place on a unix socket.
+pub(super) type Substitute =
+    Box<dyn FnOnce(&Path) -> Result<JoinHandle<()>, Failure> + Send + 'static>;
+
+/// Who answers Envoy's ext_authz and ext_proc.
+pub(super) enum Service {
+    /// The real tollgate.
+    Tollgate,
+    /// A service of the test's own.
+    Substitute(Substitute),
+    /// Nobody: there is no socket.
+    Nobody,
+}
+
+/// How to start a [`Stack`](super::Stack). The default is what users run: `envoy/standalone.yaml`,
+/// tollgate with one client, and a fake Azure OpenAI behind TLS.
+pub struct Options {
+    pub(super) service: Service,
+    pub(super) envoy_edits: Vec<EnvoyEdit>,
+    pub(super) config_edits: Vec<ConfigEdit>,
+    pub(super) azure: AzureOptions,
+    pub(super) identity: IdentityOptions,
+    pub(super) launch: Launch,
+    pub(super) echo: bool,
+    pub(super) wait_until_ready: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            service: Service::Tollgate,
+            envoy_edits: Vec::new(),
+            config_edits: Vec::new(),
+            azure: AzureOptions::default(),
+            identity: IdentityOptions::default(),
+            launch: Launch {
+                concurrency: 1,
+                access_log: Output::Kept,
+            },
+            echo: false,
+            wait_until_ready: true,
+        }
+    }
+}
+
+impl Options {
+    /// A service of the test's own answers in tollgate's place.
+    pub fn decisions(mut self, decisions: impl Decisions) -> Self {
+        self.service = Service::Substitute(Box::new(move |socket| {
+            let serving = serve(socket, decisions, pending())
+                .map_err(|error| Failure::new(socket.display(), error))?;
+            Ok(tokio::spawn(async move { drop(serving.await) }))
+        }));
+        self
+    }
+
+    /// Nothing listens where Envoy expects tollgate.
+    pub fn without_tollgate(mut self) -> Self {
+        self.service = Service::Nobody;
+        self
+    }
+
+    /// The backend answers with what it was sent, on plain HTTP, and is no Azure.
+    pub fn echo_backend(mut self) -> Self {
+        self.echo = true;
+        self
+    }
+
+    /// Changes Envoy's configuration, after the addresses.
+    pub fn edit_envoy(mut self, edit: impl FnOnce(&mut EnvoyConfig) + Send + 'static) -> Self {
+        self.envoy_edits.push(Box::new(edit));
+        self
+    }
+
+    /// Changes the text of tollgate.yaml.
+    pub fn edit_config(mut self, edit: impl FnOnce(String) -> String + Send + 'static) -> Self {
+        self.config_edits.push(Box::new(edit));
+        self
+    }
+
+    /// How the fake Azure OpenAI behaves. Its TLS and its token secret are the stack's business.
+    pub fn azure(mut self, options: AzureOptions) -> Self {
+        self.azure = options;
+        self
+    }
+
+    /// How the fake identity endpoint behaves.
+    pub fn identity(mut self, options: IdentityOptions) -> Self {
+        self.identity = options;
+        self
+    }
+
+    /// Envoy's worker threads; one by default.
+    pub fn concurrency(mut self, workers: u32) -> Self {
+        self.launch.concurrency = workers;
+        self
+    }
+
+    /// Start without waiting for tollgate's `/readyz`: for tests of why it is not ready.
+    pub fn dont_wait_until_ready(mut self) -> Self {
+        self.wait_until_ready = false;
+        self
+    }
+}

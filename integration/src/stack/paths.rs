@@ -1,0 +1,47 @@
+//! Where the files are that the harness starts and reads.
+
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+
+const ENVOY_IN_TARGET: &str = "tools/envoy-1.40.0/envoy";
+
+/// A file of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// The Envoy binary: `$TOLLGATE_ENVOY`, or the one that `make tools` fetched.
+pub fn envoy() -> Result<PathBuf, Failure> {
+    let path = match std::env::var_os("TOLLGATE_ENVOY") {
+        Some(path) => PathBuf::from(path),
+        None => profile_directory()?.join("..").join(ENVOY_IN_TARGET),
+    };
+    present(path, "make tools")
+}
+
+/// A binary of this workspace, built with the same profile as the running program.
+pub fn binary(name: &str) -> Result<PathBuf, Failure> {
+    present(profile_directory()?.join(name), "cargo build --workspace")
+}
+
+/// `target/debug` or `target/release`: where the running program lies, tests in `deps` below it.
+fn profile_directory() -> Result<PathBuf, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new("cannot find the running program", error))?;
+    let directory = program.parent().unwrap_or(Path::new("."));
+    Ok(match directory.file_name() {
+        Some(name) if name == "deps" => directory.join(".."),
+        _ => directory.to_path_buf(),
+    })
+}
+
+fn present(path: PathBuf, remedy: &str) -> Result<PathBuf, Failure> {
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(Failure::new(
+            format_args!("there is no {}", path.display()),
+            format_args!("run: {remedy}"),
+        )),
+    }
+}

@@ -1,0 +1,12 @@
+//! The gateway as its users meet it: through the real Envoy, with the real tollgate beside it.
+
+mod callers;
+mod credentials;
+mod deployments;
+mod faults;
+mod identity;
+mod lifecycle;
+mod metering;
+mod secrets;
+mod support;
+mod swap;

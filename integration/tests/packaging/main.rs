@@ -1,0 +1,52 @@
+//! What is shipped beside the code names only what exists: files, metrics, options, keys.
+
+mod compose;
+mod image;
+mod metrics;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use tollgate_integration::stack::paths;
+
+/// The top of the repository.
+fn root() -> PathBuf {
+    paths::repository("")
+}
+
+/// The text of a file, by its path from the top of the repository.
+fn text(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A YAML file as a JSON value, with anchors and merges resolved.
+fn yaml(path: &str) -> serde_json::Value {
+    serde_saphyr::from_str(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The gateway's binary.
+fn tollgate() -> Command {
+    Command::new(paths::binary("tollgate").expect("built before the tests run"))
+}
+
+/// Runs a command that must succeed, and says what it printed if it does not.
+fn succeeds(command: &mut Command) {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?} failed: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+}
+
+/// Whether a tool that is not always installed answers to this.
+fn there(tool: &mut Command) -> bool {
+    let there = tool.output().is_ok_and(|output| output.status.success());
+    if !there {
+        println!("skipped: {tool:?} does not answer");
+    }
+    there
+}

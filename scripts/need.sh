@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Says in one line each which of the named tools this machine lacks, and how to get them.
+# usage: scripts/need.sh TOOL...
+set -euo pipefail
+
+missing=0
+lack() {
+  printf 'missing: %s. Get it with: %s\n' "$1" "$2" >&2
+  missing=1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+for tool in "$@"; do
+  case $tool in
+    cargo)
+      has cargo || lack "cargo (Rust 1.90 or later)" "https://rustup.rs"
+      ;;
+    rustfmt | clippy)
+      # The binary may be rustup's stand-in for a component that is not installed: ask it.
+      cargo "${tool/rustfmt/fmt}" --version >/dev/null 2>&1 ||
+        lack "$tool" "rustup component add $tool"
+      ;;
+    cc)
+      has cc || lack "a C compiler" "apt-get install gcc libc6-dev"
+      ;;
+    python)
+      # Debian ships python3 without ensurepip, which a venv needs.
+      python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' \
+        >/dev/null 2>&1 ||
+        lack "python3 (3.10 or later) with venv" "apt-get install python3 python3-venv"
+      ;;
+    openssl | wrk)
+      has "$tool" || lack "$tool" "apt-get install $tool"
+      ;;
+    *)
+      echo "need.sh: no word for $tool" >&2
+      exit 2
+      ;;
+  esac
+done
+
+exit "$missing"

@@ -1,0 +1,65 @@
+//! Clients and the products that say what they may use.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use super::Operation;
+
+/// The stable name of an application that we know: the unit of access and accounting.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(Arc<str>);
+
+/// The stable name of a product.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProductId(Arc<str>);
+
+macro_rules! id {
+    ($name:ident) => {
+        impl $name {
+            /// Wraps a name that the configuration has checked.
+            pub fn new(name: impl Into<Arc<str>>) -> Self {
+                Self(name.into())
+            }
+
+            /// The name.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The name, shared.
+            pub fn to_shared(&self) -> Arc<str> {
+                Arc::clone(&self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(ClientId);
+id!(ProductId);
+
+/// What a client may use: deployments × operations.
+#[derive(Debug)]
+pub struct Product {
+    /// Its name.
+    pub id: ProductId,
+    /// Deployments by exact name.
+    pub deployments: HashSet<String>,
+    /// Operations on each of these deployments.
+    pub operations: HashSet<Operation>,
+}
+
+/// An application that we know, with what it may use.
+#[derive(Debug)]
+pub struct Client {
+    /// Its name.
+    pub id: ClientId,
+    /// Its products, in the order of the configuration: the first that allows a request names it.
+    pub products: Vec<Arc<Product>>,
+}

@@ -1,0 +1,143 @@
+//! Whether a client's products allow an operation on a deployment. The default is no.
+
+use std::sync::Arc;
+
+use super::{Client, Deployment, Operation, Product};
+
+/// Proof that a product of the client allows the operation on the deployment.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The first product that allows it.
+    pub product: Arc<Product>,
+    /// The deployment that it was given for.
+    pub deployment: Deployment,
+}
+
+/// Why a client may not do what it asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// No product of the client has the operation.
+    #[error("no product of the client allows this operation")]
+    OperationNotAllowed,
+    /// Products have the operation, but not on this deployment.
+    #[error("no product of the client allows this operation on this deployment")]
+    DeploymentNotAllowed,
+}
+
+/// Whether any product has the operation: what can be said before the body names the model.
+///
+/// # Errors
+/// [`AccessError::OperationNotAllowed`] when none has.
+pub fn authorize_operation(client: &Client, operation: Operation) -> Result<(), AccessError> {
+    let allowed = |product: &Arc<Product>| product.operations.contains(&operation);
+    match client.products.iter().any(allowed) {
+        true => Ok(()),
+        false => Err(AccessError::OperationNotAllowed),
+    }
+}
+
+/// Whether one product has both the operation and the deployment.
+///
+/// # Errors
+/// [`AccessError`], with the nearest reason.
+pub fn authorize_deployment(
+    client: &Client,
+    operation: Operation,
+    deployment: Deployment,
+) -> Result<Grant, AccessError> {
+    let mut nearest = AccessError::OperationNotAllowed;
+    for product in &client.products {
+        if !product.operations.contains(&operation) {
+            continue;
+        }
+        if product.deployments.contains(deployment.as_str()) {
+            return Ok(Grant {
+                product: Arc::clone(product),
+                deployment,
+            });
+        }
+        nearest = AccessError::DeploymentNotAllowed;
+    }
+    Err(nearest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{ClientId, ProductId};
+
+    fn product(id: &str, deployments: &[&str], operations: &[Operation]) -> Arc<Product> {
+        Arc::new(Product {
+            id: ProductId::new(id),
+            deployments: deployments.iter().map(|&name| name.to_owned()).collect(),
+            operations: operations.iter().copied().collect(),
+        })
+    }
+
+    fn client() -> Client {
+        Client {
+            id: ClientId::new("mobile-app"),
+            products: vec![
+                product("chat", &["gpt-4o"], &[Operation::ChatCompletions]),
+                product("vectors", &["embed"], &[Operation::Embeddings]),
+            ],
+        }
+    }
+
+    fn deployment(name: &str) -> Deployment {
+        Deployment::parse(name).expect("a valid name")
+    }
+
+    #[test]
+    fn the_product_that_allows_a_request_is_named() {
+        let grant = authorize_deployment(&client(), Operation::Embeddings, deployment("embed"));
+        let grant = grant.expect("the second product has both");
+        assert_eq!(grant.product.id.as_str(), "vectors");
+    }
+
+    #[test]
+    fn an_operation_of_one_product_does_not_reach_the_deployments_of_another() {
+        let refused = authorize_deployment(&client(), Operation::Embeddings, deployment("gpt-4o"));
+        assert_eq!(
+            refused.expect_err("crossing products must be refused"),
+            AccessError::DeploymentNotAllowed
+        );
+    }
+
+    #[test]
+    fn an_operation_of_no_product_is_refused_for_any_deployment() {
+        let client = client();
+        let refused = authorize_deployment(&client, Operation::Responses, deployment("gpt-4o"));
+        assert_eq!(
+            refused.expect_err("no product has responses"),
+            AccessError::OperationNotAllowed
+        );
+        assert_eq!(
+            authorize_operation(&client, Operation::Responses),
+            Err(AccessError::OperationNotAllowed)
+        );
+        assert_eq!(authorize_operation(&client, Operation::Embeddings), Ok(()));
+    }
+
+    #[test]
+    fn a_client_without_products_may_do_nothing() {
+        let client = Client {
+            id: ClientId::new("nobody"),
+            products: Vec::new(),
+        };
+        for operation in Operation::ALL {
+            assert!(authorize_operation(&client, operation).is_err());
+        }
+    }
+
+    #[test]
+    fn deployments_are_compared_exactly() {
+        for name in ["GPT-4o", "gpt-4o-mini", "gpt-4"] {
+            assert!(
+                authorize_deployment(&client(), Operation::ChatCompletions, deployment(name))
+                    .is_err(),
+                "{name} is another deployment"
+            );
+        }
+    }
+}

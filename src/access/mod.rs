@@ -1,0 +1,15 @@
+//! A caller and a request in, allowed or the reason why not out.
+
+mod body;
+mod client;
+mod decision;
+mod operation;
+mod ownership;
+mod path;
+
+pub use body::{BodyError, IncludeUsage, RequestBody};
+pub use client::{Client, ClientId, Product, ProductId};
+pub use decision::{AccessError, Grant, authorize_deployment, authorize_operation};
+pub use operation::Operation;
+pub use ownership::ResponseOwners;
+pub use path::{ApiShape, ApiVersion, Deployment, Endpoint, PathError, StoredResponse, Target};

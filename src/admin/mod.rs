@@ -1,0 +1,101 @@
+//! The HTTP side: health and metrics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::telemetry::Metrics;
+use crate::upstream::Identity;
+
+/// Whether requests can be served: the configuration is loaded, the identity has a token, and the
+/// service is not draining.
+#[derive(Debug)]
+pub struct Readiness {
+    identity: Arc<Identity>,
+    is_draining: AtomicBool,
+}
+
+impl Readiness {
+    /// Ready as soon as the identity has a token.
+    pub fn new(identity: Arc<Identity>) -> Self {
+        Self {
+            identity,
+            is_draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Never ready again.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Why requests can't be served.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        if self.is_draining.load(Ordering::Relaxed) {
+            return Some("draining");
+        }
+        match self.identity.authorization() {
+            Some(_) => None,
+            None => Some("the identity has no token"),
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Admin {
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+}
+
+/// Serves `/livez`, `/readyz` and `/metrics` until told to stop.
+///
+/// # Errors
+/// The listener's.
+pub async fn serve(
+    listener: TcpListener,
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(render))
+        .with_state(Admin { readiness, metrics });
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+}
+
+async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
+    match admin.readiness.obstacle() {
+        None => (StatusCode::OK, "ready\n".to_owned()),
+        Some(obstacle) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: {obstacle}\n"),
+        ),
+    }
+}
+
+async fn render(State(admin): State<Admin>) -> impl IntoResponse {
+    match admin.metrics.render() {
+        Ok(text) => {
+            let format = [(
+                header::CONTENT_TYPE,
+                "text/plain; version=0.0.4; charset=utf-8",
+            )];
+            (format, text).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "the metrics could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

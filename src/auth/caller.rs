@@ -1,0 +1,64 @@
+//! Who is calling, or why nobody is.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{KeyFormatError, KeySlot};
+use crate::access::Client;
+
+/// The client of one request and what it proved itself with.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The application.
+    pub client: Arc<Client>,
+    /// The kind of its credential.
+    pub credential: CredentialKind,
+    /// The end user, where the credential names one. A key names none.
+    pub user: Option<Arc<str>>,
+}
+
+/// What a caller proved itself with, as the audit log says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// A key of the client's own.
+    Key(KeySlot),
+}
+
+impl CredentialKind {
+    /// The name in the audit log and in metadata.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key(KeySlot::Primary) => "key.primary",
+            Self::Key(KeySlot::Secondary) => "key.secondary",
+        }
+    }
+}
+
+impl fmt::Display for CredentialKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a request has no caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// No header carries a credential.
+    #[error("no credential")]
+    Missing,
+    /// More than one credential: nobody can say which one was meant.
+    #[error("more than one credential")]
+    Ambiguous,
+    /// A credential header that can't be read.
+    #[error("the credential can't be read")]
+    Malformed,
+    /// `authorization` with a scheme other than Bearer.
+    #[error("the authorization scheme is not Bearer")]
+    Scheme,
+    /// No key of ours: found out without a look-up.
+    #[error("the key is not well formed: {0}")]
+    KeyFormat(#[from] KeyFormatError),
+    /// A well-formed key that no client has.
+    #[error("the key is unknown")]
+    UnknownKey,
+}

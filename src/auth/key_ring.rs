@@ -1,0 +1,144 @@
+//! The keys of all clients, by digest.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AuthError, Caller, CredentialKind, KeyDigest};
+use crate::access::Client;
+
+/// Which of a client's two keys: one is in use while the other one is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeySlot {
+    /// The first key.
+    Primary,
+    /// The second key.
+    Secondary,
+}
+
+/// Two clients with one key: nobody could say who is calling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this key belongs to another client or slot already")]
+pub struct DuplicateKey;
+
+struct Entry {
+    digest: KeyDigest,
+    slot: KeySlot,
+    client: Arc<Client>,
+}
+
+/// Every client's keys. A look-up costs the same however many there are.
+#[derive(Default)]
+pub struct KeyRing(HashMap<KeyDigest, Entry>);
+
+impl KeyRing {
+    /// Adds a key of a client.
+    ///
+    /// # Errors
+    /// [`DuplicateKey`] if the ring has it already; the ring stays as it was.
+    pub fn add(
+        &mut self,
+        digest: KeyDigest,
+        slot: KeySlot,
+        client: Arc<Client>,
+    ) -> Result<(), DuplicateKey> {
+        if self.0.contains_key(&digest) {
+            return Err(DuplicateKey);
+        }
+        self.0.insert(
+            digest,
+            Entry {
+                digest,
+                slot,
+                client,
+            },
+        );
+        Ok(())
+    }
+
+    /// Finds the caller that a presented key belongs to.
+    ///
+    /// # Errors
+    /// [`AuthError`] for a text that is no key, and for a key that nobody has.
+    pub fn authenticate(&self, presented: &str) -> Result<Caller, AuthError> {
+        let digest = KeyDigest::of_presented(presented)?;
+        let entry = self.0.get(&digest).ok_or(AuthError::UnknownKey)?;
+        // The map compares byte by byte and may stop early; this comparison does not.
+        if !entry.digest.matches(&digest) {
+            return Err(AuthError::UnknownKey);
+        }
+        Ok(Caller {
+            client: Arc::clone(&entry.client),
+            credential: CredentialKind::Key(entry.slot),
+            user: None,
+        })
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::ClientId;
+    use crate::auth::Key;
+
+    fn client(id: &str) -> Arc<Client> {
+        Arc::new(Client {
+            id: ClientId::new(id),
+            products: Vec::new(),
+        })
+    }
+
+    fn digest(key: &Key) -> KeyDigest {
+        KeyDigest::of_presented(key.expose()).expect("a key of ours")
+    }
+
+    #[test]
+    fn both_keys_of_a_client_name_it() {
+        let (first, second) = (
+            Key::generate().expect("a key"),
+            Key::generate().expect("a key"),
+        );
+        let mut ring = KeyRing::default();
+        let app = client("mobile-app");
+        ring.add(digest(&first), KeySlot::Primary, Arc::clone(&app))
+            .expect("new");
+        ring.add(digest(&second), KeySlot::Secondary, app)
+            .expect("new");
+        for (key, slot) in [(&first, KeySlot::Primary), (&second, KeySlot::Secondary)] {
+            let caller = ring.authenticate(key.expose()).expect("a known key");
+            assert_eq!(caller.client.id.as_str(), "mobile-app");
+            assert_eq!(caller.credential, CredentialKind::Key(slot));
+        }
+    }
+
+    #[test]
+    fn a_well_formed_key_of_nobody_is_unknown() {
+        let key = Key::generate().expect("a key");
+        let refused = KeyRing::default().authenticate(key.expose());
+        assert_eq!(refused.map(|_| ()), Err(AuthError::UnknownKey));
+    }
+
+    #[test]
+    fn one_key_for_two_clients_is_refused() {
+        let key = Key::generate().expect("a key");
+        let mut ring = KeyRing::default();
+        ring.add(digest(&key), KeySlot::Primary, client("a"))
+            .expect("new");
+        let again = ring.add(digest(&key), KeySlot::Primary, client("b"));
+        assert_eq!(again, Err(DuplicateKey));
+        let caller = ring.authenticate(key.expose()).expect("still there");
+        assert_eq!(caller.client.id.as_str(), "a");
+    }
+}

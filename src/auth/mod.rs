@@ -1,0 +1,11 @@
+//! A credential in, a caller out.
+
+mod caller;
+mod credential;
+mod key;
+mod key_ring;
+
+pub use caller::{AuthError, Caller, CredentialKind};
+pub use credential::{CREDENTIAL_HEADERS, PresentedHeaders};
+pub use key::{Key, KeyDigest, KeyFormatError};
+pub use key_ring::{DuplicateKey, KeyRing, KeySlot};

@@ -1,0 +1,28 @@
+//! `tollgate check`
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::say;
+use crate::config::Config;
+
+/// Ends in 0 only if the service would start with the file.
+pub(super) fn run(path: &Path) -> Result<ExitCode, String> {
+    match Config::load(path) {
+        Ok(config) => {
+            let summary = format!(
+                "{}: good: {} clients, {} keys\n",
+                path.display(),
+                config.clients.len(),
+                config.keys.len()
+            );
+            say(&mut io::stdout(), &summary);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            say(&mut io::stderr(), &error.report());
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The command line.
+
+mod check;
+mod connection;
+mod grpc;
+mod key;
+mod serve;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::telemetry::LogFormat;
+
+/// Puts authentication, authorisation and token accounting in front of Azure OpenAI, beside Envoy.
+#[derive(Parser)]
+#[command(name = "tollgate", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve {
+        /// The configuration.
+        #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
+        config: PathBuf,
+        /// How the log on standard error looks.
+        #[arg(long, value_enum, default_value = "json")]
+        log_format: LogFormat,
+    },
+    /// Validate a configuration: says file, line, column and reason of everything that is wrong.
+    Check {
+        /// The configuration.
+        #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
+        config: PathBuf,
+    },
+    /// Make keys for clients.
+    Key {
+        #[command(subcommand)]
+        command: key::KeyCommand,
+    },
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Serve { config, log_format } => serve::run(&config, log_format),
+        Command::Check { config } => check::run(&config),
+        Command::Key { command } => key::run(&command),
+    };
+    outcome.unwrap_or_else(|message| {
+        say(&mut io::stderr(), &format!("tollgate: {message}\n"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Writes for a person; if nobody reads, there is nobody to tell.
+fn say(output: &mut impl Write, text: &str) {
+    let _ = output.write_all(text.as_bytes());
+}

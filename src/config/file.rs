@@ -1,0 +1,167 @@
+//! The file as it is written: shapes and spellings, no meaning.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde_saphyr::Spanned;
+
+use super::ConfigError;
+use super::problem::Problem;
+use crate::access::Operation;
+use crate::auth::KeySlot;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) listen: Listen,
+    pub(super) identity: Spanned<Identity>,
+    #[serde(default)]
+    pub(super) clients: Vec<Client>,
+    #[serde(default)]
+    pub(super) products: Vec<Product>,
+    pub(super) backends: Spanned<Vec<Backend>>,
+    pub(super) drain_timeout: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listen {
+    pub(super) grpc: Spanned<String>,
+    pub(super) admin: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Identity {
+    pub(super) managed_identity: Option<Spanned<ManagedIdentity>>,
+    pub(super) workload_identity: Option<WorkloadIdentity>,
+    pub(super) client_secret: Option<ClientSecret>,
+    pub(super) scope: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ManagedIdentity {
+    pub(super) client_id: Option<String>,
+    pub(super) object_id: Option<String>,
+    pub(super) resource_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WorkloadIdentity {
+    pub(super) tenant_id: Option<String>,
+    pub(super) client_id: Option<String>,
+    pub(super) token_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientSecret {
+    pub(super) tenant_id: Spanned<String>,
+    pub(super) client_id: Spanned<String>,
+    pub(super) secret: Spanned<SecretRef>,
+}
+
+/// Where a secret is; never the secret itself.
+pub(super) struct SecretRef {
+    pub(super) env: Option<String>,
+    pub(super) file: Option<PathBuf>,
+}
+
+impl<'de> Deserialize<'de> for SecretRef {
+    /// A secret that is written here all the same must not be repeated in the error.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Place {
+            env: Option<String>,
+            file: Option<PathBuf>,
+        }
+        struct PlaceVisitor;
+
+        impl<'de> Visitor<'de> for PlaceVisitor {
+            type Value = SecretRef;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`{ env: NAME }` or `{ file: PATH }`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, _secret: &str) -> Result<SecretRef, E> {
+                Err(E::custom(
+                    "write where the secret is, `{ env: NAME }` or `{ file: PATH }`, not the secret",
+                ))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SecretRef, A::Error> {
+                let Place { env, file } = Place::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(SecretRef { env, file })
+            }
+        }
+
+        deserializer.deserialize_any(PlaceVisitor)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Client {
+    pub(super) id: Spanned<String>,
+    pub(super) credentials: Spanned<Vec<Credential>>,
+    pub(super) products: Spanned<Vec<Spanned<String>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Credential {
+    pub(super) key: Key,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Key {
+    pub(super) sha256: Spanned<String>,
+    pub(super) slot: Spanned<KeySlot>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Product {
+    pub(super) id: Spanned<String>,
+    pub(super) deployments: Spanned<Vec<Spanned<String>>>,
+    pub(super) operations: Spanned<Vec<Spanned<Operation>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Backend {
+    pub(super) name: Spanned<String>,
+}
+
+/// Reads the shapes; the parser stops at its first error.
+pub(super) fn parse(name: &str, text: &str) -> Result<File, ConfigError> {
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let message = error.without_snippet().to_string();
+        let problem = match error.location() {
+            Some(at) => Problem::at(at, strip_location(&message)),
+            None => Problem::new(message),
+        };
+        ConfigError::new(name, text, vec![problem])
+    })
+}
+
+/// The parser ends its messages with a place of its own; ours stands in front.
+fn strip_location(message: &str) -> String {
+    let end = message
+        .rfind(" at line ")
+        .or_else(|| message.rfind("at line "));
+    message
+        .get(..end.unwrap_or(message.len()))
+        .unwrap_or(message)
+        .trim()
+        .to_owned()
+}

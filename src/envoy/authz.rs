@@ -1,0 +1,169 @@
+//! ext_authz: who is calling, and may it ask for this?
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
+use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+use envoy_types::pb::envoy::service::auth::v3::{
+    CheckRequest, CheckResponse, DeniedHttpResponse, OkHttpResponse,
+};
+use envoy_types::pb::envoy::r#type::v3::HttpStatus;
+use envoy_types::pb::google::rpc::Status as RpcStatus;
+use tokio::time::Instant;
+use tonic::{Code, Request, Response, Status};
+
+use super::gateway::Gateway;
+use super::pending::Admitted;
+use super::refusal::Refusal;
+use super::{headers, metadata};
+use crate::access::{Endpoint, Grant, Target, authorize_deployment, authorize_operation};
+use crate::auth::{CREDENTIAL_HEADERS, Caller, PresentedHeaders};
+use crate::telemetry::Refused;
+
+/// Headers of the caller's that a backend must not see: with them it could choose a deployment that
+/// it may not use (<https://learn.microsoft.com/azure/ai-services/openai/how-to/spillover-traffic-management>).
+const FORBIDDEN_HEADERS: [&str; 1] = ["x-ms-spillover-deployment"];
+
+/// The ext_authz service.
+pub struct Authz(Arc<Gateway>);
+
+impl Authz {
+    /// A service on the gateway's state.
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self(gateway)
+    }
+
+    /// Decides about a request, and remembers the decision for ext_proc.
+    fn decide(&self, http: &HttpRequest, refused: &mut Refused) -> Result<CheckResponse, Refusal> {
+        let mut presented = PresentedHeaders::default();
+        for (name, value) in headers::of_check(http) {
+            presented.add(name, value);
+            if name == "x-request-id" {
+                refused.request_id = String::from_utf8_lossy(value).into();
+            }
+        }
+        let caller = self.0.keys.authenticate(presented.credential()?)?;
+        refused.client = Some(caller.client.id.to_shared());
+        let target = Target::parse(&http.method, &http.path)?;
+        let grant = self.authorize(&caller, &target, refused)?;
+        let admitted = Admitted {
+            caller,
+            target,
+            grant,
+            request_id: Arc::clone(&refused.request_id),
+            started: refused.started,
+            at: Instant::now(),
+        };
+        let id = self
+            .0
+            .pending
+            .add(admitted)
+            .map_err(|_| Refusal::overloaded())?;
+        Ok(CheckResponse {
+            status: Some(rpc_status(Code::Ok)),
+            dynamic_metadata: Some(metadata::of_decision(id)),
+            http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+                headers_to_remove: headers_to_remove(),
+                ..OkHttpResponse::default()
+            })),
+        })
+    }
+
+    /// What can be said before the body is there.
+    fn authorize(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        refused: &mut Refused,
+    ) -> Result<Option<Grant>, Refusal> {
+        let client = &caller.client;
+        match &target.endpoint {
+            Endpoint::Create {
+                operation,
+                deployment: Some(deployment),
+            } => {
+                refused.deployment = Some(deployment.to_shared());
+                Ok(Some(authorize_deployment(
+                    client,
+                    *operation,
+                    deployment.clone(),
+                )?))
+            }
+            Endpoint::Create { operation, .. } => {
+                Ok(authorize_operation(client, *operation).map(|()| None)?)
+            }
+            Endpoint::Stored { response_id, .. } => {
+                authorize_operation(client, target.endpoint.operation())?;
+                match self.0.owners.owns(&client.id, response_id) {
+                    true => Ok(None),
+                    false => Err(Refusal::response_not_found(response_id)),
+                }
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Authorization for Authz {
+    async fn check(
+        &self,
+        request: Request<CheckRequest>,
+    ) -> Result<Response<CheckResponse>, Status> {
+        let http = request.into_inner().attributes;
+        let http = http.and_then(|it| it.request).and_then(|it| it.http);
+        let http = http.ok_or_else(|| Status::invalid_argument("the check has no HTTP request"))?;
+        let mut refused = Refused {
+            started: SystemTime::now(),
+            request_id: "".into(),
+            client: None,
+            reason: "",
+            status: 0,
+            deployment: None,
+        };
+        let response = match self.decide(&http, &mut refused) {
+            Ok(response) => response,
+            Err(refusal) => {
+                let response = denied(&refusal, refused.client.as_deref());
+                self.0.note_refusal(&refusal, refused);
+                response
+            }
+        };
+        Ok(Response::new(response))
+    }
+}
+
+/// Nothing that the caller proved itself with goes on.
+fn headers_to_remove() -> Vec<String> {
+    let names = CREDENTIAL_HEADERS.iter().chain(&FORBIDDEN_HEADERS);
+    names.map(|name| (*name).to_owned()).collect()
+}
+
+fn denied(refusal: &Refusal, client: Option<&str>) -> CheckResponse {
+    let mut fields = vec![headers::set("content-type", b"application/json")];
+    if let Some(challenge) = refusal.challenge {
+        fields.push(headers::set("www-authenticate", challenge.as_bytes()));
+    }
+    if let Some(seconds) = refusal.retry_after_s {
+        fields.push(headers::set("retry-after", seconds.to_string().as_bytes()));
+    }
+    CheckResponse {
+        status: Some(rpc_status(Code::PermissionDenied)),
+        dynamic_metadata: Some(metadata::of_refusal(refusal.reason, client)),
+        http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
+            status: Some(HttpStatus {
+                code: refusal.status.into(),
+            }),
+            headers: fields,
+            body: refusal.body(),
+        })),
+    }
+}
+
+fn rpc_status(code: Code) -> RpcStatus {
+    RpcStatus {
+        code: code.into(),
+        ..RpcStatus::default()
+    }
+}

@@ -1,0 +1,45 @@
+//! Headers as Envoy's messages spell them.
+
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, HeaderValueOption};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+
+/// Each header of a check: raw bytes with `encode_raw_headers`, text without.
+pub(super) fn of_check(http: &HttpRequest) -> impl Iterator<Item = (&str, &[u8])> {
+    let raw = http.header_map.iter().flat_map(of_map);
+    let text = http
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    raw.chain(text)
+}
+
+/// Each header of a map.
+pub(super) fn of_map(map: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
+    map.headers.iter().map(|header| {
+        let value = match header.raw_value.is_empty() {
+            true => header.value.as_bytes(),
+            false => header.raw_value.as_slice(),
+        };
+        (header.key.as_str(), value)
+    })
+}
+
+/// The first header of a name, where it is text.
+pub(super) fn get<'a>(map: Option<&'a HeaderMap>, name: &str) -> Option<&'a str> {
+    let (_, value) = of_map(map?).find(|(key, _)| *key == name)?;
+    std::str::from_utf8(value).ok()
+}
+
+/// Sets a header, whatever was there.
+pub(super) fn set(name: &str, value: &[u8]) -> HeaderValueOption {
+    HeaderValueOption {
+        header: Some(HeaderValue {
+            key: name.to_owned(),
+            value: String::new(),
+            raw_value: value.to_vec(),
+        }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        ..HeaderValueOption::default()
+    }
+}

@@ -1,0 +1,20 @@
+//! The only room that knows Envoy: ext_authz, ext_proc, and how their messages are spelled.
+
+mod authz;
+mod forward;
+mod gateway;
+mod headers;
+mod metadata;
+mod pending;
+mod process;
+mod refusal;
+mod reply;
+mod transaction;
+
+pub use authz::Authz;
+pub use gateway::Gateway;
+pub use process::Processor;
+
+/// Largest gRPC message that is taken, in bytes: the largest request body, with room for the rest.
+/// Envoy's `per_connection_buffer_limit_bytes` must be lower, so that it answers 413 first.
+pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;

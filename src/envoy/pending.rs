@@ -1,0 +1,143 @@
+//! Decisions that ext_authz has made and ext_proc has not yet taken up.
+//!
+//! ext_authz hands Envoy a random number as dynamic metadata; ext_proc brings it back and gets the
+//! decision, once. So the identity can only be used after this very process has seen an
+//! authenticated and authorised caller, and nothing about the caller has to be written into a
+//! message and read again.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use dashmap::DashMap;
+use tokio::time::Instant;
+
+use crate::access::{Grant, Target};
+use crate::auth::Caller;
+
+/// Decisions that may wait; a client that opens and drops requests can't fill the memory.
+const MAX_PENDING: usize = 100_000;
+/// How long a decision waits. ext_proc comes within milliseconds: it is the next filter.
+const MAX_AGE: Duration = Duration::from_secs(30);
+
+/// A request that was allowed.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) caller: Caller,
+    pub(super) target: Target,
+    /// Where the path names the deployment, what was granted.
+    pub(super) grant: Option<Grant>,
+    pub(super) request_id: Arc<str>,
+    pub(super) started: SystemTime,
+    pub(super) at: Instant,
+}
+
+/// Names a decision between two messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct DecisionId(u128);
+
+impl DecisionId {
+    pub(super) fn to_hex(self) -> String {
+        format!("{:032x}", self.0)
+    }
+
+    pub(super) fn from_hex(text: &str) -> Option<Self> {
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u128::from_str_radix(text, 16)
+            .ok()
+            .filter(|_| digits)
+            .map(Self)
+    }
+}
+
+/// No room, or no random number: the request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoRoom;
+
+#[derive(Default)]
+pub(super) struct PendingDecisions(DashMap<DecisionId, Admitted>);
+
+impl PendingDecisions {
+    pub(super) fn add(&self, admitted: Admitted) -> Result<DecisionId, NoRoom> {
+        if self.0.len() >= MAX_PENDING {
+            return Err(NoRoom);
+        }
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| NoRoom)?;
+        let id = DecisionId(u128::from_ne_bytes(random));
+        self.0.insert(id, admitted);
+        Ok(id)
+    }
+
+    /// Takes a decision: it serves one request.
+    pub(super) fn take(&self, id: DecisionId) -> Option<Admitted> {
+        let (_, admitted) = self.0.remove(&id)?;
+        Some(admitted).filter(|admitted| admitted.at.elapsed() <= MAX_AGE)
+    }
+
+    pub(super) fn sweep(&self) {
+        self.0
+            .retain(|_, admitted| admitted.at.elapsed() <= MAX_AGE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{Client, ClientId};
+    use crate::auth::{CredentialKind, KeySlot};
+
+    fn admitted() -> Admitted {
+        let client = Client {
+            id: ClientId::new("app"),
+            products: Vec::new(),
+        };
+        Admitted {
+            caller: Caller {
+                client: Arc::new(client),
+                credential: CredentialKind::Key(KeySlot::Primary),
+                user: None,
+            },
+            target: Target::parse("POST", "/openai/v1/embeddings").expect("a path"),
+            grant: None,
+            request_id: "1".into(),
+            started: SystemTime::UNIX_EPOCH,
+            at: Instant::now(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_decision_serves_once() {
+        let pending = PendingDecisions::default();
+        let id = pending.add(admitted()).expect("room");
+        assert_eq!(DecisionId::from_hex(&id.to_hex()), Some(id));
+        assert!(pending.take(id).is_some());
+        assert!(
+            pending.take(id).is_none(),
+            "the second request has no decision"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_decision_nobody_came_for_is_forgotten() {
+        let pending = PendingDecisions::default();
+        let late = pending.add(admitted()).expect("room");
+        tokio::time::advance(MAX_AGE + Duration::from_millis(1)).await;
+        let fresh = pending.add(admitted()).expect("room");
+        pending.sweep();
+        assert!(pending.take(late).is_none(), "too old");
+        assert!(pending.take(fresh).is_some(), "still good");
+    }
+
+    #[test]
+    fn other_texts_name_no_decision() {
+        for text in [
+            "",
+            "1",
+            "+0000000000000000000000000000001",
+            &"f".repeat(33),
+            &"g".repeat(32),
+        ] {
+            assert_eq!(DecisionId::from_hex(text), None, "{text}");
+        }
+    }
+}

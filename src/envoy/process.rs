@@ -1,0 +1,255 @@
+//! ext_proc: one stream of messages for each request.
+//!
+//! Every message gets exactly one reply, made at once: nothing here waits, except that the reply to
+//! the last piece of an answer without usage waits until its tokens are counted. tonic drops the
+//! stream whenever Envoy ends it, so what must happen at the end happens in
+//! [`Transaction`]'s `Drop`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessor;
+use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
+use envoy_types::pb::envoy::service::ext_proc::v3::{
+    HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse,
+};
+use futures_core::Stream;
+use tokio::task::JoinHandle;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::gateway::Gateway;
+use super::pending::Admitted;
+use super::refusal::Refusal;
+use super::transaction::{End, Settlement, Transaction};
+use super::{forward, headers, metadata, reply};
+use crate::access::Endpoint;
+use crate::telemetry::Refused;
+use crate::usage::{BodyFormat, UsageRecord};
+
+/// The ext_proc service.
+pub struct Processor(Arc<Gateway>);
+
+impl Processor {
+    /// A service on the gateway's state.
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self(gateway)
+    }
+}
+
+#[tonic::async_trait]
+impl ExternalProcessor for Processor {
+    type ProcessStream = Exchange;
+
+    async fn process(
+        &self,
+        request: Request<Streaming<ProcessingRequest>>,
+    ) -> Result<Response<Exchange>, Status> {
+        Ok(Response::new(Exchange {
+            messages: request.into_inner(),
+            gateway: Arc::clone(&self.0),
+            stage: Stage::New,
+        }))
+    }
+}
+
+/// The messages of one request and the replies to them.
+pub struct Exchange {
+    messages: Streaming<ProcessingRequest>,
+    gateway: Arc<Gateway>,
+    stage: Stage,
+}
+
+/// How far the request has come.
+enum Stage {
+    /// Nothing has been seen of it, or it was refused: it has no identity.
+    New,
+    /// It is allowed, and its body is awaited.
+    Admitted(Box<Admitted>),
+    /// It went out with the identity on it.
+    Forwarded(Transaction),
+    /// Its answer has ended; the reply waits for the count.
+    Counting(JoinHandle<Box<UsageRecord>>, Box<ProcessingResponse>),
+}
+
+impl Stream for Exchange {
+    type Item = Result<ProcessingResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Stage::Counting(counting, _) = &mut self.stage {
+                let counted = ready!(Pin::new(counting).poll(context));
+                return Poll::Ready(self.counted(counted.ok().as_deref()).map(Ok));
+            }
+            let message = match ready!(Pin::new(&mut self.messages).poll_next(context)) {
+                Some(Ok(message)) => message,
+                Some(Err(_)) | None => return Poll::Ready(None),
+            };
+            if let Some(reply) = self.reply_to(message) {
+                return Poll::Ready(Some(Ok(reply)));
+            }
+        }
+    }
+}
+
+impl Exchange {
+    /// The reply, or none while it waits for the count.
+    fn reply_to(&mut self, message: ProcessingRequest) -> Option<ProcessingResponse> {
+        let decision = metadata::decision(message.metadata_context.as_ref());
+        match message.request? {
+            Message::RequestHeaders(message) => {
+                let admitted = decision.and_then(|id| self.gateway.pending.take(id));
+                Some(self.request_headers(&message, admitted))
+            }
+            Message::RequestBody(message) => Some(self.request_body(message)),
+            Message::ResponseHeaders(message) => self.response_headers(&message),
+            Message::ResponseBody(message) => self.response_body(&message),
+            Message::RequestTrailers(_) => Some(reply::request_trailers()),
+            Message::ResponseTrailers(_) => self.ended(reply::response_trailers()),
+        }
+    }
+
+    fn request_headers(
+        &mut self,
+        message: &HttpHeaders,
+        admitted: Option<Admitted>,
+    ) -> ProcessingResponse {
+        let Some(admitted) = admitted else {
+            return self.refuse(&Refusal::no_decision(), None);
+        };
+        match &admitted.target.endpoint {
+            Endpoint::Stored { .. } => match forward::stored(&self.gateway, admitted) {
+                Ok(forwarded) => {
+                    self.forward(forwarded, |headers, _| reply::request_headers(headers))
+                }
+                Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
+            },
+            Endpoint::Create { .. } if message.end_of_stream => {
+                self.refuse(&Refusal::empty_body(), Some(&admitted))
+            }
+            Endpoint::Create { .. } => {
+                self.stage = Stage::Admitted(Box::new(admitted));
+                reply::continue_to_body()
+            }
+        }
+    }
+
+    fn request_body(&mut self, message: HttpBody) -> ProcessingResponse {
+        match std::mem::replace(&mut self.stage, Stage::New) {
+            // A part of a body says nothing: Envoy has to buffer it.
+            Stage::Admitted(admitted) if message.end_of_stream => {
+                match forward::create(&self.gateway, *admitted, message.body) {
+                    Ok(forwarded) => self.forward(forwarded, reply::request_body),
+                    Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
+                }
+            }
+            // A body after a request that needs none; it has the identity already.
+            Stage::Forwarded(transaction) => {
+                self.stage = Stage::Forwarded(transaction);
+                reply::request_body(Vec::new(), None)
+            }
+            _ => self.refuse(&Refusal::no_decision(), None),
+        }
+    }
+
+    fn response_headers(&mut self, message: &HttpHeaders) -> Option<ProcessingResponse> {
+        let Stage::Forwarded(transaction) = &mut self.stage else {
+            // Envoy's own answer to a request that never went out.
+            return Some(reply::response_headers(false, false));
+        };
+        let map = message.headers.as_ref();
+        let status = headers::get(map, ":status").and_then(|status| status.parse().ok());
+        let format = match headers::get(map, "content-encoding") {
+            None | Some("identity") => headers::get(map, "content-type").and_then(body_format),
+            Some(_) => None,
+        };
+        let is_read = transaction.answered(status.unwrap_or(0), format);
+        let changes_length =
+            format == Some(BodyFormat::EventStream) && transaction.changes_length();
+        let reply = reply::response_headers(is_read, is_read && changes_length);
+        match is_read && !message.end_of_stream {
+            true => Some(reply),
+            false => self.ended(reply),
+        }
+    }
+
+    fn response_body(&mut self, message: &HttpBody) -> Option<ProcessingResponse> {
+        let Stage::Forwarded(transaction) = &mut self.stage else {
+            return Some(reply::response_body_unchanged());
+        };
+        let reply = reply::response_body(transaction.feed(&message.body, message.end_of_stream));
+        match message.end_of_stream {
+            true => self.ended(reply),
+            false => Some(reply),
+        }
+    }
+
+    /// The answer is complete: the usage goes with the last reply.
+    fn ended(&mut self, mut reply: ProcessingResponse) -> Option<ProcessingResponse> {
+        let settlement = match &mut self.stage {
+            Stage::Forwarded(transaction) => transaction.settle(End::Complete),
+            _ => None,
+        };
+        match settlement {
+            Some(Settlement::Done(record)) => {
+                reply.dynamic_metadata = Some(metadata::of_usage(&record));
+                Some(reply)
+            }
+            Some(Settlement::Counting(counting)) => {
+                self.stage = Stage::Counting(counting, Box::new(reply));
+                None
+            }
+            None => Some(reply),
+        }
+    }
+
+    fn counted(&mut self, record: Option<&UsageRecord>) -> Option<ProcessingResponse> {
+        match std::mem::replace(&mut self.stage, Stage::New) {
+            Stage::Counting(_, mut reply) => {
+                reply.dynamic_metadata = record.map(metadata::of_usage);
+                Some(*reply)
+            }
+            _ => None,
+        }
+    }
+
+    fn forward(
+        &mut self,
+        forwarded: forward::Forwarded,
+        reply: impl FnOnce(Vec<reply::Header>, Option<Vec<u8>>) -> ProcessingResponse,
+    ) -> ProcessingResponse {
+        let mut reply = reply(forwarded.headers, forwarded.body);
+        reply.dynamic_metadata = Some(forwarded.metadata);
+        self.stage = Stage::Forwarded(Transaction::new(
+            Arc::clone(&self.gateway),
+            forwarded.outgoing,
+        ));
+        reply
+    }
+
+    fn refuse(&mut self, refusal: &Refusal, admitted: Option<&Admitted>) -> ProcessingResponse {
+        self.stage = Stage::New;
+        let started = admitted.map_or_else(std::time::SystemTime::now, |it| it.started);
+        let deployment = admitted.and_then(|it| it.grant.as_ref());
+        let refused = Refused {
+            started,
+            request_id: admitted.map_or_else(|| "".into(), |it| Arc::clone(&it.request_id)),
+            client: admitted.map(|it| it.caller.client.id.to_shared()),
+            deployment: deployment.map(|it| it.deployment.to_shared()),
+            reason: refusal.reason,
+            status: refusal.status,
+        };
+        self.gateway.note_refusal(refusal, refused);
+        reply::refusal(refusal)
+    }
+}
+
+/// The kind of body that a `content-type` names.
+fn body_format(content_type: &str) -> Option<BodyFormat> {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    match essence {
+        _ if essence.eq_ignore_ascii_case("application/json") => Some(BodyFormat::Json),
+        _ if essence.eq_ignore_ascii_case("text/event-stream") => Some(BodyFormat::EventStream),
+        _ => None,
+    }
+}

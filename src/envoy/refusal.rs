@@ -1,0 +1,378 @@
+//! The one table from every reason to the answer that a client gets.
+//!
+//! The body has the shape of OpenAI's errors
+//! (<https://platform.openai.com/docs/guides/error-codes/api-errors>), so that the SDKs raise their
+//! proper exceptions. Messages say what to do; the reason, which tells an operator more, goes to
+//! metrics and audit log only.
+
+use serde::Serialize;
+
+use crate::access::{AccessError, BodyError, PathError};
+use crate::auth::{AuthError, KeyFormatError};
+
+/// When to ask again while the identity has no token, in seconds.
+const RETRY_AFTER_S: u32 = 5;
+
+/// An answer that the gateway gives itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    /// `error.type`
+    kind: &'static str,
+    /// `error.code`
+    code: &'static str,
+    message: String,
+    /// The label in metrics and audit log.
+    pub(super) reason: &'static str,
+    /// `www-authenticate` (RFC 9110, section 11.6.1; RFC 6750, section 3).
+    pub(super) challenge: Option<&'static str>,
+    pub(super) retry_after_s: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Error<'a>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    param: Option<&'a str>,
+    code: &'a str,
+}
+
+impl Refusal {
+    fn new(
+        status: u16,
+        code: &'static str,
+        reason: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        let kind = match status {
+            401 => "authentication_error",
+            403 => "permission_error",
+            404 => "not_found_error",
+            503 => "service_unavailable_error",
+            _ => "invalid_request_error",
+        };
+        Self {
+            status,
+            kind,
+            code,
+            message: message.into(),
+            reason,
+            challenge: None,
+            retry_after_s: None,
+        }
+    }
+
+    fn unauthenticated(code: &'static str, reason: &'static str, message: &'static str) -> Self {
+        let challenge = match code {
+            "missing_credential" => r#"Bearer realm="tollgate""#,
+            _ => r#"Bearer realm="tollgate", error="invalid_token""#,
+        };
+        Self {
+            challenge: Some(challenge),
+            ..Self::new(401, code, reason, message)
+        }
+    }
+
+    /// The JSON body.
+    pub(super) fn body(&self) -> String {
+        let body = Body {
+            error: Error {
+                message: &self.message,
+                kind: self.kind,
+                param: None,
+                code: self.code,
+            },
+        };
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+
+    /// ext_proc saw a request that ext_authz had not allowed in this process.
+    pub(super) fn no_decision() -> Self {
+        let message = "The gateway is not set up correctly. Please tell its operator.";
+        Self::new(503, "gateway_misconfigured", "no_decision", message)
+    }
+
+    /// Too many decisions wait for ext_proc.
+    pub(super) fn overloaded() -> Self {
+        Self {
+            retry_after_s: Some(1),
+            ..Self::new(
+                503,
+                "overloaded",
+                "overloaded",
+                "The gateway is overloaded. Please retry.",
+            )
+        }
+    }
+
+    /// The identity has no token that lives.
+    pub(super) fn no_identity() -> Self {
+        let message = "The gateway can't sign in to the service just now. Please retry.";
+        Self {
+            retry_after_s: Some(RETRY_AFTER_S),
+            ..Self::new(503, "identity_unavailable", "no_identity", message)
+        }
+    }
+
+    /// A stored response that is not this client's.
+    pub(super) fn response_not_found(id: &str) -> Self {
+        let message = format!("Response with id '{id}' not found.");
+        Self::new(404, "not_found", "response_not_found", message)
+    }
+
+    pub(super) fn model_missing() -> Self {
+        let message = "The request has no `model`: it names the deployment.";
+        Self::new(400, "model_missing", "model_missing", message)
+    }
+
+    pub(super) fn model_name() -> Self {
+        Self::new(
+            400,
+            "invalid_model",
+            "model_name",
+            "The `model` is not the name of a deployment.",
+        )
+    }
+
+    pub(super) fn model_mismatch() -> Self {
+        let message = "The `model` differs from the deployment in the path. Leave it out, or make them equal.";
+        Self::new(400, "model_mismatch", "model_mismatch", message)
+    }
+
+    pub(super) fn conversation() -> Self {
+        let message =
+            "`conversation` is not supported by this gateway. Use `previous_response_id`.";
+        Self::new(400, "unsupported_parameter", "conversation", message)
+    }
+
+    pub(super) fn empty_body() -> Self {
+        Self::new(
+            400,
+            "invalid_body",
+            "body_empty",
+            "The request has no body; it needs a JSON object.",
+        )
+    }
+}
+
+impl From<AuthError> for Refusal {
+    fn from(error: AuthError) -> Self {
+        const CHECK: &str = "The key is not valid. Check that it was copied whole and that it has not been replaced.";
+        match error {
+            AuthError::Missing => Self::unauthenticated(
+                "missing_credential",
+                "credential_missing",
+                "The request has no credential. Send your key as `api-key: KEY` or `authorization: Bearer KEY`.",
+            ),
+            AuthError::Ambiguous => Self::new(
+                400,
+                "ambiguous_credential",
+                "credential_ambiguous",
+                "The request has more than one credential. Send exactly one.",
+            ),
+            AuthError::Malformed => Self::new(
+                400,
+                "malformed_credential",
+                "credential_malformed",
+                "The credential can't be read.",
+            ),
+            AuthError::Scheme => Self::unauthenticated(
+                "unsupported_scheme",
+                "credential_scheme",
+                "The authorization scheme is not supported. Send `authorization: Bearer KEY`.",
+            ),
+            AuthError::KeyFormat(KeyFormatError::NotAKey) => {
+                Self::unauthenticated("invalid_api_key", "key_malformed", CHECK)
+            }
+            AuthError::KeyFormat(KeyFormatError::Checksum) => {
+                Self::unauthenticated("invalid_api_key", "key_checksum", CHECK)
+            }
+            AuthError::UnknownKey => Self::unauthenticated("invalid_api_key", "key_unknown", CHECK),
+        }
+    }
+}
+
+impl From<PathError> for Refusal {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::TooLong => Self::new(
+                400,
+                "invalid_path",
+                "path_too_long",
+                "The path is too long.",
+            ),
+            PathError::NotCanonical => Self::new(
+                400,
+                "invalid_path",
+                "path_not_canonical",
+                "The path is not in canonical form: no escapes, no empty segments, no dots.",
+            ),
+            PathError::MalformedQuery => Self::new(
+                400,
+                "invalid_query",
+                "query_malformed",
+                "The query can't be read, or names `api-version` twice.",
+            ),
+            PathError::KeyInQuery => Self::new(
+                400,
+                "key_in_query",
+                "key_in_query",
+                "A key in the query string ends up in logs and is not accepted. Send it as a header, and replace it.",
+            ),
+            PathError::ApiVersion => Self::new(
+                400,
+                "invalid_api_version",
+                "api_version",
+                "The query parameter `api-version` is missing or not a version, such as 2024-10-21.",
+            ),
+            PathError::Unknown => {
+                Self::new(404, "not_found", "path_unknown", "Resource not found.")
+            }
+            PathError::Method => Self::new(
+                405,
+                "method_not_allowed",
+                "method_not_allowed",
+                "This path does not support the method.",
+            ),
+        }
+    }
+}
+
+impl From<AccessError> for Refusal {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::OperationNotAllowed => Self::new(
+                403,
+                "operation_not_allowed",
+                "operation_not_allowed",
+                "This client may not use this operation.",
+            ),
+            AccessError::DeploymentNotAllowed => Self::new(
+                403,
+                "deployment_not_allowed",
+                "deployment_not_allowed",
+                "This client may not use this deployment for this operation.",
+            ),
+        }
+    }
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        let BodyError::Malformed(why) = error;
+        Self::new(
+            400,
+            "invalid_body",
+            "body_malformed",
+            format!("The body can't be read: {why}."),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Every variant of every error, through the table.
+    fn all() -> Vec<Refusal> {
+        let auth = [
+            AuthError::Missing,
+            AuthError::Ambiguous,
+            AuthError::Malformed,
+            AuthError::Scheme,
+            AuthError::KeyFormat(KeyFormatError::NotAKey),
+            AuthError::KeyFormat(KeyFormatError::Checksum),
+            AuthError::UnknownKey,
+        ];
+        let path = [
+            PathError::TooLong,
+            PathError::NotCanonical,
+            PathError::MalformedQuery,
+            PathError::KeyInQuery,
+            PathError::ApiVersion,
+            PathError::Unknown,
+            PathError::Method,
+        ];
+        let access = [
+            AccessError::OperationNotAllowed,
+            AccessError::DeploymentNotAllowed,
+        ];
+        let own = [
+            Refusal::no_decision(),
+            Refusal::overloaded(),
+            Refusal::no_identity(),
+            Refusal::response_not_found("resp_1"),
+            Refusal::model_missing(),
+            Refusal::model_name(),
+            Refusal::model_mismatch(),
+            Refusal::conversation(),
+            Refusal::empty_body(),
+            BodyError::Malformed("why".to_owned()).into(),
+        ];
+        let auth = auth.into_iter().map(Refusal::from);
+        let path = path.into_iter().map(Refusal::from);
+        let access = access.into_iter().map(Refusal::from);
+        auth.chain(path).chain(access).chain(own).collect()
+    }
+
+    #[test]
+    fn every_refusal_has_a_shape_that_the_sdks_parse() {
+        for refusal in all() {
+            let body: serde_json::Value = serde_json::from_str(&refusal.body()).expect("JSON");
+            for member in ["message", "type", "code"] {
+                let text = body["error"][member].as_str().unwrap_or_default();
+                assert!(!text.is_empty(), "{}: no {member}", refusal.reason);
+            }
+            assert!(
+                [400, 401, 403, 404, 405, 503].contains(&refusal.status),
+                "{}: {}",
+                refusal.reason,
+                refusal.status
+            );
+            assert_eq!(
+                refusal.challenge.is_some(),
+                refusal.status == 401,
+                "{}",
+                refusal.reason
+            );
+        }
+    }
+
+    #[test]
+    fn every_reason_has_a_label_of_its_own_and_is_documented() {
+        let documented = include_str!("../../docs/errors.md");
+        let mut seen = HashSet::new();
+        for refusal in all() {
+            assert!(
+                seen.insert(refusal.reason),
+                "{} stands for two reasons",
+                refusal.reason
+            );
+            let row = format!(
+                "| `{}` | {} | `{}` |",
+                refusal.reason, refusal.status, refusal.code
+            );
+            assert!(documented.contains(&row), "docs/errors.md has no row {row}");
+        }
+    }
+
+    #[test]
+    fn an_attacker_does_not_learn_whether_a_key_exists() {
+        let bodies: HashSet<_> = [
+            AuthError::KeyFormat(KeyFormatError::NotAKey),
+            AuthError::KeyFormat(KeyFormatError::Checksum),
+            AuthError::UnknownKey,
+        ]
+        .map(|error| Refusal::from(error).body())
+        .into();
+        assert_eq!(bodies.len(), 1, "one answer for all of them");
+    }
+}

@@ -1,0 +1,156 @@
+//! Replies of ext_proc, as protobuf spells them.
+
+use envoy_types::pb::envoy::config::core::v3::HeaderValueOption;
+use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::ProcessingMode;
+use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::{
+    BodySendMode, HeaderSendMode,
+};
+use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
+use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
+use envoy_types::pb::envoy::service::ext_proc::v3::{
+    BodyMutation, BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ImmediateResponse,
+    ProcessingResponse, TrailersResponse,
+};
+use envoy_types::pb::envoy::r#type::v3::HttpStatus;
+
+use super::headers;
+use super::refusal::Refusal;
+use crate::usage::Released;
+
+/// A header to set.
+pub(super) type Header = HeaderValueOption;
+
+/// Go on to the body; the request has no identity yet.
+pub(super) fn continue_to_body() -> ProcessingResponse {
+    ProcessingResponse {
+        mode_override: Some(mode(BodySendMode::Buffered)),
+        ..reply(Response::RequestHeaders(HeadersResponse::default()))
+    }
+}
+
+/// Lets a request out whose body does not matter.
+pub(super) fn request_headers(headers: Vec<Header>) -> ProcessingResponse {
+    ProcessingResponse {
+        mode_override: Some(mode(BodySendMode::None)),
+        ..reply(Response::RequestHeaders(HeadersResponse {
+            response: Some(common(headers, None)),
+        }))
+    }
+}
+
+/// What Envoy shows of a request that is let in. The answer's headers are asked for here and not in
+/// Envoy's configuration, because there Envoy would also send those of its own error replies.
+fn mode(request_body: BodySendMode) -> ProcessingMode {
+    ProcessingMode {
+        request_header_mode: HeaderSendMode::Send.into(),
+        request_body_mode: request_body.into(),
+        response_header_mode: HeaderSendMode::Send.into(),
+        ..ProcessingMode::default()
+    }
+}
+
+/// Lets a request out, with another body if there is one.
+pub(super) fn request_body(headers: Vec<Header>, body: Option<Vec<u8>>) -> ProcessingResponse {
+    reply(Response::RequestBody(BodyResponse {
+        response: Some(common(headers, body)),
+    }))
+}
+
+/// Whether Envoy shall show the answer's body, and whether its length may change.
+pub(super) fn response_headers(is_read: bool, changes_length: bool) -> ProcessingResponse {
+    let remove_headers = match changes_length {
+        true => vec!["content-length".to_owned()],
+        false => Vec::new(),
+    };
+    let response = changes_length.then(|| CommonResponse {
+        header_mutation: Some(HeaderMutation {
+            remove_headers,
+            ..HeaderMutation::default()
+        }),
+        ..CommonResponse::default()
+    });
+    let body_mode = match is_read {
+        true => BodySendMode::Streamed,
+        false => BodySendMode::None,
+    };
+    ProcessingResponse {
+        mode_override: Some(ProcessingMode {
+            response_body_mode: body_mode.into(),
+            ..mode(BodySendMode::None)
+        }),
+        ..reply(Response::ResponseHeaders(HeadersResponse { response }))
+    }
+}
+
+/// What goes on of a piece of the answer.
+pub(super) fn response_body(released: Released) -> ProcessingResponse {
+    let mutation = match released {
+        Released::Unchanged => return response_body_unchanged(),
+        Released::Replaced(bytes) if bytes.is_empty() => Mutation::ClearBody(true),
+        Released::Replaced(bytes) => Mutation::Body(bytes),
+    };
+    reply(Response::ResponseBody(BodyResponse {
+        response: Some(CommonResponse {
+            body_mutation: Some(BodyMutation {
+                mutation: Some(mutation),
+            }),
+            ..CommonResponse::default()
+        }),
+    }))
+}
+
+/// A piece of the answer goes on as it is.
+pub(super) fn response_body_unchanged() -> ProcessingResponse {
+    reply(Response::ResponseBody(BodyResponse::default()))
+}
+
+/// Trailers go on as they are.
+pub(super) fn request_trailers() -> ProcessingResponse {
+    reply(Response::RequestTrailers(TrailersResponse::default()))
+}
+
+/// Trailers go on as they are.
+pub(super) fn response_trailers() -> ProcessingResponse {
+    reply(Response::ResponseTrailers(TrailersResponse::default()))
+}
+
+/// The gateway's own answer in place of a backend's.
+pub(super) fn refusal(refusal: &Refusal) -> ProcessingResponse {
+    let mut fields = vec![headers::set("content-type", b"application/json")];
+    if let Some(seconds) = refusal.retry_after_s {
+        fields.push(headers::set("retry-after", seconds.to_string().as_bytes()));
+    }
+    reply(Response::ImmediateResponse(ImmediateResponse {
+        status: Some(HttpStatus {
+            code: refusal.status.into(),
+        }),
+        headers: Some(HeaderMutation {
+            set_headers: fields,
+            ..HeaderMutation::default()
+        }),
+        body: refusal.body().into_bytes(),
+        details: format!("tollgate_{}", refusal.reason),
+        ..ImmediateResponse::default()
+    }))
+}
+
+fn common(headers: Vec<Header>, body: Option<Vec<u8>>) -> CommonResponse {
+    let header_mutation = (!headers.is_empty()).then(|| HeaderMutation {
+        set_headers: headers,
+        ..HeaderMutation::default()
+    });
+    CommonResponse {
+        header_mutation,
+        body_mutation: body.map(|bytes| BodyMutation {
+            mutation: Some(Mutation::Body(bytes)),
+        }),
+        ..CommonResponse::default()
+    }
+}
+
+fn reply(response: Response) -> ProcessingResponse {
+    ProcessingResponse {
+        response: Some(response),
+        ..ProcessingResponse::default()
+    }
+}

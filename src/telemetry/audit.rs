@@ -1,0 +1,283 @@
+//! The audit log: one JSON object a line on standard output, for each request.
+//!
+//! Lines are written by a thread of their own, so that a slow reader of the output holds up no
+//! request. The queue is bounded; a line that finds it full is counted as lost and said in the
+//! service's log.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::usage::UsageRecord;
+
+/// Lines that may wait to be written: about 20 MB.
+const QUEUE_LINES: usize = 65_536;
+
+/// A request that was refused before it reached a backend.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// When it came.
+    pub started: SystemTime,
+    /// Envoy's id of it.
+    pub request_id: Arc<str>,
+    /// The client, where it was known.
+    pub client: Option<Arc<str>>,
+    /// The reason, as in the metrics.
+    pub reason: &'static str,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// The deployment that was asked for, where it was known.
+    pub deployment: Option<Arc<str>>,
+}
+
+enum Entry {
+    Usage(Box<UsageRecord>),
+    Refused(Box<Refused>),
+    End,
+}
+
+/// The audit log.
+pub struct AuditLog {
+    queue: SyncSender<Entry>,
+    lost: Arc<AtomicU64>,
+}
+
+/// The thread that writes.
+pub struct AuditWriter {
+    thread: JoinHandle<()>,
+    queue: SyncSender<Entry>,
+}
+
+impl AuditWriter {
+    /// Waits until every line that has been sent is written.
+    pub fn finish(self) {
+        let is_writing = self.queue.send(Entry::End).is_ok();
+        if !is_writing || self.thread.join().is_err() {
+            tracing::error!("the audit log's writer has failed");
+        }
+    }
+}
+
+impl AuditLog {
+    /// Starts a log that writes to `output`.
+    ///
+    /// # Errors
+    /// The system's, if it gives no thread.
+    pub fn start(output: impl Write + Send + 'static) -> io::Result<(Self, AuditWriter)> {
+        let (queue, entries) = sync_channel(QUEUE_LINES);
+        let thread = std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || write_all(&entries, io::BufWriter::new(output)))?;
+        let log = Self {
+            queue: queue.clone(),
+            lost: Arc::default(),
+        };
+        Ok((log, AuditWriter { thread, queue }))
+    }
+
+    /// Writes a usage record.
+    pub fn usage(&self, record: UsageRecord) {
+        self.send(Entry::Usage(Box::new(record)));
+    }
+
+    /// Writes a refusal.
+    pub fn refused(&self, refused: Refused) {
+        self.send(Entry::Refused(Box::new(refused)));
+    }
+
+    /// How many lines were lost, shared with the metrics.
+    pub fn lost(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.lost)
+    }
+
+    fn send(&self, entry: Entry) {
+        if self.queue.try_send(entry).is_err() {
+            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            if lost.is_power_of_two() {
+                tracing::error!(
+                    lost,
+                    "audit lines are lost: standard output is not read fast enough"
+                );
+            }
+        }
+    }
+}
+
+fn write_all(entries: &Receiver<Entry>, mut output: impl Write) {
+    while let Ok(first) = entries.recv() {
+        let mut next = Some(first);
+        while let Some(entry) = next {
+            match write_line(&mut output, &entry) {
+                Ok(()) if matches!(entry, Entry::End) => return,
+                Ok(()) => {}
+                Err(error) => tracing::error!(%error, "an audit line could not be written"),
+            }
+            next = entries.try_recv().ok();
+        }
+        if let Err(error) = output.flush() {
+            tracing::error!(%error, "audit lines could not be written");
+        }
+    }
+}
+
+fn write_line(output: &mut impl Write, entry: &Entry) -> io::Result<()> {
+    match entry {
+        Entry::Usage(record) => serde_json::to_writer(&mut *output, &UsageLine::of(record))?,
+        Entry::Refused(refused) => serde_json::to_writer(&mut *output, &RefusedLine::of(refused))?,
+        Entry::End => return output.flush(),
+    }
+    output.write_all(b"\n")
+}
+
+/// A usage record as it is written; docs/metering.md lists the members.
+#[derive(Serialize)]
+struct UsageLine<'a> {
+    event: &'static str,
+    time: String,
+    request_id: &'a str,
+    client: &'a str,
+    user: Option<&'a str>,
+    credential: &'a str,
+    product: Option<&'a str>,
+    operation: &'static str,
+    deployment: Option<&'a str>,
+    model: Option<&'a str>,
+    backend: &'a str,
+    stream: bool,
+    status: Option<u16>,
+    input_tokens: u64,
+    output_tokens: u64,
+    total_tokens: u64,
+    cached_tokens: u64,
+    reasoning_tokens: u64,
+    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_reason: Option<&'static str>,
+    duration_ms: f64,
+    time_to_first_token_ms: Option<f64>,
+}
+
+impl<'a> UsageLine<'a> {
+    fn of(record: &'a UsageRecord) -> Self {
+        Self {
+            event: "usage",
+            time: rfc3339(record.started),
+            request_id: &record.request_id,
+            client: &record.client,
+            user: record.user.as_deref(),
+            credential: record.credential,
+            product: record.product.as_deref(),
+            operation: record.operation.as_str(),
+            deployment: record.deployment.as_deref(),
+            model: record.model.as_deref(),
+            backend: &record.backend,
+            stream: record.stream,
+            status: record.status,
+            input_tokens: record.tokens.input,
+            output_tokens: record.tokens.output,
+            total_tokens: record.tokens.total,
+            cached_tokens: record.tokens.cached_input,
+            reasoning_tokens: record.tokens.reasoning,
+            source: record.source.as_str(),
+            source_reason: record.source.reason(),
+            duration_ms: milliseconds(record.duration),
+            time_to_first_token_ms: record.time_to_first_token.map(milliseconds),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RefusedLine<'a> {
+    event: &'static str,
+    time: String,
+    request_id: &'a str,
+    client: Option<&'a str>,
+    deployment: Option<&'a str>,
+    status: u16,
+    reason: &'static str,
+}
+
+impl<'a> RefusedLine<'a> {
+    fn of(refused: &'a Refused) -> Self {
+        Self {
+            event: "refused",
+            time: rfc3339(refused.started),
+            request_id: &refused.request_id,
+            client: refused.client.as_deref(),
+            deployment: refused.deployment.as_deref(),
+            status: refused.status,
+            reason: refused.reason,
+        }
+    }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    OffsetDateTime::from(time)
+        .format(&Rfc3339)
+        .unwrap_or_default()
+}
+
+/// To the microsecond.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_entry_is_one_line_of_json_and_none_is_lost_at_the_end() {
+        let output = Shared::default();
+        let (log, writer) = AuditLog::start(output.clone()).expect("a thread");
+        for _ in 0..1000 {
+            log.refused(Refused {
+                started: SystemTime::UNIX_EPOCH,
+                request_id: "id\n\"1\"".into(),
+                client: None,
+                reason: "key_unknown",
+                status: 401,
+                deployment: None,
+            });
+        }
+        writer.finish();
+        let written = output.0.lock().expect("no poison").clone();
+        let lines = String::from_utf8(written).expect("text");
+        assert_eq!(
+            lines.lines().count(),
+            1000,
+            "a line break in a value is escaped"
+        );
+        for line in lines.lines() {
+            let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(value["reason"], "key_unknown");
+            assert_eq!(value["time"], "1970-01-01T00:00:00Z");
+        }
+    }
+}

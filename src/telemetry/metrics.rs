@@ -1,0 +1,290 @@
+//! The metrics, as OpenTelemetry instruments read by Prometheus; docs/metrics.md lists them.
+//!
+//! Names and units of what concerns models follow the GenAI semantic conventions
+//! (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>). Every label's values are
+//! the configuration's or the backend's, never a caller's, so their number is bounded.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider, UpDownCounter};
+use opentelemetry::{KeyValue, Value};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use prometheus::{Encoder, Registry, TextEncoder};
+
+use crate::upstream::Identity;
+use crate::usage::UsageRecord;
+
+/// Bucket bounds that the conventions recommend for tokens.
+const TOKEN_BOUNDS: [f64; 14] = [
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+/// Bucket bounds that the conventions recommend for durations, in seconds.
+const DURATION_BOUNDS: [f64; 14] = [
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+/// Bucket bounds that the conventions recommend for the time to the first token, in seconds.
+const FIRST_TOKEN_BOUNDS: [f64; 16] = [
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+
+/// The instruments that requests record to.
+pub struct Metrics {
+    registry: Registry,
+    /// Kept, because its end is the end of every instrument.
+    provider: SdkMeterProvider,
+    decisions: Counter<u64>,
+    requests: Counter<u64>,
+    tokens: Counter<u64>,
+    token_usage: Histogram<u64>,
+    duration: Histogram<f64>,
+    time_to_first_token: Histogram<f64>,
+    active: UpDownCounter<i64>,
+}
+
+impl Metrics {
+    /// Makes the instruments.
+    ///
+    /// # Errors
+    /// The exporter's, if the registry refuses it.
+    pub fn new() -> Result<Self, opentelemetry_sdk::error::OTelSdkError> {
+        let registry = Registry::new();
+        let exporter = opentelemetry_prometheus::exporter()
+            .with_registry(registry.clone())
+            .scope_info_enabled(false)
+            .without_target_info()
+            .build()?;
+        let provider = SdkMeterProvider::builder().with_reader(exporter).build();
+        let meter = provider.meter("tollgate");
+        Ok(Self {
+            registry,
+            decisions: counter(
+                &meter,
+                "tollgate.decisions",
+                "Requests allowed and refused, by reason",
+            ),
+            requests: counter(
+                &meter,
+                "tollgate.requests",
+                "Requests that reached a backend",
+            ),
+            tokens: counter(
+                &meter,
+                "tollgate.usage.tokens",
+                "Tokens by kind; cached_input is part of input, reasoning of output",
+            ),
+            token_usage: meter
+                .u64_histogram("gen_ai.client.token.usage")
+                .with_unit("{token}")
+                .with_description("Input and output tokens of a request")
+                .with_boundaries(TOKEN_BOUNDS.to_vec())
+                .build(),
+            duration: seconds(
+                &meter,
+                "gen_ai.client.operation.duration",
+                "From a request's arrival to the end of its answer",
+                &DURATION_BOUNDS,
+            ),
+            time_to_first_token: seconds(
+                &meter,
+                "gen_ai.server.time_to_first_token",
+                "From a request's arrival to the first token of its stream",
+                &FIRST_TOKEN_BOUNDS,
+            ),
+            active: meter
+                .i64_up_down_counter("tollgate.active_requests")
+                .with_description("Requests that are at a backend now")
+                .build(),
+            provider,
+        })
+    }
+
+    /// Observes what others count: the identity's token, readiness, lost audit lines.
+    pub fn observe(
+        &self,
+        identity: Arc<Identity>,
+        is_ready: impl Fn() -> bool + Send + Sync + 'static,
+        lost_lines: Arc<AtomicU64>,
+    ) {
+        let meter = self.provider.meter("tollgate");
+        let expiry = Arc::clone(&identity);
+        let _ = meter
+            .u64_observable_gauge("tollgate.identity.token.expiry.timestamp")
+            .with_unit("s")
+            .with_description("When the identity's token ends, in seconds since 1970")
+            .with_callback(move |gauge| {
+                if let Some(at) = expiry.expires_unix_s() {
+                    gauge.observe(at, &[]);
+                }
+            })
+            .build();
+        let _ = meter
+            .u64_observable_counter("tollgate.identity.refreshes")
+            .with_description("Fetches of the identity's token, by outcome")
+            .with_callback(move |counter| {
+                let counts = identity.refreshes();
+                counter.observe(counts.success, &[KeyValue::new("outcome", "success")]);
+                counter.observe(counts.failure, &[KeyValue::new("outcome", "failure")]);
+            })
+            .build();
+        let _ = meter
+            .u64_observable_gauge("tollgate.ready")
+            .with_description("1 while requests can be served")
+            .with_callback(move |gauge| gauge.observe(u64::from(is_ready()), &[]))
+            .build();
+        let _ = meter
+            .u64_observable_counter("tollgate.audit.lines.lost")
+            .with_description("Audit lines that standard output did not take in time")
+            .with_callback(move |counter| counter.observe(lost_lines.load(Ordering::Relaxed), &[]))
+            .build();
+    }
+
+    /// Counts a request that was allowed.
+    pub fn allowed(&self) {
+        self.decisions.add(
+            1,
+            &[
+                KeyValue::new("decision", "allow"),
+                KeyValue::new("reason", "ok"),
+            ],
+        );
+    }
+
+    /// Counts a request that was refused.
+    pub fn refused(&self, reason: &'static str) {
+        self.decisions.add(
+            1,
+            &[
+                KeyValue::new("decision", "deny"),
+                KeyValue::new("reason", reason),
+            ],
+        );
+    }
+
+    /// Counts a request on its way to a backend.
+    pub fn began(&self) {
+        self.active.add(1, &[]);
+    }
+
+    /// Records a request that has ended; each `began` has one.
+    pub fn ended(&self, record: &UsageRecord) {
+        self.active.add(-1, &[]);
+        let mut labels = labels(record);
+        self.record_tokens(record, &labels);
+        labels.push(KeyValue::new(
+            "gen_ai.operation.name",
+            record.operation.gen_ai_name(),
+        ));
+        labels.push(KeyValue::new(
+            "http.response.status_code",
+            i64::from(record.status.unwrap_or(0)),
+        ));
+        self.requests.add(1, &labels);
+        self.duration.record(record.duration.as_secs_f64(), &labels);
+        if let Some(time) = record.time_to_first_token {
+            self.time_to_first_token
+                .record(Duration::as_secs_f64(&time), &labels);
+        }
+    }
+
+    fn record_tokens(&self, record: &UsageRecord, labels: &[KeyValue]) {
+        let tokens = &record.tokens;
+        let with = |key: &'static str, value: &'static str| {
+            let mut all = Vec::with_capacity(labels.len() + 4);
+            all.extend_from_slice(labels);
+            all.push(KeyValue::new(key, value));
+            all
+        };
+        for (kind, count) in [
+            ("input", tokens.input),
+            ("cached_input", tokens.cached_input),
+            ("output", tokens.output),
+            ("reasoning", tokens.reasoning),
+        ] {
+            if count > 0 {
+                self.tokens.add(count, &with("tollgate.token.kind", kind));
+            }
+        }
+        for (kind, count) in [("input", tokens.input), ("output", tokens.output)] {
+            if count > 0 {
+                let mut labels = with("gen_ai.token.type", kind);
+                labels.push(KeyValue::new(
+                    "gen_ai.operation.name",
+                    record.operation.gen_ai_name(),
+                ));
+                labels.push(KeyValue::new(
+                    "gen_ai.request.model",
+                    shared(record.deployment.as_ref()),
+                ));
+                labels.push(KeyValue::new(
+                    "gen_ai.response.model",
+                    shared(record.model.as_ref()),
+                ));
+                self.token_usage.record(count, &labels);
+            }
+        }
+    }
+
+    /// Everything, in Prometheus' text format.
+    ///
+    /// # Errors
+    /// The encoder's.
+    pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+/// Who used what, from where: on every metric of a served request.
+fn labels(record: &UsageRecord) -> Vec<KeyValue> {
+    let mut labels = Vec::with_capacity(8);
+    labels.extend([
+        KeyValue::new("gen_ai.provider.name", "azure.ai.openai"),
+        KeyValue::new("tollgate.client", Arc::clone(&record.client)),
+        KeyValue::new("tollgate.product", shared(record.product.as_ref())),
+        KeyValue::new("tollgate.deployment", shared(record.deployment.as_ref())),
+        KeyValue::new("tollgate.backend", Arc::clone(&record.backend)),
+        KeyValue::new("tollgate.usage.source", record.source.as_str()),
+    ]);
+    labels
+}
+
+fn shared(name: Option<&Arc<str>>) -> Value {
+    name.map_or_else(|| Value::from(""), |name| Value::from(Arc::clone(name)))
+}
+
+fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
+    meter
+        .u64_counter(name)
+        .with_description(description)
+        .build()
+}
+
+fn seconds(
+    meter: &Meter,
+    name: &'static str,
+    description: &'static str,
+    bounds: &[f64],
+) -> Histogram<f64> {
+    meter
+        .f64_histogram(name)
+        .with_unit("s")
+        .with_description(description)
+        .with_boundaries(bounds.to_vec())
+        .build()
+}

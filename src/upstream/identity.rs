@@ -1,0 +1,206 @@
+//! Holds the identity's token and refreshes it behind the requests.
+//!
+//! A request only ever loads a pointer. One task fetches: at half of the token's life, and with
+//! backoff while the source fails; the old token serves to its end meanwhile.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwapOption;
+use http::HeaderValue;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+/// Longest that one fetch may take.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
+/// Soonest refresh, for sources that hand out the same token again near its end.
+const MIN_REFRESH: Duration = Duration::from_secs(1);
+/// The first wait after a failure; it doubles from there.
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+/// Longest wait while a token is still held.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+/// Longest wait while none is: requests fail for as long.
+const MAX_BACKOFF_WITHOUT_TOKEN: Duration = Duration::from_secs(5);
+
+/// Where tokens come from.
+pub trait TokenSource: Send + Sync {
+    /// Fetches a new token, from no cache.
+    fn fetch(
+        &self,
+    ) -> Pin<Box<dyn Future<Output = Result<IssuedToken, IdentityError>> + Send + '_>>;
+}
+
+/// Why there is no new token.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The source failed, in its own words.
+    #[error("{0}")]
+    Source(String),
+    /// The source gave a token that had ended.
+    #[error("the source gave a token that has already expired")]
+    AlreadyExpired,
+    /// The source gave bytes that no header can carry.
+    #[error("the source gave a token that is no header value")]
+    NotAHeaderValue,
+    /// The source did not answer in time.
+    #[error("the source did not answer within {} s", FETCH_TIMEOUT.as_secs())]
+    Timeout,
+}
+
+/// A token fresh from its source, as the header that carries it.
+pub struct IssuedToken {
+    authorization: HeaderValue,
+    lifetime: Duration,
+}
+
+impl IssuedToken {
+    /// Takes the token and how long it lives from now.
+    ///
+    /// # Errors
+    /// [`IdentityError::NotAHeaderValue`]
+    pub fn new(token: &str, lifetime: Duration) -> Result<Self, IdentityError> {
+        let header = Zeroizing::new(format!("Bearer {token}"));
+        let mut authorization =
+            HeaderValue::from_str(&header).map_err(|_| IdentityError::NotAHeaderValue)?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            authorization,
+            lifetime,
+        })
+    }
+}
+
+impl fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IssuedToken(redacted, {:?})", self.lifetime)
+    }
+}
+
+struct Held {
+    authorization: HeaderValue,
+    ends: Instant,
+}
+
+/// How many fetches came out how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshCounts {
+    /// Fetches that gave a token.
+    pub success: u64,
+    /// Fetches that did not.
+    pub failure: u64,
+}
+
+/// The identity's token, as requests see it.
+#[derive(Default)]
+pub struct Identity {
+    held: ArcSwapOption<Held>,
+    /// When it ends, in seconds since 1970; 0 before the first.
+    expires_unix_s: AtomicU64,
+    success: AtomicU64,
+    failure: AtomicU64,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity(redacted, {:?})", self.refreshes())
+    }
+}
+
+impl Identity {
+    /// The `authorization` header while the token lives.
+    pub fn authorization(&self) -> Option<HeaderValue> {
+        let held = self.held.load();
+        let held = held.as_ref().filter(|held| Instant::now() < held.ends)?;
+        Some(held.authorization.clone())
+    }
+
+    /// When the token ends, in seconds since 1970; `None` before the first.
+    pub fn expires_unix_s(&self) -> Option<u64> {
+        Some(self.expires_unix_s.load(Ordering::Relaxed)).filter(|at| *at > 0)
+    }
+
+    /// How the fetches came out.
+    pub fn refreshes(&self) -> RefreshCounts {
+        RefreshCounts {
+            success: self.success.load(Ordering::Relaxed),
+            failure: self.failure.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Refreshes until told to stop.
+    pub async fn keep_fresh(
+        self: Arc<Self>,
+        source: Arc<dyn TokenSource>,
+        stop: CancellationToken,
+    ) {
+        let mut failures = 0_u32;
+        loop {
+            let wait = match self.refresh(source.as_ref()).await {
+                Ok(lifetime) => {
+                    failures = 0;
+                    with_jitter(lifetime / 2).max(MIN_REFRESH)
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    let wait = self.backoff(failures);
+                    tracing::warn!(%error, failures, retry_in_ms = wait.as_millis(), has_token = self.authorization().is_some(), "the identity's token could not be fetched");
+                    wait
+                }
+            };
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Fetches once; gives the new token's life.
+    async fn refresh(&self, source: &dyn TokenSource) -> Result<Duration, IdentityError> {
+        let fetched = timeout(FETCH_TIMEOUT, source.fetch()).await;
+        let token = fetched
+            .unwrap_or(Err(IdentityError::Timeout))
+            .inspect_err(|_| {
+                self.failure.fetch_add(1, Ordering::Relaxed);
+            })?;
+        let lifetime = token.lifetime;
+        let unix = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        self.expires_unix_s
+            .store((unix + lifetime).as_secs(), Ordering::Relaxed);
+        self.held.store(Some(Arc::new(Held {
+            authorization: token.authorization,
+            ends: Instant::now() + lifetime,
+        })));
+        self.success.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(
+            lifetime_s = lifetime.as_secs(),
+            "the identity's token was fetched"
+        );
+        Ok(lifetime)
+    }
+
+    fn backoff(&self, failures: u32) -> Duration {
+        let longest = match self.authorization() {
+            Some(_) => MAX_BACKOFF,
+            None => MAX_BACKOFF_WITHOUT_TOKEN,
+        };
+        let doubled = FIRST_BACKOFF.saturating_mul(1 << failures.saturating_sub(1).min(10));
+        with_jitter(doubled.min(longest))
+    }
+}
+
+/// Between 80 and 100 % of a time, so that replicas don't ask all at once.
+fn with_jitter(time: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(0);
+    time - (time / 5).mul_f64(f64::from(random) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+#[path = "identity_tests.rs"]
+mod tests;

@@ -1,0 +1,163 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn probe(document: &[u8]) -> Found {
+    let mut probe = JsonProbe::default();
+    probe.feed(document);
+    probe.into_found()
+}
+
+fn tokens(input: u64, output: u64) -> Option<TokenCounts> {
+    Some(TokenCounts {
+        input,
+        output,
+        total: input + output,
+        ..TokenCounts::default()
+    })
+}
+
+#[test]
+fn members_at_their_own_place_are_found() {
+    let found = probe(
+        br#" { "id" : "chatcmpl-1", "choices":[{"message":{"content":"hi"}}],
+            "model":"gpt-4o-2024-08-06", "usage": { "prompt_tokens" : 3, "completion_tokens" : 4 } }"#,
+    );
+    assert_eq!(found.id.as_deref(), Some("chatcmpl-1"));
+    assert_eq!(found.model.as_deref(), Some("gpt-4o-2024-08-06"));
+    assert_eq!(found.usage, tokens(3, 4));
+    assert!(!found.has_empty_choices);
+}
+
+#[test]
+fn members_of_response_and_error_are_found() {
+    let found = probe(
+        br#"{"type":"response.completed","response":{"id":"resp_1","output":[{"id":"x","usage":{}}],
+            "model":"gpt-4o","usage":{"input_tokens":5,"output_tokens":6}},"sequence_number":9}"#,
+    );
+    assert_eq!(found.id.as_deref(), Some("resp_1"));
+    assert_eq!(found.usage, tokens(5, 6));
+    let found =
+        probe(br#"{"error":{"message":"x","code":"content_filter","innererror":{"code":"y"}}}"#);
+    assert_eq!(found.error_code.as_deref(), Some("content_filter"));
+}
+
+#[test]
+fn a_callers_text_is_never_taken_for_usage() {
+    let fakes: [&[u8]; 6] = [
+        br#"{"choices":[{"usage":{"prompt_tokens":9,"completion_tokens":9}}]}"#,
+        br#"{"tools":{"usage":{"prompt_tokens":9,"completion_tokens":9}}}"#,
+        br#"{"a":"\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":9}"}"#,
+        br#"{"response":[{"usage":{"prompt_tokens":9,"completion_tokens":9}}]}"#,
+        br#"{"response":{"x":{"usage":{"prompt_tokens":9,"completion_tokens":9}}}}"#,
+        br#"["usage",{"usage":{"prompt_tokens":9,"completion_tokens":9}}]"#,
+    ];
+    for fake in fakes {
+        assert_eq!(probe(fake).usage, None, "{}", String::from_utf8_lossy(fake));
+    }
+}
+
+#[test]
+fn usage_null_and_empty_choices_are_told_apart() {
+    let found = probe(br#"{"choices":[{"delta":{}}],"usage":null}"#);
+    assert_eq!((found.usage, found.has_empty_choices), (None, false));
+    let found = probe(br#"{"choices":[ ],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#);
+    assert_eq!((found.usage, found.has_empty_choices), (tokens(1, 1), true));
+}
+
+#[test]
+fn a_name_that_only_begins_like_ours_is_another_one() {
+    let found =
+        probe(br#"{"usages":{"prompt_tokens":1},"responses":{"usage":{"prompt_tokens":1}}}"#);
+    assert_eq!(found, Found::default());
+}
+
+#[test]
+fn values_of_any_length_take_bounded_memory() {
+    let long = format!(
+        r#"{{"id":"{}","usage":{{"x":"{}"}}}}"#,
+        "a".repeat(1 << 20),
+        "b".repeat(1 << 20)
+    );
+    let mut probe = JsonProbe::default();
+    for piece in long.as_bytes().chunks(1000) {
+        probe.feed(piece);
+        let held = probe.key.len() + probe.capture.as_ref().map_or(0, |(_, value)| value.len());
+        assert!(
+            held <= MAX_USAGE_BYTES + MAX_KEY_BYTES + 1,
+            "{held} bytes held"
+        );
+    }
+    assert_eq!(probe.into_found(), Found::default());
+}
+
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let key = prop_oneof![
+        Just("usage".to_owned()),
+        Just("response".to_owned()),
+        Just("id".to_owned()),
+        Just("model".to_owned()),
+        Just("choices".to_owned()),
+        Just("error".to_owned()),
+        Just("code".to_owned()),
+        any::<String>(),
+    ];
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<String>().prop_map(Into::into),
+        any::<u32>().prop_map(Into::into),
+        (0..9_u64, 0..9_u64).prop_map(|(input, output)| {
+            serde_json::json!({"prompt_tokens": input, "completion_tokens": output})
+        }),
+    ];
+    leaf.prop_recursive(4, 40, 5, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            proptest::collection::hash_map(key.clone(), inner, 0..6)
+                .prop_map(|map| map.into_iter().collect()),
+        ]
+    })
+}
+
+/// The same answer, by building the whole document.
+fn oracle(document: &serde_json::Value) -> Option<TokenCounts> {
+    let read = |value: &serde_json::Value| {
+        TokenCounts::from_wire(value.get("usage")?.to_string().as_bytes())
+    };
+    let top = document.as_object().and_then(|_| read(document));
+    let nested = document
+        .get("response")
+        .filter(|it| it.is_object())
+        .and_then(read);
+    // Members come in no order of ours: with both present either may be the last.
+    top.or(nested).filter(|_| top.is_none() || nested.is_none())
+}
+
+proptest! {
+    #[test]
+    fn the_probe_agrees_with_a_whole_parse(document in json()) {
+        let found = probe(document.to_string().as_bytes()).usage;
+        if let Some(expected) = oracle(&document) {
+            prop_assert_eq!(found, Some(expected), "{}", document);
+        }
+    }
+
+    #[test]
+    fn any_chunking_gives_the_same(document in json(), cuts in proptest::collection::vec(0..400_usize, 0..12)) {
+        let text = document.to_string();
+        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut % (text.len() + 1)).collect();
+        cuts.sort_unstable();
+        let mut pieces = JsonProbe::default();
+        let mut from = 0;
+        for cut in cuts.into_iter().chain([text.len()]) {
+            pieces.feed(&text.as_bytes()[from..cut]);
+            from = cut;
+        }
+        prop_assert_eq!(pieces.into_found(), probe(text.as_bytes()));
+    }
+
+    #[test]
+    fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        probe(&bytes);
+    }
+}

@@ -1,0 +1,332 @@
+//! Watches the body of an answer go by, takes the usage, and removes the usage event that the
+//! gateway and not the client asked for.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::TokenCounts;
+use super::json_probe::{Found, JsonProbe};
+use super::sse::{DataLines, EventEnds, may_become_json};
+use super::text::CollectedText;
+use crate::access::Operation;
+
+/// Longest event that is looked at whole. A longer one (the responses API embeds the answer in its
+/// events) is read as it goes by, and is no usage event that could have to be removed.
+const MAX_WHOLE_EVENT_BYTES: usize = 64 * 1024;
+/// How much of a JSON answer is kept for an estimate, should it be cut.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// The kind of body that an answer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyFormat {
+    /// `application/json`
+    Json,
+    /// `text/event-stream`
+    EventStream,
+}
+
+/// What of a piece of the body goes on to the client.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Released {
+    /// The piece as it is.
+    Unchanged,
+    /// These bytes in its place.
+    Replaced(Vec<u8>),
+}
+
+/// What the meter knows at the end.
+#[derive(Debug, Default)]
+pub struct Metered {
+    /// What the service reported.
+    pub counts: Option<TokenCounts>,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// The id of the answer.
+    pub id: Option<String>,
+    /// `error.code` of a failure.
+    pub error_code: Option<String>,
+    /// The text of the answer, as far as it came; collected only while no usage has.
+    pub text: String,
+    /// Bytes of the answer's text that were not kept.
+    pub dropped_text_bytes: usize,
+}
+
+/// The meter of one answer.
+pub struct Meter {
+    operation: Operation,
+    body: Body,
+    found: Found,
+    text: CollectedText,
+    has_text: bool,
+}
+
+enum Body {
+    Json { probe: JsonProbe, head: Vec<u8> },
+    Events(Events),
+}
+
+/// State of a stream of events.
+#[derive(Default)]
+struct Events {
+    ends: EventEnds,
+    /// The beginning of an event whose end has not come.
+    partial: Vec<u8>,
+    /// Reads an event that is too long to be kept.
+    long: Option<(DataLines, JsonProbe)>,
+    /// The usage event is removed; `None` leaves the stream as it is.
+    removal: Option<Removal>,
+}
+
+#[derive(Default)]
+struct Removal {
+    /// How much of `partial` has gone to the client.
+    released: usize,
+    /// The last event was removed and ended in a CR: its LF may still come.
+    removed_cr: bool,
+}
+
+impl Meter {
+    /// A meter for one answer. `remove_usage_event` when the gateway asked for the event and the
+    /// client did not.
+    pub fn new(operation: Operation, format: BodyFormat, remove_usage_event: bool) -> Self {
+        let body = match format {
+            BodyFormat::Json => Body::Json {
+                probe: JsonProbe::default(),
+                head: Vec::new(),
+            },
+            BodyFormat::EventStream => Body::Events(Events {
+                removal: remove_usage_event.then(Removal::default),
+                ..Events::default()
+            }),
+        };
+        Self {
+            operation,
+            body,
+            found: Found::default(),
+            text: CollectedText::default(),
+            has_text: false,
+        }
+    }
+
+    /// Whether the model has begun to answer in a stream.
+    pub fn has_text(&self) -> bool {
+        self.has_text
+    }
+
+    /// The id of the answer, once it is known.
+    pub fn id(&self) -> Option<&str> {
+        let found = match &self.body {
+            Body::Json { probe, .. } => probe.found(),
+            Body::Events(_) => &self.found,
+        };
+        found.id.as_deref()
+    }
+
+    /// Reads the next piece; `is_last` when no other follows.
+    pub fn feed(&mut self, piece: &[u8], is_last: bool) -> Released {
+        let read = &mut Reading {
+            operation: self.operation,
+            found: &mut self.found,
+            text: &mut self.text,
+            has_text: &mut self.has_text,
+        };
+        match &mut self.body {
+            Body::Json { probe, head } => {
+                probe.feed(piece);
+                let room = MAX_HEAD_BYTES.saturating_sub(head.len());
+                head.extend_from_slice(piece.get(..room).unwrap_or(piece));
+                Released::Unchanged
+            }
+            Body::Events(events) => events.feed(piece, is_last, read),
+        }
+    }
+
+    /// The end of the answer, however it came.
+    pub fn finish(mut self) -> Metered {
+        let mut found = self.found;
+        if let Body::Json { probe, head } = self.body {
+            found = probe.into_found();
+            if found.usage.is_none() && self.operation != Operation::Embeddings {
+                self.text.collect_message(&head);
+            }
+        }
+        let (text, dropped_text_bytes) = match found.usage {
+            Some(_) => Default::default(),
+            None => self.text.into_text(),
+        };
+        Metered {
+            counts: found.usage,
+            model: found.model,
+            id: found.id,
+            error_code: found.error_code,
+            text,
+            dropped_text_bytes,
+        }
+    }
+}
+
+impl Events {
+    fn feed(&mut self, piece: &[u8], is_last: bool, read: &mut Reading<'_>) -> Released {
+        let mut output = self.removal.is_some().then(|| Output::new(piece));
+        let mut rest = self.take_removed_lf(piece, output.as_mut());
+        while let Some(end) = self.ends.next(rest) {
+            let (event, after) = rest.split_at(end);
+            let is_removed = self.end_event(event, read);
+            if let (Some(removal), Some(output)) = (&mut self.removal, &mut output) {
+                match is_removed {
+                    true => {
+                        output.skip(event);
+                        removal.removed_cr = event.last() == Some(&b'\r');
+                    }
+                    false => output.pass_held(&self.partial, removal.released, event),
+                }
+                removal.released = 0;
+            }
+            self.partial.clear();
+            rest = after;
+        }
+        let was_long = self.long.is_some();
+        self.begin_event(rest);
+        if let (Some(removal), Some(output)) = (&mut self.removal, &mut output) {
+            let may_be_removed = removal.released == 0
+                && !is_last
+                && self.long.is_none()
+                && may_become_json(&self.partial);
+            if was_long {
+                output.pass_held(&[], 0, rest);
+            } else if may_be_removed {
+                output.skip(rest);
+            } else {
+                let before = self.partial.len().saturating_sub(rest.len());
+                let held = self.partial.get(..before).unwrap_or_default();
+                output.pass_held(held, removal.released, rest);
+                removal.released = self.partial.len();
+            }
+        }
+        output.map_or(Released::Unchanged, Output::into_released)
+    }
+
+    /// Drops the LF of a CR LF whose CR ended an event that was removed.
+    fn take_removed_lf<'a>(
+        &mut self,
+        piece: &'a [u8],
+        output: Option<&mut Output<'a>>,
+    ) -> &'a [u8] {
+        let (Some(removal), Some(output)) = (&mut self.removal, output) else {
+            return piece;
+        };
+        match (std::mem::take(&mut removal.removed_cr), piece.split_first()) {
+            (true, Some((b'\n', rest))) => {
+                let _ = self.ends.next(b"\n");
+                output.skip(b"\n");
+                rest
+            }
+            _ => piece,
+        }
+    }
+
+    /// Reads an event whose last bytes these are; says whether it is the one to remove.
+    fn end_event(&mut self, event: &[u8], read: &mut Reading<'_>) -> bool {
+        if let Some((mut lines, mut probe)) = self.long.take() {
+            lines.feed(event, |data| probe.feed(data));
+            read.merge(probe.into_found());
+            return false;
+        }
+        let found_usage = match self.partial.is_empty() {
+            true => read.event(event),
+            false => {
+                self.partial.extend_from_slice(event);
+                let found = read.event(&self.partial);
+                self.partial.truncate(self.partial.len() - event.len());
+                found
+            }
+        };
+        let is_held = self.removal.as_ref().is_some_and(|it| it.released == 0);
+        found_usage && is_held
+    }
+
+    /// Keeps the beginning of an event, or reads on in a long one.
+    fn begin_event(&mut self, bytes: &[u8]) {
+        if let Some((lines, probe)) = &mut self.long {
+            lines.feed(bytes, |data| probe.feed(data));
+            return;
+        }
+        self.partial.extend_from_slice(bytes);
+        if self.partial.len() > MAX_WHOLE_EVENT_BYTES {
+            let (mut lines, mut probe) = (DataLines::default(), JsonProbe::default());
+            lines.feed(&self.partial, |data| probe.feed(data));
+            self.long = Some((lines, probe));
+        }
+    }
+}
+
+/// What reading an event changes.
+struct Reading<'a> {
+    operation: Operation,
+    found: &'a mut Found,
+    text: &'a mut CollectedText,
+    has_text: &'a mut bool,
+}
+
+impl Reading<'_> {
+    /// Reads a whole event; says whether it is the one that `include_usage` asks for.
+    fn event(&mut self, event: &[u8]) -> bool {
+        static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+        *self.has_text |= self.text.collect(self.operation, event);
+        let is_hit = USAGE.find(event).is_some();
+        if !is_hit && self.found.model.is_some() {
+            return false;
+        }
+        let (mut lines, mut probe) = (DataLines::default(), JsonProbe::default());
+        lines.feed(event, |data| probe.feed(data));
+        let found = probe.into_found();
+        let is_usage_event = found.usage.is_some() && found.has_empty_choices;
+        self.merge(found);
+        is_usage_event
+    }
+
+    fn merge(&mut self, found: Found) {
+        let known = &mut *self.found;
+        known.usage = found.usage.or(known.usage);
+        known.model = found.model.or_else(|| known.model.take());
+        known.id = found.id.or_else(|| known.id.take());
+        known.error_code = found.error_code.or_else(|| known.error_code.take());
+    }
+}
+
+/// What goes on to the client of one piece.
+struct Output<'a> {
+    piece: &'a [u8],
+    bytes: Vec<u8>,
+    is_changed: bool,
+}
+
+impl<'a> Output<'a> {
+    fn new(piece: &'a [u8]) -> Self {
+        Self {
+            piece,
+            bytes: Vec::with_capacity(piece.len()),
+            is_changed: false,
+        }
+    }
+
+    /// Passes bytes, after what was held back before them.
+    fn pass_held(&mut self, held: &[u8], released: usize, bytes: &[u8]) {
+        let held = held.get(released..).unwrap_or_default();
+        self.is_changed |= !held.is_empty();
+        self.bytes.extend_from_slice(held);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn skip(&mut self, bytes: &[u8]) {
+        self.is_changed |= !bytes.is_empty();
+    }
+
+    fn into_released(self) -> Released {
+        match self.is_changed || self.bytes.len() != self.piece.len() {
+            true => Released::Replaced(self.bytes),
+            false => Released::Unchanged,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The meter, estimates and the usage record of a request.
+
+mod estimate;
+mod json_probe;
+mod meter;
+mod record;
+mod sse;
+mod text;
+mod tokens;
+
+pub use estimate::{EstimateInput, Prompt, estimate};
+pub use meter::{BodyFormat, Meter, Metered, Released};
+pub use record::{EstimateReason, UsageRecord, UsageSource};
+pub use tokens::TokenCounts;
+
+#[cfg(test)]
+mod meter_tests;
