@@ -141,13 +141,14 @@ fn headers_to_remove() -> Vec<String> {
 }
 
 fn denied(refusal: &Refusal, client: Option<&str>) -> CheckResponse {
-    let mut fields = vec![headers::set("content-type", b"application/json")];
-    if let Some(challenge) = refusal.challenge {
-        fields.push(headers::set("www-authenticate", challenge.as_bytes()));
-    }
-    if let Some(seconds) = refusal.retry_after_s {
-        fields.push(headers::set("retry-after", seconds.to_string().as_bytes()));
-    }
+    let mut fields = vec![headers::set_text("content-type", "application/json")];
+    let challenge = refusal
+        .challenge
+        .map(|it| headers::set_text("www-authenticate", it));
+    let retry = refusal
+        .retry_after_s
+        .map(|it| headers::set_text("retry-after", it.to_string()));
+    fields.extend(challenge.into_iter().chain(retry));
     CheckResponse {
         status: Some(rpc_status(Code::PermissionDenied)),
         dynamic_metadata: Some(metadata::of_refusal(refusal.reason, client)),

@@ -31,14 +31,27 @@ pub(super) fn get<'a>(map: Option<&'a HeaderMap>, name: &str) -> Option<&'a str>
     std::str::from_utf8(value).ok()
 }
 
-/// Sets a header, whatever was there.
+/// Sets a header of the request or the answer in ext_proc, whatever was there.
 pub(super) fn set(name: &str, value: &[u8]) -> HeaderValueOption {
+    overwrite(HeaderValue {
+        key: name.to_owned(),
+        raw_value: value.to_vec(),
+        ..HeaderValue::default()
+    })
+}
+
+/// Sets a header of an answer in ext_authz, which does not look at `raw_value`.
+pub(super) fn set_text(name: &str, value: impl Into<String>) -> HeaderValueOption {
+    overwrite(HeaderValue {
+        key: name.to_owned(),
+        value: value.into(),
+        ..HeaderValue::default()
+    })
+}
+
+fn overwrite(header: HeaderValue) -> HeaderValueOption {
     HeaderValueOption {
-        header: Some(HeaderValue {
-            key: name.to_owned(),
-            value: String::new(),
-            raw_value: value.to_vec(),
-        }),
+        header: Some(header),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
         ..HeaderValueOption::default()
     }

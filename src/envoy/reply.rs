@@ -50,9 +50,16 @@ fn mode(request_body: BodySendMode) -> ProcessingMode {
 }
 
 /// Lets a request out, with another body if there is one.
-pub(super) fn request_body(headers: Vec<Header>, body: Option<Vec<u8>>) -> ProcessingResponse {
+pub(super) fn request_body(mut fields: Vec<Header>, body: Option<Vec<u8>>) -> ProcessingResponse {
+    if let Some(body) = &body {
+        // Envoy refuses a body that does not have the length that was announced.
+        fields.push(headers::set(
+            "content-length",
+            body.len().to_string().as_bytes(),
+        ));
+    }
     reply(Response::RequestBody(BodyResponse {
-        response: Some(common(headers, body)),
+        response: Some(common(fields, body)),
     }))
 }
 

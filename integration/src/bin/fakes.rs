@@ -176,7 +176,7 @@ async fn all(azure: AzureArgs, identity_listen: SocketAddr, identity_header: Str
     let identity = identity.await?;
     let azure = FakeAzure::try_start(azure_options(azure, token_secret)?).await?;
     println!(
-        "azure listening on {} identity on {}",
+        "azure listening on {} identity listening on {}",
         azure.url(),
         identity.endpoint()
     );
@@ -206,6 +206,7 @@ fn identity_options(args: IdentityArgs) -> Result<IdentityOptions, Box<dyn Error
         header_secret: args.header_secret,
         client_secret: args.client_secret,
         lifetime: Duration::from_secs(args.token_lifetime_seconds),
+        ..IdentityOptions::default()
     })
 }
 

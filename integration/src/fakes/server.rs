@@ -11,6 +11,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -26,6 +27,9 @@ const MAX_HEADER_LIST_BYTES: u32 = 128 * 1024;
 
 /// A load test keeps many requests on one HTTP/2 connection.
 const MAX_CONCURRENT_STREAMS: u32 = 1000;
+
+/// A scripted stream may be endless.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a server listens on.
 #[derive(Debug, Clone)]
@@ -82,11 +86,11 @@ impl Server {
         self.address
     }
 
-    /// Takes no more requests and waits for those it has.
+    /// Takes no more requests and waits for those it has, but not for ever.
     pub async fn stop(mut self) {
         self.drain.cancel();
-        // A panic of the accept loop has been printed; there is nothing left to stop.
-        let _ = (&mut self.accepting).await;
+        // Too late, or a panic that has been printed: what is left ends with `self`.
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, &mut self.accepting).await;
     }
 }
 

@@ -35,8 +35,10 @@ use tonic::{Request, Response, Status, Streaming};
 /// request body stop every other stream of the connection.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
-/// hyper's default is 200; one Envoy worker has one connection here and two streams per request.
-const MAX_CONCURRENT_STREAMS: u32 = 100_000;
+/// h2 closes a connection on which 20 streams were cancelled before it had accepted them, and every
+/// live stream with it. Envoy does that to a service that was held up for a second, and it is no
+/// attacker.
+const MAX_PENDING_RESETS: usize = 100_000;
 /// tonic's default is 4 MiB, and a BUFFERED request body arrives in one message.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
 
@@ -142,7 +144,7 @@ pub fn serve(
     Ok(Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
         .add_service(authorization)
         .add_service(processor)
         .serve_with_incoming_shutdown(incoming, stop))

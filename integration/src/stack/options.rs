@@ -36,6 +36,7 @@ pub struct Options {
     pub(super) service: Service,
     pub(super) envoy_edits: Vec<EnvoyEdit>,
     pub(super) config_edits: Vec<ConfigEdit>,
+    pub(super) environment: Vec<(String, String)>,
     pub(super) azure: AzureOptions,
     pub(super) identity: IdentityOptions,
     pub(super) launch: Launch,
@@ -49,6 +50,7 @@ impl Default for Options {
             service: Service::Tollgate,
             envoy_edits: Vec::new(),
             config_edits: Vec::new(),
+            environment: Vec::new(),
             azure: AzureOptions::default(),
             identity: IdentityOptions::default(),
             launch: Launch {
@@ -93,6 +95,12 @@ impl Options {
     /// Changes the text of tollgate.yaml.
     pub fn edit_config(mut self, edit: impl FnOnce(String) -> String + Send + 'static) -> Self {
         self.config_edits.push(Box::new(edit));
+        self
+    }
+
+    /// Sets an environment variable of tollgate's.
+    pub fn tollgate_env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 

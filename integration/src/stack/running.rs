@@ -68,7 +68,8 @@ impl Stack {
 
         let key = TestKey::numbered(1);
         let socket = directory.path().join("tollgate.sock");
-        let launch = TollgateLaunch::new(directory.path(), &identity);
+        let mut launch = TollgateLaunch::new(directory.path(), &identity);
+        launch.environment.append(&mut options.environment);
         launch.configure(&tollgate_yaml(&socket, &key), options.config_edits)?;
         let (tollgate, substitute) = serve(options.service, &launch, &socket).await?;
 

@@ -1,9 +1,9 @@
 //! The gateway as its users meet it: through the real Envoy, with the real tollgate beside it.
 
 mod callers;
-mod credentials;
 mod deployments;
 mod faults;
+mod health;
 mod identity;
 mod lifecycle;
 mod metering;

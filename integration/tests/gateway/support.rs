@@ -4,11 +4,17 @@ use std::collections::BTreeSet;
 
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use tollgate_integration::stack::wait::DEADLINE;
 use tollgate_integration::stack::{Options, Stack};
 
 /// A stack as users run it.
 pub(crate) async fn stack() -> Stack {
     Stack::start(Options::default()).await
+}
+
+/// A stack whose tollgate.yaml is changed.
+pub(crate) async fn stack_with(edit: impl FnOnce(String) -> String + Send + 'static) -> Stack {
+    Stack::start(Options::default().edit_config(edit)).await
 }
 
 /// A chat of one message.
@@ -38,15 +44,28 @@ pub(crate) async fn send_json(request: RequestBuilder) -> (StatusCode, Value) {
 /// Sends a request that must be refused; gives the status and `error.code`, after a look at its shape.
 pub(crate) async fn refused(request: RequestBuilder) -> (u16, String) {
     let (status, body) = send_json(request).await;
-    let text = |member: &str| body["error"][member].as_str().unwrap_or_default().to_owned();
-    assert!(!text("message").is_empty(), "no message for a person: {body}");
+    let text = |member: &str| {
+        body["error"][member]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert!(
+        !text("message").is_empty(),
+        "no message for a person: {body}"
+    );
     assert!(!text("type").is_empty(), "no type: {body}");
     (status.as_u16(), text("code"))
 }
 
 /// Asserts that the backend saw nothing.
 pub(crate) fn assert_backend_untouched(stack: &Stack) {
-    let seen: Vec<_> = stack.azure.requests().iter().map(|it| it.path.clone()).collect();
+    let seen: Vec<_> = stack
+        .azure
+        .requests()
+        .iter()
+        .map(|it| it.path.clone())
+        .collect();
     assert!(seen.is_empty(), "the backend was reached: {seen:?}");
     assert_no_violations(stack);
 }
@@ -54,35 +73,58 @@ pub(crate) fn assert_backend_untouched(stack: &Stack) {
 /// Asserts that no caller's credential has reached the backend.
 pub(crate) fn assert_no_violations(stack: &Stack) {
     let found = stack.azure.violations();
-    assert!(found.is_empty(), "a credential of a caller reached the backend: {found:?}");
+    assert!(
+        found.is_empty(),
+        "a credential of a caller reached the backend: {found:?}"
+    );
 }
 
 /// The usage record of the next request in the audit log.
 pub(crate) async fn usage_line(stack: &Stack) -> Value {
     let audit = stack.tollgate().audit();
-    audit.wait_for_json("a usage record", |line| line["event"] == "usage").await
+    audit
+        .wait_for_json("a usage record", |line| line["event"] == "usage")
+        .await
 }
 
 /// The reason of the next refusal in the audit log.
 pub(crate) async fn refusal_line(stack: &Stack) -> Value {
     let audit = stack.tollgate().audit();
-    audit.wait_for_json("a refusal", |line| line["event"] == "refused").await
+    audit
+        .wait_for_json("a refusal", |line| line["event"] == "refused")
+        .await
 }
 
 /// The value of a metric whose labels contain all of these, summed over the rest.
 pub(crate) async fn metric(stack: &Stack, name: &str, labels: &[&str]) -> f64 {
     let text = stack.tollgate().metrics().await.expect("metrics");
     let fits = |line: &&str| {
-        let named = line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        let named = line
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with(['{', ' ']));
         named && labels.iter().all(|label| line.contains(label))
     };
-    let value = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
+    let value = |line: &str| {
+        line.rsplit(' ')
+            .next()
+            .and_then(|value| value.parse::<f64>().ok())
+    };
     text.lines().filter(fits).filter_map(value).sum()
+}
+
+/// Waits until the backend has billed so many requests.
+pub(crate) async fn settled(stack: &Stack, count: u64) {
+    let waited = tokio::time::timeout(DEADLINE, stack.azure.settled(count)).await;
+    let billed = stack.azure.ledger().len();
+    waited.unwrap_or_else(|_| panic!("{billed} requests were billed, not {count}"));
 }
 
 /// The names of the members of an object.
 pub(crate) fn members(value: &Value) -> BTreeSet<&str> {
-    value.as_object().map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default()
+    value
+        .as_object()
+        .map(|map| map.keys().map(String::as_str).collect())
+        .unwrap_or_default()
 }
 
 /// Adds a client with a key of its own and one product to a tollgate.yaml.

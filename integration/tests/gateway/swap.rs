@@ -10,10 +10,20 @@ async fn a_chat_goes_out_with_the_identity_and_comes_back_counted() {
     let (status, body) = send_json(stack.chat(&hello())).await;
     assert_eq!(status, 200, "{body}");
     assert_eq!(body["object"], "chat.completion");
-    let [request] = stack.azure.requests().try_into().expect("one request at the backend");
+    let [request] = stack
+        .azure
+        .requests()
+        .try_into()
+        .expect("one request at the backend");
     let authorization = request.header("authorization").expect("the identity");
-    assert!(authorization.starts_with("Bearer ey"), "the identity's token");
-    assert!(!authorization.contains(stack.key.text()), "not the caller's key");
+    assert!(
+        authorization.starts_with("Bearer ey"),
+        "the identity's token"
+    );
+    assert!(
+        !authorization.contains(stack.key.text()),
+        "not the caller's key"
+    );
     assert_no_violations(&stack);
     let usage = usage_line(&stack).await;
     assert_eq!(usage["total_tokens"], body["usage"]["total_tokens"]);
@@ -48,7 +58,11 @@ async fn a_key_is_taken_from_each_header_and_from_none_of_them_passed_on() {
     for request in stack.azure.requests() {
         let text = format!("{:?}", request.headers);
         assert!(!text.contains(key), "the key reached the backend: {text}");
-        assert_eq!(request.header("x-ms-spillover-deployment"), None, "the caller chose a deployment");
+        assert_eq!(
+            request.header("x-ms-spillover-deployment"),
+            None,
+            "the caller chose a deployment"
+        );
         assert_eq!(request.header("host"), Some("acme-sweden.openai.azure.com"));
     }
 }
@@ -70,8 +84,14 @@ async fn a_stream_passes_over_both_versions_of_http() {
             .expect("an answer");
         assert_eq!(response.status(), 200);
         let text = response.text().await.expect("a whole stream");
-        assert!(text.ends_with("data: [DONE]\n\n"), "the stream ends as it should: {text}");
-        assert!(!text.contains("\"usage\":{"), "the client did not ask for usage: {text}");
+        assert!(
+            text.ends_with("data: [DONE]\n\n"),
+            "the stream ends as it should: {text}"
+        );
+        assert!(
+            !text.contains("\"usage\":{"),
+            "the client did not ask for usage: {text}"
+        );
     }
     assert_no_violations(&stack);
 }

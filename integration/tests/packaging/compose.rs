@@ -18,7 +18,17 @@ fn services() -> Vec<(String, Value)> {
     services.into_iter().collect()
 }
 
-fn strings(value: &Value) -> Vec<&str> {
+/// A service of the demo stack.
+pub(crate) fn service(name: &str) -> Value {
+    let (_, service) = services()
+        .into_iter()
+        .find(|(other, _)| other == name)
+        .unwrap_or_else(|| panic!("{COMPOSE} has no {name}"));
+    service
+}
+
+/// The texts of a list; none where there is no list.
+pub(crate) fn strings(value: &Value) -> Vec<&str> {
     let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
     list.iter().filter_map(Value::as_str).collect()
 }
@@ -132,10 +142,7 @@ fn the_demo_key_that_is_written_down_is_the_one_configured() {
 #[test]
 fn the_demo_stops_no_stream_early() {
     let drain = yaml(CONFIGURATION)["drain_timeout"].clone();
-    let (_, service) = services()
-        .into_iter()
-        .find(|(name, _)| name == "tollgate")
-        .expect("tollgate");
+    let service = service("tollgate");
     let seconds = |value: &Value| -> u32 {
         let text = value.as_str().expect("a duration");
         text.trim_end_matches('s').parse().expect("whole seconds")

@@ -1,6 +1,7 @@
 //! What is shipped beside the code names only what exists: files, metrics, options, keys.
 
 mod compose;
+mod demo;
 mod image;
 mod metrics;
 
@@ -11,7 +12,8 @@ use tollgate_integration::stack::paths;
 
 /// The top of the repository.
 fn root() -> PathBuf {
-    paths::repository("")
+    let root = paths::repository("").canonicalize();
+    root.expect("the repository is still there")
 }
 
 /// The text of a file, by its path from the top of the repository.

@@ -12,7 +12,6 @@ use super::chat;
 use super::completions;
 use super::embeddings;
 use super::errors::ApiError;
-use super::guard::Refusal;
 use super::ledger::Tokens;
 use super::plan::Plan;
 use super::prompt::Prompt;
@@ -113,8 +112,11 @@ pub(super) fn answer(service: &Service, parts: &Parts, body: &[u8]) -> Response<
     match find(service, parts, body) {
         Ok((canned, event_delay)) => {
             service.ledger.count_canned(canned.tokens);
-            let body = if event_delay.is_zero() || canned.events.is_empty() {
+            let body = if canned.events.is_empty() {
                 ReplyBody::whole(canned.whole.clone())
+            } else if event_delay.is_zero() {
+                // A stream has no length, even if all of it is there.
+                ReplyBody::scripted(std::iter::once(Step::Write(canned.whole.clone())))
             } else {
                 ReplyBody::scripted(paced(Arc::clone(&canned), event_delay))
             };
@@ -132,14 +134,7 @@ fn find(
     parts: &Parts,
     body: &[u8],
 ) -> Result<(Arc<Canned>, Duration), ApiError> {
-    service
-        .guard
-        .check(parts)
-        .map_err(|refusal| match refusal {
-            Refusal::Key => ApiError::InvalidKey,
-            Refusal::Token => ApiError::InvalidToken,
-            Refusal::Role => ApiError::RoleMissing,
-        })?;
+    service.guard.check(parts)?;
     let query = parts.uri.query().unwrap_or_default();
     let target = route::parse(&parts.method, parts.uri.path(), query);
     let Some(Target::Create {

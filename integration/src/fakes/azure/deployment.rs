@@ -8,8 +8,7 @@ use super::route::Operation;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Limits count within this time.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -116,15 +115,15 @@ struct Window {
 pub struct Limiter(Mutex<HashMap<String, Window>>);
 
 impl Limiter {
-    /// Counts a request of so many tokens, or refuses it.
+    /// Counts a request of so many tokens that arrives `now`, or refuses it.
     pub fn admit(
         &self,
         name: &str,
         deployment: &Deployment,
         tokens: u64,
+        now: Instant,
     ) -> Result<Remaining, Throttle> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
         let window = windows.entry(name.to_owned()).or_insert(Window {
             since: now,
             requests: 0,
@@ -177,46 +176,49 @@ fn left(limit: Option<u64>, used: u64) -> i64 {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_minute_of_tokens_is_refused_until_it_is_over() {
-        let limiter = Limiter::default();
-        let mut deployment = Deployment::new("gpt-4o-2024-08-06");
-        deployment.tokens_per_minute = Some(100);
-
-        let first = limiter.admit("gpt-4o", &deployment, 60).expect("60 of 100");
-        assert_eq!((first.requests, first.tokens), (-1, 40));
-        // Azure lets the request pass that crosses the limit.
-        limiter
-            .admit("gpt-4o", &deployment, 60)
-            .expect("still open");
-        tokio::time::advance(Duration::from_secs(22)).await;
-        let refused = limiter
-            .admit("gpt-4o", &deployment, 1)
-            .expect_err("over the limit");
-        assert_eq!(refused.exceeded, Exceeded::Tokens);
-        assert_eq!(refused.retry_after, Duration::from_secs(38));
-        limiter
-            .admit("other", &deployment, 1)
-            .expect("another deployment's minute");
-
-        tokio::time::advance(Duration::from_secs(38)).await;
-        limiter
-            .admit("gpt-4o", &deployment, 1)
-            .expect("a new minute");
+    /// A deployment with limits, and a clock that the test turns.
+    struct Clocked {
+        limiter: Limiter,
+        deployment: Deployment,
+        start: Instant,
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn requests_are_limited_too() {
-        let limiter = Limiter::default();
-        let mut deployment = Deployment::new("gpt-4o-2024-08-06");
-        deployment.requests_per_minute = Some(1);
-        limiter
-            .admit("gpt-4o", &deployment, 1)
-            .expect("the first of one");
-        let refused = limiter.admit("gpt-4o", &deployment, 1);
-        assert_eq!(
-            refused.map_err(|throttle| throttle.exceeded),
-            Err(Exceeded::Requests)
-        );
+    impl Clocked {
+        fn new(limit: impl FnOnce(&mut Deployment)) -> Self {
+            let mut deployment = Deployment::new("gpt-4o-2024-08-06");
+            limit(&mut deployment);
+            Self {
+                limiter: Limiter::default(),
+                deployment,
+                start: Instant::now(),
+            }
+        }
+
+        fn admit(&self, name: &str, tokens: u64, second: u64) -> Result<Remaining, Throttle> {
+            let now = self.start + Duration::from_secs(second);
+            self.limiter.admit(name, &self.deployment, tokens, now)
+        }
+    }
+
+    #[test]
+    fn a_minute_of_tokens_is_refused_until_it_is_over() {
+        let clocked = Clocked::new(|deployment| deployment.tokens_per_minute = Some(100));
+        let first = clocked.admit("gpt-4o", 60, 0).expect("60 of 100");
+        assert_eq!((first.requests, first.tokens), (-1, 40));
+        // Azure lets the request pass that crosses the limit.
+        clocked.admit("gpt-4o", 60, 0).expect("still open");
+        let refused = clocked.admit("gpt-4o", 1, 22).expect_err("over the limit");
+        assert_eq!(refused.exceeded, Exceeded::Tokens);
+        assert_eq!(refused.retry_after, Duration::from_secs(38));
+        clocked.admit("other", 1, 22).expect("another's minute");
+        clocked.admit("gpt-4o", 1, 60).expect("a new minute");
+    }
+
+    #[test]
+    fn requests_are_limited_too() {
+        let clocked = Clocked::new(|deployment| deployment.requests_per_minute = Some(1));
+        clocked.admit("gpt-4o", 1, 0).expect("the first of one");
+        let refused = clocked.admit("gpt-4o", 1, 0).expect_err("the second");
+        assert_eq!(refused.exceeded, Exceeded::Requests);
     }
 }

@@ -1,6 +1,7 @@
 //! Azure OpenAI's errors, word for word as they were recorded.
 
 use super::deployment::{Exceeded, Throttle};
+use super::guard::Refusal;
 use super::route::Operation;
 use crate::fakes::body::ReplyBody;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -55,6 +56,16 @@ pub enum ApiError {
     ResponseNotFound(String),
     /// Any other status.
     Status(u16, Option<Duration>),
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Key => Self::InvalidKey,
+            Refusal::Token => Self::InvalidToken,
+            Refusal::Role => Self::RoleMissing,
+        }
+    }
 }
 
 impl ApiError {

@@ -1,8 +1,7 @@
 //! From a request to an answer, and onto the bill.
 
-use super::deployment::DEFAULT_OUTPUT_ESTIMATE;
+use super::deployment::{DEFAULT_OUTPUT_ESTIMATE, Deployments};
 use super::errors::ApiError;
-use super::guard::Refusal;
 use super::ledger::{Bill, Outcome, Tokens};
 use super::prompt::{self, Prompt};
 use super::reply::{Reply, Said, Served};
@@ -13,11 +12,10 @@ use super::tokenizer::Encoding;
 use super::turn::{Speaker, Turn, max_tokens};
 use super::{chat, completions, embeddings, responses};
 use crate::fakes::body::{ReplyBody, Reset};
-use http::request::Parts;
 use http::Response;
-use serde_json::Value;
-use std::time::Duration;
-
+use http::request::Parts;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// Why there is no answer.
 enum Denial {
@@ -28,16 +26,6 @@ enum Denial {
 impl From<ApiError> for Denial {
     fn from(error: ApiError) -> Self {
         Self::Error(error)
-    }
-}
-
-impl From<Refusal> for Denial {
-    fn from(refusal: Refusal) -> Self {
-        Self::Error(match refusal {
-            Refusal::Key => ApiError::InvalidKey,
-            Refusal::Token => ApiError::InvalidToken,
-            Refusal::Role => ApiError::RoleMissing,
-        })
     }
 }
 
@@ -71,12 +59,11 @@ async fn decide(
     body: &[u8],
     bill: &mut Bill,
 ) -> Result<Reply, Denial> {
-    let claims = service.guard.check(parts)?;
+    let claims = service.guard.check(parts).map_err(ApiError::from)?;
     bill.note(|entry| entry.principal = Some(claims.appid.clone()));
     let query = parts.uri.query().unwrap_or_default();
     let target = route::parse(&parts.method, parts.uri.path(), query).ok_or(ApiError::NotFound)?;
-    let mut script =
-        Script::parse(&parts.headers, &service.name).map_err(ApiError::invalid)?;
+    let mut script = Script::parse(&parts.headers, &service.name).map_err(ApiError::invalid)?;
     script.fault = script.fault.or_else(|| service.fault());
     let asked = Asked {
         service,
@@ -88,11 +75,8 @@ async fn decide(
             operation,
             deployment,
         } => asked.create(operation, deployment, body, bill).await,
-        Target::Stored { id, action } => Ok(Reply {
-            said: Said::Json(service.responses.act(&id, action)?),
-            script: asked.script,
-            served: None,
-        }),
+        Target::Stored { id, action } => Ok(asked.told(service.responses.act(&id, action)?)),
+        Target::Models => Ok(asked.told(models(&service.deployments()))),
     }
 }
 
@@ -103,6 +87,15 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// An answer that no deployment gives.
+    fn told(self, text: String) -> Reply {
+        Reply {
+            said: Said::Json(text),
+            script: self.script,
+            served: None,
+        }
+    }
+
     async fn create(
         self,
         operation: Operation,
@@ -111,7 +104,6 @@ impl Asked<'_> {
         bill: &mut Bill,
     ) -> Result<Reply, Denial> {
         bill.note(|entry| entry.operation = Some(operation));
-        self.fail_early(operation)?;
         let body: Value = serde_json::from_slice(body).map_err(|error| {
             ApiError::invalid(format!(
                 "We could not parse the JSON body of your request. ({error})"
@@ -120,7 +112,12 @@ impl Asked<'_> {
         let named = deployment.or_else(|| body["model"].as_str().map(str::to_owned));
         let named = named.ok_or_else(|| ApiError::invalid("you must provide a model parameter"))?;
         let stream = body["stream"] == true && operation != Operation::Embeddings;
-        bill.note(|entry| entry.stream = stream);
+        bill.note(|entry| {
+            entry.stream = stream;
+            entry.deployment = Some(named.clone());
+        });
+        self.fail_early(operation)?;
+        require(operation, &body)?;
 
         let prompt = self.prompt(operation, &named, &body)?;
         let served = self.admit(operation, named, &body, &prompt)?;
@@ -196,7 +193,8 @@ impl Asked<'_> {
             };
         let deployment = deployments.get(&name).ok_or(ApiError::DeploymentNotFound)?;
         let limiter = &self.service.limiter;
-        let throttle = match limiter.admit(&name, deployment, expected) {
+        let now = Instant::now();
+        let throttle = match limiter.admit(&name, deployment, expected, now) {
             Ok(remaining) => {
                 return Ok(Served {
                     name,
@@ -210,7 +208,7 @@ impl Asked<'_> {
         let spare = deployment.spillover.as_ref();
         let spare = spare.and_then(|spare| deployments.get_key_value(spare));
         let spilled = spare.and_then(|(spare, deployment)| {
-            let remaining = limiter.admit(spare, deployment, expected).ok()?;
+            let remaining = limiter.admit(spare, deployment, expected, now).ok()?;
             Some(Served {
                 name: spare.clone(),
                 deployment: deployment.clone(),
@@ -293,6 +291,29 @@ impl Asked<'_> {
         let version = pairs.find_map(|pair| pair.strip_prefix("api-version="));
         version.unwrap_or("preview").to_owned()
     }
+}
+
+/// The models of the deployments, in the form of OpenAI's list.
+fn models(deployments: &Deployments) -> String {
+    let models = deployments.values().map(
+        |deployment| json!({"id": deployment.model, "object": "model", "status": "succeeded"}),
+    );
+    json!({"object": "list", "data": models.collect::<Vec<_>>()}).to_string()
+}
+
+/// Without these the service does not even look for a limit.
+fn require(operation: Operation, body: &Value) -> Result<(), ApiError> {
+    let (name, is_there) = match operation {
+        Operation::Chat => ("messages", body["messages"].is_array()),
+        Operation::Completions => ("prompt", !body["prompt"].is_null()),
+        Operation::Embeddings | Operation::Responses => ("input", !body["input"].is_null()),
+    };
+    if is_there {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!(
+        "'{name}' is a required property"
+    )))
 }
 
 fn times(delay: Duration, tokens: u64) -> Duration {

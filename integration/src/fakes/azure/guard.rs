@@ -28,6 +28,9 @@ pub const FORBIDDEN_QUERY_PARAMETERS: [&str; 2] = ["subscription-key", "api-key"
 /// Tokens that were good the last time are not verified again until they end.
 const MAX_REMEMBERED_TOKENS: usize = 1024;
 
+/// One is a bug; nobody reads more than this.
+const MAX_VIOLATIONS: usize = 10_000;
+
 /// Something of the caller's that reached the backend.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
@@ -163,7 +166,9 @@ impl Guard {
             .violations
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        violations.push(violation);
+        if violations.len() < MAX_VIOLATIONS {
+            violations.push(violation);
+        }
     }
 }
 

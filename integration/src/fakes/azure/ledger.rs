@@ -197,6 +197,12 @@ impl Ledger {
             .await;
     }
 
+    /// Waits until this many requests have arrived since the start.
+    pub async fn arrived(&self, count: u64) {
+        let mut progress = self.progress.subscribe();
+        let _ = progress.wait_for(|progress| progress.opened >= count).await;
+    }
+
     /// Counts a canned answer.
     pub fn count_canned(&self, tokens: Tokens) {
         self.canned.requests.fetch_add(1, Ordering::Relaxed);

@@ -6,8 +6,8 @@
 //! - [`route`]: which operation; [`guard`]: with whose token, and nothing that must not come through;
 //! - [`script`]: what the request wants of the fake (`x-fake-*` headers);
 //! - [`deployment`]: which model, and its limits; [`prompt`] and [`tokenizer`]: what the prompt costs;
-//! - [`answer`] and [`turn`]: what is said; [`chat`], [`completions`], [`embeddings`], [`responses`]:
-//!   in which shape, with [`filter`] and [`usage`] as parts;
+//! - [`speech`], [`answer`] and [`turn`]: what is said; [`chat`], [`completions`], [`embeddings`],
+//!   [`responses`]: in which shape, with [`filter`] and [`usage`] as parts;
 //! - [`plan`]: when, and at whose cost ([`ledger`]); [`wire`]: in which bytes;
 //! - [`errors`] and [`headers`]: Azure's own;
 //! - [`canned`]: a fast path for load tests; [`inspect`]: what happened, for other processes; [`log`].
@@ -33,6 +33,7 @@ pub mod responses;
 pub mod route;
 pub mod script;
 mod service;
+pub mod speech;
 pub mod tokenizer;
 pub mod turn;
 pub mod usage;
@@ -132,6 +133,11 @@ impl FakeAzure {
     /// How many requests are being answered.
     pub fn open_requests(&self) -> u64 {
         self.service.ledger.open_count()
+    }
+
+    /// Waits until this many requests have arrived since the start, answered or not.
+    pub async fn arrived(&self, count: u64) {
+        self.service.ledger.arrived(count).await;
     }
 
     /// Waits until this many requests have been settled since the start: the way to see the end of a

@@ -91,7 +91,11 @@ fn json_response(
     let worth = text.len() >= MIN_GZIP_BYTES && accepts_gzip(request);
     let gzip = script.gzip || worth;
     let drops = script.fault == Some(Fault::DropMidStream);
-    bill.settle(if drops { Outcome::Cut } else { Outcome::Finished });
+    bill.settle(if drops {
+        Outcome::Cut
+    } else {
+        Outcome::Finished
+    });
     let body = if drops || script.split_bytes.is_some() {
         ReplyBody::scripted(pieces(text, script, gzip, drops).into_iter())
     } else if gzip {

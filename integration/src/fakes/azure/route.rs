@@ -72,6 +72,8 @@ pub enum Target {
         /// What is done with it.
         action: StoredAction,
     },
+    /// The list of models: `GET models`.
+    Models,
 }
 
 /// The target of a request, or nothing: Azure's 404 "Resource not found".
@@ -84,7 +86,7 @@ pub fn parse(method: &Method, path: &str, query: &str) -> Option<Target> {
                 deployment: None,
             }),
             Some(_) => None,
-            None => responses(method, rest),
+            None => without_deployment(method, rest),
         };
     }
     // Without a version these paths do not exist.
@@ -101,8 +103,15 @@ pub fn parse(method: &Method, path: &str, query: &str) -> Option<Target> {
             })
         }
         Some(_) => None,
-        None => responses(method, path),
+        None => without_deployment(method, path),
     }
+}
+
+fn without_deployment(method: &Method, path: &str) -> Option<Target> {
+    if path == "models" && *method == Method::GET {
+        return Some(Target::Models);
+    }
+    responses(method, path)
 }
 
 fn responses(method: &Method, path: &str) -> Option<Target> {

@@ -1,11 +1,12 @@
 //! One request that is answered: what was asked, what is said, what it costs. The operations render
 //! it in their shapes.
 
-use super::answer::{Answer, Ending, Wish, generate, offered_tool};
+use super::answer::{Answer, Ending};
 use super::ledger::Tokens;
 use super::prompt::Prompt;
 use super::route::Operation;
 use super::script::{Fault, Script};
+use super::speech::{Wish, generate, offered_tool};
 use super::tokenizer::Encoding;
 use crate::fakes::unique::{unix_seconds, with_prefix};
 use serde_json::Value;

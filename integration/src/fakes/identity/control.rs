@@ -55,9 +55,9 @@ struct Change {
 pub(super) struct Control(Mutex<Status>);
 
 impl Control {
-    pub(super) fn new(lifetime: Duration) -> Self {
+    pub(super) fn new(lifetime: Duration, mode: Mode) -> Self {
         Self(Mutex::new(Status {
-            mode: Mode::Ok,
+            mode,
             token_lifetime_seconds: lifetime.as_secs(),
             fetches: 0,
             issued: 0,
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_a_change_does_not_name_stays() {
-        let control = Control::new(Duration::from_secs(60));
+        let control = Control::new(Duration::from_secs(60), Mode::Ok);
         let put = |body: &str| control.answer(&Method::PUT, body.as_bytes()).status();
 
         assert_eq!(put(r#"{"mode":"slow","delay_ms":7}"#), StatusCode::OK);

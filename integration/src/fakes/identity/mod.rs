@@ -44,6 +44,8 @@ pub struct IdentityOptions {
     pub client_secret: String,
     /// How long a token lives, until it is switched.
     pub lifetime: Duration,
+    /// What it does from the start.
+    pub mode: Mode,
 }
 
 impl Default for IdentityOptions {
@@ -54,6 +56,7 @@ impl Default for IdentityOptions {
             header_secret: hex::encode(random_bytes::<16>()),
             client_secret: hex::encode(random_bytes::<16>()),
             lifetime: DEFAULT_LIFETIME,
+            mode: Mode::Ok,
         }
     }
 }
@@ -78,7 +81,7 @@ impl FakeIdentity {
     pub async fn try_start(options: IdentityOptions) -> std::io::Result<Self> {
         let listen = options.listen.clone();
         let state = Arc::new(IdentityState {
-            control: Control::new(options.lifetime),
+            control: Control::new(options.lifetime, options.mode),
             options,
         });
         let server = Server::start(listen, Arc::clone(&state)).await?;

@@ -1,104 +1,17 @@
-//! Chat completions, in the bytes that Azure sends: the members of an object in alphabetical order, a
-//! first event with the prompt's filter results and no choice, `usage` on each event if it was asked
-//! for, and null on all but the last.
+//! The stream of a chat: the prompt's filter results, a role for each choice, the text in pieces, an
+//! ending for each choice, the usage if it was asked for, and `[DONE]`.
 
-use super::answer::{Answer, Ending, Piece, Shown};
-use super::filter;
-use super::plan::{Beat, Plan};
-use super::turn::{ERROR_EVENT, SYSTEM_FINGERPRINT, Turn, finish_reason};
-use super::usage::ChatUsage;
-use super::wire::Event;
-use serde::Serialize;
+use super::super::answer::{Answer, Ending, Piece, Shown};
+use super::super::filter;
+use super::super::plan::{Beat, Plan};
+use super::super::turn::{ERROR_EVENT, SYSTEM_FINGERPRINT, Turn, finish_reason};
+use super::super::usage::ChatUsage;
+use super::super::wire::Event;
+use super::chunk::{Arguments, CallPart, CallStart, Choice, Chunk, Delta, Function, Offsets};
 use serde_json::value::RawValue;
 
 /// The asynchronous filter annotates the text in stretches of so many events.
 const EVENTS_PER_ANNOTATION: usize = 8;
-
-#[derive(Serialize)]
-struct Chunk<'a> {
-    choices: &'a [Choice<'a>],
-    created: u64,
-    id: &'a str,
-    model: &'a str,
-    object: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt_filter_results: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    system_fingerprint: Option<&'a str>,
-    /// Absent, null, or there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Option<ChatUsage>>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Choice<'a> {
-    Delta {
-        content_filter_results: &'a RawValue,
-        delta: Delta<'a>,
-        finish_reason: Option<&'static str>,
-        index: usize,
-        logprobs: Option<()>,
-    },
-    Annotation {
-        content_filter_offsets: Offsets,
-        content_filter_results: &'a RawValue,
-        finish_reason: Option<&'static str>,
-        index: usize,
-    },
-}
-
-#[derive(Serialize)]
-struct Offsets {
-    check_offset: usize,
-    end_offset: usize,
-    start_offset: usize,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Delta<'a> {
-    Role {
-        content: &'static str,
-        refusal: Option<()>,
-        role: &'static str,
-    },
-    Content {
-        content: &'a str,
-    },
-    Call {
-        tool_calls: [CallStart<'a>; 1],
-    },
-    Arguments {
-        tool_calls: [CallPart<'a>; 1],
-    },
-    Empty {},
-}
-
-#[derive(Serialize)]
-struct CallStart<'a> {
-    function: Function<'a>,
-    id: &'a str,
-    index: usize,
-    r#type: &'static str,
-}
-
-#[derive(Serialize)]
-struct Function<'a> {
-    arguments: &'a str,
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-struct CallPart<'a> {
-    function: Arguments<'a>,
-    index: usize,
-}
-
-#[derive(Serialize)]
-struct Arguments<'a> {
-    arguments: &'a str,
-}
 
 /// The stream of a chat.
 pub fn plan(turn: &Turn) -> Plan {
@@ -290,92 +203,4 @@ impl Stream<'_> {
 
 fn event(chunk: &Chunk<'_>) -> Event {
     Event::data(serde_json::to_string(chunk).expect("a chunk is plain data"))
-}
-
-#[derive(Serialize)]
-struct Completion<'a> {
-    choices: Vec<WholeChoice<'a>>,
-    created: u64,
-    id: &'a str,
-    model: &'a str,
-    object: &'static str,
-    prompt_filter_results: &'a RawValue,
-    system_fingerprint: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<ChatUsage>,
-}
-
-#[derive(Serialize)]
-struct WholeChoice<'a> {
-    content_filter_results: &'a RawValue,
-    finish_reason: Option<&'static str>,
-    index: usize,
-    logprobs: Option<()>,
-    message: Message<'a>,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    annotations: [(); 0],
-    content: String,
-    refusal: Option<()>,
-    role: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_calls: Option<[WholeCall<'a>; 1]>,
-}
-
-#[derive(Serialize)]
-struct WholeCall<'a> {
-    function: WholeFunction<'a>,
-    id: &'a str,
-    r#type: &'static str,
-}
-
-#[derive(Serialize)]
-struct WholeFunction<'a> {
-    arguments: String,
-    name: &'a str,
-}
-
-/// The chat as one JSON object.
-pub fn json(turn: &Turn) -> String {
-    let completion = Completion {
-        choices: turn.answers.iter().enumerate().map(whole_choice).collect(),
-        created: turn.created,
-        id: &turn.id,
-        model: &turn.model,
-        object: "chat.completion",
-        prompt_filter_results: &filter::PROMPT,
-        system_fingerprint: SYSTEM_FINGERPRINT,
-        usage: turn.tells_usage.then(|| turn.tokens.into()),
-    };
-    serde_json::to_string(&completion).expect("a completion is plain data")
-}
-
-fn whole_choice((index, answer): (usize, &Answer)) -> WholeChoice<'_> {
-    let filtered = answer.ending == Ending::Filtered;
-    let call = |(id, name, arguments)| {
-        [WholeCall {
-            function: WholeFunction { arguments, name },
-            id,
-            r#type: "function",
-        }]
-    };
-    WholeChoice {
-        content_filter_results: if filtered {
-            &filter::FILTERED
-        } else {
-            &filter::SAFE
-        },
-        finish_reason: finish_reason(answer.ending),
-        index,
-        logprobs: None,
-        message: Message {
-            annotations: [],
-            content: answer.text(),
-            refusal: None,
-            role: "assistant",
-            tool_calls: answer.call().map(call),
-        },
-    }
 }
