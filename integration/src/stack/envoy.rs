@@ -71,6 +71,11 @@ impl Envoy {
         self.address
     }
 
+    /// The URL of the admin listener, without a slash at the end.
+    pub fn admin_url(&self) -> &str {
+        &self.admin
+    }
+
     /// The process.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::failure::Failure;
 
 const ENVOY_IN_TARGET: &str = "tools/envoy-1.40.0/envoy";
+const PYTHON_IN_TARGET: &str = "tools/venv/bin/python";
 
 /// A file of the repository.
 pub fn repository(path: &str) -> PathBuf {
@@ -17,6 +18,12 @@ pub fn envoy() -> Result<PathBuf, Failure> {
         Some(path) => PathBuf::from(path),
         None => profile_directory()?.join("..").join(ENVOY_IN_TARGET),
     };
+    present(path, "make tools")
+}
+
+/// The Python that has the official OpenAI SDK, which `make tools` fetched.
+pub fn python() -> Result<PathBuf, Failure> {
+    let path = profile_directory()?.join("..").join(PYTHON_IN_TARGET);
     present(path, "make tools")
 }
 

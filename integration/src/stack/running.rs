@@ -38,6 +38,7 @@ pub struct Stack {
     tollgate: Option<Tollgate>,
     launch: TollgateLaunch,
     substitute: Option<JoinHandle<()>>,
+    files: Files,
     directory: TempDir,
     /// Only owned, so that it ends with the rest.
     _echo: Option<Echo>,
@@ -91,6 +92,7 @@ impl Stack {
             tollgate,
             launch,
             substitute,
+            files,
             directory,
             _echo: echo,
         };
@@ -130,6 +132,11 @@ impl Stack {
     /// The path of tollgate.yaml, to read it or to replace it.
     pub fn config_path(&self) -> &Path {
         &self.launch.config
+    }
+
+    /// The PEM file of the authority that signed the gateway's certificate.
+    pub fn authority(&self) -> &Path {
+        &self.files.authority
     }
 
     /// A directory that goes with the stack.

@@ -114,6 +114,11 @@ impl Tollgate {
         .await?
     }
 
+    /// The URL of the admin listener, without a slash at the end.
+    pub fn admin_url(&self) -> &str {
+        &self.admin
+    }
+
     /// Status and text of a page of the admin listener, such as `/readyz`.
     pub async fn admin(&self, path: &str) -> Result<(StatusCode, String), Failure> {
         get(&self.http, &format!("{}{path}", self.admin)).await

@@ -195,7 +195,7 @@ async fn tricks_with_the_path_never_reach_the_backend() {
         "/openai/deployments/gpt-4o/chat/completions".to_owned(),
         "/openai/v1/files".to_owned(),
         "/openai/v1/../deployments".to_owned(),
-        "/openai\\v1\\chat\\completions".to_owned(),
+        "/openai\\v1\\files".to_owned(),
         "/".to_owned(),
         "*".to_owned(),
         "http://other/openai/v1/files".to_owned(),

@@ -98,15 +98,26 @@ impl Bench {
             return Ok(());
         };
         let tolerance = cut_off * MAX_REQUEST_TOKENS;
-        poll_for("tollgate to have counted the tokens billed", async || {
+        let counted = poll_for("tollgate to have counted the tokens billed", async || {
             let (billed, counted) = match self.tokens(setup).await {
                 Ok((billed, counted)) => (billed - billed_before, counted? - counted_before),
                 Err(failure) => return Some(Err(failure)),
             };
             let settled = self.backend.open_requests() == 0 && billed > 0;
             (settled && billed.abs_diff(counted) <= tolerance).then_some(Ok(()))
-        })
-        .await?
+        });
+        match counted.await {
+            Ok(counted) => counted,
+            Err(late) => {
+                let (billed, counted) = self.tokens(setup).await?;
+                let counted = counted.unwrap_or_default() - counted_before;
+                let billed = billed - billed_before;
+                Err(Failure::new(
+                    late,
+                    format_args!("{billed} billed, {counted} counted"),
+                ))
+            }
+        }
     }
 }
 

@@ -1,0 +1,122 @@
+//! What the reader of the tour sees, and the count of what did not come out as it should.
+
+use std::fmt::{Debug, Display};
+use std::io::{self, IsTerminal, Write};
+
+const BOLD: &str = "\x1b[1m";
+const DIM: &str = "\x1b[2m";
+const RED: &str = "\x1b[31m";
+const GREEN: &str = "\x1b[32m";
+const PLAIN: &str = "\x1b[0m";
+
+/// Standard output. If nobody reads it any more, there is nobody to tell.
+pub struct Screen {
+    output: io::Stdout,
+    has_colours: bool,
+    steps: u32,
+    checks: u32,
+    failures: u32,
+}
+
+impl Screen {
+    /// Colours only for a terminal, and only if they are wanted (<https://no-color.org>).
+    pub fn new() -> Self {
+        let output = io::stdout();
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            has_colours: output.is_terminal() && !unwanted,
+            output,
+            steps: 0,
+            checks: 0,
+            failures: 0,
+        }
+    }
+
+    /// Whether each check so far has held.
+    pub fn has_passed(&self) -> bool {
+        self.failures == 0
+    }
+
+    /// The title of the whole.
+    pub fn title(&mut self, text: &str) {
+        let text = self.styled(BOLD, text);
+        self.line(&text);
+    }
+
+    /// The heading of the next step.
+    pub fn step(&mut self, heading: &str) {
+        self.steps += 1;
+        let text = self.styled(BOLD, &format!("{}. {heading}", self.steps));
+        self.line(&format!("\n{text}"));
+    }
+
+    /// A sentence that explains.
+    pub fn say(&mut self, text: &str) {
+        self.line(text);
+    }
+
+    /// A remark beside an answer.
+    pub fn note(&mut self, text: &str) {
+        let text = self.styled(DIM, text);
+        self.line(&text);
+    }
+
+    /// A command as one would type it.
+    pub fn command(&mut self, text: &str) {
+        let text = self.styled(BOLD, text);
+        self.line(&format!("$ {text}"));
+    }
+
+    /// What a program or the gateway printed.
+    pub fn answer(&mut self, text: &dyn Display) {
+        self.line(&text.to_string());
+    }
+
+    /// Checks that `what` is as expected, and says so.
+    pub fn expect<T: PartialEq + Debug>(&mut self, what: &str, got: T, expected: T) {
+        match got == expected {
+            true => self.check(&format!("{what}: {got:?}"), true),
+            false => self.check(&format!("{what}: expected {expected:?}, got {got:?}"), false),
+        }
+    }
+
+    /// Says whether a check holds.
+    pub fn check(&mut self, what: &str, holds: bool) {
+        self.checks += 1;
+        match holds {
+            true => {
+                let tick = self.styled(GREEN, "✓");
+                self.line(&format!("{tick} {what}"));
+            }
+            false => self.fail(&what),
+        }
+    }
+
+    /// Says what went wrong.
+    pub fn fail(&mut self, what: &dyn Display) {
+        self.failures += 1;
+        let cross = self.styled(RED, &format!("✗ {what}"));
+        self.line(&cross);
+    }
+
+    /// The last line of the tour.
+    pub fn verdict(&mut self) {
+        let text = match self.failures {
+            0 => self.styled(GREEN, &format!("✓ all {} checks hold", self.checks)),
+            failures => self.styled(RED, &format!("✗ {failures} failures")),
+        };
+        self.line(&format!("\n{text}"));
+    }
+
+    fn line(&mut self, text: &str) {
+        // Flushed, so that a stream is seen as it comes even through a pipe.
+        let _ = writeln!(self.output, "{text}").and_then(|()| self.output.flush());
+    }
+
+    fn styled(&self, style: &str, text: &str) -> String {
+        match self.has_colours {
+            true => format!("{style}{text}{PLAIN}"),
+            false => text.to_owned(),
+        }
+    }
+}
