@@ -82,8 +82,8 @@ struct Events {
 struct Removal {
     /// How much of `partial` has gone to the client.
     released: usize,
-    /// The last event was removed and ended in a CR: its LF may still come.
-    removed_cr: bool,
+    /// The last event was removed.
+    removed_last: bool,
 }
 
 impl Meter {
@@ -169,18 +169,16 @@ impl Meter {
 impl Events {
     fn feed(&mut self, piece: &[u8], is_last: bool, read: &mut Reading<'_>) -> Released {
         let mut output = self.removal.is_some().then(|| Output::new(piece));
-        let mut rest = self.take_removed_lf(piece, output.as_mut());
+        let mut rest = self.take_lf(piece, output.as_mut());
         while let Some(end) = self.ends.next(rest) {
             let (event, after) = rest.split_at(end);
             let is_removed = self.end_event(event, read);
             if let (Some(removal), Some(output)) = (&mut self.removal, &mut output) {
                 match is_removed {
-                    true => {
-                        output.skip(event);
-                        removal.removed_cr = event.last() == Some(&b'\r');
-                    }
+                    true => output.skip(event),
                     false => output.pass_held(&self.partial, removal.released, event),
                 }
+                removal.removed_last = is_removed;
                 removal.released = 0;
             }
             self.partial.clear();
@@ -207,23 +205,19 @@ impl Events {
         output.map_or(Released::Unchanged, Output::into_released)
     }
 
-    /// Drops the LF of a CR LF whose CR ended an event that was removed.
-    fn take_removed_lf<'a>(
-        &mut self,
-        piece: &'a [u8],
-        output: Option<&mut Output<'a>>,
-    ) -> &'a [u8] {
-        let (Some(removal), Some(output)) = (&mut self.removal, output) else {
+    /// The LF of a CR LF whose CR ended the last event shares that event's fate.
+    fn take_lf<'a>(&mut self, piece: &'a [u8], output: Option<&mut Output<'a>>) -> &'a [u8] {
+        let is_between_events = self.partial.is_empty() && self.long.is_none();
+        if !is_between_events || !self.ends.take_lf(piece) {
             return piece;
-        };
-        match (std::mem::take(&mut removal.removed_cr), piece.split_first()) {
-            (true, Some((b'\n', rest))) => {
-                let _ = self.ends.next(b"\n");
-                output.skip(b"\n");
-                rest
-            }
-            _ => piece,
         }
+        let (lf, rest) = piece.split_at(1);
+        match (&self.removal, output) {
+            (Some(removal), Some(output)) if removal.removed_last => output.skip(lf),
+            (_, Some(output)) => output.pass_held(&[], 0, lf),
+            (_, None) => {}
+        }
+        rest
     }
 
     /// Reads an event whose last bytes these are; says whether it is the one to remove.

@@ -53,6 +53,13 @@ impl EventEnds {
         }
     }
 
+    /// Whether the bytes begin with the LF of a CR LF whose CR came before.
+    pub(super) fn take_lf(&mut self, bytes: &[u8]) -> bool {
+        let is_lf = self.after_cr && bytes.first() == Some(&b'\n');
+        self.after_cr &= !is_lf;
+        is_lf
+    }
+
     /// The length of the line end that the bytes start with.
     fn end_of_line(&mut self, bytes: &[u8]) -> usize {
         match bytes {

@@ -2,8 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use tollgate_integration::fakes::identity::IdentityOptions;
+use tollgate_integration::fakes::azure::AzureOptions;
+use tollgate_integration::fakes::certificates::CertificateAuthority;
 use tollgate_integration::fakes::identity::control::Mode;
+use tollgate_integration::fakes::identity::{FakeIdentity, IdentityOptions};
+use tollgate_integration::fakes::server::Listen;
+use tollgate_integration::fakes::token::TokenSecret;
 use tollgate_integration::stack::{Options, Stack, wait_for};
 
 use crate::support::{assert_no_violations, hello, metric, refused, send, stack};
@@ -119,4 +123,103 @@ async fn a_source_that_hangs_holds_up_no_request() {
         assert_eq!(refused(stack.chat(&hello())).await.0, 503);
     }
     assert_no_violations(&stack);
+}
+
+/// Runs a chat with an identity that Entra ID's own endpoint gives out, and asserts that it was served.
+async fn serve_with_entra(identity: &'static str, environment: &[(&str, String)]) {
+    let authority = CertificateAuthority::new("Entra ID of the test").expect("an authority");
+    let certificate = authority
+        .server(&["localhost", "127.0.0.1"])
+        .expect("a certificate");
+    let directory = tempfile::tempdir().expect("a directory");
+    let trust = directory.path().join("ca.pem");
+    std::fs::write(&trust, authority.certificate_pem()).expect("written");
+    let assertion = directory.path().join("assertion");
+    std::fs::write(&assertion, "header.payload.signature").expect("written");
+    let secret = TokenSecret::random();
+    let entra = FakeIdentity::start(IdentityOptions {
+        listen: Listen {
+            tls: Some(certificate.server_config().expect("TLS")),
+            ..Listen::default()
+        },
+        token_secret: secret.clone(),
+        ..IdentityOptions::default()
+    })
+    .await;
+    let mut options = Options::default()
+        .identity(IdentityOptions {
+            token_secret: secret,
+            ..IdentityOptions::default()
+        })
+        .edit_config(move |yaml| yaml.replace("managed_identity: {}", identity))
+        .tollgate_env("AZURE_AUTHORITY_HOST", &entra.authority())
+        .tollgate_env("AZURE_FEDERATED_TOKEN_FILE", &assertion.to_string_lossy())
+        .tollgate_env("SSL_CERT_FILE", &trust.to_string_lossy())
+        .tollgate_env("ENTRA_SECRET", entra.client_secret());
+    for (name, value) in environment {
+        options = options.tollgate_env(name, value);
+    }
+    let stack = Stack::start(options).await;
+    assert_eq!(send(stack.chat(&hello())).await.status(), 200);
+    assert_eq!(
+        stack.identity.fetches(),
+        0,
+        "the managed identity was not asked"
+    );
+    assert_eq!(entra.fetches(), 1);
+    assert_no_violations(&stack);
+}
+
+#[tokio::test]
+async fn an_application_with_a_secret_can_be_the_identity() {
+    serve_with_entra(
+        "client_secret: { tenant_id: acme, client_id: app-1, secret: { env: ENTRA_SECRET } }",
+        &[],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_workload_identity_is_found_in_the_environment() {
+    let environment = [
+        ("AZURE_TENANT_ID", "acme".to_owned()),
+        ("AZURE_CLIENT_ID", "app-1".to_owned()),
+    ];
+    serve_with_entra("workload_identity: {}", &environment).await;
+}
+
+#[tokio::test]
+async fn a_user_assigned_identity_and_another_scope_are_asked_for_by_name() {
+    let client_id = "11111111-2222-3333-4444-555555555555";
+    let stack = Stack::start(Options::default().edit_config(move |yaml| {
+        yaml.replace(
+            "managed_identity: {}",
+            &format!("managed_identity: {{ client_id: {client_id} }}"),
+        )
+    }))
+    .await;
+    assert_eq!(send(stack.chat(&hello())).await.status(), 200);
+    stack.azure.settled(1).await;
+    let [bill] = stack.azure.ledger().try_into().expect("one request");
+    assert_eq!(
+        bill.principal.as_deref(),
+        Some(client_id),
+        "the identity that was configured pays"
+    );
+
+    let government = Stack::start(
+        Options::default()
+            .azure(AzureOptions {
+                audience: "https://cognitiveservices.azure.us".to_owned(),
+                ..AzureOptions::default()
+            })
+            .edit_config(|yaml| {
+                yaml.replace(
+                    "managed_identity: {}",
+                    "managed_identity: {}, scope: https://cognitiveservices.azure.us/.default",
+                )
+            }),
+    )
+    .await;
+    assert_eq!(send(government.chat(&hello())).await.status(), 200);
 }

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use super::backend::BenchBackend;
 use super::measure::{Cell, first_bytes, sample};
 use super::process::{Clock, resident_kib};
-use super::setup::{Chain, Setup};
+use super::setup::{Chain, Counted, Setup};
 use super::table;
 use super::workload::Workload;
 use tollgate_integration::stack::{Failure, poll_for};
@@ -72,51 +72,60 @@ impl Bench {
             (BUSY_CONNECTIONS, &mut cell.busy),
             (QUIET_CONNECTIONS, &mut cell.quiet),
         ] {
-            let before = self.tokens(setup).await?;
+            let before = self.account(setup).await?;
             let seconds = self.seconds_per_run;
             samples.push(sample(setup, workload, connections, seconds, self.clock).await?);
-            self.verify_counted(setup, before, u64::from(connections))
-                .await?;
+            if let (Some(before), Some(after)) = (before, self.account(setup).await?) {
+                after.verify(before, connections)?;
+            }
         }
         Ok(())
     }
 
-    /// Tokens billed by the backend and counted by tollgate so far.
-    async fn tokens(&self, setup: &Setup) -> Result<(u64, Option<u64>), Failure> {
-        Ok((self.backend.billed_tokens(), setup.counted_tokens().await?))
+    /// Tokens billed by the backend and counted by tollgate so far, once nothing is under way;
+    /// `None` for a chain that counts nothing.
+    async fn account(&self, setup: &Setup) -> Result<Option<Account>, Failure> {
+        poll_for("every request to be accounted for", async || {
+            match setup.counted().await {
+                Ok(None) => Some(Ok(None)),
+                Ok(Some(counted)) => {
+                    let is_settled = counted.under_way == 0 && self.backend.open_requests() == 0;
+                    is_settled.then(|| Ok(Some(self.account_of(counted))))
+                }
+                Err(failure) => Some(Err(failure)),
+            }
+        })
+        .await?
     }
 
+    fn account_of(&self, counted: Counted) -> Account {
+        Account {
+            billed: self.backend.billed_tokens(),
+            counted: counted.tokens,
+        }
+    }
+}
+
+/// Tokens, on both sides.
+#[derive(Clone, Copy, Debug)]
+struct Account {
+    billed: u64,
+    counted: u64,
+}
+
+impl Account {
     /// Fails unless tollgate counted what the backend billed since `before`. Those requests that wrk
     /// cut off at its end are estimated, so each of them may differ.
-    async fn verify_counted(
-        &self,
-        setup: &Setup,
-        before: (u64, Option<u64>),
-        cut_off: u64,
-    ) -> Result<(), Failure> {
-        let (billed_before, Some(counted_before)) = before else {
-            return Ok(());
-        };
-        let tolerance = cut_off * MAX_REQUEST_TOKENS;
-        let counted = poll_for("tollgate to have counted the tokens billed", async || {
-            let (billed, counted) = match self.tokens(setup).await {
-                Ok((billed, counted)) => (billed - billed_before, counted? - counted_before),
-                Err(failure) => return Some(Err(failure)),
-            };
-            let settled = self.backend.open_requests() == 0 && billed > 0;
-            (settled && billed.abs_diff(counted) <= tolerance).then_some(Ok(()))
-        });
-        match counted.await {
-            Ok(counted) => counted,
-            Err(late) => {
-                let (billed, counted) = self.tokens(setup).await?;
-                let counted = counted.unwrap_or_default() - counted_before;
-                let billed = billed - billed_before;
-                Err(Failure::new(
-                    late,
-                    format_args!("{billed} billed, {counted} counted"),
-                ))
-            }
+    fn verify(self, before: Self, cut_off: u32) -> Result<(), Failure> {
+        let billed = self.billed - before.billed;
+        let counted = self.counted - before.counted;
+        let tolerance = u64::from(cut_off) * MAX_REQUEST_TOKENS;
+        match billed > 0 && billed.abs_diff(counted) <= tolerance {
+            true => Ok(()),
+            false => Err(Failure::new(
+                "tollgate has not counted the tokens billed",
+                format_args!("{billed} billed, {counted} counted"),
+            )),
         }
     }
 }

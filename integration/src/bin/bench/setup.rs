@@ -122,11 +122,39 @@ impl Setup {
         }
     }
 
-    /// The tokens that tollgate has counted, input and output; `None` for the other chains.
-    pub async fn counted_tokens(&self) -> Result<Option<u64>, Failure> {
+    /// What tollgate has counted; `None` for the other chains.
+    pub async fn counted(&self) -> Result<Option<Counted>, Failure> {
         match &self.service {
-            Service::Tollgate(tollgate) => Ok(Some(counted(&tollgate.metrics().await?))),
+            Service::Tollgate(tollgate) => Ok(Some(Counted::read(&tollgate.metrics().await?))),
             Service::None | Service::Noop(_) => Ok(None),
+        }
+    }
+}
+
+/// tollgate's own account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Input and output tokens.
+    pub tokens: u64,
+    /// Requests that are not yet counted.
+    pub under_way: u64,
+}
+
+impl Counted {
+    /// Reads it from the metrics. The other kinds of tokens are parts of input and output.
+    fn read(metrics: &str) -> Self {
+        let sum = |wanted: &dyn Fn(&str) -> bool| {
+            let samples = metrics.lines().filter(|line| wanted(line));
+            let values = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+            values.sum::<f64>() as u64
+        };
+        let is_of = |line: &str, kind: &str| line.contains(&format!(r#"token_kind="{kind}""#));
+        Self {
+            tokens: sum(&|line| {
+                line.starts_with("tollgate_usage_tokens")
+                    && (is_of(line, "input") || is_of(line, "output"))
+            }),
+            under_way: sum(&|line| line.starts_with("tollgate_active_requests")),
         }
     }
 }
@@ -167,19 +195,6 @@ async fn tollgate(
     Ok(tollgate)
 }
 
-/// The samples of `tollgate_usage_tokens_total` for input and output; the other kinds are parts of
-/// these.
-fn counted(metrics: &str) -> u64 {
-    let samples = metrics.lines().filter(|line| {
-        line.starts_with("tollgate_usage_tokens")
-            && ["input", "output"]
-                .iter()
-                .any(|kind| line.contains(&format!(r#"tollgate_token_kind="{kind}""#)))
-    });
-    let values = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-    values.sum::<f64>() as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,7 +205,11 @@ mod tests {
             tollgate_usage_tokens_total{tollgate_token_kind=\"input\"} 23\n\
             tollgate_usage_tokens_total{tollgate_token_kind=\"cached_input\"} 7\n\
             tollgate_usage_tokens_total{tollgate_token_kind=\"output\"} 11\n\
-            tollgate_requests_total 1\n";
-        assert_eq!(counted(metrics), 34);
+            tollgate_active_requests 2\n";
+        let wanted = Counted {
+            tokens: 34,
+            under_way: 2,
+        };
+        assert_eq!(Counted::read(metrics), wanted);
     }
 }

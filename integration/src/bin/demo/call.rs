@@ -10,7 +10,7 @@ use tollgate_integration::stack::{Callers, Failure};
 pub struct Call {
     path: String,
     headers: Vec<Header>,
-    body: Value,
+    body: &'static str,
     pipe: Option<&'static str>,
 }
 
@@ -24,20 +24,12 @@ struct Header {
 /// What came back, read whole.
 pub struct Answer {
     pub status: u16,
-    pub request_id: String,
     pub body: Value,
-}
-
-impl Answer {
-    /// `error.code` of a refusal.
-    pub fn error_code(&self) -> &str {
-        self.body["error"]["code"].as_str().unwrap_or_default()
-    }
 }
 
 impl Call {
     /// A request that says nothing yet of who is asking.
-    pub fn post(path: &str, body: Value) -> Self {
+    pub fn post(path: &str, body: &'static str) -> Self {
         Self {
             path: path.to_owned(),
             headers: Vec::new(),
@@ -73,37 +65,33 @@ impl Call {
         let request = self.headers.iter().fold(request, |request, header| {
             request.header(header.name, &header.sent)
         });
-        let sent = request.json(&self.body).send().await;
+        let request = request.header("content-type", "application/json");
+        let sent = request.body(self.body).send().await;
         sent.map_err(|error| Failure::new(&self.path, error))
-    }
-
-    /// Sends it and reads the answer, which is JSON.
-    pub async fn answer(&self, callers: &Callers) -> Result<Answer, Failure> {
-        let response = self.send(callers).await?;
-        let status = response.status().as_u16();
-        let id = response.headers().get("x-request-id");
-        let request_id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
-        Ok(Answer {
-            status,
-            request_id: request_id.to_owned(),
-            body: response
-                .json()
-                .await
-                .map_err(|error| Failure::new(format_args!("{}: no JSON", self.path), error))?,
-        })
     }
 }
 
 /// The command.
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // -N: each event of a stream when it comes.
-        let unbuffered = if self.body["stream"] == true { "-N " } else { "" };
-        write!(f, "curl {unbuffered}--cacert $CA \"$GATEWAY{}\" \\\n    ", self.path)?;
-        for Header { name, shown, .. } in &self.headers {
-            write!(f, "-H \"{name}: {shown}\" ")?;
+        f.write_str("curl ")?;
+        if self.body.contains(r#""stream":true"#) {
+            // Each event of a stream when it comes.
+            f.write_str("-N ")?;
         }
-        write!(f, "-H 'content-type: application/json' \\\n    -d '{}'", self.body)?;
+        writeln!(f, "--cacert $CA \"$GATEWAY{}\" \\", self.path)?;
+        let headers = self.headers.iter();
+        let headers: Vec<_> = headers
+            .map(|header| format!("-H \"{}: {}\"", header.name, header.shown))
+            .collect();
+        if !headers.is_empty() {
+            writeln!(f, "    {} \\", headers.join(" "))?;
+        }
+        write!(
+            f,
+            "    -H 'content-type: application/json' \\\n    -d '{}'",
+            self.body
+        )?;
         match self.pipe {
             Some(command) => write!(f, " | {command}"),
             None => Ok(()),

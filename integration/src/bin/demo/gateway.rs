@@ -1,7 +1,11 @@
 //! What the tour goes through: the stack, with two clients that have a key each.
 
+use reqwest::Response;
+use serde_json::Value;
 use tollgate_integration::stack::{Failure, Lines, Options, Stack};
 
+use super::call::{Answer, Call};
+use super::json;
 use super::key::DemoKey;
 use super::screen::Screen;
 
@@ -30,6 +34,10 @@ pub struct Gateway {
     pub key: DemoKey,
     /// The key of the client `search`.
     pub search_key: DemoKey,
+    /// How many requests Azure OpenAI was to serve so far.
+    pub served: u64,
+    /// How many requests were refused so far.
+    pub refused: usize,
 }
 
 impl Gateway {
@@ -43,7 +51,55 @@ impl Gateway {
             stack: Stack::try_start(options).await?,
             key,
             search_key,
+            served: 0,
+            refused: 0,
         })
+    }
+
+    /// The shell variables that the commands of the tour use.
+    pub fn variables(&self) -> String {
+        [
+            ("CA", self.stack.authority().display().to_string()),
+            ("GATEWAY", self.stack.callers.url("")),
+            ("TOLLGATE", self.stack.tollgate().admin_url().to_owned()),
+            ("ENVOY_ADMIN", self.stack.envoy.admin_url().to_owned()),
+            ("KEY", self.key.text.clone()),
+            ("SEARCH_KEY", self.search_key.text.clone()),
+        ]
+        .map(|(name, value)| format!("export {name}={value}"))
+        .join("\n")
+    }
+
+    /// Shows a request, sends it, and gives the answer as it begins, and its id.
+    pub async fn begin(
+        &mut self,
+        screen: &mut Screen,
+        call: &Call,
+    ) -> Result<(Response, String), Failure> {
+        screen.command(&call.to_string());
+        let response = call.send(&self.stack.callers).await?;
+        let status = response.status();
+        match status.is_success() {
+            true => self.served += 1,
+            false => self.refused += 1,
+        }
+        let id = response.headers().get("x-request-id");
+        let id = id
+            .and_then(|id| id.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        screen.note(&format!("HTTP {status}, x-request-id: {id}"));
+        Ok((response, id))
+    }
+
+    /// Shows a request, sends it, and shows the answer, which is JSON.
+    pub async fn ask(&mut self, screen: &mut Screen, call: &Call) -> Result<Answer, Failure> {
+        let (response, _) = self.begin(screen, call).await?;
+        let status = response.status().as_u16();
+        let body = response.json().await;
+        let body: Value = body.map_err(|error| Failure::new("the answer is no JSON", error))?;
+        screen.answer(&json::pretty(&json::without_filter_results(body.clone())));
+        Ok(Answer { status, body })
     }
 
     /// The text of tollgate.yaml.
@@ -53,16 +109,16 @@ impl Gateway {
     }
 
     /// The usage records in the audit log so far.
-    pub fn usage_records(&self) -> Vec<serde_json::Value> {
+    pub fn usage_records(&self) -> Vec<Value> {
         self.audit_lines("usage")
     }
 
     /// The refusals in the audit log so far.
-    pub fn refusals(&self) -> Vec<serde_json::Value> {
+    pub fn refusals(&self) -> Vec<Value> {
         self.audit_lines("refused")
     }
 
-    fn audit_lines(&self, event: &str) -> Vec<serde_json::Value> {
+    fn audit_lines(&self, event: &str) -> Vec<Value> {
         let mut lines = self.stack.tollgate().audit().json();
         lines.retain(|line| line["event"] == event);
         lines

@@ -17,7 +17,9 @@ fn write(value: &Value, indent: &str, text: &mut String) {
     let fits = indent.len() + flat.chars().count() <= MAX_LINE_CHARS;
     let (brackets, members): (_, Vec<(String, &Value)>) = match value {
         Value::Object(members) if !fits => {
-            let named = members.iter().map(|(name, it)| (format!("\"{name}\": "), it));
+            let named = members
+                .iter()
+                .map(|(name, it)| (format!("\"{name}\": "), it));
             (["{", "}"], named.collect())
         }
         Value::Array(items) if !fits => {
@@ -35,4 +37,28 @@ fn write(value: &Value, indent: &str, text: &mut String) {
         comma = ",";
     }
     text.push_str(&format!("\n{indent}{}", brackets[1]));
+}
+
+/// Members in which Azure says what its content filter found: long, and not what the tour is about.
+const FILTER_RESULTS: [&str; 2] = ["content_filter_results", "prompt_filter_results"];
+
+/// The value with the content filter's results as `…`.
+pub fn without_filter_results(mut value: Value) -> Value {
+    elide(&mut value);
+    value
+}
+
+fn elide(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.iter_mut().for_each(|(name, member)| {
+                match FILTER_RESULTS.contains(&name.as_str()) {
+                    true => *member = "…".into(),
+                    false => elide(member),
+                }
+            })
+        }
+        Value::Array(items) => items.iter_mut().for_each(elide),
+        _ => {}
+    }
 }

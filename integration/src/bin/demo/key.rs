@@ -35,7 +35,11 @@ impl DemoKey {
             }),
             _ => Err(Failure::new(
                 COMMAND,
-                format_args!("{} {printed}{}", ran.status, String::from_utf8_lossy(&ran.stderr)),
+                format_args!(
+                    "{} {printed}{}",
+                    ran.status,
+                    String::from_utf8_lossy(&ran.stderr)
+                ),
             )),
         }
     }

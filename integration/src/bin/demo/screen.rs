@@ -2,12 +2,19 @@
 
 use std::fmt::{Debug, Display};
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use super::events::Event;
+use super::json;
 
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
 const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
 const PLAIN: &str = "\x1b[0m";
+
+/// How much of an event is shown: up to its text, and a little more.
+const EVENT_CHARS: usize = 90;
 
 /// Standard output. If nobody reads it any more, there is nobody to tell.
 pub struct Screen {
@@ -72,11 +79,26 @@ impl Screen {
         self.line(&text.to_string());
     }
 
+    /// An event of a stream, and how long after the first byte it came.
+    pub fn event(&mut self, after: Duration, event: &Event) {
+        let data = match event.json() {
+            Some(data) => format!("data: {}", json::without_filter_results(data)),
+            None => event.text().to_owned(),
+        };
+        let time = self.styled(DIM, &format!("{:.2} s", after.as_secs_f64()));
+        let cut: String = data.chars().take(EVENT_CHARS).collect();
+        let more = if cut.len() < data.len() { "…" } else { "" };
+        self.line(&format!("{time}  {cut}{more}"));
+    }
+
     /// Checks that `what` is as expected, and says so.
     pub fn expect<T: PartialEq + Debug>(&mut self, what: &str, got: T, expected: T) {
         match got == expected {
             true => self.check(&format!("{what}: {got:?}"), true),
-            false => self.check(&format!("{what}: expected {expected:?}, got {got:?}"), false),
+            false => self.check(
+                &format!("{what}: expected {expected:?}, got {got:?}"),
+                false,
+            ),
         }
     }
 

@@ -1,0 +1,126 @@
+//! The command line, as a person meets it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tollgate::auth::KeyDigest;
+
+const GOOD: &str = r#"
+listen: { grpc: "unix:/run/tollgate/tollgate.sock", admin: "127.0.0.1:0" }
+identity: { managed_identity: {} }
+backends: [ { name: sweden } ]
+"#;
+
+fn tollgate(arguments: &[&str], directory: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .expect("tollgate runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+#[test]
+fn a_generated_key_and_its_line_belong_together_and_are_accepted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for slot in ["primary", "secondary"] {
+        let output = tollgate(&["key", "generate", "--slot", slot], directory.path());
+        assert!(output.status.success());
+        let printed = text(&output.stdout);
+        let key = printed.lines().next().expect("the key stands first");
+        let digest = KeyDigest::of_presented(key)
+            .expect("a key of ours")
+            .to_hex();
+        let line = printed
+            .lines()
+            .find(|line| line.starts_with("- {"))
+            .expect("the YAML line");
+        assert_eq!(
+            line,
+            format!("- {{ key: {{ sha256: \"{digest}\", slot: {slot} }} }}")
+        );
+
+        let yaml = format!(
+            "{GOOD}clients:\n  - id: app\n    credentials:\n      {line}\n    products: [p]\nproducts: [ {{ id: p, deployments: [d], operations: [embeddings] }} ]\n"
+        );
+        std::fs::write(directory.path().join("tollgate.yaml"), yaml).expect("written");
+        let output = tollgate(&["check"], directory.path());
+        assert_eq!(
+            text(&output.stdout),
+            "tollgate.yaml: good: 1 clients, 1 keys\n"
+        );
+        assert!(output.status.success());
+    }
+}
+
+#[test]
+fn check_shows_the_line_and_ends_in_1() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(
+        directory.path().join("t.yaml"),
+        GOOD.replace("backends", "backend"),
+    )
+    .expect("written");
+    let output = tollgate(&["check", "--config", "t.yaml"], directory.path());
+    assert_eq!(output.status.code(), Some(1));
+    let report = text(&output.stderr);
+    assert!(
+        report.contains("t.yaml:4:1"),
+        "file, line and column: {report}"
+    );
+    assert!(
+        report.contains("backend"),
+        "the word that is wrong: {report}"
+    );
+    assert!(report.contains("backends"), "what was meant: {report}");
+    assert_eq!(text(&output.stdout), "");
+}
+
+#[test]
+fn a_file_that_is_missing_or_bad_starts_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for command in ["check", "serve"] {
+        let output = tollgate(&[command, "--config", "missing.yaml"], directory.path());
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        assert!(text(&output.stderr).contains("missing.yaml"), "{command}");
+    }
+    std::fs::write(directory.path().join("tollgate.yaml"), "listen: 7\n").expect("written");
+    let output = tollgate(&["serve"], directory.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("tollgate.yaml:1:9"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_is_said() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let yaml = GOOD
+        .replace("/run/tollgate", &directory.path().to_string_lossy())
+        .replace("127.0.0.1:0", &address);
+    std::fs::write(directory.path().join("tollgate.yaml"), yaml).expect("written");
+    let output = tollgate(&["serve"], directory.path());
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("listen.admin") && said.contains(&address),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_wrong_command_explains_itself() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for arguments in [&["serv"][..], &["key"], &["serve", "--conf", "x"], &[]] {
+        let output = tollgate(arguments, directory.path());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains("Usage"), "{arguments:?}");
+    }
+}
