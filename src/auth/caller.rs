@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{KeyFormatError, KeySlot};
+use super::{CertificateError, KeyFormatError, KeySlot};
 use crate::access::Client;
 
 /// The client of one request and what it proved itself with.
@@ -22,6 +22,8 @@ pub struct Caller {
 pub enum CredentialKind {
     /// A key of the client's own.
     Key(KeySlot),
+    /// A client certificate.
+    Certificate,
 }
 
 impl CredentialKind {
@@ -30,6 +32,7 @@ impl CredentialKind {
         match self {
             Self::Key(KeySlot::Primary) => "key.primary",
             Self::Key(KeySlot::Secondary) => "key.secondary",
+            Self::Certificate => "certificate",
         }
     }
 }
@@ -61,4 +64,7 @@ pub enum AuthError {
     /// A well-formed key that no client has.
     #[error("the key is unknown")]
     UnknownKey,
+    /// A client certificate that is not accepted.
+    #[error("the client certificate is not accepted: {0}")]
+    Certificate(#[from] CertificateError),
 }

@@ -56,6 +56,12 @@ impl<'a> PresentedHeaders<'a> {
         }
     }
 
+    /// Whether a header carries a credential, good or not.
+    pub fn is_any(&self) -> bool {
+        let all = [self.authorization, self.api_key, self.subscription_key];
+        all.iter().any(|slot| !matches!(slot, Slot::Absent))
+    }
+
     /// The one credential among them.
     ///
     /// # Errors

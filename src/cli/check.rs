@@ -11,11 +11,15 @@ use crate::config::Config;
 pub(super) fn run(path: &Path) -> Result<ExitCode, String> {
     match Config::load(path) {
         Ok(config) => {
+            let certificates = match &config.certificates {
+                Some(ring) => format!(", {} certificates", ring.identities()),
+                None => String::new(),
+            };
             let summary = format!(
-                "{}: good: {} clients, {} keys\n",
+                "{}: good: {} clients, {} keys{certificates}\n",
                 path.display(),
                 config.clients.len(),
-                config.keys.len()
+                config.keys.len(),
             );
             say(&mut io::stdout(), &summary);
             Ok(ExitCode::SUCCESS)

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::grpc;
 use crate::admin::{self, Readiness};
+use crate::auth::certificate::Authority;
 use crate::config::Config;
 use crate::envoy::Gateway;
 use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
@@ -75,6 +76,9 @@ impl Service {
             move || ready.obstacle().is_none(),
             audit.lost(),
         );
+        if let Some(ring) = &config.certificates {
+            metrics.observe_certificates(ring);
+        }
         let gateway = Gateway::new(
             &mut config,
             Arc::clone(&identity),
@@ -100,7 +104,8 @@ impl Service {
             metrics,
             stop_background.clone(),
         );
-        let background = vec![
+        let mut background = keep_lists_fresh(&gateway, &stop_background);
+        background.extend([
             tokio::spawn(identity.keep_fresh(source, stop_background.clone())),
             tokio::spawn(sweep(Arc::clone(&gateway), stop_background.clone())),
             tokio::spawn(async move {
@@ -108,7 +113,7 @@ impl Service {
                     tracing::error!(%error, "the admin endpoint has failed");
                 }
             }),
-        ];
+        ]);
         tracing::info!(grpc = %config.listen.grpc, admin = %address, "listening");
         Ok(Self {
             gateway,
@@ -147,6 +152,18 @@ impl Service {
         let _ = tokio::task::spawn_blocking(|| self.audit_writer.finish()).await;
         tracing::info!("stopped");
     }
+}
+
+/// Revocation lists are read behind the requests, each authority's by a task of its own.
+fn keep_lists_fresh(gateway: &Gateway, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
+    let authorities = gateway
+        .certificates()
+        .map_or(&[][..], |ring| ring.authorities());
+    let task = |authority: &Authority| {
+        let lists = Arc::clone(authority.revocation());
+        tokio::spawn(lists.keep_fresh(authority.name.to_string(), stop.clone()))
+    };
+    authorities.iter().map(task).collect()
 }
 
 async fn bind_admin(config: &Config) -> Result<(std::net::SocketAddr, TcpListener), String> {

@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use super::ConfigError;
+use super::authorities::{Authority, Certificate};
 use super::problem::Problem;
 use crate::access::Operation;
 use crate::auth::KeySlot;
@@ -18,6 +19,8 @@ use crate::auth::KeySlot;
 pub(super) struct File {
     pub(super) listen: Listen,
     pub(super) identity: Spanned<Identity>,
+    #[serde(default)]
+    pub(super) certificate_authorities: Vec<Authority>,
     #[serde(default)]
     pub(super) clients: Vec<Client>,
     #[serde(default)]
@@ -31,6 +34,15 @@ pub(super) struct File {
 pub(super) struct Listen {
     pub(super) grpc: Spanned<String>,
     pub(super) admin: Spanned<String>,
+    pub(super) client_certificates: Option<Spanned<ClientCertificates>>,
+}
+
+/// How the certificate of a connection reaches us.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ClientCertificates {
+    /// Envoy writes `x-forwarded-client-cert` itself, whatever the client has sent.
+    Xfcc,
 }
 
 #[derive(Deserialize)]
@@ -117,7 +129,8 @@ pub(super) struct Client {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Credential {
-    pub(super) key: Key,
+    pub(super) key: Option<Key>,
+    pub(super) certificate: Option<Spanned<Certificate>>,
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,6 @@
 //! YAML in, one validated and immutable configuration out, or every reason why not.
 
+mod authorities;
 mod duration;
 mod file;
 mod problem;
@@ -15,7 +16,7 @@ pub use problem::ConfigError;
 use secrecy::SecretString;
 
 use crate::access::Client;
-use crate::auth::KeyRing;
+use crate::auth::{CertificateRing, KeyRing};
 
 /// What the service runs with.
 pub struct Config {
@@ -27,6 +28,8 @@ pub struct Config {
     pub clients: Vec<Arc<Client>>,
     /// Their keys.
     pub keys: KeyRing,
+    /// Authorities and the identities of clients; `None` where certificates are not accepted.
+    pub certificates: Option<Arc<CertificateRing>>,
     /// The backend's name in metrics, audit log and metadata.
     pub backend: Arc<str>,
     /// How long live streams may go on after SIGTERM.

@@ -11,7 +11,8 @@ use serde_saphyr::{Location, Spanned};
 
 use super::problem::Problem;
 use super::{
-    Config, GrpcAddress, IdentityConfig, IdentitySource, Listen, ManagedIdentity, duration, file,
+    Config, GrpcAddress, IdentityConfig, IdentitySource, Listen, ManagedIdentity, authorities,
+    duration, file,
 };
 use crate::access::{Client, ClientId, Deployment, Product, ProductId};
 use crate::auth::{KeyDigest, KeyRing};
@@ -22,7 +23,7 @@ const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest id of a client, product or backend: it is a metric label and a log field.
 const MAX_ID_CHARS: usize = 64;
 
-type Problems = Vec<Problem>;
+pub(super) type Problems = Vec<Problem>;
 
 pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Problems> {
     let mut problems = Problems::new();
@@ -30,6 +31,13 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
     let identity = identity(file.identity, directory, &mut problems);
     let products = products(&file.products, &mut problems);
     let (clients, keys) = clients(&file.clients, &products, &mut problems);
+    let certificates = authorities::certificates(
+        &file.listen,
+        &file.certificate_authorities,
+        (&file.clients, &clients),
+        directory,
+        &mut problems,
+    );
     let backend = backend(&file.backends, &mut problems);
     let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
     match (listen, identity, backend) {
@@ -38,6 +46,7 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
             identity,
             clients,
             keys,
+            certificates,
             backend,
             drain_timeout,
         }),
@@ -241,7 +250,11 @@ fn add_keys(
     problems: &mut Problems,
 ) {
     let mut slots = HashSet::new();
-    for file::Credential { key } in credentials {
+    for credential in credentials {
+        // Certificates have a place of their own; what is neither is refused there.
+        let Some(key) = &credential.key else {
+            continue;
+        };
         if !slots.insert(key.slot.value) {
             let message = format!("client `{}` has two keys in this slot", client.id);
             let help = "a client has a primary and a secondary key, so that one can be replaced while the other one is in use";
@@ -285,7 +298,7 @@ fn drain_timeout(written: Option<&Spanned<String>>, problems: &mut Problems) -> 
 }
 
 /// Ids are metric labels and log fields: short, and of characters that need no quoting anywhere.
-fn check_id(what: &str, id: &Spanned<String>, problems: &mut Problems) {
+pub(super) fn check_id(what: &str, id: &Spanned<String>, problems: &mut Problems) {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if id.value.is_empty() || id.value.len() > MAX_ID_CHARS || !id.value.chars().all(plain) {
         let message = format!("`{}` is no id of a {what}", id.value);
@@ -294,7 +307,7 @@ fn check_id(what: &str, id: &Spanned<String>, problems: &mut Problems) {
     }
 }
 
-fn not_empty<T>(what: &str, list: &Spanned<Vec<T>>, problems: &mut Problems) {
+pub(super) fn not_empty<T>(what: &str, list: &Spanned<Vec<T>>, problems: &mut Problems) {
     if list.value.is_empty() {
         problems.push(empty(what, list.referenced));
     }
@@ -304,7 +317,7 @@ fn empty(what: &str, at: Location) -> Problem {
     Problem::at(at, format!("`{what}` is empty: it would allow nothing"))
 }
 
-fn twice(what: &str, id: &Spanned<String>) -> Problem {
+pub(super) fn twice(what: &str, id: &Spanned<String>) -> Problem {
     Problem::at(
         id.referenced,
         format!("there is another {what} `{}` above", id.value),

@@ -19,7 +19,10 @@ use super::pending::Admitted;
 use super::refusal::Refusal;
 use super::{headers, metadata};
 use crate::access::{Endpoint, Grant, Target, authorize_deployment, authorize_operation};
-use crate::auth::{CREDENTIAL_HEADERS, Caller, PresentedHeaders};
+use crate::auth::certificate::CertifiedCaller;
+use crate::auth::{
+    AuthError, CREDENTIAL_HEADERS, Caller, CredentialKind, PresentedCertificate, PresentedHeaders,
+};
 use crate::telemetry::Refused;
 
 /// Headers of the caller's that a backend must not see: with them it could choose a deployment that
@@ -36,15 +39,24 @@ impl Authz {
     }
 
     /// Decides about a request, and remembers the decision for ext_proc.
-    fn decide(&self, http: &HttpRequest, refused: &mut Refused) -> Result<CheckResponse, Refusal> {
+    fn decide(
+        &self,
+        http: &HttpRequest,
+        peer_certificate: &str,
+        refused: &mut Refused,
+    ) -> Result<CheckResponse, Refusal> {
         let mut presented = PresentedHeaders::default();
+        let mut certificate = PresentedCertificate::new(peer_certificate);
         for (name, value) in headers::of_check(http) {
             presented.add(name, value);
+            if name == "x-forwarded-client-cert" {
+                certificate.add(value);
+            }
             if name == "x-request-id" {
                 refused.request_id = String::from_utf8_lossy(value).into();
             }
         }
-        let caller = self.0.keys.authenticate(presented.credential()?)?;
+        let caller = self.authenticate(&presented, &certificate)?;
         refused.client = Some(caller.client.id.to_shared());
         let target = Target::parse(&http.method, &http.path)?;
         let grant = self.authorize(&caller, &target, refused)?;
@@ -69,6 +81,27 @@ impl Authz {
                 ..OkHttpResponse::default()
             })),
         })
+    }
+
+    /// Who is calling, by exactly one credential. Where certificates are accepted, one that comes
+    /// with a key is a second credential, whatever it is worth; elsewhere it is none.
+    fn authenticate(
+        &self,
+        presented: &PresentedHeaders<'_>,
+        certificate: &PresentedCertificate<'_>,
+    ) -> Result<Caller, AuthError> {
+        match &self.0.certificates {
+            Some(_) if certificate.is_there() && presented.is_any() => Err(AuthError::Ambiguous),
+            Some(ring) if certificate.is_there() => {
+                let CertifiedCaller { client, user } = ring.authenticate(certificate)?;
+                Ok(Caller {
+                    client,
+                    credential: CredentialKind::Certificate,
+                    user,
+                })
+            }
+            _ => self.0.keys.authenticate(presented.credential()?),
+        }
     }
 
     /// What can be said before the body is there.
@@ -111,8 +144,9 @@ impl Authorization for Authz {
         &self,
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
-        let http = request.into_inner().attributes;
-        let http = http.and_then(|it| it.request).and_then(|it| it.http);
+        let attributes = request.into_inner().attributes.unwrap_or_default();
+        let peer_certificate = attributes.source.unwrap_or_default().certificate;
+        let http = attributes.request.and_then(|it| it.http);
         let http = http.ok_or_else(|| Status::invalid_argument("the check has no HTTP request"))?;
         let mut refused = Refused {
             started: SystemTime::now(),
@@ -122,7 +156,7 @@ impl Authorization for Authz {
             status: 0,
             deployment: None,
         };
-        let response = match self.decide(&http, &mut refused) {
+        let response = match self.decide(&http, &peer_certificate, &mut refused) {
             Ok(response) => response,
             Err(refusal) => {
                 let response = denied(&refusal, refused.client.as_deref());

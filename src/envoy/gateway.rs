@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use super::pending::PendingDecisions;
 use super::refusal::Refusal;
 use crate::access::ResponseOwners;
-use crate::auth::KeyRing;
+use crate::auth::{CertificateRing, KeyRing};
 use crate::config::Config;
 use crate::telemetry::{AuditLog, Metrics, Refused};
 use crate::upstream::Identity;
@@ -17,6 +17,8 @@ use crate::usage::UsageRecord;
 /// The service's state, as requests see it.
 pub struct Gateway {
     pub(super) keys: KeyRing,
+    /// `None`: certificates are not accepted, whatever Envoy says of them.
+    pub(super) certificates: Option<Arc<CertificateRing>>,
     pub(super) backend: Arc<str>,
     pub(super) identity: Arc<Identity>,
     pub(super) metrics: Arc<Metrics>,
@@ -38,6 +40,7 @@ impl Gateway {
     ) -> Self {
         Self {
             keys: std::mem::take(&mut config.keys),
+            certificates: config.certificates.clone(),
             backend: Arc::clone(&config.backend),
             identity,
             metrics,
@@ -47,6 +50,11 @@ impl Gateway {
             settlements: TaskTracker::new(),
             runtime: Handle::current(),
         }
+    }
+
+    /// What client certificates are judged by, where they are accepted.
+    pub fn certificates(&self) -> Option<&Arc<CertificateRing>> {
+        self.certificates.as_ref()
     }
 
     /// Forgets decisions that no ext_proc stream has come for.

@@ -22,6 +22,7 @@ pub const GATEWAY_HOST: &str = "localhost";
 #[derive(Clone, Debug)]
 pub struct Callers {
     address: SocketAddr,
+    authority_pem: String,
     base_url: String,
     http1: reqwest::Client,
     http2: reqwest::Client,
@@ -42,11 +43,71 @@ impl Callers {
         };
         Ok(Self {
             address,
+            authority_pem: authority_pem.to_owned(),
             base_url: format!("https://{GATEWAY_HOST}:{}", address.port()),
             http1: client().http1_only().build().map_err(failed)?,
             http2: client().http2_prior_knowledge().build().map_err(failed)?,
             tls: tls_config(authority_pem)?,
         })
+    }
+
+    /// An HTTP/1.1 client with a certificate: PEM of the chain, leaf first, and of the key.
+    pub fn with_certificate(&self, chain: &str, key: &str) -> Result<reqwest::Client, Failure> {
+        let failed = |error| Failure::new("no HTTP client", error);
+        let root = reqwest::Certificate::from_pem(self.authority_pem.as_bytes()).map_err(failed)?;
+        let identity = reqwest::Identity::from_pem(format!("{chain}\n{key}").as_bytes());
+        reqwest::Client::builder()
+            .tls_certs_only([root])
+            .identity(identity.map_err(failed)?)
+            .resolve(GATEWAY_HOST, self.address)
+            .timeout(DEADLINE)
+            .http1_only()
+            .build()
+            .map_err(failed)
+    }
+
+    /// TLS with a certificate, for raw bytes; one configuration resumes its sessions.
+    pub fn tls_with_certificate(
+        &self,
+        chain: &str,
+        key: &str,
+    ) -> Result<Arc<ClientConfig>, Failure> {
+        let failed = |error: &dyn std::fmt::Display| Failure::new("a client certificate", error);
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(self.authority_pem.as_bytes());
+        roots
+            .add(root.map_err(|error| failed(&error))?)
+            .map_err(|error| failed(&error))?;
+        let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<Vec<_>, _>>();
+        let key = rustls::pki_types::PrivateKeyDer::from_pem_slice(key.as_bytes());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| failed(&error))?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(
+                chain.map_err(|error| failed(&error))?,
+                key.map_err(|error| failed(&error))?,
+            )
+            .map_err(|error| failed(&error))?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+
+    /// A TLS connection of another configuration.
+    pub async fn connect_as(
+        &self,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<TlsStream<TcpStream>, Failure> {
+        let stream = TcpStream::connect(self.address)
+            .await
+            .map_err(|error| Failure::new(self.address, error))?;
+        let name = ServerName::try_from(GATEWAY_HOST)
+            .map_err(|error| Failure::new(GATEWAY_HOST, error))?;
+        TlsConnector::from(Arc::clone(tls))
+            .connect(name, stream)
+            .await
+            .map_err(|error| Failure::new("TLS handshake", error))
     }
 
     /// A client that speaks HTTP/1.1.
@@ -66,15 +127,7 @@ impl Callers {
 
     /// A TLS connection with HTTP/1.1, for bytes that no HTTP client would send.
     pub async fn connect(&self) -> Result<TlsStream<TcpStream>, Failure> {
-        let stream = TcpStream::connect(self.address)
-            .await
-            .map_err(|error| Failure::new(self.address, error))?;
-        let name = ServerName::try_from(GATEWAY_HOST)
-            .map_err(|error| Failure::new(GATEWAY_HOST, error))?;
-        TlsConnector::from(Arc::clone(&self.tls))
-            .connect(name, stream)
-            .await
-            .map_err(|error| Failure::new("TLS handshake", error))
+        self.connect_as(&self.tls).await
     }
 
     /// Sends `bytes` as they are, and reads until the gateway closes: end them with

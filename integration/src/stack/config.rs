@@ -40,6 +40,29 @@ impl EnvoyConfig {
         Self::read(&repository("envoy/standalone.yaml"))
     }
 
+    /// Reads `envoy/standalone-mtls.yaml`.
+    pub fn standalone_mtls() -> Result<Self, Failure> {
+        Self::read(&repository("envoy/standalone-mtls.yaml"))
+    }
+
+    /// What makes `envoy/standalone.yaml` ask for client certificates: all the difference between the
+    /// two files.
+    pub fn ask_for_certificates(&mut self) {
+        let tls = self.at(&format!("{FILTER_CHAIN}/transport_socket/typed_config"));
+        tls["require_client_certificate"] = json!(false);
+        tls["common_tls_context"]["validation_context"] =
+            json!({ "trust_chain_verification": "ACCEPT_UNTRUSTED" });
+        let manager = self.connection_manager();
+        manager["forward_client_cert_details"] = json!("SANITIZE_SET");
+        manager["set_current_client_cert_details"] =
+            json!({ "subject": true, "cert": true, "chain": true, "dns": true, "uri": true });
+        let authz = self.http_filter("envoy.filters.http.ext_authz");
+        authz["include_peer_certificate"] = json!(true);
+        if let Some(patterns) = at(authz, "/allowed_headers/patterns").as_array_mut() {
+            patterns.push(json!({ "exact": "x-forwarded-client-cert" }));
+        }
+    }
+
     /// Reads a YAML file.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let text =

@@ -42,6 +42,7 @@ pub struct Options {
     pub(super) launch: Launch,
     pub(super) echo: bool,
     pub(super) wait_until_ready: bool,
+    pub(super) mtls: bool,
 }
 
 impl Default for Options {
@@ -59,6 +60,7 @@ impl Default for Options {
             },
             echo: false,
             wait_until_ready: true,
+            mtls: false,
         }
     }
 }
@@ -119,6 +121,12 @@ impl Options {
     /// Envoy's worker threads; one by default.
     pub fn concurrency(mut self, workers: u32) -> Self {
         self.launch.concurrency = workers;
+        self
+    }
+
+    /// Envoy runs `envoy/standalone-mtls.yaml`: it asks callers for certificates.
+    pub fn mtls(mut self) -> Self {
+        self.mtls = true;
         self
     }
 

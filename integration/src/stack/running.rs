@@ -74,7 +74,10 @@ impl Stack {
         launch.configure(&tollgate_yaml(&socket, &key), options.config_edits)?;
         let (tollgate, substitute) = serve(options.service, &launch, &socket).await?;
 
-        let mut config = EnvoyConfig::standalone()?;
+        let mut config = match options.mtls {
+            true => EnvoyConfig::standalone_mtls()?,
+            false => EnvoyConfig::standalone()?,
+        };
         config.listen_on_loopback();
         config.certificate(&files.certificate, &files.key);
         config.tollgate_socket(&socket);

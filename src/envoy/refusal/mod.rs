@@ -5,6 +5,8 @@
 //! proper exceptions. Messages say what to do; the reason, which tells an operator more, goes to
 //! metrics and audit log only.
 
+mod certificate;
+
 use serde::Serialize;
 
 use crate::access::{AccessError, BodyError, PathError};
@@ -194,6 +196,7 @@ impl From<AuthError> for Refusal {
                 Self::unauthenticated("invalid_api_key", "key_checksum", CHECK)
             }
             AuthError::UnknownKey => Self::unauthenticated("invalid_api_key", "key_unknown", CHECK),
+            AuthError::Certificate(error) => error.into(),
         }
     }
 }
@@ -320,7 +323,12 @@ mod tests {
         let auth = auth.into_iter().map(Refusal::from);
         let path = path.into_iter().map(Refusal::from);
         let access = access.into_iter().map(Refusal::from);
-        auth.chain(path).chain(access).chain(own).collect()
+        let certificate = crate::auth::CertificateError::ALL.map(Refusal::from);
+        auth.chain(certificate)
+            .chain(path)
+            .chain(access)
+            .chain(own)
+            .collect()
     }
 
     #[test]
@@ -348,7 +356,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_label_of_its_own_and_is_documented() {
-        let documented = include_str!("../../docs/errors.md");
+        let documented = include_str!("../../../docs/errors.md");
         let mut seen = HashSet::new();
         for refusal in all() {
             assert!(

@@ -1,0 +1,108 @@
+//! Why a presented certificate is not accepted.
+
+/// Why a client certificate names no caller. Each is a reason of its own in metrics and audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum CertificateError {
+    /// The header can't be read, or a certificate in it can't.
+    #[error("the certificate can't be read")]
+    Malformed,
+    /// More bytes or more certificates than are looked at.
+    #[error("the chain is too large")]
+    TooLarge,
+    /// The header and the certificate of the TLS connection are not the same.
+    #[error("the header does not belong to the certificate of the connection")]
+    Disagrees,
+    /// No trust anchor issued it, or a signature is wrong.
+    #[error("it was issued by no authority that is trusted")]
+    Untrusted,
+    /// It, one of its issuers or its anchor has ended.
+    #[error("it has expired")]
+    Expired,
+    /// It or one of its issuers has not begun.
+    #[error("it is not valid yet")]
+    NotYetValid,
+    /// It is not for client authentication (RFC 5280, section 4.2.1.12).
+    #[error("it is not for client authentication")]
+    ExtendedKeyUsage,
+    /// Key usage does not fit: an issuer that may not sign, a leaf that may (section 4.2.1.3).
+    #[error("its key usage does not fit")]
+    KeyUsage,
+    /// A certificate authority's own certificate, presented as a client's.
+    #[error("it is the certificate of an authority")]
+    CaAsLeaf,
+    /// An issuer that is no certificate authority (section 4.2.1.9).
+    #[error("an issuer is no authority")]
+    IssuerNotCa,
+    /// The chain is longer than a path length constraint or the configuration allows.
+    #[error("the chain is too long")]
+    PathLength,
+    /// A name that an issuer may not give (section 4.2.1.10).
+    #[error("a name is outside an issuer's name constraints")]
+    NameConstraints,
+    /// Too short, of an unsupported kind or curve, or signed with an unsupported algorithm.
+    #[error("a key or signature is too weak or of an unsupported kind")]
+    Algorithm,
+    /// Zero, negative or longer than 20 octets (section 4.1.2.2).
+    #[error("a serial number is not allowed")]
+    Serial,
+    /// Another rule of RFC 5280 is broken.
+    #[error("a certificate breaks a rule of RFC 5280")]
+    Profile,
+    /// A critical extension that is not understood (section 4.2).
+    #[error("a critical extension is not supported")]
+    UnsupportedExtension,
+    /// Name constraints on directory names, e-mail addresses, URIs, ….
+    #[error("name constraints of a kind that is not supported")]
+    UnsupportedConstraint,
+    /// A chain through a self-issued intermediate (key rollover, section 6.1).
+    #[error("a self-issued intermediate is not supported")]
+    SelfIssued,
+    /// On a revocation list.
+    #[error("it is revoked")]
+    Revoked,
+    /// No fresh revocation list says that it is good.
+    #[error("whether it is revoked is not known")]
+    RevocationUnknown,
+    /// The revocation list has ended.
+    #[error("the revocation list has expired")]
+    CrlExpired,
+    /// The revocation list is signed by another key, or by one that may not.
+    #[error("the revocation list can't be trusted")]
+    CrlUntrusted,
+    /// A good certificate that is no client's.
+    #[error("no client has this certificate")]
+    UnknownClient,
+    /// A certificate that two clients' identities match.
+    #[error("two clients have this certificate")]
+    SeveralClients,
+}
+
+impl CertificateError {
+    /// Every reason, for tables and their tests.
+    pub const ALL: [Self; 24] = [
+        Self::Malformed,
+        Self::TooLarge,
+        Self::Disagrees,
+        Self::Untrusted,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::ExtendedKeyUsage,
+        Self::KeyUsage,
+        Self::CaAsLeaf,
+        Self::IssuerNotCa,
+        Self::PathLength,
+        Self::NameConstraints,
+        Self::Algorithm,
+        Self::Serial,
+        Self::Profile,
+        Self::UnsupportedExtension,
+        Self::UnsupportedConstraint,
+        Self::SelfIssued,
+        Self::Revoked,
+        Self::RevocationUnknown,
+        Self::CrlExpired,
+        Self::CrlUntrusted,
+        Self::UnknownClient,
+        Self::SeveralClients,
+    ];
+}

@@ -1,0 +1,33 @@
+//! A client certificate in, a caller out.
+//!
+//! Envoy proves that the other side has the leaf's private key and nothing else; whether the chain
+//! is good is decided here, for every request, because Envoy does not look again when a TLS session
+//! is resumed. The verdict is cached until the first thing changes that it rests on.
+
+mod authority;
+mod decoded;
+mod error;
+mod identity;
+mod names;
+mod path;
+mod pem;
+mod presented;
+mod profile;
+mod revocation;
+mod ring;
+mod seen;
+mod tlv;
+mod verdict;
+mod xfcc;
+
+pub use authority::{Authority, AuthorityError, ExtendedKeyUsage};
+pub use error::CertificateError;
+pub use identity::{CertificateIdentity, Field, FieldError, IdentityError, IdentityIndex, Pin};
+pub use pem::{PemError, certificates as read_certificates};
+pub use presented::PresentedCertificate;
+pub use revocation::{CrlError, CrlMode, CrlSource, Revocation};
+pub use ring::{CertificateRing, CertifiedCaller};
+pub use seen::{AuthorityState, ClientExpiry};
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,310 @@
+//! From a leaf to a trust anchor (RFC 5280, section 6), by rustls-webpki and by
+//! [`profile`](super::profile).
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use rustls_pki_types::{CertificateDer, UnixTime};
+use sha2::{Digest, Sha256};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator,
+    KeyPurposeIdIter, KeyUsage, RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder,
+    UnknownStatusPolicy, VerifiedPath,
+};
+use x509_cert::der::oid::AssociatedOid;
+
+use super::authority::{Anchor, Authority, ExtendedKeyUsage};
+use super::decoded::Decoded;
+use super::revocation::{CrlMode, HeldLists};
+use super::{CertificateError, profile};
+
+/// A chain that is good.
+pub(super) struct Verified {
+    /// SHA-256 of the leaf's issuer.
+    pub(super) issuer_thumbprint: [u8; 32],
+    /// The end of the first of its certificates and revocation lists, since 1970.
+    pub(super) until: Duration,
+}
+
+impl ExtendedKeyUsageValidator for ExtendedKeyUsage {
+    fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        match self {
+            Self::Any => Ok(()),
+            // For issuers too the extension may be absent; that the leaf has it is checked below.
+            Self::ClientAuth | Self::ClientAuthIfPresent => {
+                KeyUsage::client_auth().validate(purposes)
+            }
+        }
+    }
+}
+
+impl Authority {
+    /// Verifies a chain at a time.
+    pub(super) fn verify(
+        &self,
+        chain: &[CertificateDer<'_>],
+        leaf: &Decoded,
+        now: UnixTime,
+    ) -> Result<Verified, CertificateError> {
+        let lists = self.revocation.lists();
+        let revoked: Vec<&CertRevocationList<'_>> =
+            lists.iter().map(|list| &list.revoked).collect();
+        let checked = match (
+            self.revocation.mode(),
+            options(self.revocation.mode(), &revoked),
+        ) {
+            (CrlMode::Required, None) => Err(CertificateError::RevocationUnknown),
+            (_, options) => self.build(chain, leaf, now, options, &lists),
+        };
+        match checked {
+            Err(CertificateError::RevocationUnknown | CertificateError::CrlExpired) => {
+                // All but the status may be good: then the certificates say where to ask.
+                self.build(chain, leaf, now, None, &lists)?;
+                checked
+            }
+            checked => checked,
+        }
+    }
+
+    fn build(
+        &self,
+        chain: &[CertificateDer<'_>],
+        leaf: &Decoded,
+        now: UnixTime,
+        revocation: Option<RevocationOptions<'_>>,
+        lists: &HeldLists,
+    ) -> Result<Verified, CertificateError> {
+        let (first, presented) = chain.split_first().ok_or(CertificateError::Malformed)?;
+        let intermediates: Vec<CertificateDer<'_>> = presented
+            .iter()
+            .chain(&self.intermediates)
+            .cloned()
+            .collect();
+        let end_entity = EndEntityCert::try_from(first).map_err(reason)?;
+        // webpki goes on to other paths after an error of ours, and keeps only errors of its own.
+        let (ours, good) = (Cell::new(None), Cell::new(None));
+        let check = |path: &VerifiedPath<'_>| match self.check_path(path, leaf, now, lists) {
+            Ok(verified) => {
+                good.set(Some(verified));
+                Ok(())
+            }
+            Err(error) => {
+                ours.set(Some(error));
+                Err(webpki::Error::CertDistrusted)
+            }
+        };
+        let built = end_entity.verify_for_usage(
+            webpki::ALL_VERIFICATION_ALGS,
+            &self.trust,
+            &intermediates,
+            now,
+            self.extended_key_usage,
+            revocation,
+            Some(&check),
+        );
+        match (built, good.take(), ours.get()) {
+            (Ok(_), Some(verified), _) => Ok(verified),
+            (_, _, Some(error)) => Err(error),
+            (Err(error), ..) => Err(explain(reason(error), &intermediates)),
+            (Ok(_), None, None) => Err(CertificateError::Untrusted),
+        }
+    }
+
+    fn check_path(
+        &self,
+        path: &VerifiedPath<'_>,
+        leaf: &Decoded,
+        now: UnixTime,
+        lists: &HeldLists,
+    ) -> Result<Verified, CertificateError> {
+        let ders: Vec<_> = path
+            .intermediate_certificates()
+            .map(webpki::Cert::der)
+            .collect();
+        let issuers: Vec<Decoded> = ders.iter().map(Decoded::read).collect::<Result<_, _>>()?;
+        if issuers.len() + 2 > self.max_chain_length {
+            return Err(CertificateError::PathLength);
+        }
+        self.check_leaf(leaf)?;
+        for issuer in &issuers {
+            profile::check_authority(issuer)?;
+            // Key rollover, where a list may be signed by another key than the certificate: section
+            // 6.3.3 asks for a path of its own for that key, which webpki does not build.
+            if issuer.is_self_issued() {
+                return Err(CertificateError::SelfIssued);
+            }
+        }
+        let anchor = self.anchor(path, issuers.len(), now)?;
+        self.learn(path, leaf, &issuers)?;
+        let issuer_thumbprint = ders
+            .first()
+            .map_or(anchor.thumbprint, |der| Sha256::digest(der).into());
+        let certificates = issuers.iter().chain([leaf, &anchor.decoded]);
+        let ends = certificates.map(|it| it.validity().1);
+        let names = [path.end_entity().issuer()];
+        let names = names
+            .into_iter()
+            .chain(path.intermediate_certificates().map(|it| it.issuer()));
+        let is_soft = self.revocation.mode() != CrlMode::Required;
+        let next =
+            names.flat_map(|name| lists.iter().filter(move |it| it.revoked.issuer() == name));
+        let next = next.map(|list| list.next_update).filter(|_| !is_soft);
+        Ok(Verified {
+            issuer_thumbprint,
+            until: ends.chain(next).min().unwrap_or_default(),
+        })
+    }
+
+    fn check_leaf(&self, leaf: &Decoded) -> Result<(), CertificateError> {
+        profile::check_leaf(leaf)?;
+        let usage = x509_cert::ext::pkix::ExtendedKeyUsage::OID;
+        let has_usage = leaf.extensions().iter().any(|it| it.extn_id == usage);
+        match self.extended_key_usage == ExtendedKeyUsage::ClientAuth && !has_usage {
+            true => Err(CertificateError::ExtendedKeyUsage),
+            false => Ok(()),
+        }
+    }
+
+    /// The anchor of a path. webpki looks at its name, key and name constraints only.
+    fn anchor(
+        &self,
+        path: &VerifiedPath<'_>,
+        intermediates: usize,
+        now: UnixTime,
+    ) -> Result<&Anchor, CertificateError> {
+        let same = |trust: &rustls_pki_types::TrustAnchor<'_>| {
+            trust.subject == path.anchor().subject
+                && trust.subject_public_key_info == path.anchor().subject_public_key_info
+        };
+        let all = self.trust.iter().zip(&self.anchors);
+        let mut refused = CertificateError::Untrusted;
+        for (_, anchor) in all.filter(|(trust, _)| same(trust)) {
+            match self.check_anchor(&anchor.decoded, intermediates, now) {
+                Ok(()) => return Ok(anchor),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
+    }
+
+    fn check_anchor(
+        &self,
+        anchor: &Decoded,
+        intermediates: usize,
+        now: UnixTime,
+    ) -> Result<(), CertificateError> {
+        let (not_before, not_after) = anchor.validity();
+        if now.as_secs() > not_after.as_secs() {
+            return Err(CertificateError::Expired);
+        }
+        if now.as_secs() < not_before.as_secs() {
+            return Err(CertificateError::NotYetValid);
+        }
+        let (_, path_length) = anchor.authority()?;
+        if path_length.is_some_and(|most| intermediates > usize::from(most)) {
+            return Err(CertificateError::PathLength);
+        }
+        match anchor.key_usage()? {
+            Some(usage) if self.revocation.mode() == CrlMode::Required && !usage.crl_sign() => {
+                Err(CertificateError::CrlUntrusted)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the lists of a verified path are, and whose keys they must be signed with.
+    fn learn(
+        &self,
+        path: &VerifiedPath<'_>,
+        leaf: &Decoded,
+        issuers: &[Decoded],
+    ) -> Result<(), CertificateError> {
+        if self.revocation.mode() == CrlMode::Off {
+            return Ok(());
+        }
+        for (cert, decoded) in path.intermediate_certificates().zip(issuers) {
+            self.revocation.know_issuer(cert.subject(), decoded.spki()?);
+        }
+        for certificate in issuers.iter().chain([leaf]) {
+            self.revocation.note_points(&certificate.crl_uris());
+        }
+        Ok(())
+    }
+}
+
+fn options<'a>(
+    mode: CrlMode,
+    lists: &'a [&'a CertRevocationList<'a>],
+) -> Option<RevocationOptions<'a>> {
+    let (unknown, expired) = match mode {
+        CrlMode::Off => return None,
+        CrlMode::Required => (UnknownStatusPolicy::Deny, ExpirationPolicy::Enforce),
+        CrlMode::Soft => (UnknownStatusPolicy::Allow, ExpirationPolicy::Ignore),
+    };
+    let builder = RevocationOptionsBuilder::new(lists).ok()?;
+    let builder = builder.with_depth(RevocationCheckDepth::Chain);
+    Some(
+        builder
+            .with_status_policy(unknown)
+            .with_expiration_policy(expired)
+            .build(),
+    )
+}
+
+/// webpki reports constraints that it can't judge as violated.
+fn explain(error: CertificateError, issuers: &[CertificateDer<'_>]) -> CertificateError {
+    let unsupported =
+        |der| Decoded::read(der).is_ok_and(|it| profile::has_unsupported_constraints(&it));
+    match error {
+        CertificateError::NameConstraints if issuers.iter().any(unsupported) => {
+            CertificateError::UnsupportedConstraint
+        }
+        error => error,
+    }
+}
+
+fn reason(error: webpki::Error) -> CertificateError {
+    use webpki::Error;
+    match error {
+        Error::BadDer | Error::BadDerTime | Error::TrailingData(_) => CertificateError::Malformed,
+        Error::CaUsedAsEndEntity => CertificateError::CaAsLeaf,
+        Error::CertExpired { .. } => CertificateError::Expired,
+        Error::CertNotValidYet { .. } => CertificateError::NotYetValid,
+        Error::CertRevoked => CertificateError::Revoked,
+        Error::CrlExpired { .. } => CertificateError::CrlExpired,
+        Error::EmptyEkuExtension | Error::RequiredEkuNotFoundContext(_) => {
+            CertificateError::ExtendedKeyUsage
+        }
+        Error::EndEntityUsedAsCa => CertificateError::IssuerNotCa,
+        Error::ExtensionValueInvalid
+        | Error::InvalidCertValidity
+        | Error::InvalidSerialNumber
+        | Error::InvalidNetworkMaskConstraint
+        | Error::MalformedExtensions
+        | Error::MalformedDnsIdentifier
+        | Error::MalformedNameConstraint
+        | Error::SignatureAlgorithmMismatch
+        | Error::UnsupportedCertVersion => CertificateError::Profile,
+        Error::InvalidCrlSignatureForPublicKey
+        | Error::IssuerNotCrlSigner
+        | Error::UnsupportedCrlSignatureAlgorithmContext(_)
+        | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
+            CertificateError::CrlUntrusted
+        }
+        Error::MaximumPathBuildCallsExceeded
+        | Error::MaximumPathDepthExceeded
+        | Error::MaximumSignatureChecksExceeded
+        | Error::MaximumNameConstraintComparisonsExceeded
+        | Error::PathLenConstraintViolated => CertificateError::PathLength,
+        Error::NameConstraintViolation => CertificateError::NameConstraints,
+        Error::UnknownRevocationStatus => CertificateError::RevocationUnknown,
+        Error::UnsupportedCriticalExtension => CertificateError::UnsupportedExtension,
+        Error::UnsupportedSignatureAlgorithmContext(_)
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => CertificateError::Algorithm,
+        _ => CertificateError::Untrusted,
+    }
+}
+
+#[cfg(test)]
+#[path = "path_tests.rs"]
+mod tests;

@@ -1,0 +1,86 @@
+//! What Envoy says of the client certificate of a connection.
+
+use rustls_pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
+
+use super::CertificateError;
+use super::xfcc::{self, MAX_HEADER_BYTES};
+
+/// Largest certificate that is looked at, in bytes.
+const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
+
+/// The header of a check and the certificate of its connection, as they came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PresentedCertificate<'a> {
+    header: Option<&'a [u8]>,
+    is_repeated: bool,
+    /// `source.certificate`: the leaf, as URL-encoded PEM. Empty without one.
+    peer: &'a str,
+}
+
+impl<'a> PresentedCertificate<'a> {
+    /// The certificate of the connection, which may be empty.
+    pub fn new(peer: &'a str) -> Self {
+        Self {
+            peer,
+            ..Self::default()
+        }
+    }
+
+    /// Notes an `x-forwarded-client-cert` header.
+    pub fn add(&mut self, header: &'a [u8]) {
+        self.is_repeated |= self.header.replace(header).is_some();
+    }
+
+    /// Whether there is any.
+    pub fn is_there(&self) -> bool {
+        self.header.is_some() || !self.peer.is_empty()
+    }
+
+    /// What a verdict is remembered by: a hash over everything that was presented.
+    pub(super) fn fingerprint(&self) -> Result<[u8; 32], CertificateError> {
+        if self.is_repeated {
+            return Err(CertificateError::Malformed);
+        }
+        let header = self.header.unwrap_or_default();
+        if header.len() > MAX_HEADER_BYTES || self.peer.len() > MAX_HEADER_BYTES {
+            return Err(CertificateError::TooLarge);
+        }
+        let mut hash = Sha256::new();
+        hash.update(header.len().to_be_bytes());
+        hash.update(header);
+        hash.update(self.peer.as_bytes());
+        Ok(hash.finalize().into())
+    }
+
+    /// The chain, leaf first.
+    ///
+    /// The certificate of the connection must be there: without one the header is somebody's claim,
+    /// as it is on a listener without TLS, where Envoy does not sanitise it. The chain in the header
+    /// must begin with it.
+    pub(super) fn chain(&self) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+        if self.peer.is_empty() {
+            return Err(CertificateError::Disagrees);
+        }
+        let peer = xfcc::certificates(self.peer)?;
+        let [leaf] = peer.as_slice() else {
+            return Err(CertificateError::Malformed);
+        };
+        let chain = match self.header {
+            None => vec![leaf.clone()],
+            Some(header) => {
+                let element = xfcc::parse(header)?;
+                let hash: [u8; 32] = Sha256::digest(leaf).into();
+                let is_same = element.chain.first() == Some(leaf);
+                if !is_same || element.hash.is_some_and(|given| given != hash) {
+                    return Err(CertificateError::Disagrees);
+                }
+                element.chain
+            }
+        };
+        match chain.iter().any(|der| der.len() > MAX_CERTIFICATE_BYTES) {
+            true => Err(CertificateError::TooLarge),
+            false => Ok(chain),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Whether a certificate has been taken back: certificate revocation lists (RFC 5280, section 5).
+//!
+//! Lists are read from files and fetched from URLs behind the requests, parsed off their way, and
+//! held until better ones come. Online status (OCSP) is not asked for.
+
+mod fetch;
+mod list;
+mod store;
+
+pub(super) use store::HeldLists;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use list::CrlError;
+pub use store::Revocation;
+
+/// What a certificate's unknown status means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrlMode {
+    /// Unknown or stale is denied.
+    Required,
+    /// Unknown or stale is good; revoked is denied.
+    Soft,
+    /// Lists are not looked at.
+    Off,
+}
+
+/// Where an authority's lists are.
+#[derive(Clone, Debug)]
+pub struct CrlSource {
+    /// What their absence means.
+    pub mode: CrlMode,
+    /// PEM or DER files.
+    pub files: Vec<PathBuf>,
+    /// Addresses to fetch from.
+    pub urls: Vec<reqwest::Url>,
+    /// Hosts, as `name` or `name:port`, whose addresses are fetched when a certificate names them as
+    /// its distribution point.
+    pub distribution_hosts: Vec<String>,
+    /// How often they are read again.
+    pub refresh: Duration,
+}
