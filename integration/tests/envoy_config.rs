@@ -46,6 +46,20 @@ async fn the_configuration_is_valid() {
 }
 
 #[tokio::test]
+async fn the_configuration_for_certificates_is_the_other_one_with_named_differences() {
+    let mtls = EnvoyConfig::standalone_mtls().expect("envoy/standalone-mtls.yaml");
+    let mut derived = EnvoyConfig::standalone().expect("envoy/standalone.yaml");
+    derived.ask_for_certificates();
+    assert_eq!(derived.0, mtls.0);
+    let directory = tempfile::tempdir().expect("a directory");
+    let certificates = support::write_certificate(directory.path());
+    derived.certificate(&certificates.0, &certificates.1);
+    validate(&derived, directory.path())
+        .await
+        .expect("a valid configuration");
+}
+
+#[tokio::test]
 async fn a_refusal_goes_out_as_the_service_wrote_it() {
     for status in [400, 401, 404, 413, 503] {
         for verdict in [refusal(status), immediate(status)] {

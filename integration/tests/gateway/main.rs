@@ -1,12 +1,14 @@
 //! The gateway as its users meet it: through the real Envoy, with the real tollgate beside it.
 
 mod callers;
+mod certificates;
 mod deployments;
 mod faults;
 mod health;
 mod identity;
 mod lifecycle;
 mod metering;
+mod pki;
 mod secrets;
 mod support;
 mod swap;
