@@ -76,9 +76,6 @@ impl Service {
             move || ready.obstacle().is_none(),
             audit.lost(),
         );
-        if let Some(ring) = &config.certificates {
-            metrics.observe_certificates(ring);
-        }
         let gateway = Gateway::new(
             &mut config,
             Arc::clone(&identity),
@@ -97,6 +94,7 @@ impl Service {
             stop_grpc.clone(),
             cut_grpc.clone(),
         ));
+        let mut background = keep_lists_fresh(&gateway, &metrics, &stop_background);
         let source = Arc::new(AzureTokenSource::new(config.identity));
         let admin = admin::serve(
             admin_listener,
@@ -104,7 +102,6 @@ impl Service {
             metrics,
             stop_background.clone(),
         );
-        let mut background = keep_lists_fresh(&gateway, &stop_background);
         background.extend([
             tokio::spawn(identity.keep_fresh(source, stop_background.clone())),
             tokio::spawn(sweep(Arc::clone(&gateway), stop_background.clone())),
@@ -155,15 +152,20 @@ impl Service {
 }
 
 /// Revocation lists are read behind the requests, each authority's by a task of its own.
-fn keep_lists_fresh(gateway: &Gateway, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
-    let authorities = gateway
-        .certificates()
-        .map_or(&[][..], |ring| ring.authorities());
+fn keep_lists_fresh(
+    gateway: &Gateway,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> Vec<JoinHandle<()>> {
+    let Some(ring) = gateway.certificates() else {
+        return Vec::new();
+    };
+    metrics.observe_certificates(ring);
     let task = |authority: &Authority| {
         let lists = Arc::clone(authority.revocation());
         tokio::spawn(lists.keep_fresh(authority.name.to_string(), stop.clone()))
     };
-    authorities.iter().map(task).collect()
+    ring.authorities().iter().map(task).collect()
 }
 
 async fn bind_admin(config: &Config) -> Result<(std::net::SocketAddr, TcpListener), String> {

@@ -1,6 +1,6 @@
-//! Certificate authorities and the certificates of clients: what is written, and what it means.
+//! Certificate authorities: what is written, and what it means.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +9,15 @@ use reqwest::Url;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use super::identities::identities;
 use super::problem::Problem;
 use super::validate::{Problems, check_id, not_empty, twice};
 use super::{duration, file};
 use crate::access::Client;
 use crate::auth::CertificateRing;
 use crate::auth::certificate::{
-    Authority as Meaning, CertificateIdentity, CrlMode, CrlSource, ExtendedKeyUsage, Field,
-    FieldError, IdentityIndex, Revocation as Lists, read_certificates,
+    Authority as Meaning, CrlMode, CrlSource, ExtendedKeyUsage, Revocation as Lists,
+    read_certificates,
 };
 
 /// Leaf, three intermediates and the anchor.
@@ -38,6 +39,13 @@ pub(super) struct Authority {
     extended_key_usage: Usage,
     max_chain_length: Option<Spanned<usize>>,
     revocation: Spanned<Revocation>,
+}
+
+impl Authority {
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name.value
+    }
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -68,24 +76,6 @@ enum Mode {
     Required,
     Soft,
     Off,
-}
-
-/// A client's certificate: an authority and fields, or a pin.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Certificate {
-    authority: Option<Spanned<String>>,
-    pinned_sha256: Option<Spanned<String>>,
-    thumbprint_sha256: Option<Spanned<String>>,
-    thumbprint_sha1: Option<Spanned<String>>,
-    serial: Option<Spanned<String>>,
-    subject: Option<Spanned<String>>,
-    common_name: Option<Spanned<String>>,
-    dns_san: Option<Spanned<String>>,
-    uri_san: Option<Spanned<String>>,
-    email_san: Option<Spanned<String>>,
-    issuer_subject: Option<Spanned<String>>,
-    issuer_thumbprint: Option<Spanned<String>>,
 }
 
 /// Authorities and identities, or `None` where certificates are not accepted.
@@ -240,111 +230,4 @@ fn revocation(
     Lists::new(source)
         .map_err(|(file, error)| problems.push(Problem::at(at, format!("{file}: {error}"))))
         .ok()
-}
-
-fn identities(
-    (written, clients): (&[file::Client], &[Arc<Client>]),
-    authorities: &[Authority],
-    problems: &mut Problems,
-) -> IdentityIndex {
-    let names: HashMap<&str, Arc<str>> = authorities
-        .iter()
-        .map(|it| (it.name.value.as_str(), Arc::from(it.name.value.as_str())))
-        .collect();
-    let mut index = IdentityIndex::default();
-    let mut all = Vec::new();
-    for (written, client) in written.iter().zip(clients) {
-        for credential in &written.credentials.value {
-            let certificate = match (&credential.key, &credential.certificate) {
-                (Some(_), None) => continue,
-                (None, Some(certificate)) => certificate,
-                _ => {
-                    let message = "a credential is exactly one of `key` and `certificate`";
-                    problems.push(Problem::at(written.credentials.referenced, message));
-                    continue;
-                }
-            };
-            let at = certificate.referenced;
-            match (
-                &certificate.value.authority,
-                &certificate.value.pinned_sha256,
-            ) {
-                (Some(authority), None) => {
-                    let Some(name) = names.get(authority.value.as_str()) else {
-                        let message = format!("there is no authority `{}`", authority.value);
-                        problems.push(Problem::at(authority.referenced, message));
-                        continue;
-                    };
-                    let fields = fields(&certificate.value, problems);
-                    match CertificateIdentity::new(Arc::clone(name), fields) {
-                        Ok(identity) => all.push((identity, client, at)),
-                        Err(error) => problems.push(Problem::at(at, error.to_string())),
-                    }
-                }
-                (None, Some(pin)) => {
-                    if !fields(&certificate.value, problems).is_empty() {
-                        let message = "a pin is the whole certificate: no other field beside it";
-                        problems.push(Problem::at(at, message));
-                    }
-                    match Field::thumbprint(&pin.value) {
-                        Err(error) => problems.push(Problem::at(pin.referenced, error.to_string())),
-                        Ok(pin) => {
-                            if let Err(error) = index.pin(pin, Arc::clone(client)) {
-                                problems.push(Problem::at(at, error.to_string()));
-                            }
-                        }
-                    }
-                }
-                _ => {
-                    let message = "a certificate has an `authority` and fields, or it is self-signed and has `pinned_sha256`";
-                    problems.push(Problem::at(at, message));
-                }
-            }
-        }
-    }
-    for (identity, client, _) in &all {
-        index.add(identity.clone(), Arc::clone(client));
-    }
-    for (identity, client, at) in all {
-        if let Err(error) = index.check(&identity, client) {
-            problems.push(Problem::at(at, error.to_string()));
-        }
-    }
-    index
-}
-
-/// The fields that are there; those that can't be read are problems.
-fn fields(written: &Certificate, problems: &mut Problems) -> Vec<Field> {
-    type Read = fn(&str) -> Result<Field, FieldError>;
-    let table: [(&Option<Spanned<String>>, Read); 10] = [
-        (&written.thumbprint_sha256, |it| {
-            Field::thumbprint(it).map(Field::ThumbprintSha256)
-        }),
-        (&written.thumbprint_sha1, |it| {
-            Field::thumbprint(it).map(Field::ThumbprintSha1)
-        }),
-        (&written.serial, Field::serial),
-        (&written.subject, |it| Field::text(Field::Subject, it)),
-        (&written.common_name, |it| {
-            Field::text(Field::CommonName, it)
-        }),
-        (&written.dns_san, |it| Field::text(Field::DnsSan, it)),
-        (&written.uri_san, |it| Field::text(Field::UriSan, it)),
-        (&written.email_san, |it| Field::text(Field::EmailSan, it)),
-        (&written.issuer_subject, |it| {
-            Field::text(Field::IssuerSubject, it)
-        }),
-        (&written.issuer_thumbprint, |it| {
-            Field::thumbprint(it).map(Field::IssuerThumbprint)
-        }),
-    ];
-    let mut fields = Vec::new();
-    for (value, read) in table {
-        let Some(value) = value else { continue };
-        match read(&value.value) {
-            Ok(field) => fields.push(field),
-            Err(error) => problems.push(Problem::at(value.referenced, error.to_string())),
-        }
-    }
-    fields
 }

@@ -9,7 +9,8 @@ use serde::de::{MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use super::ConfigError;
-use super::authorities::{Authority, Certificate};
+use super::authorities::Authority;
+use super::identities::Certificate;
 use super::problem::Problem;
 use crate::access::Operation;
 use crate::auth::KeySlot;

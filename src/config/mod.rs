@@ -3,6 +3,7 @@
 mod authorities;
 mod duration;
 mod file;
+mod identities;
 mod problem;
 mod validate;
 

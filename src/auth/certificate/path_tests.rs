@@ -8,6 +8,9 @@ use rcgen::{
 use super::super::testing::{Ca, NOW, authority, ca_params, extension, leaf_params, with_lists};
 use super::*;
 
+/// A change that makes a certificate bad.
+type Fault = fn(&mut rcgen::CertificateParams);
+
 const URI: &str = "spiffe://acme/factory/7";
 
 fn verify(
@@ -72,10 +75,11 @@ fn a_good_chain_of_three_is_accepted_in_any_order_and_with_the_root() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of faults")]
 fn every_fault_of_a_leaf_has_its_reason() {
     use CertificateError as E;
     assert_eq!(leaf(|_| {}), Ok(()));
-    let faults: [(&str, fn(&mut rcgen::CertificateParams), E); 14] = [
+    let faults: [(&str, Fault, E); 14] = [
         (
             "expired",
             |it| it.not_after = date_time_ymd(2025, 1, 1),
@@ -174,6 +178,7 @@ fn names(permitted: Vec<GeneralSubtree>) -> Option<NameConstraints> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of faults")]
 fn every_fault_of_an_intermediate_has_its_reason() {
     use CertificateError as E;
     let dns = |name: &str| GeneralSubtree::DnsName(name.to_owned());
@@ -182,7 +187,7 @@ fn every_fault_of_an_intermediate_has_its_reason() {
         intermediate(|it| it.name_constraints = names(vec![dns("example.com")])),
         Ok(())
     );
-    let faults: [(&str, fn(&mut rcgen::CertificateParams), E); 14] = [
+    let faults: [(&str, Fault, E); 14] = [
         (
             "expired",
             |it| it.not_after = date_time_ymd(2025, 1, 1),
@@ -331,7 +336,7 @@ fn another_authority_of_the_same_name_is_not_trusted() {
     let authority = authority(&root, ExtendedKeyUsage::ClientAuth, 5);
     let leaf = impostor.leaf(&leaf_params(URI));
     assert_eq!(
-        verify(&authority, &[leaf.clone()]),
+        verify(&authority, std::slice::from_ref(&leaf)),
         Err(CertificateError::Untrusted)
     );
     assert_eq!(

@@ -139,7 +139,7 @@ pub(super) fn with_lists(
     let name = Arc::from("devices");
     Authority::new(
         name,
-        &[root.der.clone()],
+        std::slice::from_ref(&root.der),
         Vec::new(),
         (usage, length),
         revocation,

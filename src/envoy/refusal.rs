@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_label_of_its_own_and_is_documented() {
-        let documented = include_str!("../../../docs/errors.md");
+        let documented = include_str!("../../docs/errors.md");
         let mut seen = HashSet::new();
         for refusal in all() {
             assert!(

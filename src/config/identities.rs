@@ -1,0 +1,158 @@
+//! The certificates of clients: what is written, and what it means.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use super::authorities::Authority;
+use super::file;
+use super::problem::Problem;
+use super::validate::Problems;
+use crate::access::Client;
+use crate::auth::certificate::{CertificateIdentity, Field, FieldError, IdentityIndex};
+
+/// A client's certificate: an authority and fields, or a pin.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Certificate {
+    authority: Option<Spanned<String>>,
+    pinned_sha256: Option<Spanned<String>>,
+    thumbprint_sha256: Option<Spanned<String>>,
+    thumbprint_sha1: Option<Spanned<String>>,
+    serial: Option<Spanned<String>>,
+    subject: Option<Spanned<String>>,
+    common_name: Option<Spanned<String>>,
+    dns_san: Option<Spanned<String>>,
+    uri_san: Option<Spanned<String>>,
+    email_san: Option<Spanned<String>>,
+    issuer_subject: Option<Spanned<String>>,
+    issuer_thumbprint: Option<Spanned<String>>,
+}
+
+/// The identities of all clients.
+pub(super) fn identities(
+    (written, clients): (&[file::Client], &[Arc<Client>]),
+    authorities: &[Authority],
+    problems: &mut Problems,
+) -> IdentityIndex {
+    let shared = |authority: &Authority| Arc::<str>::from(authority.name());
+    let names: HashMap<&str, Arc<str>> = authorities
+        .iter()
+        .map(|it| (it.name(), shared(it)))
+        .collect();
+    let mut index = IdentityIndex::default();
+    let mut all = Vec::new();
+    for (written, client) in written.iter().zip(clients) {
+        for credential in &written.credentials.value {
+            match (&credential.key, &credential.certificate) {
+                (Some(_), None) => {}
+                (None, Some(certificate)) => match &certificate.value.pinned_sha256 {
+                    Some(pin) => add_pin(certificate, pin, client, &mut index, problems),
+                    None => {
+                        let identity = identity(certificate, &names, problems);
+                        all.extend(identity.map(|it| (it, client, certificate.referenced)));
+                    }
+                },
+                _ => {
+                    let message = "a credential is exactly one of `key` and `certificate`";
+                    problems.push(Problem::at(written.credentials.referenced, message));
+                }
+            }
+        }
+    }
+    for (identity, client, _) in &all {
+        index.add(identity.clone(), Arc::clone(client));
+    }
+    for (identity, client, at) in all {
+        if let Err(error) = index.check(&identity, client) {
+            problems.push(Problem::at(at, error.to_string()));
+        }
+    }
+    index
+}
+
+fn identity(
+    written: &Spanned<Certificate>,
+    names: &HashMap<&str, Arc<str>>,
+    problems: &mut Problems,
+) -> Option<CertificateIdentity> {
+    let Some(authority) = &written.value.authority else {
+        let message = "a certificate has an `authority` and fields, or it is self-signed and has `pinned_sha256`";
+        problems.push(Problem::at(written.referenced, message));
+        return None;
+    };
+    let Some(name) = names.get(authority.value.as_str()) else {
+        let message = format!("there is no certificate authority `{}`", authority.value);
+        problems.push(Problem::at(authority.referenced, message));
+        return None;
+    };
+    let before = problems.len();
+    let fields = fields(&written.value, problems);
+    if problems.len() > before {
+        return None;
+    }
+    CertificateIdentity::new(Arc::clone(name), fields)
+        .map_err(|error| problems.push(Problem::at(written.referenced, error.to_string())))
+        .ok()
+}
+
+fn add_pin(
+    written: &Spanned<Certificate>,
+    pin: &Spanned<String>,
+    client: &Arc<Client>,
+    index: &mut IdentityIndex,
+    problems: &mut Problems,
+) {
+    let others = fields(&written.value, problems);
+    if written.value.authority.is_some() || !others.is_empty() {
+        let message = "a pin is the whole certificate: no other field beside it";
+        problems.push(Problem::at(written.referenced, message));
+    }
+    let added = Field::thumbprint(&pin.value).map_err(|error| error.to_string());
+    let added = added.and_then(|pin| {
+        index
+            .pin(pin, Arc::clone(client))
+            .map_err(|error| error.to_string())
+    });
+    if let Err(message) = added {
+        problems.push(Problem::at(pin.referenced, message));
+    }
+}
+
+/// The fields that are there; those that can't be read are problems.
+fn fields(written: &Certificate, problems: &mut Problems) -> Vec<Field> {
+    type Read = fn(&str) -> Result<Field, FieldError>;
+    let table: [(&Option<Spanned<String>>, Read); 10] = [
+        (&written.thumbprint_sha256, |it| {
+            Field::thumbprint(it).map(Field::ThumbprintSha256)
+        }),
+        (&written.thumbprint_sha1, |it| {
+            Field::thumbprint(it).map(Field::ThumbprintSha1)
+        }),
+        (&written.serial, Field::serial),
+        (&written.subject, |it| Field::text(Field::Subject, it)),
+        (&written.common_name, |it| {
+            Field::text(Field::CommonName, it)
+        }),
+        (&written.dns_san, |it| Field::text(Field::DnsSan, it)),
+        (&written.uri_san, |it| Field::text(Field::UriSan, it)),
+        (&written.email_san, |it| Field::text(Field::EmailSan, it)),
+        (&written.issuer_subject, |it| {
+            Field::text(Field::IssuerSubject, it)
+        }),
+        (&written.issuer_thumbprint, |it| {
+            Field::thumbprint(it).map(Field::IssuerThumbprint)
+        }),
+    ];
+    let mut fields = Vec::new();
+    for (value, read) in table {
+        let Some(value) = value else { continue };
+        match read(&value.value) {
+            Ok(field) => fields.push(field),
+            Err(error) => problems.push(Problem::at(value.referenced, error.to_string())),
+        }
+    }
+    fields
+}
