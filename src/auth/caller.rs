@@ -61,4 +61,16 @@ pub enum AuthError {
     /// A well-formed key that no client has.
     #[error("the key is unknown")]
     UnknownKey,
+    /// A key before its `not_before`.
+    #[error("the key is not valid yet")]
+    KeyNotYetValid,
+    /// A key at or after its `not_after`.
+    #[error("the key has expired")]
+    KeyExpired,
+    /// A key that somebody has suspended.
+    #[error("the key is suspended")]
+    KeySuspended,
+    /// A key that somebody has revoked.
+    #[error("the key is revoked")]
+    KeyRevoked,
 }

@@ -4,8 +4,10 @@ mod caller;
 mod credential;
 mod key;
 mod key_ring;
+mod validity;
 
 pub use caller::{AuthError, Caller, CredentialKind};
 pub use credential::{CREDENTIAL_HEADERS, PresentedHeaders};
 pub use key::{Key, KeyDigest, KeyFormatError};
 pub use key_ring::{DuplicateKey, KeyRing, KeySlot};
+pub use validity::{KeyState, Validity};

@@ -21,6 +21,8 @@ use crate::upstream::{AzureTokenSource, Identity};
 
 /// How often decisions that nobody came for are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+/// Estimates at once. Each takes a core for milliseconds, and many clients may hang up together.
+const MAX_BLOCKING_THREADS: usize = 8;
 /// How long estimates may still be counted after the last stream has ended.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -30,6 +32,7 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, String
     let config = Config::load(path).map_err(|error| error.to_string())?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
         .build()
         .map_err(|error| format!("the runtime could not be started: {error}"))?
         .block_on(serve(config))

@@ -2,6 +2,7 @@
 
 mod duration;
 mod file;
+mod moment;
 mod problem;
 mod validate;
 

@@ -44,7 +44,10 @@ impl Authz {
                 refused.request_id = String::from_utf8_lossy(value).into();
             }
         }
-        let caller = self.0.keys.authenticate(presented.credential()?)?;
+        let caller = self
+            .0
+            .keys
+            .authenticate(presented.credential()?, refused.started)?;
         refused.client = Some(caller.client.id.to_shared());
         let target = Target::parse(&http.method, &http.path)?;
         let grant = self.authorize(&caller, &target, refused)?;
