@@ -27,6 +27,10 @@ const SOCKET_MODE: u32 = 0o660;
 /// a single large body would hold up every other stream.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 64 * 1024 * 1024;
+/// Streams that Envoy may cancel before they are accepted. h2's default of 20 guards against strangers
+/// (CVE-2023-44487) and answers with the end of the connection, which ends every live stream on it;
+/// Envoy is no stranger, and cancels one stream for every request that times out.
+const MAX_PENDING_RESET_STREAMS: usize = 100_000;
 /// How often health follows readiness.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -86,6 +90,7 @@ pub(super) async fn serve(
     let router = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESET_STREAMS))
         .add_service(health)
         .add_service(authz)
         .add_service(process);
