@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 
 use super::TokenCounts;
 use super::json_probe::{Found, JsonProbe};
-use super::sse::{DataLines, EventEnds, may_become_json};
+use super::sse::{DataLines, EventEnds, may_be_usage_event};
 use super::text::CollectedText;
 use crate::access::Operation;
 
@@ -190,7 +190,7 @@ impl Events {
             let may_be_removed = removal.released == 0
                 && !is_last
                 && self.long.is_none()
-                && may_become_json(&self.partial);
+                && may_be_usage_event(&self.partial);
             if was_long {
                 output.pass_held(&[], 0, rest);
             } else if may_be_removed {
