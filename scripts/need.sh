@@ -30,7 +30,7 @@ for tool in "$@"; do
         >/dev/null 2>&1 ||
         lack "python3 (3.10 or later) with venv" "apt-get install python3 python3-venv"
       ;;
-    openssl | wrk)
+    curl | openssl | wrk)
       has "$tool" || lack "$tool" "apt-get install $tool"
       ;;
     *)

@@ -1,5 +1,7 @@
 //! The command line, as a person meets it.
 
+#![expect(clippy::expect_used, reason = "a test ends where it can not go on")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -1,5 +1,7 @@
 //! What the documentation says is so: configurations, commands, links, and the tests it names.
 
+#![expect(clippy::expect_used, reason = "a test ends where it can not go on")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -67,4 +67,16 @@ pub enum AuthError {
     /// A client certificate that is not accepted.
     #[error("the client certificate is not accepted: {0}")]
     Certificate(#[from] CertificateError),
+    /// A key before its `not_before`.
+    #[error("the key is not valid yet")]
+    KeyNotYetValid,
+    /// A key at or after its `not_after`.
+    #[error("the key has expired")]
+    KeyExpired,
+    /// A key that somebody has suspended.
+    #[error("the key is suspended")]
+    KeySuspended,
+    /// A key that somebody has revoked.
+    #[error("the key is revoked")]
+    KeyRevoked,
 }

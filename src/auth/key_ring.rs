@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuthError, Caller, CredentialKind, KeyDigest};
+use super::{AuthError, Caller, CredentialKind, KeyDigest, Validity};
 use crate::access::Client;
 
 /// Which of a client's two keys: one is in use while the other one is replaced.
@@ -26,6 +27,7 @@ pub struct DuplicateKey;
 struct Entry {
     digest: KeyDigest,
     slot: KeySlot,
+    validity: Validity,
     client: Arc<Client>,
 }
 
@@ -42,6 +44,7 @@ impl KeyRing {
         &mut self,
         digest: KeyDigest,
         slot: KeySlot,
+        validity: Validity,
         client: Arc<Client>,
     ) -> Result<(), DuplicateKey> {
         if self.0.contains_key(&digest) {
@@ -52,6 +55,7 @@ impl KeyRing {
             Entry {
                 digest,
                 slot,
+                validity,
                 client,
             },
         );
@@ -61,14 +65,15 @@ impl KeyRing {
     /// Finds the caller that a presented key belongs to.
     ///
     /// # Errors
-    /// [`AuthError`] for a text that is no key, and for a key that nobody has.
-    pub fn authenticate(&self, presented: &str) -> Result<Caller, AuthError> {
+    /// [`AuthError`] for a text that is no key, a key that nobody has, and one that is not good now.
+    pub fn authenticate(&self, presented: &str, now: SystemTime) -> Result<Caller, AuthError> {
         let digest = KeyDigest::of_presented(presented)?;
         let entry = self.0.get(&digest).ok_or(AuthError::UnknownKey)?;
         // The map compares byte by byte and may stop early; this comparison does not.
         if !entry.digest.matches(&digest) {
             return Err(AuthError::UnknownKey);
         }
+        entry.validity.check(now)?;
         Ok(Caller {
             client: Arc::clone(&entry.client),
             credential: CredentialKind::Key(entry.slot),
@@ -112,12 +117,24 @@ mod tests {
         );
         let mut ring = KeyRing::default();
         let app = client("mobile-app");
-        ring.add(digest(&first), KeySlot::Primary, Arc::clone(&app))
-            .expect("new");
-        ring.add(digest(&second), KeySlot::Secondary, app)
-            .expect("new");
+        ring.add(
+            digest(&first),
+            KeySlot::Primary,
+            Validity::default(),
+            Arc::clone(&app),
+        )
+        .expect("new");
+        ring.add(
+            digest(&second),
+            KeySlot::Secondary,
+            Validity::default(),
+            app,
+        )
+        .expect("new");
         for (key, slot) in [(&first, KeySlot::Primary), (&second, KeySlot::Secondary)] {
-            let caller = ring.authenticate(key.expose()).expect("a known key");
+            let caller = ring
+                .authenticate(key.expose(), SystemTime::UNIX_EPOCH)
+                .expect("a known key");
             assert_eq!(caller.client.id.as_str(), "mobile-app");
             assert_eq!(caller.credential, CredentialKind::Key(slot));
         }
@@ -126,7 +143,7 @@ mod tests {
     #[test]
     fn a_well_formed_key_of_nobody_is_unknown() {
         let key = Key::generate().expect("a key");
-        let refused = KeyRing::default().authenticate(key.expose());
+        let refused = KeyRing::default().authenticate(key.expose(), SystemTime::UNIX_EPOCH);
         assert_eq!(refused.map(|_| ()), Err(AuthError::UnknownKey));
     }
 
@@ -134,11 +151,23 @@ mod tests {
     fn one_key_for_two_clients_is_refused() {
         let key = Key::generate().expect("a key");
         let mut ring = KeyRing::default();
-        ring.add(digest(&key), KeySlot::Primary, client("a"))
-            .expect("new");
-        let again = ring.add(digest(&key), KeySlot::Primary, client("b"));
+        ring.add(
+            digest(&key),
+            KeySlot::Primary,
+            Validity::default(),
+            client("a"),
+        )
+        .expect("new");
+        let again = ring.add(
+            digest(&key),
+            KeySlot::Primary,
+            Validity::default(),
+            client("b"),
+        );
         assert_eq!(again, Err(DuplicateKey));
-        let caller = ring.authenticate(key.expose()).expect("still there");
+        let caller = ring
+            .authenticate(key.expose(), SystemTime::UNIX_EPOCH)
+            .expect("still there");
         assert_eq!(caller.client.id.as_str(), "a");
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::grpc;
+use super::listener::Listener;
 use crate::admin::{self, Readiness};
 use crate::auth::certificate::Authority;
 use crate::config::Config;
@@ -22,6 +23,8 @@ use crate::upstream::{AzureTokenSource, Identity};
 
 /// How often decisions that nobody came for are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+/// Estimates at once. Each takes a core for milliseconds, and many clients may hang up together.
+const MAX_BLOCKING_THREADS: usize = 8;
 /// How long estimates may still be counted after the last stream has ended.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -29,8 +32,9 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, String> {
     init_log(log_format);
     let config = Config::load(path).map_err(|error| error.to_string())?;
-    tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
         .build()
         .map_err(|error| format!("the runtime could not be started: {error}"))?
         .block_on(serve(config))
@@ -54,7 +58,7 @@ struct Service {
     gateway: Arc<Gateway>,
     readiness: Arc<Readiness>,
     audit_writer: AuditWriter,
-    grpc: JoinHandle<Result<(), tonic::transport::Error>>,
+    grpc: JoinHandle<io::Result<()>>,
     /// No new streams; the live ones may finish.
     stop_grpc: CancellationToken,
     /// No streams at all.
@@ -84,7 +88,7 @@ impl Service {
         );
         let gateway = Arc::new(gateway);
         let (address, admin_listener) = bind_admin(&config).await?;
-        let grpc_listener = grpc::bind(&config.listen.grpc).await?;
+        let grpc_listener = Listener::bind(&config.listen.grpc).await?;
         let stop_background = CancellationToken::new();
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
         let grpc = tokio::spawn(grpc::serve(

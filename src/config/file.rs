@@ -13,7 +13,7 @@ use super::authorities::Authority;
 use super::identities::Certificate;
 use super::problem::Problem;
 use crate::access::Operation;
-use crate::auth::KeySlot;
+use crate::auth::{KeySlot, KeyState};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,6 +139,10 @@ pub(super) struct Credential {
 pub(super) struct Key {
     pub(super) sha256: Spanned<String>,
     pub(super) slot: Spanned<KeySlot>,
+    pub(super) not_before: Option<Spanned<String>>,
+    pub(super) not_after: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) state: KeyState,
 }
 
 #[derive(Deserialize)]

@@ -4,6 +4,7 @@ mod authorities;
 mod duration;
 mod file;
 mod identities;
+mod moment;
 mod problem;
 mod validate;
 

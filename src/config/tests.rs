@@ -359,3 +359,28 @@ fn certificates_without_a_listener_that_sanitises_are_refused() {
     );
     assert!(line.contains("not accepted"), "{line}");
 }
+#[test]
+fn a_key_may_have_limits_in_time_and_a_state() {
+    let with = |more: &str| GOOD.replace("slot: primary", &format!("slot: primary, {more}"));
+    for good in [
+        "not_before: 2026-01-01",
+        "not_after: 2027-01-01T12:00:00Z",
+        "state: suspended",
+        "state: revoked",
+    ] {
+        assert!(parse(&with(good)).is_ok(), "{good}");
+    }
+    for (wrong, reason) in [
+        ("not_after: soon", "no moment"),
+        (
+            "not_before: 2027-01-01, not_after: 2026-01-01",
+            "never be good",
+        ),
+        ("state: gone", "gone"),
+    ] {
+        let Err(error) = parse(&with(wrong)) else {
+            panic!("{wrong} must be refused");
+        };
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+}

@@ -12,10 +12,10 @@ use serde_saphyr::{Location, Spanned};
 use super::problem::Problem;
 use super::{
     Config, GrpcAddress, IdentityConfig, IdentitySource, Listen, ManagedIdentity, authorities,
-    duration, file,
+    duration, file, moment,
 };
 use crate::access::{Client, ClientId, Deployment, Product, ProductId};
-use crate::auth::{KeyDigest, KeyRing};
+use crate::auth::{KeyDigest, KeyRing, Validity};
 
 /// Azure OpenAI in Azure's public cloud; others: <https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure>.
 const DEFAULT_SCOPE: &str = "https://cognitiveservices.azure.com/.default";
@@ -266,10 +266,37 @@ fn add_keys(
             problems.push(Problem::at(key.sha256.referenced, message).help(help));
             continue;
         };
-        if let Err(error) = keys.add(digest, key.slot.value, Arc::clone(client)) {
+        let validity = validity(key, problems);
+        if let Err(error) = keys.add(digest, key.slot.value, validity, Arc::clone(client)) {
             problems.push(Problem::at(key.sha256.referenced, error.to_string()));
         }
     }
+}
+
+fn validity(key: &file::Key, problems: &mut Problems) -> Validity {
+    let mut moment = |written: Option<&Spanned<String>>| {
+        let written = written?;
+        let parsed = moment::parse(&written.value);
+        if parsed.is_none() {
+            let message = format!("`{}` is no moment", written.value);
+            let help = "write a date, 2027-01-01 (its beginning in UTC), or 2027-01-01T12:00:00Z";
+            problems.push(Problem::at(written.referenced, message).help(help));
+        }
+        parsed
+    };
+    let validity = Validity {
+        not_before: moment(key.not_before.as_ref()),
+        not_after: moment(key.not_after.as_ref()),
+        state: key.state,
+    };
+    if let (Some(from), Some(until), Some(at)) =
+        (validity.not_before, validity.not_after, &key.not_after)
+        && until <= from
+    {
+        let message = "`not_after` is not after `not_before`: the key would never be good";
+        problems.push(Problem::at(at.referenced, message));
+    }
+    validity
 }
 
 fn backend(backends: &Spanned<Vec<file::Backend>>, problems: &mut Problems) -> Option<Arc<str>> {

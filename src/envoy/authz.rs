@@ -56,10 +56,11 @@ impl Authz {
                 refused.request_id = String::from_utf8_lossy(value).into();
             }
         }
-        let caller = self.authenticate(&presented, &certificate)?;
+        let caller = self.authenticate(&presented, &certificate, refused.started)?;
         refused.client = Some(caller.client.id.to_shared());
         let target = Target::parse(&http.method, &http.path)?;
         let grant = self.authorize(&caller, &target, refused)?;
+        let client = caller.client.id.clone();
         let admitted = Admitted {
             caller,
             target,
@@ -75,7 +76,7 @@ impl Authz {
             .map_err(|_| Refusal::overloaded())?;
         Ok(CheckResponse {
             status: Some(rpc_status(Code::Ok)),
-            dynamic_metadata: Some(metadata::of_decision(id)),
+            dynamic_metadata: Some(metadata::of_decision(id, client.as_str())),
             http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
                 headers_to_remove: headers_to_remove(),
                 ..OkHttpResponse::default()
@@ -89,18 +90,19 @@ impl Authz {
         &self,
         presented: &PresentedHeaders<'_>,
         certificate: &PresentedCertificate<'_>,
+        now: SystemTime,
     ) -> Result<Caller, AuthError> {
         match &self.0.certificates {
             Some(_) if certificate.is_there() && presented.is_any() => Err(AuthError::Ambiguous),
             Some(ring) if certificate.is_there() => {
-                let CertifiedCaller { client, user } = ring.authenticate(certificate)?;
+                let CertifiedCaller { client, user } = ring.authenticate(certificate, now)?;
                 Ok(Caller {
                     client,
                     credential: CredentialKind::Certificate,
                     user,
                 })
             }
-            _ => self.0.keys.authenticate(presented.credential()?),
+            _ => self.0.keys.authenticate(presented.credential()?, now),
         }
     }
 

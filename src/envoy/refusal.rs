@@ -197,6 +197,14 @@ impl From<AuthError> for Refusal {
             }
             AuthError::UnknownKey => Self::unauthenticated("invalid_api_key", "key_unknown", CHECK),
             AuthError::Certificate(error) => error.into(),
+            AuthError::KeyNotYetValid => {
+                Self::unauthenticated("invalid_api_key", "key_not_yet_valid", CHECK)
+            }
+            AuthError::KeyExpired => Self::unauthenticated("invalid_api_key", "key_expired", CHECK),
+            AuthError::KeySuspended => {
+                Self::unauthenticated("invalid_api_key", "key_suspended", CHECK)
+            }
+            AuthError::KeyRevoked => Self::unauthenticated("invalid_api_key", "key_revoked", CHECK),
         }
     }
 }
@@ -294,6 +302,10 @@ mod tests {
             AuthError::KeyFormat(KeyFormatError::NotAKey),
             AuthError::KeyFormat(KeyFormatError::Checksum),
             AuthError::UnknownKey,
+            AuthError::KeyNotYetValid,
+            AuthError::KeyExpired,
+            AuthError::KeySuspended,
+            AuthError::KeyRevoked,
         ];
         let path = [
             PathError::TooLong,

@@ -4,6 +4,9 @@ use tollgate_integration::stack::{CHAT_PATH, Stack, TestKey};
 
 use crate::support::{assert_backend_untouched, hello, metric, refusal_line, refused, send, stack};
 
+/// Headers, and the status, code and reason that they are refused with.
+type Case<'a> = (Vec<(&'a str, &'a str)>, u16, &'a str, &'a str);
+
 fn with_headers(stack: &Stack, headers: &[(&str, &str)]) -> reqwest::RequestBuilder {
     let request = stack
         .callers
@@ -27,7 +30,7 @@ async fn every_credential_that_is_none_is_refused_with_its_reason() {
     let (missing, ambiguous) = ("missing_credential", "ambiguous_credential");
     let (no, two) = ("credential_missing", "credential_ambiguous");
     let invalid = "invalid_api_key";
-    let cases: Vec<(Vec<(&str, &str)>, u16, &str, &str)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (vec![], 401, missing, no),
         (vec![("api-key", "")], 401, missing, no),
         (vec![("x-api-key", key)], 401, missing, no),
@@ -198,4 +201,49 @@ async fn a_key_in_the_query_string_is_refused_and_not_logged() {
         stack.tollgate().log().all(),
     ];
     assert!(!logs.concat().concat().contains(key), "the key is in a log");
+}
+
+#[tokio::test]
+async fn a_key_is_good_only_in_its_time_and_while_nobody_has_stopped_it() {
+    let limits = [
+        ("not_before: 2999-01-01", "key_not_yet_valid"),
+        ("not_after: 2020-01-01", "key_expired"),
+        ("state: suspended", "key_suspended"),
+        ("state: revoked", "key_revoked"),
+    ];
+    let keys: Vec<_> = (10..)
+        .map(TestKey::numbered)
+        .take(limits.len() + 1)
+        .collect();
+    let clients: String = limits
+        .iter()
+        .map(|(limit, _)| *limit)
+        .chain(["not_before: 2020-01-01, not_after: 2999-01-01"])
+        .zip(&keys)
+        .map(|(limit, key)| {
+            format!(
+                "  - id: app-{}\n    credentials: [ {{ key: {{ sha256: \"{}\", slot: primary, {limit} }} }} ]\n    products: [standard]\n",
+                &key.sha256()[..8],
+                key.sha256()
+            )
+        })
+        .collect();
+    let stack = crate::support::stack_with(move |yaml| {
+        yaml.replacen("clients:\n", &format!("clients:\n{clients}"), 1)
+    })
+    .await;
+    for ((_, reason), key) in limits.iter().zip(&keys) {
+        let got = refused(with_headers(&stack, &[("api-key", key.text())])).await;
+        assert_eq!(got, (401, "invalid_api_key".to_owned()), "{reason}");
+        let label = format!("reason=\"{reason}\"");
+        assert_eq!(
+            metric(&stack, "tollgate_decisions_total", &[&label]).await,
+            1.0,
+            "{reason}"
+        );
+    }
+    assert_backend_untouched(&stack);
+    let good = keys.last().expect("the last key");
+    let response = send(with_headers(&stack, &[("api-key", good.text())])).await;
+    assert_eq!(response.status(), 200, "a key in its time");
 }

@@ -174,3 +174,20 @@ fn shell(directory: &Path, script: &str) {
         String::from_utf8_lossy(&run.stderr)
     );
 }
+
+/// Sends a request with the leaf of [`openssl_pki`] through OpenSSL's own client, which has fewer
+/// scruples about keys than a TLS library of today; gives what comes back.
+pub(crate) async fn openssl_ask(directory: &Path, address: &str, request: &str) -> String {
+    std::fs::write(directory.join("request"), request).expect("written");
+    let script = format!(
+        "(cat request; sleep 2) | openssl s_client -connect {address} -cert leaf.pem -key leaf.key \
+         -cert_chain sub.pem -cipher 'ALL:@SECLEVEL=0' -quiet 2>/dev/null"
+    );
+    let run = tokio::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(directory)
+        .output()
+        .await
+        .expect("sh");
+    String::from_utf8_lossy(&run.stdout).into_owned()
+}

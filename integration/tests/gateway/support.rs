@@ -1,7 +1,5 @@
 //! What the tests of the gateway share.
 
-use std::collections::BTreeSet;
-
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tollgate_integration::stack::wait::DEADLINE;
@@ -117,14 +115,6 @@ pub(crate) async fn settled(stack: &Stack, count: u64) {
     let waited = tokio::time::timeout(DEADLINE, stack.azure.settled(count)).await;
     let billed = stack.azure.ledger().len();
     waited.unwrap_or_else(|_| panic!("{billed} requests were billed, not {count}"));
-}
-
-/// The names of the members of an object.
-pub(crate) fn members(value: &Value) -> BTreeSet<&str> {
-    value
-        .as_object()
-        .map(|map| map.keys().map(String::as_str).collect())
-        .unwrap_or_default()
 }
 
 /// Adds a client with a key of its own and one product to a tollgate.yaml.

@@ -54,15 +54,16 @@ impl CertificateRing {
         }
     }
 
-    /// Finds the caller that a certificate belongs to, now.
+    /// Finds the caller that a certificate belongs to at a time.
     ///
     /// # Errors
     /// [`CertificateError`], with the nearest reason.
     pub fn authenticate(
         &self,
         presented: &PresentedCertificate<'_>,
+        now: SystemTime,
     ) -> Result<CertifiedCaller, CertificateError> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.duration_since(SystemTime::UNIX_EPOCH);
         self.authenticate_at(presented, now.unwrap_or_default())
     }
 

@@ -24,6 +24,9 @@ products:
   - { id: embedder, deployments: [text-embedding-3-large], operations: [embeddings] }
 ";
 
+/// An answer up to this length is shown as it came: the refusals.
+const SHORT_BYTES: usize = 250;
+
 /// Logs are long; their ends say what is wrong.
 const SHOWN_LOG_LINES: usize = 40;
 
@@ -96,9 +99,14 @@ impl Gateway {
     pub async fn ask(&mut self, screen: &mut Screen, call: &Call) -> Result<Answer, Failure> {
         let (response, _) = self.begin(screen, call).await?;
         let status = response.status().as_u16();
-        let body = response.json().await;
-        let body: Value = body.map_err(|error| Failure::new("the answer is no JSON", error))?;
-        screen.answer(&json::pretty(&json::without_filter_results(body.clone())));
+        let text = response.text().await;
+        let text = text.map_err(|error| Failure::new("no whole answer", error))?;
+        let body: Value = serde_json::from_str(&text)
+            .map_err(|error| Failure::new(format_args!("no JSON: {text}"), error))?;
+        match text.len() <= SHORT_BYTES {
+            true => screen.answer(&text),
+            false => screen.answer(&json::pretty(&json::without_filter_results(body.clone()))),
+        }
         Ok(Answer { status, body })
     }
 

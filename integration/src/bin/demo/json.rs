@@ -62,3 +62,12 @@ fn elide(value: &mut Value) {
         _ => {}
     }
 }
+
+/// A value without quotes, for a sentence or a table.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

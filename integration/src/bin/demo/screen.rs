@@ -1,6 +1,6 @@
 //! What the reader of the tour sees, and the count of what did not come out as it should.
 
-use std::fmt::{Debug, Display};
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
@@ -92,13 +92,17 @@ impl Screen {
     }
 
     /// Checks that `what` is as expected, and says so.
-    pub fn expect<T: PartialEq + Debug>(&mut self, what: &str, got: T, expected: T) {
+    pub fn expect<T: PartialEq + Display>(&mut self, what: &str, got: T, expected: T) {
+        let shown = |value: &T| match value.to_string() {
+            empty if empty.is_empty() => "none".to_owned(),
+            text => text,
+        };
         match got == expected {
-            true => self.check(&format!("{what}: {got:?}"), true),
-            false => self.check(
-                &format!("{what}: expected {expected:?}, got {got:?}"),
-                false,
-            ),
+            true => self.check(&format!("{what}: {}", shown(&got)), true),
+            false => {
+                let (got, expected) = (shown(&got), shown(&expected));
+                self.check(&format!("{what}: expected {expected}, got {got}"), false);
+            }
         }
     }
 

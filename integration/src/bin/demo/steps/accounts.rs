@@ -1,12 +1,13 @@
 //! What tollgate counted, beside what the fake Azure OpenAI billed.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use serde_json::Value;
 use tollgate_integration::fakes::azure::ledger::Entry;
 use tollgate_integration::stack::{Failure, poll_for};
 
 use crate::gateway::Gateway;
+use crate::json::text;
 use crate::screen::Screen;
 
 const HEADER: [&str; 9] = [
@@ -44,11 +45,8 @@ pub async fn step(screen: &mut Screen, gateway: &mut Gateway) -> Result<(), Fail
     let pairs = pairs(records, &gateway.stack.azure.ledger());
     screen.answer(&usage_table(&pairs));
     let bills = gateway.stack.azure.ledger().len();
-    screen.expect(
-        "requests counted and billed",
-        (count, pairs.len()),
-        (bills, bills),
-    );
+    screen.expect("requests that Azure OpenAI billed", bills, count);
+    screen.expect("of them with a record of the same id", pairs.len(), bills);
     screen.check(
         "what Azure OpenAI reported is counted to the token",
         of_source(&pairs, "reported").all(Pair::is_exact),
@@ -68,18 +66,13 @@ pub async fn step(screen: &mut Screen, gateway: &mut Gateway) -> Result<(), Fail
         bills,
     );
 
-    screen.say("");
-    let violations: Vec<String> = gateway
-        .stack
-        .azure
-        .violations()
-        .into_iter()
-        .map(|it| it.name)
-        .collect();
+    screen.say("\nThe credentials:");
+    let leaked = gateway.stack.azure.violations();
+    let leaked: Vec<String> = leaked.into_iter().map(|it| it.name).collect();
     screen.expect(
-        "credentials of a caller that Azure OpenAI saw",
-        violations,
-        Vec::new(),
+        "credentials of callers that reached Azure OpenAI",
+        leaked.join(", "),
+        String::new(),
     );
     screen.expect(
         "tokens fetched for the gateway's identity",
@@ -172,15 +165,7 @@ fn refusal_table(refusals: &[Value]) -> Table {
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    table.load_preset(ASCII_MARKDOWN);
     table.set_header(header);
     table
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }

@@ -5,6 +5,7 @@ use tollgate_integration::stack::{CHAT_PATH, Failure, poll_for};
 use crate::call::Call;
 use crate::events::Events;
 use crate::gateway::Gateway;
+use crate::json;
 use crate::screen::Screen;
 
 const BODY: &str =
@@ -42,8 +43,11 @@ pub async fn step(screen: &mut Screen, gateway: &mut Gateway) -> Result<(), Fail
     })
     .await?;
     screen.answer(&record);
-    let of = |member: &str| record[member].as_str().unwrap_or_default().to_owned();
-    screen.expect("source", of("source"), "estimated".to_owned());
+    screen.expect(
+        "source",
+        json::text(&record["source"]).as_str(),
+        "estimated",
+    );
     screen.check(
         &format!("not less was charged than the {tokens} tokens that the client has seen"),
         record["output_tokens"].as_u64() >= Some(tokens),

@@ -14,7 +14,10 @@ pub async fn step(screen: &mut Screen) -> Result<Gateway, Failure> {
     let (key, search_key) = (DemoKey::generate().await?, DemoKey::generate().await?);
     screen.command(COMMAND);
     screen.answer(&key.printed);
-    screen.check("the digest is not the key", !key.yaml.contains(&key.text));
+    screen.check(
+        "the line for tollgate.yaml has a digest, and not the key",
+        !key.yaml.contains(&key.text),
+    );
 
     screen.say("\nThe last line goes into tollgate.yaml, here beside a second client's:");
     let started = Instant::now();

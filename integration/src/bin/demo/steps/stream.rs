@@ -40,8 +40,8 @@ pub async fn step(screen: &mut Screen, gateway: &mut Gateway) -> Result<(), Fail
     screen.note("(Cut to fit; the content filter's results are shown as …)");
     screen.answer(&format_args!("The text: {text}"));
 
-    let last = seen.last().map(|(_, event)| event.text());
-    screen.expect("the last event", last, Some("data: [DONE]"));
+    let last = seen.last().map_or("none", |(_, event)| event.text());
+    screen.expect("the last event", last, "data: [DONE]");
     let first = seen.first().map_or(Duration::MAX, |(at, _)| *at);
     let is_live = started.elapsed().saturating_sub(first) > TOKEN_DELAY * TOKENS / 2;
     screen.check(
