@@ -206,9 +206,11 @@ async fn weak_keys_made_by_openssl_are_refused() {
         // Envoy ends the handshake for some of them; what it lets through, we refuse.
         assert!(!answer.contains(" 200 "), "{key}: {answer}");
         if answer.contains(" 401 ") {
-            judged += 1;
-            let line = refusal_line(&stack).await;
-            assert_eq!(line["reason"], "certificate_algorithm", "{key}");
+            let reason = refusal_line(&stack).await["reason"].clone();
+            // For some OpenSSL itself finds no way to sign, and goes on without the certificate.
+            judged += usize::from(reason == "certificate_algorithm");
+            let is_good = reason == "certificate_algorithm" || reason == "credential_missing";
+            assert!(is_good, "{key}: {reason}");
         }
         assert_backend_untouched(&stack);
     }
