@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{KeyFormatError, KeySlot};
-use crate::access::Client;
+use super::{KeyFormatError, KeySlot, TokenError};
+use crate::access::{Client, Entitlements};
 
 /// The client of one request and what it proved itself with.
 #[derive(Clone, Debug)]
@@ -15,6 +15,15 @@ pub struct Caller {
     pub credential: CredentialKind,
     /// The end user, where the credential names one. A key names none.
     pub user: Option<Arc<str>>,
+    /// What the credential grants beyond the client's products; only a token does.
+    pub entitlements: Option<Arc<Entitlements>>,
+}
+
+impl Caller {
+    /// What the credential grants; nothing where it can't.
+    pub fn entitlements(&self) -> &Entitlements {
+        self.entitlements.as_deref().unwrap_or(Entitlements::NONE)
+    }
 }
 
 /// What a caller proved itself with, as the audit log says it.
@@ -22,6 +31,8 @@ pub struct Caller {
 pub enum CredentialKind {
     /// A key of the client's own.
     Key(KeySlot),
+    /// A token of an issuer.
+    Token,
 }
 
 impl CredentialKind {
@@ -30,6 +41,7 @@ impl CredentialKind {
         match self {
             Self::Key(KeySlot::Primary) => "key.primary",
             Self::Key(KeySlot::Secondary) => "key.secondary",
+            Self::Token => "token",
         }
     }
 }
@@ -73,4 +85,7 @@ pub enum AuthError {
     /// A key that somebody has revoked.
     #[error("the key is revoked")]
     KeyRevoked,
+    /// A token that is not accepted.
+    #[error(transparent)]
+    Token(#[from] TokenError),
 }

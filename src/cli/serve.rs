@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::grpc;
 use crate::admin::{self, Readiness};
-use crate::config::Config;
+use crate::config::{Config, KeyRefresh};
 use crate::envoy::Gateway;
 use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
 use crate::upstream::{AzureTokenSource, Identity};
@@ -71,13 +71,7 @@ impl Service {
         let (audit, audit_writer) =
             AuditLog::start(io::stdout()).map_err(|error| error.to_string())?;
         let identity = Arc::new(Identity::default());
-        let readiness = Arc::new(Readiness::new(Arc::clone(&identity)));
-        let ready = Arc::clone(&readiness);
-        metrics.observe(
-            Arc::clone(&identity),
-            move || ready.obstacle().is_none(),
-            audit.lost(),
-        );
+        let readiness = observed(&config, &identity, &metrics, &audit);
         let gateway = Gateway::new(
             &mut config,
             Arc::clone(&identity),
@@ -103,7 +97,7 @@ impl Service {
             metrics,
             stop_background.clone(),
         );
-        let background = vec![
+        let mut background = vec![
             tokio::spawn(identity.keep_fresh(source, stop_background.clone())),
             tokio::spawn(sweep(Arc::clone(&gateway), stop_background.clone())),
             tokio::spawn(async move {
@@ -112,6 +106,7 @@ impl Service {
                 }
             }),
         ];
+        background.extend(KeyRefresh::start(config.key_refreshes, &stop_background));
         tracing::info!(grpc = %config.listen.grpc, admin = %address, "listening");
         Ok(Self {
             gateway,
@@ -150,6 +145,25 @@ impl Service {
         let _ = tokio::task::spawn_blocking(|| self.audit_writer.finish()).await;
         tracing::info!("stopped");
     }
+}
+
+/// The readiness, which the metrics show with the rest of the service's state.
+fn observed(
+    config: &Config,
+    identity: &Arc<Identity>,
+    metrics: &Metrics,
+    audit: &AuditLog,
+) -> Arc<Readiness> {
+    let tokens = Arc::clone(&config.tokens);
+    let readiness = Arc::new(Readiness::new(Arc::clone(identity), tokens));
+    let ready = Arc::clone(&readiness);
+    metrics.observe(
+        Arc::clone(identity),
+        move || ready.obstacle().is_none(),
+        audit.lost(),
+    );
+    metrics.observe_issuers(&config.tokens);
+    readiness
 }
 
 async fn bind_admin(config: &Config) -> Result<(std::net::SocketAddr, TcpListener), String> {

@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use super::ConfigError;
+use super::issuers;
 use super::problem::Problem;
 use crate::access::Operation;
 use crate::auth::{KeySlot, KeyState};
@@ -18,6 +19,8 @@ use crate::auth::{KeySlot, KeyState};
 pub(super) struct File {
     pub(super) listen: Listen,
     pub(super) identity: Spanned<Identity>,
+    #[serde(default)]
+    pub(super) issuers: Vec<issuers::Issuer>,
     #[serde(default)]
     pub(super) clients: Vec<Client>,
     #[serde(default)]
@@ -117,7 +120,8 @@ pub(super) struct Client {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Credential {
-    pub(super) key: Key,
+    pub(super) key: Option<Key>,
+    pub(super) token: Option<Spanned<issuers::TokenCredential>>,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +141,8 @@ pub(super) struct Product {
     pub(super) id: Spanned<String>,
     pub(super) deployments: Spanned<Vec<Spanned<String>>>,
     pub(super) operations: Spanned<Vec<Spanned<Operation>>>,
+    #[serde(default)]
+    pub(super) requires: issuers::Requires,
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,7 @@
 
 mod duration;
 mod file;
+mod issuers;
 mod moment;
 mod problem;
 mod validate;
@@ -16,7 +17,8 @@ pub use problem::ConfigError;
 use secrecy::SecretString;
 
 use crate::access::Client;
-use crate::auth::KeyRing;
+use crate::auth::{KeyRing, Tokens};
+pub use issuers::KeyRefresh;
 
 /// What the service runs with.
 pub struct Config {
@@ -28,6 +30,10 @@ pub struct Config {
     pub clients: Vec<Arc<Client>>,
     /// Their keys.
     pub keys: KeyRing,
+    /// The issuers whose tokens are accepted.
+    pub tokens: Arc<Tokens>,
+    /// What keeps each issuer's keys fresh.
+    pub key_refreshes: Vec<KeyRefresh>,
     /// The backend's name in metrics, audit log and metadata.
     pub backend: Arc<str>,
     /// How long live streams may go on after SIGTERM.

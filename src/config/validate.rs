@@ -9,6 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_saphyr::{Location, Spanned};
 
+use super::issuers::Issuers;
 use super::problem::Problem;
 use super::{
     Config, GrpcAddress, IdentityConfig, IdentitySource, Listen, ManagedIdentity, duration, file,
@@ -23,14 +24,16 @@ const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest id of a client, product or backend: it is a metric label and a log field.
 const MAX_ID_CHARS: usize = 64;
 
-type Problems = Vec<Problem>;
+pub(super) type Problems = Vec<Problem>;
 
 pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Problems> {
     let mut problems = Problems::new();
     let listen = listen(&file.listen, &mut problems);
     let identity = identity(file.identity, directory, &mut problems);
     let products = products(&file.products, &mut problems);
-    let (clients, keys) = clients(&file.clients, &products, &mut problems);
+    let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
+    let (clients, keys) = clients(&file.clients, &products, &mut issuers, &mut problems);
+    let (tokens, key_refreshes) = issuers.finish(&clients, &mut problems);
     let backend = backend(&file.backends, &mut problems);
     let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
     match (listen, identity, backend) {
@@ -39,6 +42,8 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
             identity,
             clients,
             keys,
+            tokens: Arc::new(tokens),
+            key_refreshes,
             backend,
             drain_timeout,
         }),
@@ -196,6 +201,7 @@ fn products(written: &[file::Product], problems: &mut Problems) -> HashMap<Strin
                 .map(|name| name.value.clone())
                 .collect(),
             operations: product.operations.value.iter().map(|it| it.value).collect(),
+            requires: product.requires.meaning(),
         });
         if products.insert(product.id.value.clone(), meaning).is_some() {
             problems.push(twice("product", &product.id));
@@ -207,6 +213,7 @@ fn products(written: &[file::Product], problems: &mut Problems) -> HashMap<Strin
 fn clients(
     written: &[file::Client],
     products: &HashMap<String, Arc<Product>>,
+    issuers: &mut Issuers,
     problems: &mut Problems,
 ) -> (Vec<Arc<Client>>, KeyRing) {
     let (mut clients, mut keys) = (Vec::new(), KeyRing::default());
@@ -216,7 +223,9 @@ fn clients(
         if !ids.insert(&client.id.value) {
             problems.push(twice("client", &client.id));
         }
-        not_empty("credentials", &client.credentials, problems);
+        if !issuers.is_default(&client.id.value) {
+            not_empty("credentials", &client.credentials, problems);
+        }
         not_empty("products", &client.products, problems);
         let mut own = Vec::new();
         for name in &client.products.value {
@@ -229,20 +238,30 @@ fn clients(
             id: ClientId::new(client.id.value.as_str()),
             products: own,
         });
-        add_keys(&client.credentials.value, &meaning, &mut keys, problems);
+        issuers.add_client(&client.credentials.value, &meaning, problems);
+        add_keys(&client.credentials, &meaning, &mut keys, problems);
         clients.push(meaning);
     }
     (clients, keys)
 }
 
 fn add_keys(
-    credentials: &[file::Credential],
+    credentials: &Spanned<Vec<file::Credential>>,
     client: &Arc<Client>,
     keys: &mut KeyRing,
     problems: &mut Problems,
 ) {
     let mut slots = HashSet::new();
-    for file::Credential { key } in credentials {
+    for credential in &credentials.value {
+        let key = match (&credential.key, &credential.token) {
+            (Some(key), None) => key,
+            (None, Some(_)) => continue,
+            _ => {
+                let message = "a credential is one of `key` and `token`";
+                problems.push(Problem::at(credentials.referenced, message));
+                continue;
+            }
+        };
         if !slots.insert(key.slot.value) {
             let message = format!("client `{}` has two keys in this slot", client.id);
             let help = "a client has a primary and a secondary key, so that one can be replaced while the other one is in use";
@@ -313,7 +332,7 @@ fn drain_timeout(written: Option<&Spanned<String>>, problems: &mut Problems) -> 
 }
 
 /// Ids are metric labels and log fields: short, and of characters that need no quoting anywhere.
-fn check_id(what: &str, id: &Spanned<String>, problems: &mut Problems) {
+pub(super) fn check_id(what: &str, id: &Spanned<String>, problems: &mut Problems) {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if id.value.is_empty() || id.value.len() > MAX_ID_CHARS || !id.value.chars().all(plain) {
         let message = format!("`{}` is no id of a {what}", id.value);
@@ -322,7 +341,7 @@ fn check_id(what: &str, id: &Spanned<String>, problems: &mut Problems) {
     }
 }
 
-fn not_empty<T>(what: &str, list: &Spanned<Vec<T>>, problems: &mut Problems) {
+pub(super) fn not_empty<T>(what: &str, list: &Spanned<Vec<T>>, problems: &mut Problems) {
     if list.value.is_empty() {
         problems.push(empty(what, list.referenced));
     }
@@ -332,7 +351,7 @@ fn empty(what: &str, at: Location) -> Problem {
     Problem::at(at, format!("`{what}` is empty: it would allow nothing"))
 }
 
-fn twice(what: &str, id: &Spanned<String>) -> Problem {
+pub(super) fn twice(what: &str, id: &Spanned<String>) -> Problem {
     Problem::at(
         id.referenced,
         format!("there is another {what} `{}` above", id.value),

@@ -19,7 +19,7 @@ use super::pending::Admitted;
 use super::refusal::Refusal;
 use super::{headers, metadata};
 use crate::access::{Endpoint, Grant, Target, authorize_deployment, authorize_operation};
-use crate::auth::{CREDENTIAL_HEADERS, Caller, PresentedHeaders};
+use crate::auth::{AuthError, CREDENTIAL_HEADERS, Caller, Credential, PresentedHeaders};
 use crate::telemetry::Refused;
 
 /// Headers of the caller's that a backend must not see: with them it could choose a deployment that
@@ -36,7 +36,11 @@ impl Authz {
     }
 
     /// Decides about a request, and remembers the decision for ext_proc.
-    fn decide(&self, http: &HttpRequest, refused: &mut Refused) -> Result<CheckResponse, Refusal> {
+    async fn decide(
+        &self,
+        http: &HttpRequest,
+        refused: &mut Refused,
+    ) -> Result<CheckResponse, Refusal> {
         let mut presented = PresentedHeaders::default();
         for (name, value) in headers::of_check(http) {
             presented.add(name, value);
@@ -45,9 +49,8 @@ impl Authz {
             }
         }
         let caller = self
-            .0
-            .keys
-            .authenticate(presented.credential()?, refused.started)?;
+            .authenticate(presented.credential()?, refused.started)
+            .await?;
         refused.client = Some(caller.client.id.to_shared());
         let target = Target::parse(&http.method, &http.path)?;
         let grant = self.authorize(&caller, &target, refused)?;
@@ -74,6 +77,18 @@ impl Authz {
         })
     }
 
+    /// Who is calling. Only a token whose key is not there yet waits, and then for a moment.
+    async fn authenticate(
+        &self,
+        credential: Credential<'_>,
+        now: SystemTime,
+    ) -> Result<Caller, AuthError> {
+        match credential {
+            Credential::Key(key) => self.0.keys.authenticate(key, now),
+            Credential::Token(token) => Ok(self.0.tokens.authenticate(token, now).await?),
+        }
+    }
+
     /// What can be said before the body is there.
     fn authorize(
         &self,
@@ -81,7 +96,7 @@ impl Authz {
         target: &Target,
         refused: &mut Refused,
     ) -> Result<Option<Grant>, Refusal> {
-        let client = &caller.client;
+        let (client, has) = (&caller.client, caller.entitlements());
         match &target.endpoint {
             Endpoint::Create {
                 operation,
@@ -90,15 +105,16 @@ impl Authz {
                 refused.deployment = Some(deployment.to_shared());
                 Ok(Some(authorize_deployment(
                     client,
+                    has,
                     *operation,
                     deployment.clone(),
                 )?))
             }
             Endpoint::Create { operation, .. } => {
-                Ok(authorize_operation(client, *operation).map(|()| None)?)
+                Ok(authorize_operation(client, has, *operation).map(|()| None)?)
             }
             Endpoint::Stored { response_id, .. } => {
-                authorize_operation(client, target.endpoint.operation())?;
+                authorize_operation(client, has, target.endpoint.operation())?;
                 match self.0.owners.owns(&client.id, response_id) {
                     true => Ok(None),
                     false => Err(Refusal::response_not_found(response_id)),
@@ -125,7 +141,7 @@ impl Authorization for Authz {
             status: 0,
             deployment: None,
         };
-        let response = match self.decide(&http, &mut refused) {
+        let response = match self.decide(&http, &mut refused).await {
             Ok(response) => response,
             Err(refusal) => {
                 let response = denied(&refusal, refused.client.as_deref());

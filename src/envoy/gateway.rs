@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use super::pending::PendingDecisions;
 use super::refusal::Refusal;
 use crate::access::ResponseOwners;
-use crate::auth::KeyRing;
+use crate::auth::{KeyRing, Tokens};
 use crate::config::Config;
 use crate::telemetry::{AuditLog, Metrics, Refused};
 use crate::upstream::Identity;
@@ -17,6 +17,7 @@ use crate::usage::UsageRecord;
 /// The service's state, as requests see it.
 pub struct Gateway {
     pub(super) keys: KeyRing,
+    pub(super) tokens: Arc<Tokens>,
     pub(super) backend: Arc<str>,
     pub(super) identity: Arc<Identity>,
     pub(super) metrics: Arc<Metrics>,
@@ -38,6 +39,7 @@ impl Gateway {
     ) -> Self {
         Self {
             keys: std::mem::take(&mut config.keys),
+            tokens: Arc::clone(&config.tokens),
             backend: Arc::clone(&config.backend),
             identity,
             metrics,

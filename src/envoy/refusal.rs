@@ -5,6 +5,8 @@
 //! proper exceptions. Messages say what to do; the reason, which tells an operator more, goes to
 //! metrics and audit log only.
 
+mod token;
+
 use serde::Serialize;
 
 use crate::access::{AccessError, BodyError, PathError};
@@ -201,6 +203,7 @@ impl From<AuthError> for Refusal {
             AuthError::KeySuspended => {
                 Self::unauthenticated("invalid_api_key", "key_suspended", CHECK)
             }
+            AuthError::Token(error) => token::refusal(error),
             AuthError::KeyRevoked => Self::unauthenticated("invalid_api_key", "key_revoked", CHECK),
         }
     }
@@ -267,6 +270,12 @@ impl From<AccessError> for Refusal {
                 "deployment_not_allowed",
                 "This client may not use this deployment for this operation.",
             ),
+            AccessError::EntitlementMissing => Self::new(
+                403,
+                "insufficient_scope",
+                "entitlement_missing",
+                "The token lacks a scope, role or group that is needed for this.",
+            ),
         }
     }
 }
@@ -288,6 +297,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::auth::TokenError;
 
     /// Every variant of every error, through the table.
     fn all() -> Vec<Refusal> {
@@ -316,6 +326,7 @@ mod tests {
         let access = [
             AccessError::OperationNotAllowed,
             AccessError::DeploymentNotAllowed,
+            AccessError::EntitlementMissing,
         ];
         let own = [
             Refusal::no_decision(),
@@ -329,7 +340,8 @@ mod tests {
             Refusal::empty_body(),
             BodyError::Malformed("why".to_owned()).into(),
         ];
-        let auth = auth.into_iter().map(Refusal::from);
+        let tokens = TokenError::ALL.map(AuthError::Token);
+        let auth = auth.into_iter().chain(tokens).map(Refusal::from);
         let path = path.into_iter().map(Refusal::from);
         let access = access.into_iter().map(Refusal::from);
         auth.chain(path).chain(access).chain(own).collect()
