@@ -10,3 +10,4 @@ mod metering;
 mod secrets;
 mod support;
 mod swap;
+mod tokens;
