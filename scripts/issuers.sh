@@ -20,5 +20,5 @@ npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
   --require-hashes --only-binary :all: --requirement "$pinned/requirements.txt"
-"$folder/venv/bin/python" -c 'import oidc_provider_mock'
+"$folder/venv/bin/python" -W ignore -c 'import oidc_provider_mock'
 printf '%s\n' "$wanted" >"$made_from"

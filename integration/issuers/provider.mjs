@@ -4,11 +4,12 @@
 import { createServer } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
 // The packages lie where scripts/issuers.sh has put them, not beside this file.
-const require = createRequire(`${process.argv[2]}/`);
+const require = createRequire(resolve(process.argv[2], 'package.json'));
 const { Provider } = await import(pathToFileURL(require.resolve('oidc-provider')));
 
 let serial = 0;

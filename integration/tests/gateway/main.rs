@@ -5,6 +5,7 @@ mod deployments;
 mod faults;
 mod health;
 mod identity;
+mod issuers;
 mod lifecycle;
 mod metering;
 mod secrets;

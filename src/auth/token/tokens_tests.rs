@@ -131,6 +131,7 @@ async fn a_good_token_of_each_algorithm_names_its_caller() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of attacks")]
 async fn claims_of_the_wrong_type_or_value_are_refused() {
     let signer = Signer::new("1", Alg::ES256);
     let mut rules = rules(ISSUER);
@@ -226,6 +227,7 @@ async fn claims_of_the_wrong_type_or_value_are_refused() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of attacks")]
 async fn a_key_proves_only_what_it_is_for() {
     let rsa = Signer::new("rsa", Alg::RS256);
     let ec = Signer::new("ec", Alg::ES256);
