@@ -1,7 +1,7 @@
-//! A connection that can be cut: the drain ends the streams that take too long.
+//! One connection of Envoy's, over a Unix socket or TCP, that can be cut.
 //!
-//! To the HTTP/2 server it looks as if Envoy had gone, which drops every stream and so settles it.
-//! The cost is one flag a connection; Envoy has a handful of them.
+//! The drain cuts the streams that take too long. To the HTTP/2 server it looks as if Envoy had gone,
+//! which drops every stream and so settles it. The cost is one flag a connection; Envoy has a handful.
 
 use std::future::Future;
 use std::io;
@@ -9,32 +9,48 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
-/// A connection of Envoy's.
-pub(super) struct Connection<IO> {
-    io: IO,
+/// A connection that no runtime drives yet: it is accepted on one thread and served on another.
+pub(super) enum Accepted {
+    Unix(std::os::unix::net::UnixStream),
+    Tcp(std::net::TcpStream),
+}
+
+/// A connection, driven by the runtime of the thread that serves it.
+pub(super) struct Connection {
+    stream: Stream,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl<IO> Connection<IO> {
-    /// A connection that ends when `cut` is cancelled.
-    pub(super) fn new(io: IO, cut: &CancellationToken) -> Self {
-        Self {
-            io,
+enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Connection {
+    /// Takes a connection into the runtime of this thread; it ends when `cut` is cancelled.
+    pub(super) fn new(accepted: Accepted, cut: &CancellationToken) -> io::Result<Self> {
+        let stream = match accepted {
+            Accepted::Unix(stream) => Stream::Unix(UnixStream::from_std(stream)?),
+            Accepted::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream)?),
+        };
+        Ok(Self {
+            stream,
             cut: Box::pin(cut.clone().cancelled_owned()),
-        }
+        })
     }
 }
 
-impl<IO> Connected for Connection<IO> {
+impl Connected for Connection {
     type ConnectInfo = ();
 
     fn connect_info(&self) {}
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Connection<IO> {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -43,17 +59,23 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Connection<IO> {
         if self.cut.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        Pin::new(&mut self.io).poll_read(context, buffer)
+        match &mut self.stream {
+            Stream::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Connection<IO> {
+impl AsyncWrite for Connection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(context, bytes)
+        match &mut self.stream {
+            Stream::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
     }
 
     fn poll_write_vectored(
@@ -61,18 +83,30 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Connection<IO> {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(context, buffers)
+        match &mut self.stream {
+            Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        match &self.stream {
+            Stream::Unix(stream) => stream.is_write_vectored(),
+            Stream::Tcp(stream) => stream.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
+        match &mut self.stream {
+            Stream::Unix(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Tcp(stream) => Pin::new(stream).poll_flush(context),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
+        match &mut self.stream {
+            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+        }
     }
 }

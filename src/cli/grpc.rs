@@ -1,72 +1,25 @@
 //! The gRPC endpoint that Envoy speaks to: ext_authz, ext_proc, health.
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::time::interval;
-use tokio_stream::StreamExt;
-use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
+use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-use super::connection::Connection;
+use super::listener::Listener;
+use super::worker::Worker;
 use crate::admin::Readiness;
-use crate::config::GrpcAddress;
 use crate::envoy::{Authz, Gateway, MAX_MESSAGE_BYTES, Processor};
 
-/// Envoy's user and group, nobody else: the endpoint hands out the identity's token.
-const SOCKET_MODE: u32 = 0o660;
-/// Flow-control windows, in bytes. hyper's default for a connection is that of one stream, so that
-/// a single large body would hold up every other stream.
-const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 64 * 1024 * 1024;
 /// How often health follows readiness.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
-
-/// Where Envoy connects.
-pub(super) enum Listener {
-    Unix(UnixListener),
-    Tcp(TcpListener),
-}
-
-/// Listens.
-pub(super) async fn bind(address: &GrpcAddress) -> Result<Listener, String> {
-    let failed = |error: io::Error| format!("listen.grpc: {address} can't be listened on: {error}");
-    match address {
-        GrpcAddress::Unix(path) => {
-            remove_stale(path).await.map_err(failed)?;
-            let listener = UnixListener::bind(path).map_err(failed)?;
-            std::fs::set_permissions(path, PermissionsExt::from_mode(SOCKET_MODE))
-                .map_err(failed)?;
-            Ok(Listener::Unix(listener))
-        }
-        GrpcAddress::Tcp(address) => Ok(Listener::Tcp(
-            TcpListener::bind(address).await.map_err(failed)?,
-        )),
-    }
-}
-
-/// Removes the socket of a process that has gone; one that answers is left alone.
-async fn remove_stale(path: &Path) -> io::Result<()> {
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(found) if !found.file_type().is_socket() => Err(io::Error::other(
-            "something that is no socket is there already",
-        )),
-        Ok(_) => match UnixStream::connect(path).await {
-            Ok(_) => Err(io::Error::other("another process is listening there")),
-            Err(_) => std::fs::remove_file(path),
-        },
-    }
-}
+/// How long to wait after an accept that failed: usually the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`, then until the last stream has ended or is `cut`.
 pub(super) async fn serve(
@@ -75,59 +28,67 @@ pub(super) async fn serve(
     readiness: Arc<Readiness>,
     stop: CancellationToken,
     cut: CancellationToken,
-) -> Result<(), tonic::transport::Error> {
+) -> io::Result<()> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let reporting = report_health(reporter, readiness);
     let authz = AuthorizationServer::new(Authz::new(Arc::clone(&gateway)))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let process = ExternalProcessorServer::new(Processor::new(gateway))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    let router = Server::builder()
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .add_service(health)
-        .add_service(authz)
-        .add_service(process);
-    let serving = async {
-        match listener {
-            Listener::Unix(listener) => {
-                let connections = UnixListenerStream::new(listener)
-                    .map(|io| io.map(|io| Connection::new(io, &cut)));
-                router
-                    .serve_with_incoming_shutdown(connections, stop.cancelled())
-                    .await
-            }
-            Listener::Tcp(listener) => {
-                let connections = TcpListenerStream::new(listener)
-                    .map(|io| io.map(|io| Connection::new(io, &cut)));
-                router
-                    .serve_with_incoming_shutdown(connections, stop.cancelled())
-                    .await
-            }
-        }
-    };
+    let routes = Routes::new(health).add_service(authz).add_service(process);
+    let threads = std::thread::available_parallelism()?.get();
+    let workers = (0..threads)
+        .map(|number| Worker::start(number, routes.clone(), stop.clone(), cut.clone()))
+        .collect::<io::Result<Vec<_>>>()?;
     tokio::select! {
-        ended = serving => ended,
-        () = reporting => Ok(()),
+        () = accept(&listener, &workers) => {}
+        () = follow_readiness(&reporter, &readiness) => {}
+        () = stop.cancelled() => {}
+    }
+    // Envoy hears at once that nobody takes new connections, and that this one drains.
+    drop(listener);
+    report_health(&reporter, &readiness).await;
+    for worker in workers {
+        worker.ended().await;
+    }
+    Ok(())
+}
+
+/// Hands connections to the threads in turn.
+async fn accept(listener: &Listener, workers: &[Worker]) {
+    for worker in workers.iter().cycle() {
+        let connection = loop {
+            match listener.accept().await {
+                Ok(connection) => break connection,
+                Err(error) => {
+                    tracing::error!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        };
+        worker.serve(connection);
+    }
+}
+
+async fn follow_readiness(reporter: &HealthReporter, readiness: &Readiness) {
+    let mut ticks = interval(HEALTH_INTERVAL);
+    loop {
+        ticks.tick().await;
+        report_health(reporter, readiness).await;
     }
 }
 
 /// grpc.health.v1 says what `/readyz` says, for the server as a whole and for each service.
-async fn report_health(reporter: HealthReporter, readiness: Arc<Readiness>) {
-    let mut ticks = interval(HEALTH_INTERVAL);
-    loop {
-        ticks.tick().await;
-        let status = match readiness.obstacle() {
-            None => tonic_health::ServingStatus::Serving,
-            Some(_) => tonic_health::ServingStatus::NotServing,
-        };
-        for service in [
-            "",
-            "envoy.service.auth.v3.Authorization",
-            "envoy.service.ext_proc.v3.ExternalProcessor",
-        ] {
-            reporter.set_service_status(service, status).await;
-        }
+async fn report_health(reporter: &HealthReporter, readiness: &Readiness) {
+    let status = match readiness.obstacle() {
+        None => tonic_health::ServingStatus::Serving,
+        Some(_) => tonic_health::ServingStatus::NotServing,
+    };
+    for service in [
+        "",
+        "envoy.service.auth.v3.Authorization",
+        "envoy.service.ext_proc.v3.ExternalProcessor",
+    ] {
+        reporter.set_service_status(service, status).await;
     }
 }

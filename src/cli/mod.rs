@@ -4,7 +4,9 @@ mod check;
 mod connection;
 mod grpc;
 mod key;
+mod listener;
 mod serve;
+mod worker;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

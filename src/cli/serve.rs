@@ -13,6 +13,7 @@ use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::grpc;
+use super::listener::Listener;
 use crate::admin::{self, Readiness};
 use crate::config::{Config, KeyRefresh};
 use crate::envoy::Gateway;
@@ -30,7 +31,7 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, String> {
     init_log(log_format);
     let config = Config::load(path).map_err(|error| error.to_string())?;
-    tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(MAX_BLOCKING_THREADS)
         .build()
@@ -56,7 +57,7 @@ struct Service {
     gateway: Arc<Gateway>,
     readiness: Arc<Readiness>,
     audit_writer: AuditWriter,
-    grpc: JoinHandle<Result<(), tonic::transport::Error>>,
+    grpc: JoinHandle<io::Result<()>>,
     /// No new streams; the live ones may finish.
     stop_grpc: CancellationToken,
     /// No streams at all.
@@ -80,7 +81,7 @@ impl Service {
         );
         let gateway = Arc::new(gateway);
         let (address, admin_listener) = bind_admin(&config).await?;
-        let grpc_listener = grpc::bind(&config.listen.grpc).await?;
+        let grpc_listener = Listener::bind(&config.listen.grpc).await?;
         let stop_background = CancellationToken::new();
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
         let grpc = tokio::spawn(grpc::serve(

@@ -54,6 +54,7 @@ impl Authz {
         refused.client = Some(caller.client.id.to_shared());
         let target = Target::parse(&http.method, &http.path)?;
         let grant = self.authorize(&caller, &target, refused)?;
+        let client = caller.client.id.clone();
         let admitted = Admitted {
             caller,
             target,
@@ -69,7 +70,7 @@ impl Authz {
             .map_err(|_| Refusal::overloaded())?;
         Ok(CheckResponse {
             status: Some(rpc_status(Code::Ok)),
-            dynamic_metadata: Some(metadata::of_decision(id)),
+            dynamic_metadata: Some(metadata::of_decision(id, client.as_str())),
             http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
                 headers_to_remove: headers_to_remove(),
                 ..OkHttpResponse::default()

@@ -1,13 +1,11 @@
 //! The swap: from an admitted request to what goes out with the identity on it.
 
-use envoy_types::pb::google::protobuf::Struct;
-
 use super::gateway::Gateway;
+use super::headers;
 use super::pending::Admitted;
 use super::refusal::Refusal;
 use super::reply::Header;
 use super::transaction::Outgoing;
-use super::{headers, metadata};
 use crate::access::{
     ApiShape, Deployment, Endpoint, Grant, IncludeUsage, Operation, RequestBody,
     authorize_deployment,
@@ -25,7 +23,6 @@ pub(super) struct Forwarded {
     pub(super) headers: Vec<Header>,
     /// The body, if it changes.
     pub(super) body: Option<Vec<u8>>,
-    pub(super) metadata: Struct,
 }
 
 /// A refusal hands the request back, so that it can be accounted for.
@@ -38,7 +35,6 @@ pub(super) fn stored(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded,
         Err(refusal) => return Err((refusal, Box::new(admitted))),
     };
     Ok(Forwarded {
-        metadata: request_metadata(gateway, &admitted, None),
         outgoing: Outgoing {
             admitted,
             deployment: None,
@@ -71,7 +67,6 @@ pub(super) fn create(
     };
     let asked = ask_for_usage(&admitted, &parsed, &body);
     Ok(Forwarded {
-        metadata: request_metadata(gateway, &admitted, Some(&grant)),
         outgoing: Outgoing {
             admitted,
             deployment: Some(grant.deployment),
@@ -157,20 +152,4 @@ fn swapped_headers(gateway: &Gateway) -> Result<Vec<Header>, Refusal> {
         headers::set("authorization", authorization.as_bytes()),
         headers::set("accept-encoding", b"identity"),
     ])
-}
-
-fn request_metadata(gateway: &Gateway, admitted: &Admitted, grant: Option<&Grant>) -> Struct {
-    let known = [
-        ("client", admitted.caller.client.id.as_str()),
-        ("credential", admitted.caller.credential.as_str()),
-        ("operation", admitted.target.endpoint.operation().as_str()),
-        ("backend", &gateway.backend),
-    ];
-    let granted = grant.map(|grant| {
-        [
-            ("product", grant.product.id.as_str()),
-            ("deployment", grant.deployment.as_str()),
-        ]
-    });
-    metadata::of_request(known.into_iter().chain(granted.into_iter().flatten()))
 }

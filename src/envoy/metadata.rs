@@ -13,9 +13,10 @@ const AUTHZ_NAMESPACE: &str = "envoy.filters.http.ext_authz";
 const NAMESPACE: &str = "tollgate";
 const DECISION: &str = "decision";
 
-/// What ext_authz returns for a request that it allows.
-pub(super) fn of_decision(id: DecisionId) -> Struct {
-    object([(DECISION, text(id.to_hex()))])
+/// What ext_authz returns for a request that it allows. The client is for the access log of a request
+/// that breaks off; the rest comes with the usage.
+pub(super) fn of_decision(id: DecisionId, client: &str) -> Struct {
+    object([(DECISION, text(id.to_hex())), ("client", text(client))])
 }
 
 /// What ext_authz returns for a request that it refuses.
@@ -33,12 +34,7 @@ pub(super) fn decision(metadata: Option<&Metadata>) -> Option<DecisionId> {
     }
 }
 
-/// Who asks for what: known before the answer, so that a request that breaks off has it too.
-pub(super) fn of_request<'a>(members: impl IntoIterator<Item = (&'static str, &'a str)>) -> Struct {
-    in_namespace(members.into_iter().map(|(name, value)| (name, text(value))))
-}
-
-/// What the answer used.
+/// Who used what.
 pub(super) fn of_usage(record: &UsageRecord) -> Struct {
     let tokens = &record.tokens;
     let counts = [
@@ -49,9 +45,20 @@ pub(super) fn of_usage(record: &UsageRecord) -> Struct {
         ("reasoning_tokens", tokens.reasoning),
     ]
     .map(|(name, count)| (name, number(count)));
-    let model = record.model.as_deref().map(|model| ("model", text(model)));
-    let source = ("source", text(record.source.as_str()));
-    in_namespace(counts.into_iter().chain([source]).chain(model))
+    let names = [
+        ("client", Some(&*record.client)),
+        ("credential", Some(record.credential)),
+        ("product", record.product.as_deref()),
+        ("operation", Some(record.operation.as_str())),
+        ("deployment", record.deployment.as_deref()),
+        ("model", record.model.as_deref()),
+        ("backend", Some(&*record.backend)),
+        ("source", Some(record.source.as_str())),
+    ];
+    let known = names
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, text(value?))));
+    in_namespace(counts.into_iter().chain(known))
 }
 
 /// ext_proc's metadata goes to the namespaces that the outer members name.

@@ -16,5 +16,5 @@ pub use gateway::Gateway;
 pub use process::Processor;
 
 /// Largest gRPC message that is taken, in bytes: the largest request body, with room for the rest.
-/// Envoy's `per_connection_buffer_limit_bytes` must be lower, so that it answers 413 first.
+/// Envoy's `request_body_buffer_limit` must be lower, so that it answers 413 first.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;

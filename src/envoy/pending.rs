@@ -6,6 +6,7 @@
 //! message and read again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use dashmap::DashMap;
@@ -54,29 +55,38 @@ impl DecisionId {
 pub(super) struct NoRoom;
 
 #[derive(Default)]
-pub(super) struct PendingDecisions(DashMap<DecisionId, Admitted>);
+pub(super) struct PendingDecisions {
+    waiting: DashMap<DecisionId, Admitted>,
+    /// How many wait: the map would have to lock each of its shards to say.
+    count: AtomicUsize,
+}
 
 impl PendingDecisions {
     pub(super) fn add(&self, admitted: Admitted) -> Result<DecisionId, NoRoom> {
-        if self.0.len() >= MAX_PENDING {
-            return Err(NoRoom);
-        }
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| NoRoom)?;
         let id = DecisionId(u128::from_ne_bytes(random));
-        self.0.insert(id, admitted);
+        if self.count.fetch_add(1, Ordering::Relaxed) >= MAX_PENDING {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            return Err(NoRoom);
+        }
+        self.waiting.insert(id, admitted);
         Ok(id)
     }
 
     /// Takes a decision: it serves one request.
     pub(super) fn take(&self, id: DecisionId) -> Option<Admitted> {
-        let (_, admitted) = self.0.remove(&id)?;
+        let (_, admitted) = self.waiting.remove(&id)?;
+        self.count.fetch_sub(1, Ordering::Relaxed);
         Some(admitted).filter(|admitted| admitted.at.elapsed() <= MAX_AGE)
     }
 
     pub(super) fn sweep(&self) {
-        self.0
-            .retain(|_, admitted| admitted.at.elapsed() <= MAX_AGE);
+        self.waiting.retain(|_, admitted| {
+            let stays = admitted.at.elapsed() <= MAX_AGE;
+            self.count.fetch_sub(usize::from(!stays), Ordering::Relaxed);
+            stays
+        });
     }
 }
 
@@ -125,8 +135,19 @@ mod tests {
         tokio::time::advance(MAX_AGE + Duration::from_millis(1)).await;
         let fresh = pending.add(admitted()).expect("room");
         pending.sweep();
+        assert_eq!(pending.count.load(Ordering::Relaxed), 1);
         assert!(pending.take(late).is_none(), "too old");
         assert!(pending.take(fresh).is_some(), "still good");
+    }
+
+    #[tokio::test]
+    async fn more_than_can_wait_are_turned_away_until_some_have_gone() {
+        let pending = PendingDecisions::default();
+        pending.count.store(MAX_PENDING - 1, Ordering::Relaxed);
+        let id = pending.add(admitted()).expect("the last place");
+        assert_eq!(pending.add(admitted()), Err(NoRoom));
+        assert!(pending.take(id).is_some());
+        assert!(pending.add(admitted()).is_ok(), "a place is free again");
     }
 
     #[test]

@@ -218,8 +218,7 @@ impl Exchange {
         forwarded: forward::Forwarded,
         reply: impl FnOnce(Vec<reply::Header>, Option<Vec<u8>>) -> ProcessingResponse,
     ) -> ProcessingResponse {
-        let mut reply = reply(forwarded.headers, forwarded.body);
-        reply.dynamic_metadata = Some(forwarded.metadata);
+        let reply = reply(forwarded.headers, forwarded.body);
         self.stage = Stage::Forwarded(Transaction::new(
             Arc::clone(&self.gateway),
             forwarded.outgoing,

@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 
 use super::TokenCounts;
 use super::json_probe::{Found, JsonProbe};
-use super::sse::{DataLines, EventEnds, may_become_json};
+use super::sse::{DataLines, EventEnds, may_be_usage_event};
 use super::text::CollectedText;
 use crate::access::Operation;
 
@@ -190,7 +190,7 @@ impl Events {
             let may_be_removed = removal.released == 0
                 && !is_last
                 && self.long.is_none()
-                && may_become_json(&self.partial);
+                && may_be_usage_event(&self.partial);
             if was_long {
                 output.pass_held(&[], 0, rest);
             } else if may_be_removed {
@@ -266,10 +266,8 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Reads a whole event; says whether it is the one that `include_usage` asks for.
     fn event(&mut self, event: &[u8]) -> bool {
-        static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
         *self.has_text |= self.text.collect(self.operation, event);
-        let is_hit = USAGE.find(event).is_some();
-        if !is_hit && self.found.model.is_some() {
+        if self.found.model.is_some() && !may_have_usage(event) {
             return false;
         }
         let (mut lines, mut probe) = (DataLines::default(), JsonProbe::default());
@@ -287,6 +285,18 @@ impl Reading<'_> {
         known.id = found.id.or_else(|| known.id.take());
         known.error_code = found.error_code.or_else(|| known.error_code.take());
     }
+}
+
+/// Whether a `usage` that is not `null` may stand in an event; most have `"usage":null`.
+fn may_have_usage(event: &[u8]) -> bool {
+    static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+    let usage = &*USAGE;
+    let has_value = |at: usize| {
+        let value = event.get(at + usage.needle().len()..).unwrap_or_default();
+        let value = value.trim_ascii_start().strip_prefix(b":").unwrap_or(value);
+        !value.trim_ascii_start().starts_with(b"null")
+    };
+    usage.find_iter(event).any(has_value)
 }
 
 /// What goes on to the client of one piece.

@@ -13,6 +13,9 @@
 //! Only two things matter here: where an event ends, and what its `data` lines say. An event that
 //! lies within one piece is never copied.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use memchr::{memchr, memchr2};
 
 /// Finds the ends of events.
@@ -136,15 +139,24 @@ impl DataLines {
     }
 }
 
-/// Whether the beginning of an event can still become one with JSON in its data.
+/// Whether the beginning of an event may be that of the usage event, `data: {…"choices":[]…}`.
 ///
-/// Azure's events are `data: {…}`: what begins otherwise need not be held back until it ends.
-pub(super) fn may_become_json(partial: &[u8]) -> bool {
+/// What can't be need not be held back until it ends: `[DONE]`, and every event whose `choices` has
+/// begun to have a choice. Quotes in a text are escaped, so the name can't stand in one.
+pub(super) fn may_be_usage_event(partial: &[u8]) -> bool {
+    static CHOICES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"choices\":["));
     let Some(colon) = memchr(b':', partial) else {
         return true;
     };
     let content = partial.get(colon + 1..).unwrap_or_default();
-    !matches!(content.trim_ascii_start().first(), Some(b'['))
+    if content.trim_ascii_start().first() == Some(&b'[') {
+        return false;
+    }
+    let first_choice = CHOICES.find(content).and_then(|at| {
+        let list = content.get(at + CHOICES.needle().len()..)?;
+        list.trim_ascii_start().first()
+    });
+    matches!(first_choice, None | Some(b']'))
 }
 
 #[cfg(test)]
@@ -209,17 +221,25 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_be_json_is_held_back() {
+    fn only_what_may_be_the_usage_event_is_held_back() {
         for may in [
             "",
             "da",
             "data:",
-            "data: ",
             "data: {\"ch",
+            "data: {\"choices\":[",
+            "data: {\"choices\":[ ",
+            "data: {\"choices\":[],\"usage\"",
             "event: x\ndata: {",
         ] {
-            assert!(may_become_json(may.as_bytes()), "{may}");
+            assert!(may_be_usage_event(may.as_bytes()), "{may}");
         }
-        assert!(!may_become_json(b"data: [DONE]"));
+        for other in [
+            "data: [DONE]",
+            "data: {\"choices\":[{",
+            "data: {\"id\":1,\"choices\":[{\"x\"",
+        ] {
+            assert!(!may_be_usage_event(other.as_bytes()), "{other}");
+        }
     }
 }

@@ -141,6 +141,43 @@ async fn a_body_that_envoy_streams_instead_of_buffering_is_refused() {
     assert_backend_untouched(&stack);
 }
 
+#[tokio::test]
+async fn requests_that_time_out_while_tollgate_is_stopped_end_no_stream_of_others() {
+    let mut stack = stack().await;
+    let request = stack
+        .chat(&hello_stream())
+        .header("x-fake-output-tokens", "600")
+        .header("x-fake-token-delay-ms", "5");
+    let mut live = send(request).await;
+    live.chunk().await.expect("a piece").expect("a piece");
+    stack
+        .tollgate_mut()
+        .child()
+        .signal("STOP")
+        .await
+        .expect("a signal");
+    let requests = (0..100).map(|_| tokio::spawn(send(stack.chat(&hello()))));
+    for request in requests.collect::<Vec<_>>() {
+        assert_eq!(
+            request.await.expect("it ran").status(),
+            503,
+            "Envoy gave up on it"
+        );
+    }
+    stack
+        .tollgate_mut()
+        .child()
+        .signal("CONT")
+        .await
+        .expect("a signal");
+    let mut text = String::new();
+    while let Some(piece) = live.chunk().await.expect("the live stream goes on") {
+        text.push_str(&String::from_utf8_lossy(&piece));
+    }
+    assert!(text.ends_with("data: [DONE]\n\n"), "it ends as it should");
+    assert_eq!(send(stack.chat(&hello())).await.status(), 200);
+}
+
 /// Envoy's default allows 1024 requests at once to a cluster.
 #[tokio::test]
 async fn more_streams_at_once_than_envoys_default_allows_are_served() {

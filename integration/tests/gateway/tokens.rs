@@ -55,11 +55,18 @@ fn chat(stack: &Stack, token: &str) -> reqwest::RequestBuilder {
 
 /// Sends a token that must be refused; gives status, code and the operator's reason.
 async fn reason(stack: &Stack, token: &str) -> (u16, String) {
-    let lines = stack.tollgate().audit().all().len();
+    let refusals = || {
+        let mut lines = stack.tollgate().audit().json();
+        lines.retain(|line| line["event"] == "refused");
+        lines
+    };
+    let before = refusals().len();
     let (status, _) = refused(chat(stack, token)).await;
-    let audit = stack.tollgate().audit();
-    audit.wait_for_count("a line", lines + 1).await;
-    let last = audit.json().pop().expect("a line");
+    let last = wait_for("the refusal in the audit log", async || {
+        let mut lines = refusals();
+        (lines.len() > before).then(|| lines.pop())?
+    })
+    .await;
     (
         status,
         last["reason"].as_str().unwrap_or_default().to_owned(),

@@ -1,0 +1,71 @@
+//! Where Envoy connects.
+
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+
+use super::connection::Accepted;
+use crate::config::GrpcAddress;
+
+/// Envoy's user and group, nobody else: the endpoint hands out the identity's token.
+const SOCKET_MODE: u32 = 0o660;
+
+/// The listening socket of the gRPC endpoint.
+pub(super) enum Listener {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+impl Listener {
+    /// Listens, or says why it can't.
+    pub(super) async fn bind(address: &GrpcAddress) -> Result<Self, String> {
+        let failed =
+            |error: io::Error| format!("listen.grpc: {address} can't be listened on: {error}");
+        match address {
+            GrpcAddress::Unix(path) => {
+                remove_stale(path).await.map_err(failed)?;
+                let listener = UnixListener::bind(path).map_err(failed)?;
+                let mode = PermissionsExt::from_mode(SOCKET_MODE);
+                std::fs::set_permissions(path, mode).map_err(failed)?;
+                Ok(Self::Unix(listener))
+            }
+            GrpcAddress::Tcp(address) => {
+                let listener = TcpListener::bind(address).await.map_err(failed)?;
+                Ok(Self::Tcp(listener))
+            }
+        }
+    }
+
+    /// The next connection.
+    pub(super) async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok(Accepted::Unix(stream.into_std()?))
+            }
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // Messages are small and each one waits for its answer (RFC 896's delay).
+                stream.set_nodelay(true)?;
+                Ok(Accepted::Tcp(stream.into_std()?))
+            }
+        }
+    }
+}
+
+/// Removes the socket of a process that has gone; one that answers is left alone.
+async fn remove_stale(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if !found.file_type().is_socket() => Err(io::Error::other(
+            "something that is no socket is there already",
+        )),
+        Ok(_) => match UnixStream::connect(path).await {
+            Ok(_) => Err(io::Error::other("another process is listening there")),
+            Err(_) => std::fs::remove_file(path),
+        },
+    }
+}

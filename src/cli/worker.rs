@@ -1,0 +1,92 @@
+//! Threads that serve Envoy's connections, each with a runtime of its own.
+//!
+//! Envoy has one connection for each of its workers. A connection stays on one thread with all of its
+//! streams, so no message is handed from one thread to another: with a shared runtime, waking the
+//! other thread was the largest part of a request's cost.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::Server;
+
+use super::connection::{Accepted, Connection};
+
+/// Flow-control windows, in bytes. hyper's default for a connection is that of one stream, so that
+/// a single large body would hold up every other stream.
+const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 64 * 1024 * 1024;
+/// Streams that Envoy may cancel before they are accepted. h2's default of 20 guards against strangers
+/// (CVE-2023-44487) and answers with the end of the connection, which ends every live stream on it;
+/// Envoy is no stranger, and cancels one stream for every request that times out.
+const MAX_PENDING_RESET_STREAMS: usize = 100_000;
+
+/// A thread that serves.
+pub(super) struct Worker {
+    connections: mpsc::UnboundedSender<Accepted>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Worker {
+    /// Starts a thread; it ends after `stop`, when its last stream has ended or is `cut`.
+    pub(super) fn start(
+        number: usize,
+        routes: Routes,
+        stop: CancellationToken,
+        cut: CancellationToken,
+    ) -> io::Result<Self> {
+        let (connections, incoming) = mpsc::unbounded_channel();
+        let (end, ended) = oneshot::channel();
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        std::thread::Builder::new()
+            .name(format!("grpc-{number}"))
+            .spawn(move || {
+                let served = runtime.block_on(serve(incoming, routes, stop, cut));
+                if let Err(error) = served {
+                    tracing::error!(%error, "the gRPC endpoint has failed");
+                }
+                // Streams that were cut are dropped, and so settled, before anybody hears of the end.
+                drop(runtime);
+                let _ = end.send(());
+            })?;
+        Ok(Self { connections, ended })
+    }
+
+    /// Gives it a connection to serve.
+    pub(super) fn serve(&self, connection: Accepted) {
+        if self.connections.send(connection).is_err() {
+            tracing::error!("a connection came to a thread that has ended");
+        }
+    }
+
+    /// Waits for its end.
+    pub(super) async fn ended(self) {
+        drop(self.connections);
+        let _ = self.ended.await;
+    }
+}
+
+async fn serve(
+    incoming: mpsc::UnboundedReceiver<Accepted>,
+    routes: Routes,
+    stop: CancellationToken,
+    cut: CancellationToken,
+) -> Result<(), tonic::transport::Error> {
+    let cut = Arc::new(cut);
+    let connections =
+        UnboundedReceiverStream::new(incoming).map(move |accepted| Connection::new(accepted, &cut));
+    Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESET_STREAMS))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(connections, stop.cancelled())
+        .await
+}
