@@ -4,6 +4,7 @@ SHELL := bash
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 ENVOY := $(BUILT)/tools/envoy-1.40.0/envoy
 SDK   := $(BUILT)/tools/venv
+ISSUERS := $(BUILT)/tools/issuers
 
 .PHONY: help demo test bench tools fmt
 
@@ -17,9 +18,10 @@ demo: ## the gateway, a real Envoy and a fake Azure OpenAI, tried from end to en
 	@$(BUILT)/debug/demo $(if $(KEEP),--keep)
 
 test: ## format, lints, and every test: unit, property, and through the real Envoy
-	@scripts/need.sh cargo rustfmt clippy cc python curl openssl
+	@scripts/need.sh cargo rustfmt clippy cc python curl openssl node
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
+	@scripts/issuers.sh $(ISSUERS)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --workspace --all-targets --locked
@@ -31,10 +33,11 @@ bench: ## what the gateway costs, in requests per second and CPU, beside Envoy a
 	cargo build --locked --release --workspace --bins
 	@$(BUILT)/release/bench
 
-tools: ## fetch what the tests run beside the code: Envoy, the OpenAI SDK
-	@scripts/need.sh python
+tools: ## fetch what the tests run beside the code: Envoy, the OpenAI SDK, issuers of tokens
+	@scripts/need.sh python node
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
+	@scripts/issuers.sh $(ISSUERS)
 
 fmt: ## format the code
 	cargo fmt --all

@@ -30,6 +30,12 @@ for tool in "$@"; do
         >/dev/null 2>&1 ||
         lack "python3 (3.10 or later) with venv" "apt-get install python3 python3-venv"
       ;;
+    node)
+      # The issuers of the tests: node 20 or later, and npm to fetch them.
+      { node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' && has npm; } \
+        >/dev/null 2>&1 ||
+        lack "node (20 or later) with npm" "apt-get install nodejs npm"
+      ;;
     curl | openssl | wrk)
       has "$tool" || lack "$tool" "apt-get install $tool"
       ;;

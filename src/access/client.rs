@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::Operation;
+use super::{Operation, Requirements};
 
 /// The stable name of an application that we know: the unit of access and accounting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +53,8 @@ pub struct Product {
     pub deployments: HashSet<String>,
     /// Operations on each of these deployments.
     pub operations: HashSet<Operation>,
+    /// What a caller must have been granted.
+    pub requires: Requirements,
 }
 
 /// An application that we know, with what it may use.

@@ -11,6 +11,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Tokens;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
 
@@ -19,14 +20,16 @@ use crate::upstream::Identity;
 #[derive(Debug)]
 pub struct Readiness {
     identity: Arc<Identity>,
+    tokens: Arc<Tokens>,
     is_draining: AtomicBool,
 }
 
 impl Readiness {
     /// Ready as soon as the identity has a token.
-    pub fn new(identity: Arc<Identity>) -> Self {
+    pub fn new(identity: Arc<Identity>, tokens: Arc<Tokens>) -> Self {
         Self {
             identity,
+            tokens,
             is_draining: AtomicBool::new(false),
         }
     }
@@ -34,6 +37,16 @@ impl Readiness {
     /// Never ready again.
     pub fn drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Issuers whose tokens can't be checked just now. Callers with other credentials, and tokens of
+    /// other issuers, are served all the same: this is no obstacle.
+    pub fn unavailable_issuers(&self) -> Vec<Arc<str>> {
+        let issuers = self.tokens.issuers().iter();
+        issuers
+            .filter(|issuer| !issuer.keys().status().is_usable)
+            .map(|issuer| Arc::clone(issuer.name()))
+            .collect()
     }
 
     /// Why requests can't be served.
@@ -76,7 +89,13 @@ pub async fn serve(
 
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     match admin.readiness.obstacle() {
-        None => (StatusCode::OK, "ready\n".to_owned()),
+        None => {
+            let mut text = "ready\n".to_owned();
+            for issuer in admin.readiness.unavailable_issuers() {
+                text.push_str(&format!("issuer {issuer}: no keys\n"));
+            }
+            (StatusCode::OK, text)
+        }
         Some(obstacle) => (
             StatusCode::SERVICE_UNAVAILABLE,
             format!("not ready: {obstacle}\n"),

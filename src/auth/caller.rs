@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CertificateError, KeyFormatError, KeySlot};
-use crate::access::Client;
+use super::{CertificateError, KeyFormatError, KeySlot, TokenError};
+use crate::access::{Client, Entitlements};
 
 /// The client of one request and what it proved itself with.
 #[derive(Clone, Debug)]
@@ -15,6 +15,15 @@ pub struct Caller {
     pub credential: CredentialKind,
     /// The end user, where the credential names one. A key names none.
     pub user: Option<Arc<str>>,
+    /// What the credential grants beyond the client's products; only a token does.
+    pub entitlements: Option<Arc<Entitlements>>,
+}
+
+impl Caller {
+    /// What the credential grants; nothing where it can't.
+    pub fn entitlements(&self) -> &Entitlements {
+        self.entitlements.as_deref().unwrap_or(Entitlements::NONE)
+    }
 }
 
 /// What a caller proved itself with, as the audit log says it.
@@ -24,6 +33,8 @@ pub enum CredentialKind {
     Key(KeySlot),
     /// A client certificate.
     Certificate,
+    /// A token of an issuer.
+    Token,
 }
 
 impl CredentialKind {
@@ -33,6 +44,7 @@ impl CredentialKind {
             Self::Key(KeySlot::Primary) => "key.primary",
             Self::Key(KeySlot::Secondary) => "key.secondary",
             Self::Certificate => "certificate",
+            Self::Token => "token",
         }
     }
 }
@@ -79,4 +91,7 @@ pub enum AuthError {
     /// A key that somebody has revoked.
     #[error("the key is revoked")]
     KeyRevoked,
+    /// A token that is not accepted.
+    #[error(transparent)]
+    Token(#[from] TokenError),
 }

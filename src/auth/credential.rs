@@ -27,6 +27,15 @@ pub struct PresentedHeaders<'a> {
     subscription_key: Slot<'a>,
 }
 
+/// What a request proves itself with, by its form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential<'a> {
+    /// Everything else: only a key of ours can be meant.
+    Key(&'a str),
+    /// A bearer token with dots, which no key has and every JWS has (RFC 7515, section 7.1).
+    Token(&'a str),
+}
+
 /// A header that may stand once.
 #[derive(Clone, Copy, Default)]
 enum Slot<'a> {
@@ -66,7 +75,7 @@ impl<'a> PresentedHeaders<'a> {
     ///
     /// # Errors
     /// [`AuthError`] where there is none, more than one, or one that can't be read.
-    pub fn credential(&self) -> Result<&'a str, AuthError> {
+    pub fn credential(&self) -> Result<Credential<'a>, AuthError> {
         let mut found = None;
         for (slot, is_authorization) in [
             (self.authorization, true),
@@ -88,8 +97,11 @@ impl<'a> PresentedHeaders<'a> {
         }
         let value = std::str::from_utf8(value).map_err(|_| AuthError::Malformed)?;
         match is_authorization {
-            true => bearer(value),
-            false => non_empty(value),
+            true => bearer(value).map(|value| match value.contains('.') {
+                true => Credential::Token(value),
+                false => Credential::Key(value),
+            }),
+            false => non_empty(value).map(Credential::Key),
         }
     }
 }
@@ -120,7 +132,9 @@ mod tests {
         for (name, value) in headers {
             presented.add(name, value.as_bytes());
         }
-        presented.credential()
+        presented.credential().map(|credential| match credential {
+            Credential::Key(text) | Credential::Token(text) => text,
+        })
     }
 
     #[test]
@@ -129,6 +143,24 @@ mod tests {
         assert_eq!(credential(&[("ocp-apim-subscription-key", "k")]), Ok("k"));
         assert_eq!(credential(&[("authorization", "Bearer k")]), Ok("k"));
         assert_eq!(credential(&[("authorization", "bearer  k ")]), Ok("k"));
+    }
+
+    #[test]
+    fn a_bearer_token_with_dots_is_a_token_and_all_else_is_a_key() {
+        let read = |name: &str, value: &'static str| {
+            let mut presented = PresentedHeaders::default();
+            presented.add(name, value.as_bytes());
+            presented.credential()
+        };
+        assert_eq!(
+            read("authorization", "Bearer a.b.c"),
+            Ok(Credential::Token("a.b.c"))
+        );
+        assert_eq!(
+            read("authorization", "Bearer tgk_a"),
+            Ok(Credential::Key("tgk_a"))
+        );
+        assert_eq!(read("api-key", "a.b.c"), Ok(Credential::Key("a.b.c")));
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl KeyRing {
             client: Arc::clone(&entry.client),
             credential: CredentialKind::Key(entry.slot),
             user: None,
+            entitlements: None,
         })
     }
 

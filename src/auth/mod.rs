@@ -4,13 +4,25 @@ mod caller;
 /// Client certificates: chain, revocation, identities.
 pub mod certificate;
 mod credential;
+mod fetch;
+mod jwks;
 mod key;
 mod key_ring;
+mod token;
 mod validity;
 
 pub use caller::{AuthError, Caller, CredentialKind};
 pub use certificate::{CertificateError, CertificateRing, PresentedCertificate};
-pub use credential::{CREDENTIAL_HEADERS, PresentedHeaders};
+pub use credential::{CREDENTIAL_HEADERS, Credential, PresentedHeaders};
+pub use fetch::{FetchError, FetchRules, Fetcher, FetcherError, Network, NetworkError, Url};
+pub use jwks::{
+    DiscoverySource, Fetching, FileSource, KEY_WAIT, KeySet, KeySetError, KeySource, KeyStatus,
+    KeyStore, RefreshError, UNKNOWN_KEY_COOLDOWN, UrlSource, keep_fresh,
+};
 pub use key::{Key, KeyDigest, KeyFormatError};
 pub use key_ring::{DuplicateKey, KeyRing, KeySlot};
+pub use token::{
+    Algorithm, AmbiguousClaims, ClaimMapping, ClaimPath, DefaultClient, Directory, DuplicateIssuer,
+    Issuer, IssuerRules, MAX_TOKEN_BYTES, RequiredClaim, TENANT_PLACEHOLDER, TokenError, Tokens,
+};
 pub use validity::{KeyState, Validity};

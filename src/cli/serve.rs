@@ -16,7 +16,7 @@ use super::grpc;
 use super::listener::Listener;
 use crate::admin::{self, Readiness};
 use crate::auth::certificate::Authority;
-use crate::config::Config;
+use crate::config::{Config, KeyRefresh};
 use crate::envoy::Gateway;
 use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
 use crate::upstream::{AzureTokenSource, Identity};
@@ -73,13 +73,7 @@ impl Service {
         let (audit, audit_writer) =
             AuditLog::start(io::stdout()).map_err(|error| error.to_string())?;
         let identity = Arc::new(Identity::default());
-        let readiness = Arc::new(Readiness::new(Arc::clone(&identity)));
-        let ready = Arc::clone(&readiness);
-        metrics.observe(
-            Arc::clone(&identity),
-            move || ready.obstacle().is_none(),
-            audit.lost(),
-        );
+        let readiness = observed(&config, &identity, &metrics, &audit);
         let gateway = Gateway::new(
             &mut config,
             Arc::clone(&identity),
@@ -115,6 +109,7 @@ impl Service {
                 }
             }),
         ]);
+        background.extend(KeyRefresh::start(config.key_refreshes, &stop_background));
         tracing::info!(grpc = %config.listen.grpc, admin = %address, "listening");
         Ok(Self {
             gateway,
@@ -170,6 +165,25 @@ fn keep_lists_fresh(
         tokio::spawn(lists.keep_fresh(authority.name.to_string(), stop.clone()))
     };
     ring.authorities().iter().map(task).collect()
+}
+
+/// The readiness, which the metrics show with the rest of the service's state.
+fn observed(
+    config: &Config,
+    identity: &Arc<Identity>,
+    metrics: &Metrics,
+    audit: &AuditLog,
+) -> Arc<Readiness> {
+    let tokens = Arc::clone(&config.tokens);
+    let readiness = Arc::new(Readiness::new(Arc::clone(identity), tokens));
+    let ready = Arc::clone(&readiness);
+    metrics.observe(
+        Arc::clone(identity),
+        move || ready.obstacle().is_none(),
+        audit.lost(),
+    );
+    metrics.observe_issuers(&config.tokens);
+    readiness
 }
 
 async fn bind_admin(config: &Config) -> Result<(std::net::SocketAddr, TcpListener), String> {

@@ -11,6 +11,7 @@ use serde_saphyr::Spanned;
 use super::ConfigError;
 use super::authorities::Authority;
 use super::identities::Certificate;
+use super::issuers;
 use super::problem::Problem;
 use crate::access::Operation;
 use crate::auth::{KeySlot, KeyState};
@@ -22,6 +23,8 @@ pub(super) struct File {
     pub(super) identity: Spanned<Identity>,
     #[serde(default)]
     pub(super) certificate_authorities: Vec<Authority>,
+    #[serde(default)]
+    pub(super) issuers: Vec<issuers::Issuer>,
     #[serde(default)]
     pub(super) clients: Vec<Client>,
     #[serde(default)]
@@ -132,6 +135,7 @@ pub(super) struct Client {
 pub(super) struct Credential {
     pub(super) key: Option<Key>,
     pub(super) certificate: Option<Spanned<Certificate>>,
+    pub(super) token: Option<Spanned<issuers::TokenCredential>>,
 }
 
 #[derive(Deserialize)]
@@ -151,6 +155,8 @@ pub(super) struct Product {
     pub(super) id: Spanned<String>,
     pub(super) deployments: Spanned<Vec<Spanned<String>>>,
     pub(super) operations: Spanned<Vec<Spanned<Operation>>>,
+    #[serde(default)]
+    pub(super) requires: issuers::Requires,
 }
 
 #[derive(Deserialize)]

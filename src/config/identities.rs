@@ -46,18 +46,14 @@ pub(super) fn identities(
     let mut all = Vec::new();
     for (written, client) in written.iter().zip(clients) {
         for credential in &written.credentials.value {
-            match (&credential.key, &credential.certificate) {
-                (Some(_), None) => {}
-                (None, Some(certificate)) => match &certificate.value.pinned_sha256 {
-                    Some(pin) => add_pin(certificate, pin, client, &mut index, problems),
-                    None => {
-                        let identity = identity(certificate, &names, problems);
-                        all.extend(identity.map(|it| (it, client, certificate.referenced)));
-                    }
-                },
-                _ => {
-                    let message = "a credential is exactly one of `key` and `certificate`";
-                    problems.push(Problem::at(written.credentials.referenced, message));
+            let Some(certificate) = &credential.certificate else {
+                continue;
+            };
+            match &certificate.value.pinned_sha256 {
+                Some(pin) => add_pin(certificate, pin, client, &mut index, problems),
+                None => {
+                    let identity = identity(certificate, &names, problems);
+                    all.extend(identity.map(|it| (it, client, certificate.referenced)));
                 }
             }
         }

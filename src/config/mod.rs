@@ -4,6 +4,7 @@ mod authorities;
 mod duration;
 mod file;
 mod identities;
+mod issuers;
 mod moment;
 mod problem;
 mod validate;
@@ -18,7 +19,8 @@ pub use problem::ConfigError;
 use secrecy::SecretString;
 
 use crate::access::Client;
-use crate::auth::{CertificateRing, KeyRing};
+use crate::auth::{CertificateRing, KeyRing, Tokens};
+pub use issuers::KeyRefresh;
 
 /// What the service runs with.
 pub struct Config {
@@ -32,6 +34,10 @@ pub struct Config {
     pub keys: KeyRing,
     /// Authorities and the identities of clients; `None` where certificates are not accepted.
     pub certificates: Option<Arc<CertificateRing>>,
+    /// The issuers whose tokens are accepted.
+    pub tokens: Arc<Tokens>,
+    /// What keeps each issuer's keys fresh.
+    pub key_refreshes: Vec<KeyRefresh>,
     /// The backend's name in metrics, audit log and metadata.
     pub backend: Arc<str>,
     /// How long live streams may go on after SIGTERM.

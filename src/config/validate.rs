@@ -9,6 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_saphyr::{Location, Spanned};
 
+use super::issuers::Issuers;
 use super::problem::Problem;
 use super::{
     Config, GrpcAddress, IdentityConfig, IdentitySource, Listen, ManagedIdentity, authorities,
@@ -30,7 +31,9 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
     let listen = listen(&file.listen, &mut problems);
     let identity = identity(file.identity, directory, &mut problems);
     let products = products(&file.products, &mut problems);
-    let (clients, keys) = clients(&file.clients, &products, &mut problems);
+    let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
+    let (clients, keys) = clients(&file.clients, &products, &mut issuers, &mut problems);
+    let (tokens, key_refreshes) = issuers.finish(&clients, &mut problems);
     let certificates = authorities::certificates(
         &file.listen,
         &file.certificate_authorities,
@@ -47,6 +50,8 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
             clients,
             keys,
             certificates,
+            tokens: Arc::new(tokens),
+            key_refreshes,
             backend,
             drain_timeout,
         }),
@@ -204,6 +209,7 @@ fn products(written: &[file::Product], problems: &mut Problems) -> HashMap<Strin
                 .map(|name| name.value.clone())
                 .collect(),
             operations: product.operations.value.iter().map(|it| it.value).collect(),
+            requires: product.requires.meaning(),
         });
         if products.insert(product.id.value.clone(), meaning).is_some() {
             problems.push(twice("product", &product.id));
@@ -215,6 +221,7 @@ fn products(written: &[file::Product], problems: &mut Problems) -> HashMap<Strin
 fn clients(
     written: &[file::Client],
     products: &HashMap<String, Arc<Product>>,
+    issuers: &mut Issuers,
     problems: &mut Problems,
 ) -> (Vec<Arc<Client>>, KeyRing) {
     let (mut clients, mut keys) = (Vec::new(), KeyRing::default());
@@ -224,7 +231,9 @@ fn clients(
         if !ids.insert(&client.id.value) {
             problems.push(twice("client", &client.id));
         }
-        not_empty("credentials", &client.credentials, problems);
+        if !issuers.is_default(&client.id.value) {
+            not_empty("credentials", &client.credentials, problems);
+        }
         not_empty("products", &client.products, problems);
         let mut own = Vec::new();
         for name in &client.products.value {
@@ -237,23 +246,30 @@ fn clients(
             id: ClientId::new(client.id.value.as_str()),
             products: own,
         });
-        add_keys(&client.credentials.value, &meaning, &mut keys, problems);
+        issuers.add_client(&client.credentials.value, &meaning, problems);
+        add_keys(&client.credentials, &meaning, &mut keys, problems);
         clients.push(meaning);
     }
     (clients, keys)
 }
 
 fn add_keys(
-    credentials: &[file::Credential],
+    credentials: &Spanned<Vec<file::Credential>>,
     client: &Arc<Client>,
     keys: &mut KeyRing,
     problems: &mut Problems,
 ) {
     let mut slots = HashSet::new();
-    for credential in credentials {
-        // Certificates have a place of their own; what is neither is refused there.
-        let Some(key) = &credential.key else {
-            continue;
+    for credential in &credentials.value {
+        let kinds = (&credential.key, &credential.token, &credential.certificate);
+        let key = match kinds {
+            (Some(key), None, None) => key,
+            (None, Some(_), None) | (None, None, Some(_)) => continue,
+            _ => {
+                let message = "a credential is one of `key`, `token` and `certificate`";
+                problems.push(Problem::at(credentials.referenced, message));
+                continue;
+            }
         };
         if !slots.insert(key.slot.value) {
             let message = format!("client `{}` has two keys in this slot", client.id);

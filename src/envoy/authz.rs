@@ -21,7 +21,8 @@ use super::{headers, metadata};
 use crate::access::{Endpoint, Grant, Target, authorize_deployment, authorize_operation};
 use crate::auth::certificate::CertifiedCaller;
 use crate::auth::{
-    AuthError, CREDENTIAL_HEADERS, Caller, CredentialKind, PresentedCertificate, PresentedHeaders,
+    AuthError, CREDENTIAL_HEADERS, Caller, Credential, CredentialKind, PresentedCertificate,
+    PresentedHeaders,
 };
 use crate::telemetry::Refused;
 
@@ -39,7 +40,7 @@ impl Authz {
     }
 
     /// Decides about a request, and remembers the decision for ext_proc.
-    fn decide(
+    async fn decide(
         &self,
         http: &HttpRequest,
         peer_certificate: &str,
@@ -56,7 +57,9 @@ impl Authz {
                 refused.request_id = String::from_utf8_lossy(value).into();
             }
         }
-        let caller = self.authenticate(&presented, &certificate, refused.started)?;
+        let caller = self
+            .authenticate(&presented, &certificate, refused.started)
+            .await?;
         refused.client = Some(caller.client.id.to_shared());
         let target = Target::parse(&http.method, &http.path)?;
         let grant = self.authorize(&caller, &target, refused)?;
@@ -85,24 +88,31 @@ impl Authz {
     }
 
     /// Who is calling, by exactly one credential. Where certificates are accepted, one that comes
-    /// with a key is a second credential, whatever it is worth; elsewhere it is none.
-    fn authenticate(
+    /// with a key or a token is a second credential, whatever it is worth; elsewhere it is none.
+    /// Only a token whose key is not there yet waits, and then for a moment.
+    async fn authenticate(
         &self,
         presented: &PresentedHeaders<'_>,
         certificate: &PresentedCertificate<'_>,
         now: SystemTime,
     ) -> Result<Caller, AuthError> {
-        match &self.0.certificates {
-            Some(_) if certificate.is_there() && presented.is_any() => Err(AuthError::Ambiguous),
-            Some(ring) if certificate.is_there() => {
-                let CertifiedCaller { client, user } = ring.authenticate(certificate, now)?;
-                Ok(Caller {
-                    client,
-                    credential: CredentialKind::Certificate,
-                    user,
-                })
+        if let Some(ring) = &self.0.certificates
+            && certificate.is_there()
+        {
+            if presented.is_any() {
+                return Err(AuthError::Ambiguous);
             }
-            _ => self.0.keys.authenticate(presented.credential()?, now),
+            let CertifiedCaller { client, user } = ring.authenticate(certificate, now)?;
+            return Ok(Caller {
+                client,
+                credential: CredentialKind::Certificate,
+                user,
+                entitlements: None,
+            });
+        }
+        match presented.credential()? {
+            Credential::Key(key) => self.0.keys.authenticate(key, now),
+            Credential::Token(token) => Ok(self.0.tokens.authenticate(token, now).await?),
         }
     }
 
@@ -113,7 +123,7 @@ impl Authz {
         target: &Target,
         refused: &mut Refused,
     ) -> Result<Option<Grant>, Refusal> {
-        let client = &caller.client;
+        let (client, has) = (&caller.client, caller.entitlements());
         match &target.endpoint {
             Endpoint::Create {
                 operation,
@@ -122,15 +132,16 @@ impl Authz {
                 refused.deployment = Some(deployment.to_shared());
                 Ok(Some(authorize_deployment(
                     client,
+                    has,
                     *operation,
                     deployment.clone(),
                 )?))
             }
             Endpoint::Create { operation, .. } => {
-                Ok(authorize_operation(client, *operation).map(|()| None)?)
+                Ok(authorize_operation(client, has, *operation).map(|()| None)?)
             }
             Endpoint::Stored { response_id, .. } => {
-                authorize_operation(client, target.endpoint.operation())?;
+                authorize_operation(client, has, target.endpoint.operation())?;
                 match self.0.owners.owns(&client.id, response_id) {
                     true => Ok(None),
                     false => Err(Refusal::response_not_found(response_id)),
@@ -158,7 +169,7 @@ impl Authorization for Authz {
             status: 0,
             deployment: None,
         };
-        let response = match self.decide(&http, &peer_certificate, &mut refused) {
+        let response = match self.decide(&http, &peer_certificate, &mut refused).await {
             Ok(response) => response,
             Err(refusal) => {
                 let response = denied(&refusal, refused.client.as_deref());

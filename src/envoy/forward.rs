@@ -92,6 +92,7 @@ fn grant(admitted: &Admitted, body: &RequestBody) -> Result<Grant, Refusal> {
             let deployment = Deployment::parse(model).ok_or_else(Refusal::model_name)?;
             Ok(authorize_deployment(
                 &admitted.caller.client,
+                admitted.caller.entitlements(),
                 operation,
                 deployment,
             )?)

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use super::pending::PendingDecisions;
 use super::refusal::Refusal;
 use crate::access::ResponseOwners;
-use crate::auth::{CertificateRing, KeyRing};
+use crate::auth::{CertificateRing, KeyRing, Tokens};
 use crate::config::Config;
 use crate::telemetry::{AuditLog, Metrics, Refused};
 use crate::upstream::Identity;
@@ -19,6 +19,7 @@ pub struct Gateway {
     pub(super) keys: KeyRing,
     /// `None`: certificates are not accepted, whatever Envoy says of them.
     pub(super) certificates: Option<Arc<CertificateRing>>,
+    pub(super) tokens: Arc<Tokens>,
     pub(super) backend: Arc<str>,
     pub(super) identity: Arc<Identity>,
     pub(super) metrics: Arc<Metrics>,
@@ -41,6 +42,7 @@ impl Gateway {
         Self {
             keys: std::mem::take(&mut config.keys),
             certificates: config.certificates.clone(),
+            tokens: Arc::clone(&config.tokens),
             backend: Arc::clone(&config.backend),
             identity,
             metrics,

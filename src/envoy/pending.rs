@@ -106,6 +106,7 @@ mod tests {
                 client: Arc::new(client),
                 credential: CredentialKind::Key(KeySlot::Primary),
                 user: None,
+                entitlements: None,
             },
             target: Target::parse("POST", "/openai/v1/embeddings").expect("a path"),
             grant: None,

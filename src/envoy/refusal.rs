@@ -6,6 +6,7 @@
 //! metrics and audit log only.
 
 mod certificate;
+mod token;
 
 use serde::Serialize;
 
@@ -204,6 +205,7 @@ impl From<AuthError> for Refusal {
             AuthError::KeySuspended => {
                 Self::unauthenticated("invalid_api_key", "key_suspended", CHECK)
             }
+            AuthError::Token(error) => token::refusal(error),
             AuthError::KeyRevoked => Self::unauthenticated("invalid_api_key", "key_revoked", CHECK),
         }
     }
@@ -270,6 +272,12 @@ impl From<AccessError> for Refusal {
                 "deployment_not_allowed",
                 "This client may not use this deployment for this operation.",
             ),
+            AccessError::EntitlementMissing => Self::new(
+                403,
+                "insufficient_scope",
+                "entitlement_missing",
+                "The token lacks a scope, role or group that is needed for this.",
+            ),
         }
     }
 }
@@ -291,6 +299,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::auth::TokenError;
 
     /// Every variant of every error, through the table.
     fn all() -> Vec<Refusal> {
@@ -319,6 +328,7 @@ mod tests {
         let access = [
             AccessError::OperationNotAllowed,
             AccessError::DeploymentNotAllowed,
+            AccessError::EntitlementMissing,
         ];
         let own = [
             Refusal::no_decision(),
@@ -332,7 +342,8 @@ mod tests {
             Refusal::empty_body(),
             BodyError::Malformed("why".to_owned()).into(),
         ];
-        let auth = auth.into_iter().map(Refusal::from);
+        let tokens = TokenError::ALL.map(AuthError::Token);
+        let auth = auth.into_iter().chain(tokens).map(Refusal::from);
         let path = path.into_iter().map(Refusal::from);
         let access = access.into_iter().map(Refusal::from);
         let certificate = crate::auth::CertificateError::ALL.map(Refusal::from);

@@ -4,6 +4,8 @@
 //! (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>). Every label's values are
 //! the configuration's or the backend's, never a caller's, so their number is bounded.
 
+mod issuers;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -13,6 +13,7 @@ pub mod azure;
 pub mod body;
 pub mod certificates;
 pub mod identity;
+pub mod issuer;
 pub mod server;
 pub mod token;
 pub mod unique;

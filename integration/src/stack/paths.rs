@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::failure::Failure;
 
 const ENVOY_IN_TARGET: &str = "tools/envoy-1.40.0/envoy";
+const ISSUERS_IN_TARGET: &str = "tools/issuers";
 const PYTHON_IN_TARGET: &str = "tools/venv/bin/python";
 
 /// A file of the repository.
@@ -25,6 +26,13 @@ pub fn envoy() -> Result<PathBuf, Failure> {
 pub fn python() -> Result<PathBuf, Failure> {
     let path = profile_directory()?.join("..").join(PYTHON_IN_TARGET);
     present(path, "make tools")
+}
+
+/// The folder with the issuers that nobody here wrote, which `make tools` fetched.
+pub fn issuers() -> Result<PathBuf, Failure> {
+    let folder = profile_directory()?.join("..").join(ISSUERS_IN_TARGET);
+    present(folder.join("made-from"), "make tools")?;
+    std::path::absolute(&folder).map_err(|error| Failure::new(folder.display(), error))
 }
 
 /// A binary of this workspace, built with the same profile as the running program.

@@ -55,8 +55,8 @@ async fn every_credential_that_is_none_is_refused_with_its_reason() {
         (
             vec![("authorization", "Bearer eyJhbGciOiJub25lIn0.e30.")],
             401,
-            invalid,
-            malformed,
+            "invalid_token",
+            "token_algorithm",
         ),
         (vec![("api-key", &mistyped)], 401, invalid, "key_checksum"),
         (

@@ -1,0 +1,194 @@
+//! Fetches documents from URLs that others choose: only where they may be, only so long and so large.
+
+mod address;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, StatusCode};
+
+pub use address::{Network, NetworkError};
+pub use reqwest::Url;
+
+/// Largest document that is read, in bytes.
+const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a document was not fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// Another scheme than https, or http where it is allowed; or a user name in the URL.
+    #[error("{0} may not be fetched: only https, without a user name")]
+    Scheme(Url),
+    /// An address that is private, link-local or a metadata endpoint.
+    #[error("{0} may not be fetched: its address is not public, and not in `allow_addresses`")]
+    Address(Url),
+    /// The connection, TLS or the body failed.
+    #[error("{0} could not be fetched: {1}")]
+    Transport(Url, String),
+    /// Another status than 200; redirects are not followed.
+    #[error("{0} answered {1}")]
+    Status(Url, StatusCode),
+    /// A document without end.
+    #[error("{0} is larger than {MAX_DOCUMENT_BYTES} bytes")]
+    TooLarge(Url),
+}
+
+/// Why there is no fetcher.
+#[derive(Debug, thiserror::Error)]
+pub enum FetcherError {
+    /// The file with authorities can't be read.
+    #[error("{0}")]
+    File(#[from] io::Error),
+    /// It has no certificates, or TLS can't be set up.
+    #[error("{}", causes(.0))]
+    Tls(#[from] reqwest::Error),
+    /// The file has no certificate.
+    #[error("it has no certificate in PEM")]
+    NoCertificate,
+}
+
+/// What a fetcher may do beyond https to public addresses.
+#[derive(Clone, Debug, Default)]
+pub struct FetchRules {
+    /// Plain HTTP, too.
+    pub allow_http: bool,
+    /// These addresses, too.
+    pub allow_addresses: Vec<Network>,
+}
+
+/// Fetches documents.
+#[derive(Clone)]
+pub struct Fetcher {
+    client: Client,
+    rules: Arc<FetchRules>,
+}
+
+impl Fetcher {
+    /// A fetcher that trusts the system's authorities, or only those of a PEM file.
+    ///
+    /// # Errors
+    /// [`FetcherError`] where the file can't be used.
+    pub fn new(rules: FetchRules, authorities: Option<&Path>) -> Result<Self, FetcherError> {
+        let rules = Arc::new(rules);
+        let mut builder = Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            // A refresh is minutes after the last one: a kept connection would only be stale.
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
+            .dns_resolver(Arc::new(AllowedAddresses(Arc::clone(&rules))));
+        if let Some(path) = authorities {
+            let roots = Certificate::from_pem_bundle(&std::fs::read(path)?)?;
+            if roots.is_empty() {
+                return Err(FetcherError::NoCertificate);
+            }
+            builder = builder.tls_certs_only(roots);
+        }
+        Ok(Self {
+            client: builder.build()?,
+            rules,
+        })
+    }
+
+    /// Fetches a document.
+    ///
+    /// # Errors
+    /// [`FetchError`]
+    pub async fn get(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
+        self.check(url)?;
+        let failed = |error: reqwest::Error| match is_refused(&error) {
+            true => FetchError::Address(url.clone()),
+            false => FetchError::Transport(url.clone(), causes(&error)),
+        };
+        let mut response = self.client.get(url.clone()).send().await.map_err(failed)?;
+        if response.status() != StatusCode::OK {
+            return Err(FetchError::Status(url.clone(), response.status()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
+                return Err(FetchError::TooLarge(url.clone()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// What can be said before the name is resolved; a literal address never is.
+    ///
+    /// # Errors
+    /// [`FetchError::Scheme`], [`FetchError::Address`]
+    pub fn check(&self, url: &Url) -> Result<(), FetchError> {
+        let is_scheme_good =
+            url.scheme() == "https" || (url.scheme() == "http" && self.rules.allow_http);
+        if !is_scheme_good || !url.username().is_empty() || url.password().is_some() {
+            return Err(FetchError::Scheme(url.clone()));
+        }
+        let host = url.host_str().unwrap_or_default();
+        let literal = host.trim_start_matches('[').trim_end_matches(']');
+        match literal.parse::<IpAddr>() {
+            Ok(address) if !address::is_allowed(address, &self.rules.allow_addresses) => {
+                Err(FetchError::Address(url.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// DNS without the addresses that we may not connect to. The connection goes to what was checked
+/// here: a name that changes its mind in between gains nothing.
+struct AllowedAddresses(Arc<FetchRules>);
+
+/// Every address of a name is one that we may not connect to.
+#[derive(Debug, thiserror::Error)]
+#[error("no address of the name is allowed")]
+struct NotAllowed;
+
+impl Resolve for AllowedAddresses {
+    fn resolve(&self, name: Name) -> Resolving {
+        let rules = Arc::clone(&self.0);
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<SocketAddr> = found
+                .filter(|at| address::is_allowed(at.ip(), &rules.allow_addresses))
+                .collect();
+            match allowed.is_empty() {
+                true => Err(NotAllowed.into()),
+                false => {
+                    let addresses: Addrs = Box::new(allowed.into_iter());
+                    Ok(addresses)
+                }
+            }
+        })
+    }
+}
+
+fn is_refused(error: &reqwest::Error) -> bool {
+    sources(error).any(|cause| cause.is::<NotAllowed>())
+}
+
+/// An error with its causes, which reqwest does not write.
+fn causes(error: &reqwest::Error) -> String {
+    let all: Vec<_> = sources(error).map(ToString::to_string).collect();
+    all.join(": ")
+}
+
+fn sources<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

@@ -1,0 +1,92 @@
+//! Why a token is not accepted.
+
+/// Why a token names no caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not three parts of base64url, or header and payload are no JSON objects, or it is too long.
+    #[error("the token can't be read")]
+    Malformed,
+    /// A member stands twice (RFC 8725, section 2.4: two parsers would read two tokens).
+    #[error("a member of the token stands twice")]
+    DuplicateMember,
+    /// `crit` asks for an extension (RFC 7515, section 4.1.11); we know none.
+    #[error("the token has critical extensions")]
+    Critical,
+    /// `typ` is not one that the issuer's tokens have.
+    #[error("the token is of another type")]
+    Type,
+    /// `alg` is missing, symmetric, `none`, or not in the issuer's list.
+    #[error("the token's algorithm is not allowed")]
+    Algorithm,
+    /// `iss` is missing, no string, or of nobody that we trust.
+    #[error("the token's issuer is unknown")]
+    Issuer,
+    /// A multi-tenant issuer's token whose `tid` is not the tenant of its `iss`.
+    #[error("the token's tenant does not fit its issuer")]
+    Tenant,
+    /// No `kid`.
+    #[error("the token names no key")]
+    KeyMissing,
+    /// A `kid` that the issuer's key set does not have.
+    #[error("the token's key is unknown")]
+    KeyUnknown,
+    /// The key is of another type than the algorithm's, or for another algorithm, use or issuer.
+    #[error("the token's key does not fit its algorithm")]
+    KeyMismatch,
+    /// The signature is not the key's.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// `aud` is missing, of another type, or has none of ours.
+    #[error("the token is for another audience")]
+    Audience,
+    /// `exp` is missing or no whole number of seconds.
+    #[error("the token has no expiry that can be read")]
+    ExpiryMissing,
+    /// `exp` has passed.
+    #[error("the token has expired")]
+    Expired,
+    /// `nbf` has not come, or can't be read.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// `iat` is missing, in the future, or longer ago than the issuer's `max_age`.
+    #[error("the token is too old")]
+    TooOld,
+    /// A claim that the issuer's tokens must have is missing or has another value.
+    #[error("the token lacks a required claim")]
+    Claim,
+    /// The token is good, and no client has its claims.
+    #[error("no client has these claims")]
+    ClientUnknown,
+    /// The token is good, and two clients have its claims.
+    #[error("more than one client has these claims")]
+    ClientAmbiguous,
+    /// The issuer's keys have not been fetched, or too long ago.
+    #[error("the issuer's keys are not there")]
+    IssuerUnavailable,
+}
+
+impl TokenError {
+    /// Every variant, for the tables that must have them all.
+    pub const ALL: [Self; 20] = [
+        Self::Malformed,
+        Self::DuplicateMember,
+        Self::Critical,
+        Self::Type,
+        Self::Algorithm,
+        Self::Issuer,
+        Self::Tenant,
+        Self::KeyMissing,
+        Self::KeyUnknown,
+        Self::KeyMismatch,
+        Self::Signature,
+        Self::Audience,
+        Self::ExpiryMissing,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::TooOld,
+        Self::Claim,
+        Self::ClientUnknown,
+        Self::ClientAmbiguous,
+        Self::IssuerUnavailable,
+    ];
+}

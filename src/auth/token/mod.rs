@@ -1,0 +1,22 @@
+//! Tokens of OpenID Connect issuers (RFC 7519), verified against the issuer's own keys.
+
+mod algorithm;
+mod claims;
+mod compact;
+mod directory;
+mod error;
+mod issuer;
+mod json;
+#[cfg(test)]
+pub(in crate::auth) mod testing;
+mod tokens;
+
+pub use algorithm::Algorithm;
+pub(in crate::auth) use algorithm::KeyType;
+pub use claims::ClaimPath;
+pub use compact::MAX_TOKEN_BYTES;
+pub use directory::{AmbiguousClaims, DefaultClient, Directory};
+pub use error::TokenError;
+pub use issuer::{ClaimMapping, Issuer, IssuerRules, RequiredClaim, TENANT_PLACEHOLDER};
+pub(in crate::auth) use json::object;
+pub use tokens::{DuplicateIssuer, Tokens};
