@@ -32,7 +32,7 @@ for tool in "$@"; do
       ;;
     node)
       # The issuers of the tests: node 20 or later, and npm to fetch them.
-      { node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' && has npm; } \
+      { node -e 'process.exit(parseInt(process.versions.node, 10) < 20 ? 1 : 0)' && has npm; } \
         >/dev/null 2>&1 ||
         lack "node (20 or later) with npm" "apt-get install nodejs npm"
       ;;
