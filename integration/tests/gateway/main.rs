@@ -4,6 +4,7 @@ mod callers;
 mod certificates;
 mod deployments;
 mod faults;
+mod garbage;
 mod health;
 mod identity;
 mod issuers;
