@@ -255,7 +255,10 @@ async fn callers_do_not_see_the_shared_instance() {
     }
 }
 
-#[tokio::test]
+/// The service answers on a thread of its own, as it does in production. On the caller's thread it can
+/// be kept from answering until the whole body has come: Envoy then has more than it may hold before
+/// anybody has asked for it, stops reading, and waits until `request_timeout`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_of_the_limit_passes_and_a_larger_one_is_413() {
     let (stack, _) = gateway(Verdict::Pass).await;
     for http in [stack.callers.http1(), stack.callers.http2()] {
