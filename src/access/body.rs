@@ -11,12 +11,13 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members that decide something.
-const MEMBERS: [&str; 6] = [
+const MEMBERS: [&str; 7] = [
     "model",
     "stream",
     "stream_options",
     "previous_response_id",
     "conversation",
+    "input",
     "data_sources",
 ];
 
@@ -62,6 +63,8 @@ pub struct RequestBody {
     pub previous_response_id: Option<String>,
     /// Whether the body refers to a `conversation` kept by the service.
     pub has_conversation: bool,
+    /// Whether `input` refers to a stored item instead of saying it.
+    pub has_item_reference: bool,
     /// Whether the body has `data_sources` (Azure OpenAI On Your Data), which takes no `stream_options`.
     pub has_data_sources: bool,
 }
@@ -92,9 +95,39 @@ impl RequestBody {
             include_usage,
             previous_response_id: members.previous_response_id,
             has_conversation: members.has_conversation,
+            has_item_reference: members
+                .input
+                .is_some_and(|input| has_item_reference(input.get())),
             has_data_sources: members.has_data_sources,
         })
     }
+}
+
+/// Whether a list of input items has a reference to a stored one: `item_reference`, which is also what
+/// an item without `type` and `role` means
+/// (<https://platform.openai.com/docs/api-reference/responses/create>).
+fn has_item_reference(input: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Item {
+        #[serde(rename = "type")]
+        kind: Option<String>,
+        role: Option<IgnoredAny>,
+    }
+    let is_reference = |item: &&RawValue| {
+        item.get().starts_with('{')
+            && match serde_json::from_str::<Item>(item.get()) {
+                Ok(Item { kind: None, role }) => role.is_none(),
+                Ok(Item {
+                    kind: Some(kind), ..
+                }) => kind == "item_reference",
+                // What can be read in two ways is taken for the worse.
+                Err(_) => true,
+            }
+    };
+    let has_objects = input.starts_with('[') && memchr::memchr(b'{', input.as_bytes()).is_some();
+    has_objects
+        && serde_json::from_str::<Vec<&RawValue>>(input)
+            .is_ok_and(|items| items.iter().any(is_reference))
 }
 
 /// Where to say `include_usage: true` in a body whose `stream_options` are these.
@@ -156,6 +189,7 @@ struct Members<'de> {
     previous_response_id: Option<String>,
     has_conversation: bool,
     has_data_sources: bool,
+    input: Option<&'de RawValue>,
 }
 
 struct MembersVisitor;
@@ -177,6 +211,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
                 "stream" => members.stream = map.next_value()?,
                 "stream_options" => members.stream_options = Some(map.next_value()?),
                 "previous_response_id" => members.previous_response_id = map.next_value()?,
+                "input" => members.input = Some(map.next_value()?),
                 "conversation" => {
                     members.has_conversation = map.next_value::<Option<IgnoredAny>>()?.is_some();
                 }

@@ -65,6 +65,34 @@ fn an_ambiguous_or_malformed_body_is_refused() {
 }
 
 #[test]
+fn a_reference_to_a_stored_item_is_seen_in_every_form() {
+    let references = [
+        r#"[{"type":"item_reference","id":"msg_1"}]"#,
+        r#"[{"role":"user","content":"Hi"},{"id":"msg_1"}]"#,
+        r#"[ {"id":"msg_1","type":null} ]"#,
+        r#"[{"t\u0079pe":"item_reference","id":"msg_1"}]"#,
+        r#"[{"type":"message","type":"item_reference","id":"msg_1"}]"#,
+    ];
+    for input in references {
+        let body = parse(&format!(r#"{{"model":"a","input":{input}}}"#)).expect("a body");
+        assert!(body.has_item_reference, "{input}");
+    }
+    let others = [
+        r#""item_reference""#,
+        r#"["a","{}"]"#,
+        "[[1,2],[3]]",
+        r#"[{"role":"user","content":[{"type":"input_text","text":"item_reference"}]}]"#,
+        r#"[{"type":"message","id":"msg_1","role":"assistant","content":[]}]"#,
+        r#"[{"type":"function_call_output","call_id":"c","output":"x"}]"#,
+    ];
+    for input in others {
+        let body = parse(&format!(r#"{{"model":"a","input":{input}}}"#)).expect("a body");
+        assert!(!body.has_item_reference, "{input}");
+    }
+    assert!(parse(r#"{"model":"a","input":"x","Input":[]}"#).is_err());
+}
+
+#[test]
 fn deep_nesting_is_no_recursion() {
     let depth = 200_000;
     let (open, close) = ("[".repeat(depth), "]".repeat(depth));

@@ -112,6 +112,9 @@ fn check_references(
     if body.has_conversation {
         return Err(Refusal::conversation());
     }
+    if body.has_item_reference {
+        return Err(Refusal::item_reference());
+    }
     match &body.previous_response_id {
         Some(id) if !gateway.owners.owns(&admitted.caller.client.id, id) => {
             Err(Refusal::response_not_found(id))

@@ -154,6 +154,11 @@ impl Refusal {
         Self::new(400, "unsupported_parameter", "conversation", message)
     }
 
+    pub(super) fn item_reference() -> Self {
+        let message = "`item_reference` is not supported by this gateway. Send the item itself, or use `previous_response_id`.";
+        Self::new(400, "unsupported_parameter", "item_reference", message)
+    }
+
     pub(super) fn empty_body() -> Self {
         Self::new(
             400,
@@ -339,6 +344,7 @@ mod tests {
             Refusal::model_name(),
             Refusal::model_mismatch(),
             Refusal::conversation(),
+            Refusal::item_reference(),
             Refusal::empty_body(),
             BodyError::Malformed("why".to_owned()).into(),
         ];

@@ -386,6 +386,20 @@ async fn a_conversation_of_the_service_is_refused() {
 }
 
 #[tokio::test]
+async fn a_reference_to_a_stored_item_is_refused() {
+    let stack = stack().await;
+    for item in [
+        json!({"type": "item_reference", "id": "msg_1"}),
+        json!({"id": "msg_1"}),
+    ] {
+        let body = json!({"model": "gpt-4o", "input": [item]});
+        let got = refused(stack.post("/openai/v1/responses", &body)).await;
+        assert_eq!(got, (400, "unsupported_parameter".to_owned()), "{body}");
+    }
+    assert_backend_untouched(&stack);
+}
+
+#[tokio::test]
 async fn internal_headers_of_a_caller_mean_nothing() {
     let stack = stack().await;
     let request = stack
