@@ -1,12 +1,16 @@
 //! YAML in, one validated and immutable configuration out, or every reason why not.
 
 mod authorities;
+mod clients;
 mod duration;
 mod file;
 mod identities;
+mod identity;
 mod issuers;
+mod listen;
 mod moment;
 mod problem;
+mod products;
 mod validate;
 
 use std::fmt;

@@ -1,0 +1,124 @@
+//! Clients, their products and their keys: what is written, and what it means.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_saphyr::Spanned;
+
+use super::issuers::Issuers;
+use super::problem::Problem;
+use super::validate::{Problems, check_id, not_empty, twice};
+use super::{file, moment};
+use crate::access::{Client, ClientId, Product};
+use crate::auth::{KeyDigest, KeyRing, Validity};
+
+pub(super) fn clients(
+    written: &[file::Client],
+    products: &HashMap<String, Arc<Product>>,
+    issuers: &mut Issuers,
+    problems: &mut Problems,
+) -> (Vec<Arc<Client>>, KeyRing) {
+    let (mut clients, mut keys) = (Vec::new(), KeyRing::default());
+    let mut ids = HashSet::new();
+    for client in written {
+        check_id("client", &client.id, problems);
+        if !ids.insert(&client.id.value) {
+            problems.push(twice("client", &client.id));
+        }
+        if !issuers.is_default(&client.id.value) {
+            not_empty("credentials", &client.credentials, problems);
+        }
+        not_empty("products", &client.products, problems);
+        let mut own = Vec::new();
+        for name in &client.products.value {
+            match products.get(&name.value) {
+                Some(product) => own.push(Arc::clone(product)),
+                None => problems.push(unknown_product(name, products)),
+            }
+        }
+        let meaning = Arc::new(Client {
+            id: ClientId::new(client.id.value.as_str()),
+            products: own,
+        });
+        issuers.add_client(&client.credentials.value, &meaning, problems);
+        add_keys(&client.credentials, &meaning, &mut keys, problems);
+        clients.push(meaning);
+    }
+    (clients, keys)
+}
+
+fn add_keys(
+    credentials: &Spanned<Vec<file::Credential>>,
+    client: &Arc<Client>,
+    keys: &mut KeyRing,
+    problems: &mut Problems,
+) {
+    let mut slots = HashSet::new();
+    for credential in &credentials.value {
+        let kinds = (&credential.key, &credential.token, &credential.certificate);
+        let key = match kinds {
+            (Some(key), None, None) => key,
+            (None, Some(_), None) | (None, None, Some(_)) => continue,
+            _ => {
+                let message = "a credential is one of `key`, `token` and `certificate`";
+                problems.push(Problem::at(credentials.referenced, message));
+                continue;
+            }
+        };
+        if !slots.insert(key.slot.value) {
+            let message = format!("client `{}` has two keys in this slot", client.id);
+            let help = "a client has a primary and a secondary key, so that one can be replaced while the other one is in use";
+            problems.push(Problem::at(key.slot.referenced, message).help(help));
+        }
+        let Some(digest) = KeyDigest::from_hex(&key.sha256.value) else {
+            let message = "no SHA-256: 64 hexadecimal digits";
+            let help = "`tollgate key generate` makes a key and prints this line";
+            problems.push(Problem::at(key.sha256.referenced, message).help(help));
+            continue;
+        };
+        let validity = validity(key, problems);
+        if let Err(error) = keys.add(digest, key.slot.value, validity, Arc::clone(client)) {
+            problems.push(Problem::at(key.sha256.referenced, error.to_string()));
+        }
+    }
+}
+
+fn validity(key: &file::Key, problems: &mut Problems) -> Validity {
+    let mut moment = |written: Option<&Spanned<String>>| {
+        let written = written?;
+        let parsed = moment::parse(&written.value);
+        if parsed.is_none() {
+            let message = format!("`{}` is no moment", written.value);
+            let help = "write a date, 2027-01-01 (its beginning in UTC), or 2027-01-01T12:00:00Z";
+            problems.push(Problem::at(written.referenced, message).help(help));
+        }
+        parsed
+    };
+    let validity = Validity {
+        not_before: moment(key.not_before.as_ref()),
+        not_after: moment(key.not_after.as_ref()),
+        state: key.state,
+    };
+    if let (Some(from), Some(until), Some(at)) =
+        (validity.not_before, validity.not_after, &key.not_after)
+        && until <= from
+    {
+        let message = "`not_after` is not after `not_before`: the key would never be good";
+        problems.push(Problem::at(at.referenced, message));
+    }
+    validity
+}
+
+fn unknown_product(name: &Spanned<String>, products: &HashMap<String, Arc<Product>>) -> Problem {
+    let mut known: Vec<_> = products.keys().map(String::as_str).collect();
+    known.sort_unstable();
+    let help = match known.as_slice() {
+        [] => "there is no product in this file".to_owned(),
+        known => format!("products of this file: {}", known.join(", ")),
+    };
+    Problem::at(
+        name.referenced,
+        format!("there is no product `{}`", name.value),
+    )
+    .help(help)
+}

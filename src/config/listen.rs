@@ -1,0 +1,32 @@
+//! Where the service listens: what is written, and what it means.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::problem::Problem;
+use super::validate::Problems;
+use super::{GrpcAddress, Listen, file};
+
+pub(super) fn listen(listen: &file::Listen, problems: &mut Problems) -> Option<Listen> {
+    let grpc = match listen.grpc.value.strip_prefix("unix:") {
+        Some("") => Err("the path of the socket is missing after `unix:`"),
+        Some(path) => Ok(GrpcAddress::Unix(PathBuf::from(path))),
+        None => match listen.grpc.value.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => Ok(GrpcAddress::Tcp(address)),
+            Ok(_) => Err("the gRPC endpoint must be a Unix socket or a loopback address"),
+            Err(_) => Err("no address: write `unix:/path/to/socket` or `127.0.0.1:9000`"),
+        },
+    };
+    let grpc = grpc.map_err(|message| {
+        let why = "whoever reaches this endpoint can ask it for the identity's token, so only Envoy beside it may";
+        problems.push(Problem::at(listen.grpc.referenced, message).help(why));
+    });
+    let admin = listen.admin.value.parse().map_err(|_| {
+        let message = "no address: write `127.0.0.1:9090` or `0.0.0.0:9090`";
+        problems.push(Problem::at(listen.admin.referenced, message));
+    });
+    Some(Listen {
+        grpc: grpc.ok()?,
+        admin: admin.ok()?,
+    })
+}
