@@ -65,3 +65,10 @@ pub struct Client {
     /// Its products, in the order of the configuration: the first that allows a request names it.
     pub products: Vec<Arc<Product>>,
 }
+
+impl Client {
+    /// A client with its products.
+    pub fn new(id: ClientId, products: Vec<Arc<Product>>) -> Self {
+        Self { id, products }
+    }
+}

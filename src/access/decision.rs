@@ -92,13 +92,13 @@ mod tests {
     }
 
     fn client() -> Client {
-        Client {
-            id: ClientId::new("mobile-app"),
-            products: vec![
+        Client::new(
+            ClientId::new("mobile-app"),
+            vec![
                 product("chat", &["gpt-4o"], &[Operation::ChatCompletions]),
                 product("vectors", &["embed"], &[Operation::Embeddings]),
             ],
-        }
+        )
     }
 
     fn deployment(name: &str) -> Deployment {
@@ -156,10 +156,7 @@ mod tests {
 
     #[test]
     fn a_client_without_products_may_do_nothing() {
-        let client = Client {
-            id: ClientId::new("nobody"),
-            products: Vec::new(),
-        };
+        let client = Client::new(ClientId::new("nobody"), Vec::new());
         for operation in Operation::ALL {
             assert!(authorize_operation(&client, Entitlements::NONE, operation).is_err());
         }
@@ -192,10 +189,7 @@ mod tests {
                 ..Requirements::default()
             },
         };
-        let client = Client {
-            id: ClientId::new("mobile-app"),
-            products: vec![Arc::new(asks)],
-        };
+        let client = Client::new(ClientId::new("mobile-app"), vec![Arc::new(asks)]);
         let has = Entitlements {
             scopes: vec!["llm.invoke".to_owned()],
             ..Entitlements::default()

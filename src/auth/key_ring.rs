@@ -100,10 +100,7 @@ mod tests {
     use crate::auth::Key;
 
     fn client(id: &str) -> Arc<Client> {
-        Arc::new(Client {
-            id: ClientId::new(id),
-            products: Vec::new(),
-        })
+        Arc::new(Client::new(ClientId::new(id), Vec::new()))
     }
 
     fn digest(key: &Key) -> KeyDigest {

@@ -36,10 +36,7 @@ pub(super) fn clients(
                 None => problems.push(unknown_product(name, products)),
             }
         }
-        let meaning = Arc::new(Client {
-            id: ClientId::new(client.id.value.as_str()),
-            products: own,
-        });
+        let meaning = Arc::new(Client::new(ClientId::new(client.id.value.as_str()), own));
         issuers.add_client(&client.credentials.value, &meaning, problems);
         add_keys(&client.credentials, &meaning, &mut keys, problems);
         clients.push(meaning);

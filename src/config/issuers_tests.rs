@@ -101,10 +101,10 @@ fn a_default_client_needs_no_credential_of_its_own() {
 #[test]
 fn many_clients_of_one_issuer_are_read_in_linear_time() {
     let mut directory = crate::auth::Directory::default();
-    let product = std::sync::Arc::new(crate::access::Client {
-        id: crate::access::ClientId::new("a"),
-        products: Vec::new(),
-    });
+    let product = std::sync::Arc::new(crate::access::Client::new(
+        crate::access::ClientId::new("a"),
+        Vec::new(),
+    ));
     let path = crate::auth::ClaimPath::new(["cid".to_owned()]);
     let begun = std::time::Instant::now();
     for number in 0..100_000 {

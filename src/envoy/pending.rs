@@ -97,10 +97,7 @@ mod tests {
     use crate::auth::{CredentialKind, KeySlot};
 
     fn admitted() -> Admitted {
-        let client = Client {
-            id: ClientId::new("app"),
-            products: Vec::new(),
-        };
+        let client = Client::new(ClientId::new("app"), Vec::new());
         Admitted {
             caller: Caller {
                 client: Arc::new(client),

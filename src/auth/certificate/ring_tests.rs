@@ -10,10 +10,7 @@ use crate::access::ClientId;
 const URI: &str = "spiffe://acme/factory/7";
 
 fn client(id: &str) -> Arc<Client> {
-    Arc::new(Client {
-        id: ClientId::new(id),
-        products: Vec::new(),
-    })
+    Arc::new(Client::new(ClientId::new(id), Vec::new()))
 }
 
 fn identity(fields: Vec<Field>) -> CertificateIdentity {

@@ -132,10 +132,7 @@ mod tests {
     use super::*;
 
     fn client(id: &str) -> Arc<Client> {
-        Arc::new(Client {
-            id: ClientId::new(id),
-            products: Vec::new(),
-        })
+        Arc::new(Client::new(ClientId::new(id), Vec::new()))
     }
 
     fn rule(claims: &[(&str, &str)]) -> BTreeMap<ClaimPath, String> {

@@ -50,10 +50,7 @@ fn rules(issuer: &str) -> IssuerRules {
 }
 
 fn issuer(rules: IssuerRules, keys: &[Value]) -> Arc<Issuer> {
-    let client = Client {
-        id: ClientId::new("mobile-app"),
-        products: Vec::new(),
-    };
+    let client = Client::new(ClientId::new("mobile-app"), Vec::new());
     let mut directory = Directory::default();
     let claims = BTreeMap::from([(path("cid"), "app-1".to_owned())]);
     directory.add(&claims, Arc::new(client)).expect("new");
