@@ -11,25 +11,27 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Tokens;
+use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
 
 /// Whether requests can be served: the configuration is loaded, the identity has a token, and the
 /// service is not draining.
-#[derive(Debug)]
 pub struct Readiness {
     identity: Arc<Identity>,
-    tokens: Arc<Tokens>,
+    policy: Arc<LivePolicy>,
+    /// The file on disk is refused, and what was read before it stays in force.
+    is_config_refused: AtomicBool,
     is_draining: AtomicBool,
 }
 
 impl Readiness {
     /// Ready as soon as the identity has a token.
-    pub fn new(identity: Arc<Identity>, tokens: Arc<Tokens>) -> Self {
+    pub fn new(identity: Arc<Identity>, policy: Arc<LivePolicy>) -> Self {
         Self {
             identity,
-            tokens,
+            policy,
+            is_config_refused: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
         }
     }
@@ -42,11 +44,17 @@ impl Readiness {
     /// Issuers whose tokens can't be checked just now. Callers with other credentials, and tokens of
     /// other issuers, are served all the same: this is no obstacle.
     pub fn unavailable_issuers(&self) -> Vec<Arc<str>> {
-        let issuers = self.tokens.issuers().iter();
+        let policy = self.policy.now();
+        let issuers = policy.tokens.issuers().iter();
         issuers
             .filter(|issuer| !issuer.keys().status().is_usable)
             .map(|issuer| Arc::clone(issuer.name()))
             .collect()
+    }
+
+    /// Whether the file on disk is refused. What was read before it serves on: this is no obstacle.
+    pub fn config_refused(&self, is_refused: bool) {
+        self.is_config_refused.store(is_refused, Ordering::Relaxed);
     }
 
     /// Why requests can't be served.
@@ -91,6 +99,11 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     match admin.readiness.obstacle() {
         None => {
             let mut text = "ready\n".to_owned();
+            if admin.readiness.is_config_refused.load(Ordering::Relaxed) {
+                text.push_str(
+                    "configuration: the file is refused, the one before it is in force\n",
+                );
+            }
             for issuer in admin.readiness.unavailable_issuers() {
                 text.push_str(&format!("issuer {issuer}: no keys\n"));
             }

@@ -2,9 +2,11 @@
 
 mod check;
 mod connection;
+mod generation;
 mod grpc;
 mod key;
 mod listener;
+mod reload;
 mod serve;
 mod worker;
 

@@ -275,6 +275,11 @@ impl Issuers {
 }
 
 impl Issuer {
+    /// The file with the authorities of its servers, where it has one.
+    pub(super) fn ca_file(&self) -> Option<&Path> {
+        Some(self.ca_file.as_ref()?.value.as_path())
+    }
+
     fn draft(&self, directory: &Path, problems: &mut Problems) -> Option<Draft> {
         let before = problems.len();
         self.check_issuer(problems);
@@ -308,7 +313,7 @@ impl Issuer {
             default: default.map(|it| (it.client.clone(), it.requires.meaning())),
             refresh: KeyRefresh {
                 issuer: Arc::clone(&rules.name),
-                store: Arc::new(KeyStore::new(keep)),
+                store: Arc::new(KeyStore::new(keep).with_origin(source.origin())),
                 source,
                 interval: refresh,
             },

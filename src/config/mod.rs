@@ -4,6 +4,7 @@ mod authorities;
 mod clients;
 mod duration;
 mod file;
+mod files;
 mod identities;
 mod identity;
 mod issuers;
@@ -12,19 +13,18 @@ mod moment;
 mod problem;
 mod products;
 mod validate;
+mod watch;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 pub use problem::ConfigError;
 use secrecy::SecretString;
 
-use crate::access::Client;
-use crate::auth::{CertificateRing, KeyRing, Tokens};
+use crate::policy::Policy;
 pub use issuers::KeyRefresh;
+pub use watch::Watch;
 
 /// What the service runs with.
 pub struct Config {
@@ -32,20 +32,12 @@ pub struct Config {
     pub listen: Listen,
     /// The identity that it puts on requests.
     pub identity: IdentityConfig,
-    /// Every client, by the order of the file.
-    pub clients: Vec<Arc<Client>>,
-    /// Their keys.
-    pub keys: KeyRing,
-    /// Authorities and the identities of clients; `None` where certificates are not accepted.
-    pub certificates: Option<Arc<CertificateRing>>,
-    /// The issuers whose tokens are accepted.
-    pub tokens: Arc<Tokens>,
+    /// What requests are decided by.
+    pub policy: Policy,
     /// What keeps each issuer's keys fresh.
     pub key_refreshes: Vec<KeyRefresh>,
-    /// The backend's name in metrics, audit log and metadata.
-    pub backend: Arc<str>,
-    /// How long live streams may go on after SIGTERM.
-    pub drain_timeout: Duration,
+    /// The files that it was read from: a change of any of them makes another configuration.
+    pub files: Vec<PathBuf>,
 }
 
 /// Where the service listens.
@@ -133,7 +125,9 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::unreadable(&name, &error))?;
         let directory = path.parent().unwrap_or_else(|| Path::new("."));
-        Self::parse(&name, &text, directory)
+        let mut config = Self::parse(&name, &text, directory)?;
+        config.files.push(path.to_owned());
+        Ok(config)
     }
 
     /// Validates a text; files that it names are relative to `directory`.

@@ -47,10 +47,10 @@ fn a_good_file_is_understood() {
         config.identity.scope,
         "https://cognitiveservices.azure.com/.default"
     );
-    assert_eq!(config.clients.len(), 1);
-    assert_eq!(config.keys.len(), 1);
-    assert_eq!(&*config.backend, "sweden");
-    assert_eq!(config.drain_timeout.as_secs(), 5);
+    assert_eq!(config.policy.clients.len(), 1);
+    assert_eq!(config.policy.keys.len(), 1);
+    assert_eq!(&*config.policy.backend, "sweden");
+    assert_eq!(config.policy.drain_timeout.as_secs(), 5);
 }
 
 #[test]
@@ -248,10 +248,10 @@ const IDENTITY: &str = "{ authority: devices, uri_san: \"spiffe://acme/7\" }";
 #[test]
 fn certificates_are_understood() {
     let config = with_certificates(IDENTITY, AUTHORITY).expect("good");
-    let ring = config.certificates.expect("certificates");
+    let ring = config.policy.certificates.expect("certificates");
     assert_eq!((ring.authorities().len(), ring.identities()), (1, 1));
     assert!(
-        parse(GOOD).expect("good").certificates.is_none(),
+        parse(GOOD).expect("good").policy.certificates.is_none(),
         "the default is none"
     );
 }

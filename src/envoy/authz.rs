@@ -24,6 +24,7 @@ use crate::auth::{
     AuthError, CREDENTIAL_HEADERS, Caller, Credential, CredentialKind, PresentedCertificate,
     PresentedHeaders,
 };
+use crate::policy::Policy;
 use crate::telemetry::Refused;
 
 /// Headers of the caller's that a backend must not see: with them it could choose a deployment that
@@ -57,9 +58,8 @@ impl Authz {
                 refused.request_id = String::from_utf8_lossy(value).into();
             }
         }
-        let caller = self
-            .authenticate(&presented, &certificate, refused.started)
-            .await?;
+        let policy = self.0.policy.get();
+        let caller = authenticate(&policy, &presented, &certificate, refused.started).await?;
         refused.client = Some(caller.client.id.to_shared());
         let target = Target::parse(&http.method, &http.path)?;
         let grant = self.authorize(&caller, &target, refused)?;
@@ -85,35 +85,6 @@ impl Authz {
                 ..OkHttpResponse::default()
             })),
         })
-    }
-
-    /// Who is calling, by exactly one credential. Where certificates are accepted, one that comes
-    /// with a key or a token is a second credential, whatever it is worth; elsewhere it is none.
-    /// Only a token whose key is not there yet waits, and then for a moment.
-    async fn authenticate(
-        &self,
-        presented: &PresentedHeaders<'_>,
-        certificate: &PresentedCertificate<'_>,
-        now: SystemTime,
-    ) -> Result<Caller, AuthError> {
-        if let Some(ring) = &self.0.certificates
-            && certificate.is_there()
-        {
-            if presented.is_any() {
-                return Err(AuthError::Ambiguous);
-            }
-            let CertifiedCaller { client, user } = ring.authenticate(certificate, now)?;
-            return Ok(Caller {
-                client,
-                credential: CredentialKind::Certificate,
-                user,
-                entitlements: None,
-            });
-        }
-        match presented.credential()? {
-            Credential::Key(key) => self.0.keys.authenticate(key, now),
-            Credential::Token(token) => Ok(self.0.tokens.authenticate(token, now).await?),
-        }
     }
 
     /// What can be said before the body is there.
@@ -178,6 +149,35 @@ impl Authorization for Authz {
             }
         };
         Ok(Response::new(response))
+    }
+}
+
+/// Who is calling, by exactly one credential. Where certificates are accepted, one that comes
+/// with a key or a token is a second credential, whatever it is worth; elsewhere it is none.
+/// Only a token whose key is not there yet waits, and then for a moment.
+async fn authenticate(
+    policy: &Policy,
+    presented: &PresentedHeaders<'_>,
+    certificate: &PresentedCertificate<'_>,
+    now: SystemTime,
+) -> Result<Caller, AuthError> {
+    if let Some(ring) = &policy.certificates
+        && certificate.is_there()
+    {
+        if presented.is_any() {
+            return Err(AuthError::Ambiguous);
+        }
+        let CertifiedCaller { client, user } = ring.authenticate(certificate, now)?;
+        return Ok(Caller {
+            client,
+            credential: CredentialKind::Certificate,
+            user,
+            entitlements: None,
+        });
+    }
+    match presented.credential()? {
+        Credential::Key(key) => policy.keys.authenticate(key, now),
+        Credential::Token(token) => Ok(policy.tokens.authenticate(token, now).await?),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every request needs: shared by ext_authz and ext_proc.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -8,19 +9,14 @@ use tokio_util::task::TaskTracker;
 use super::pending::PendingDecisions;
 use super::refusal::Refusal;
 use crate::access::ResponseOwners;
-use crate::auth::{CertificateRing, KeyRing, Tokens};
-use crate::config::Config;
+use crate::policy::LivePolicy;
 use crate::telemetry::{AuditLog, Metrics, Refused};
 use crate::upstream::Identity;
 use crate::usage::UsageRecord;
 
 /// The service's state, as requests see it.
 pub struct Gateway {
-    pub(super) keys: KeyRing,
-    /// `None`: certificates are not accepted, whatever Envoy says of them.
-    pub(super) certificates: Option<Arc<CertificateRing>>,
-    pub(super) tokens: Arc<Tokens>,
-    pub(super) backend: Arc<str>,
+    pub(super) policy: Arc<LivePolicy>,
     pub(super) identity: Arc<Identity>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: AuditLog,
@@ -34,16 +30,13 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the parts together, on the runtime that it is called in.
     pub fn new(
-        config: &mut Config,
+        policy: Arc<LivePolicy>,
         identity: Arc<Identity>,
         metrics: Arc<Metrics>,
         audit: AuditLog,
     ) -> Self {
         Self {
-            keys: std::mem::take(&mut config.keys),
-            certificates: config.certificates.clone(),
-            tokens: Arc::clone(&config.tokens),
-            backend: Arc::clone(&config.backend),
+            policy,
             identity,
             metrics,
             audit,
@@ -54,9 +47,9 @@ impl Gateway {
         }
     }
 
-    /// What client certificates are judged by, where they are accepted.
-    pub fn certificates(&self) -> Option<&Arc<CertificateRing>> {
-        self.certificates.as_ref()
+    /// How long live streams may go on after SIGTERM.
+    pub fn drain_timeout(&self) -> Duration {
+        self.policy.now().drain_timeout
     }
 
     /// Forgets decisions that no ext_proc stream has come for.

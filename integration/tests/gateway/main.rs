@@ -11,6 +11,7 @@ mod issuers;
 mod lifecycle;
 mod metering;
 mod pki;
+mod reload;
 mod secrets;
 mod support;
 mod swap;

@@ -1,0 +1,89 @@
+//! What requests are decided by: everything that a change of the configuration can change while the
+//! service runs. It is replaced as a whole; a request that has begun goes on with the one it began with.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+
+use crate::access::{Client, ClientId};
+use crate::auth::{CertificateRing, KeyRing, Tokens};
+
+/// Clients, their credentials and what they may use.
+pub struct Policy {
+    /// Every client.
+    pub clients: Clients,
+    /// Their keys.
+    pub keys: KeyRing,
+    /// Authorities and the identities of clients; `None`: certificates are not accepted, whatever
+    /// Envoy says of them.
+    pub certificates: Option<Arc<CertificateRing>>,
+    /// The issuers whose tokens are accepted.
+    pub tokens: Arc<Tokens>,
+    /// The backend's name in metrics, audit log and metadata.
+    pub backend: Arc<str>,
+    /// How long live streams may go on after SIGTERM.
+    pub drain_timeout: Duration,
+}
+
+impl Policy {
+    /// Takes over what the last policy has fetched from the same sources: keys of issuers and
+    /// revocation lists serve on while they are fetched anew.
+    pub fn adopt(&self, last: &Self) {
+        self.tokens.adopt(&last.tokens);
+    }
+}
+
+/// Clients by their ids.
+#[derive(Debug, Default)]
+pub struct Clients(HashMap<ClientId, Arc<Client>>);
+
+impl Clients {
+    /// The client of this id.
+    pub fn get(&self, id: &ClientId) -> Option<&Arc<Client>> {
+        self.0.get(id)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Arc<Client>> for Clients {
+    fn from_iter<I: IntoIterator<Item = Arc<Client>>>(clients: I) -> Self {
+        let by_id = |client: Arc<Client>| (client.id.clone(), client);
+        Self(clients.into_iter().map(by_id).collect())
+    }
+}
+
+/// The policy in force. Readers load a pointer.
+pub struct LivePolicy(ArcSwap<Policy>);
+
+impl LivePolicy {
+    /// Begins with this policy.
+    pub fn new(policy: Policy) -> Self {
+        Self(ArcSwap::from_pointee(policy))
+    }
+
+    /// The policy in force, for a moment: not to be held while waiting.
+    pub fn now(&self) -> Guard<Arc<Policy>> {
+        self.0.load()
+    }
+
+    /// The policy in force, to be kept for as long as a request takes.
+    pub fn get(&self) -> Arc<Policy> {
+        self.0.load_full()
+    }
+
+    /// Puts another policy in force.
+    pub fn replace(&self, policy: Policy) {
+        self.0.store(Arc::new(policy));
+    }
+}
