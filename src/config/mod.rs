@@ -4,6 +4,7 @@ mod authorities;
 mod clients;
 mod duration;
 mod file;
+mod hours;
 mod identities;
 mod identity;
 mod issuers;
