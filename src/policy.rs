@@ -45,6 +45,11 @@ impl Clients {
         self.0.get(id)
     }
 
+    /// Every client, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Client>> {
+        self.0.values()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

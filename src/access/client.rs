@@ -1,10 +1,9 @@
-//! Clients and the products that say what they may use.
+//! Clients, and the names of clients and products.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Operation, Requirements};
+use super::Product;
 
 /// The stable name of an application that we know: the unit of access and accounting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,19 +42,6 @@ macro_rules! id {
 
 id!(ClientId);
 id!(ProductId);
-
-/// What a client may use: deployments × operations.
-#[derive(Debug)]
-pub struct Product {
-    /// Its name.
-    pub id: ProductId,
-    /// Deployments by exact name.
-    pub deployments: HashSet<String>,
-    /// Operations on each of these deployments.
-    pub operations: HashSet<Operation>,
-    /// What a caller must have been granted.
-    pub requires: Requirements,
-}
 
 /// An application that we know, with what it may use.
 #[derive(Debug)]

@@ -3,15 +3,23 @@
 mod body;
 mod client;
 mod decision;
+mod deployments;
 mod entitlement;
+mod hours;
+mod network;
 mod operation;
 mod ownership;
 mod path;
+mod product;
 
 pub use body::{BodyError, IncludeUsage, RequestBody};
-pub use client::{Client, ClientId, Product, ProductId};
-pub use decision::{AccessError, Grant, authorize_deployment, authorize_operation};
+pub use client::{Client, ClientId, ProductId};
+pub use decision::{AccessError, Denied, Grant, authorize_deployment, authorize_operation};
+pub use deployments::{Deployments, PatternError};
 pub use entitlement::{Entitlements, Requirements};
+pub use hours::{Hours, Minute};
+pub use network::{Network, NetworkError};
 pub use operation::Operation;
 pub use ownership::ResponseOwners;
 pub use path::{ApiShape, ApiVersion, Deployment, Endpoint, PathError, StoredResponse, Target};
+pub use product::{Asked, Product};

@@ -1,5 +1,6 @@
 //! The file as it is written: shapes and spellings, no meaning.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use serde_saphyr::Spanned;
 
 use super::ConfigError;
 use super::authorities::Authority;
+use super::hours::Hours;
 use super::identities::Certificate;
 use super::issuers;
 use super::problem::Problem;
@@ -157,6 +159,10 @@ pub(super) struct Product {
     pub(super) operations: Spanned<Vec<Spanned<Operation>>>,
     #[serde(default)]
     pub(super) requires: issuers::Requires,
+    #[serde(default)]
+    pub(super) operation_requires: HashMap<Operation, Spanned<issuers::Requires>>,
+    pub(super) networks: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) hours: Option<Spanned<Hours>>,
 }
 
 #[derive(Deserialize)]

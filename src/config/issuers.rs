@@ -14,7 +14,7 @@ use super::duration;
 use super::file::Credential;
 use super::problem::Problem;
 use super::validate::{Problems, check_id, not_empty, twice};
-use crate::access::{Client, Requirements};
+use crate::access::{Client, NetworkError, Requirements};
 use crate::auth::{
     self, Algorithm, ClaimMapping, ClaimPath, DefaultClient, Directory, DiscoverySource,
     FetchRules, Fetcher, FileSource, IssuerRules, KeySource, KeyStore, RequiredClaim,
@@ -114,6 +114,10 @@ pub(super) struct Requires {
 }
 
 impl Requires {
+    pub(super) fn is_empty(&self) -> bool {
+        self.scopes.is_empty() && self.roles.is_empty() && self.groups.is_empty()
+    }
+
     pub(super) fn meaning(&self) -> Requirements {
         Requirements {
             scopes: self.scopes.clone(),
@@ -426,7 +430,7 @@ impl Issuer {
             match range.value.parse() {
                 Ok(range) => rules.allow_addresses.push(range),
                 Err(error) => {
-                    let error: auth::NetworkError = error;
+                    let error: NetworkError = error;
                     problems.push(Problem::at(range.referenced, error.to_string()));
                 }
             }

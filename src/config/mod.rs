@@ -5,6 +5,7 @@ mod clients;
 mod duration;
 mod file;
 mod files;
+mod hours;
 mod identities;
 mod identity;
 mod issuers;

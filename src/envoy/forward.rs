@@ -26,13 +26,13 @@ pub(super) struct Forwarded {
 }
 
 /// A refusal hands the request back, so that it can be accounted for.
-type Refused = (Refusal, Box<Admitted>);
+type Refused = (Box<Refusal>, Box<Admitted>);
 
 /// What is asked of a stored response goes out as it is; ext_authz has seen that it is the client's.
 pub(super) fn stored(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded, Refused> {
     let headers = match swapped_headers(gateway) {
         Ok(headers) => headers,
-        Err(refusal) => return Err((refusal, Box::new(admitted))),
+        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
     };
     Ok(Forwarded {
         outgoing: Outgoing {
@@ -63,7 +63,7 @@ pub(super) fn create(
         });
     let (grant, parsed, headers) = match checked {
         Ok(checked) => checked,
-        Err(refusal) => return Err((refusal, Box::new(admitted))),
+        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
     };
     let asked = ask_for_usage(&admitted, &parsed, &body);
     Ok(Forwarded {
@@ -82,7 +82,6 @@ pub(super) fn create(
 
 /// The deployment that the request is granted, from its path or from its body.
 fn grant(admitted: &Admitted, body: &RequestBody) -> Result<Grant, Refusal> {
-    let operation = admitted.target.endpoint.operation();
     match (&admitted.grant, body.model.as_deref()) {
         (Some(grant), None) => Ok(grant.clone()),
         (Some(grant), Some(model)) if model == grant.deployment.as_str() => Ok(grant.clone()),
@@ -90,12 +89,8 @@ fn grant(admitted: &Admitted, body: &RequestBody) -> Result<Grant, Refusal> {
         (None, None) => Err(Refusal::model_missing()),
         (None, Some(model)) => {
             let deployment = Deployment::parse(model).ok_or_else(Refusal::model_name)?;
-            Ok(authorize_deployment(
-                &admitted.caller.client,
-                admitted.caller.entitlements(),
-                operation,
-                deployment,
-            )?)
+            let client = &admitted.caller.client;
+            Ok(authorize_deployment(client, &admitted.asked(), deployment)?)
         }
     }
 }

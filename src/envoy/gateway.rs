@@ -74,6 +74,7 @@ impl Gateway {
         self.metrics.refused(refusal.reason);
         refused.reason = refusal.reason;
         refused.status = refusal.status;
+        refused.product = refusal.product.clone();
         self.audit.refused(refused);
     }
 }

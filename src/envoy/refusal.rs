@@ -5,12 +5,15 @@
 //! proper exceptions. Messages say what to do; the reason, which tells an operator more, goes to
 //! metrics and audit log only.
 
+mod access;
 mod certificate;
 mod token;
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use crate::access::{AccessError, BodyError, PathError};
+use crate::access::{BodyError, PathError};
 use crate::auth::{AuthError, KeyFormatError};
 
 /// When to ask again while the identity has no token, in seconds.
@@ -30,6 +33,8 @@ pub(super) struct Refusal {
     /// `www-authenticate` (RFC 9110, section 11.6.1; RFC 6750, section 3).
     pub(super) challenge: Option<&'static str>,
     pub(super) retry_after_s: Option<u32>,
+    /// The product that came nearest to allowing it, for the audit log.
+    pub(super) product: Option<Arc<str>>,
 }
 
 #[derive(Serialize)]
@@ -68,6 +73,7 @@ impl Refusal {
             reason,
             challenge: None,
             retry_after_s: None,
+            product: None,
         }
     }
 
@@ -262,31 +268,6 @@ impl From<PathError> for Refusal {
     }
 }
 
-impl From<AccessError> for Refusal {
-    fn from(error: AccessError) -> Self {
-        match error {
-            AccessError::OperationNotAllowed => Self::new(
-                403,
-                "operation_not_allowed",
-                "operation_not_allowed",
-                "This client may not use this operation.",
-            ),
-            AccessError::DeploymentNotAllowed => Self::new(
-                403,
-                "deployment_not_allowed",
-                "deployment_not_allowed",
-                "This client may not use this deployment for this operation.",
-            ),
-            AccessError::EntitlementMissing => Self::new(
-                403,
-                "insufficient_scope",
-                "entitlement_missing",
-                "The token lacks a scope, role or group that is needed for this.",
-            ),
-        }
-    }
-}
-
 impl From<BodyError> for Refusal {
     fn from(error: BodyError) -> Self {
         let BodyError::Malformed(why) = error;
@@ -330,11 +311,6 @@ mod tests {
             PathError::Unknown,
             PathError::Method,
         ];
-        let access = [
-            AccessError::OperationNotAllowed,
-            AccessError::DeploymentNotAllowed,
-            AccessError::EntitlementMissing,
-        ];
         let own = [
             Refusal::no_decision(),
             Refusal::overloaded(),
@@ -351,7 +327,7 @@ mod tests {
         let tokens = TokenError::ALL.map(AuthError::Token);
         let auth = auth.into_iter().chain(tokens).map(Refusal::from);
         let path = path.into_iter().map(Refusal::from);
-        let access = access.into_iter().map(Refusal::from);
+        let access = access::tests::all();
         let certificate = crate::auth::CertificateError::ALL.map(Refusal::from);
         auth.chain(certificate)
             .chain(path)

@@ -1,5 +1,6 @@
 //! The gateway as its users meet it: through the real Envoy, with the real tollgate beside it.
 
+mod access;
 mod callers;
 mod certificates;
 mod deployments;

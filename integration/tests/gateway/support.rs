@@ -124,3 +124,10 @@ pub(crate) fn with_client(yaml: &str, id: &str, sha256: &str, product: &str) -> 
     );
     yaml.replacen("clients:\n", &client, 1)
 }
+
+/// Adds a line to the product `standard` of a tollgate.yaml.
+pub(crate) fn with_product_lines(yaml: &str, line: &str) -> String {
+    let product = "  - id: standard\n";
+    assert!(yaml.contains(product), "there is no product standard");
+    yaml.replacen(product, &format!("{product}    {line}\n"), 1)
+}
