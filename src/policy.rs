@@ -3,12 +3,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, Guard};
 
 use crate::access::{Client, ClientId};
-use crate::auth::{CertificateRing, KeyRing, Tokens};
+use crate::auth::certificate::CertifiedCaller;
+use crate::auth::{
+    AuthError, Caller, CertificateRing, Credential, CredentialKind, KeyRing, PresentedCertificate,
+    PresentedHeaders, Tokens,
+};
 
 /// Clients, their credentials and what they may use.
 pub struct Policy {
@@ -28,6 +32,38 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Who is calling, by exactly one credential. Where certificates are accepted, one that comes
+    /// with a key or a token is a second credential, whatever it is worth; elsewhere it is none.
+    /// Only a token whose key is not there yet waits, and then for a moment.
+    ///
+    /// # Errors
+    /// [`AuthError`], with the reason why nobody is.
+    pub async fn authenticate(
+        &self,
+        presented: &PresentedHeaders<'_>,
+        certificate: &PresentedCertificate<'_>,
+        now: SystemTime,
+    ) -> Result<Caller, AuthError> {
+        if let Some(ring) = &self.certificates
+            && certificate.is_there()
+        {
+            if presented.is_any() {
+                return Err(AuthError::Ambiguous);
+            }
+            let CertifiedCaller { client, user } = ring.authenticate(certificate, now)?;
+            return Ok(Caller {
+                client,
+                credential: CredentialKind::Certificate,
+                user,
+                entitlements: None,
+            });
+        }
+        match presented.credential()? {
+            Credential::Key(key) => self.keys.authenticate(key, now),
+            Credential::Token(token) => Ok(self.tokens.authenticate(token, now).await?),
+        }
+    }
+
     /// Takes over what the last policy has fetched from the same sources: keys of issuers and
     /// revocation lists serve on while they are fetched anew.
     pub fn adopt(&self, last: &Self) {

@@ -86,6 +86,11 @@ impl ApiVersion {
         (shaped || named).then(|| Self(value.to_owned()))
     }
 
+    /// The version, as the query writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether this version is at least as new as a date `YYYY-MM-DD`; named versions are.
     pub fn is_at_least(&self, date: &str) -> bool {
         self.0.as_str() >= date

@@ -24,5 +24,6 @@ pub use key_ring::{DuplicateKey, KeyRing, KeySlot};
 pub use token::{
     Algorithm, AmbiguousClaims, ClaimMapping, ClaimPath, DefaultClient, Directory, DuplicateIssuer,
     Issuer, IssuerRules, MAX_TOKEN_BYTES, RequiredClaim, TENANT_PLACEHOLDER, TokenError, Tokens,
+    describe_token,
 };
 pub use validity::{KeyState, Validity};

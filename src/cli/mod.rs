@@ -2,6 +2,7 @@
 
 mod check;
 mod connection;
+mod explain;
 mod generation;
 mod grpc;
 mod key;
@@ -43,6 +44,8 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
         config: PathBuf,
     },
+    /// Say how the decision about a request comes about, step by step, without secrets.
+    Explain(explain::ExplainArguments),
     /// Make keys for clients.
     Key {
         #[command(subcommand)]
@@ -56,6 +59,7 @@ pub fn run() -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve { config, log_format } => serve::run(&config, log_format),
         Command::Check { config } => check::run(&config),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Key { command } => key::run(&command),
     };
     outcome.unwrap_or_else(|message| {

@@ -17,7 +17,7 @@ use super::validate::{Problems, check_id, not_empty, twice};
 use crate::access::{Client, NetworkError, Requirements};
 use crate::auth::{
     self, Algorithm, ClaimMapping, ClaimPath, DefaultClient, Directory, DiscoverySource,
-    FetchRules, Fetcher, FileSource, IssuerRules, KeySource, KeyStore, RequiredClaim,
+    FetchRules, Fetcher, FileSource, IssuerRules, KeySource, KeyStore, RefreshError, RequiredClaim,
     TENANT_PLACEHOLDER, Tokens, Url, UrlSource, keep_fresh,
 };
 
@@ -155,6 +155,15 @@ impl KeyRefresh {
         let stop = stop.clone();
         all.into_iter()
             .map(move |refresh| tokio::spawn(refresh.run(stop.clone())))
+    }
+
+    /// Fetches once, and no more.
+    ///
+    /// # Errors
+    /// [`RefreshError`], where there are no keys.
+    pub async fn fetch_once(&self) -> Result<(), RefreshError> {
+        self.store.replace(self.source.fetch().await?);
+        Ok(())
     }
 
     /// Refreshes until told to stop.

@@ -25,6 +25,7 @@ use secrecy::SecretString;
 
 use crate::policy::Policy;
 pub use issuers::KeyRefresh;
+pub(crate) use moment::parse as parse_moment;
 pub use watch::Watch;
 
 /// What the service runs with.

@@ -22,12 +22,7 @@ use super::pending::Admitted;
 use super::refusal::Refusal;
 use super::{headers, metadata};
 use crate::access::{Asked, Endpoint, Grant, Target, authorize_deployment, authorize_operation};
-use crate::auth::certificate::CertifiedCaller;
-use crate::auth::{
-    AuthError, CREDENTIAL_HEADERS, Caller, Credential, CredentialKind, PresentedCertificate,
-    PresentedHeaders,
-};
-use crate::policy::Policy;
+use crate::auth::{CREDENTIAL_HEADERS, Caller, PresentedCertificate, PresentedHeaders};
 use crate::telemetry::Refused;
 
 /// Headers of the caller's that a backend must not see: with them it could choose a deployment that
@@ -66,7 +61,9 @@ impl Authz {
             }
         }
         let policy = self.0.policy.get();
-        let caller = authenticate(&policy, &presented, &certificate, refused.started).await?;
+        let caller = policy
+            .authenticate(&presented, &certificate, refused.started)
+            .await?;
         refused.client = Some(caller.client.id.to_shared());
         let target = Target::parse(&http.method, &http.path)?;
         let asked = Asked {
@@ -160,35 +157,6 @@ impl Authorization for Authz {
             }
         };
         Ok(Response::new(response))
-    }
-}
-
-/// Who is calling, by exactly one credential. Where certificates are accepted, one that comes
-/// with a key or a token is a second credential, whatever it is worth; elsewhere it is none.
-/// Only a token whose key is not there yet waits, and then for a moment.
-async fn authenticate(
-    policy: &Policy,
-    presented: &PresentedHeaders<'_>,
-    certificate: &PresentedCertificate<'_>,
-    now: SystemTime,
-) -> Result<Caller, AuthError> {
-    if let Some(ring) = &policy.certificates
-        && certificate.is_there()
-    {
-        if presented.is_any() {
-            return Err(AuthError::Ambiguous);
-        }
-        let CertifiedCaller { client, user } = ring.authenticate(certificate, now)?;
-        return Ok(Caller {
-            client,
-            credential: CredentialKind::Certificate,
-            user,
-            entitlements: None,
-        });
-    }
-    match presented.credential()? {
-        Credential::Key(key) => policy.keys.authenticate(key, now),
-        Credential::Token(token) => Ok(policy.tokens.authenticate(token, now).await?),
     }
 }
 

@@ -21,15 +21,15 @@ const RETRY_AFTER_S: u32 = 5;
 
 /// An answer that the gateway gives itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) status: u16,
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
     /// `error.type`
     kind: &'static str,
     /// `error.code`
     code: &'static str,
     message: String,
     /// The label in metrics and audit log.
-    pub(super) reason: &'static str,
+    pub(crate) reason: &'static str,
     /// `www-authenticate` (RFC 9110, section 11.6.1; RFC 6750, section 3).
     pub(super) challenge: Option<&'static str>,
     pub(super) retry_after_s: Option<u32>,
@@ -88,6 +88,11 @@ impl Refusal {
         }
     }
 
+    /// What the caller reads.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The JSON body.
     pub(super) fn body(&self) -> String {
         let body = Body {
@@ -135,12 +140,14 @@ impl Refusal {
         Self::new(404, "not_found", "response_not_found", message)
     }
 
-    pub(super) fn model_missing() -> Self {
+    /// A path without a deployment, and a body without a model.
+    pub(crate) fn model_missing() -> Self {
         let message = "The request has no `model`: it names the deployment.";
         Self::new(400, "model_missing", "model_missing", message)
     }
 
-    pub(super) fn model_name() -> Self {
+    /// A model that is no name of a deployment.
+    pub(crate) fn model_name() -> Self {
         Self::new(
             400,
             "invalid_model",
@@ -149,7 +156,8 @@ impl Refusal {
         )
     }
 
-    pub(super) fn model_mismatch() -> Self {
+    /// A model that is another one than the deployment in the path.
+    pub(crate) fn model_mismatch() -> Self {
         let message = "The `model` differs from the deployment in the path. Leave it out, or make them equal.";
         Self::new(400, "model_mismatch", "model_mismatch", message)
     }

@@ -4,6 +4,7 @@ mod access;
 mod callers;
 mod certificates;
 mod deployments;
+mod explain;
 mod faults;
 mod garbage;
 mod health;

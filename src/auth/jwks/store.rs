@@ -162,7 +162,7 @@ impl KeyStore {
     }
 
     /// A refresh has brought these keys.
-    pub(in crate::auth) fn replace(&self, keys: KeySet) {
+    pub(crate) fn replace(&self, keys: KeySet) {
         let before = self.held.load();
         let is_changed = before.fetched.is_none() || !before.keys.is_same(&keys);
         self.held.store(Arc::new(Held {
