@@ -10,6 +10,7 @@ mod identity;
 mod issuers;
 mod listen;
 mod moment;
+mod options;
 mod problem;
 mod products;
 mod validate;

@@ -11,6 +11,7 @@ mod identity;
 mod issuers;
 mod lifecycle;
 mod metering;
+mod options;
 mod pki;
 mod secrets;
 mod support;
