@@ -150,4 +150,6 @@ impl Config {
 }
 
 #[cfg(test)]
+mod access_tests;
+#[cfg(test)]
 mod tests;

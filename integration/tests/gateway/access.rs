@@ -128,7 +128,7 @@ async fn a_product_is_for_callers_of_its_networks() {
         "x-envoy-external-address",
         "x-real-ip",
         "forwarded",
-        "x-tollgate-source",
+        "tollgate-caller-address",
     ] {
         let lie = outside.chat(&hello()).header(header, "10.1.2.3");
         assert_refused(&outside, lie, code, code).await;
