@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Product;
+use super::{ClientOptions, Product};
 
 /// The stable name of an application that we know: the unit of access and accounting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,11 +50,17 @@ pub struct Client {
     pub id: ClientId,
     /// Its products, in the order of the configuration: the first that allows a request names it.
     pub products: Vec<Arc<Product>>,
+    /// What it is trusted with, or kept from.
+    pub options: ClientOptions,
 }
 
 impl Client {
-    /// A client with its products.
+    /// A client with its products, without options.
     pub fn new(id: ClientId, products: Vec<Arc<Product>>) -> Self {
-        Self { id, products }
+        Self {
+            id,
+            products,
+            options: ClientOptions::default(),
+        }
     }
 }

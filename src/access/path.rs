@@ -75,7 +75,8 @@ pub enum ApiShape {
 pub struct ApiVersion(String);
 
 impl ApiVersion {
-    fn parse(value: &str) -> Option<Self> {
+    /// Takes a date, a date with `-preview`, or one of the names that Azure gives.
+    pub fn parse(value: &str) -> Option<Self> {
         let date = value.strip_suffix("-preview").unwrap_or(value);
         let shaped = date.len() == 10
             && date.bytes().enumerate().all(|(at, byte)| match at {

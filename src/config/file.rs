@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{MapAccess, Unexpected, Visitor};
 use serde_saphyr::Spanned;
 
 use super::ConfigError;
@@ -130,6 +130,49 @@ pub(super) struct Client {
     pub(super) id: Spanned<String>,
     pub(super) credentials: Spanned<Vec<Credential>>,
     pub(super) products: Spanned<Vec<Spanned<String>>>,
+    pub(super) user_from: Option<Spanned<UserFrom>>,
+    pub(super) max_output_tokens: Option<Spanned<u32>>,
+    pub(super) api_versions: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// Where a client names the end user.
+pub(super) enum UserFrom {
+    Header(String),
+    Body,
+}
+
+impl<'de> Deserialize<'de> for UserFrom {
+    /// As derived, but with a message that says both forms.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Place {
+            header: String,
+        }
+        struct PlaceVisitor;
+
+        impl<'de> Visitor<'de> for PlaceVisitor {
+            type Value = UserFrom;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`body` or `{ header: NAME }`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<UserFrom, E> {
+                match text {
+                    "body" => Ok(UserFrom::Body),
+                    other => Err(E::invalid_value(Unexpected::Str(other), &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UserFrom, A::Error> {
+                let Place { header } = Place::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(UserFrom::Header(header))
+            }
+        }
+
+        deserializer.deserialize_any(PlaceVisitor)
+    }
 }
 
 #[derive(Deserialize)]

@@ -11,6 +11,7 @@ mod identity;
 mod issuers;
 mod listen;
 mod moment;
+mod options;
 mod problem;
 mod products;
 mod validate;
@@ -143,5 +144,7 @@ impl Config {
     }
 }
 
+#[cfg(test)]
+mod access_tests;
 #[cfg(test)]
 mod tests;

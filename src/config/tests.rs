@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::{Config, GrpcAddress, IdentitySource, ManagedIdentity};
 
-const GOOD: &str = r#"
+pub(super) const GOOD: &str = r#"
 listen: { grpc: "unix:/run/tollgate/tollgate.sock", admin: "127.0.0.1:9090" }
 identity: { managed_identity: {} }
 clients:
@@ -17,7 +17,7 @@ backends:
 drain_timeout: 5s
 "#;
 
-fn parse(text: &str) -> Result<Config, super::ConfigError> {
+pub(super) fn parse(text: &str) -> Result<Config, super::ConfigError> {
     Config::parse("tollgate.yaml", text, Path::new("."))
 }
 
@@ -147,89 +147,6 @@ fn every_mistake_says_file_line_column_and_reason() {
             line.starts_with("tollgate.yaml:") && line.contains(place) && line.contains(reason)
         });
         assert!(found, "{to}: wanted {place} {reason}, got {lines:#?}");
-    }
-}
-
-/// The good file, its product with more conditions.
-fn with_condition(condition: &str) -> Result<Config, super::ConfigError> {
-    parse(&GOOD.replacen("embeddings] }", &format!("embeddings], {condition} }}"), 1))
-}
-
-#[test]
-fn conditions_of_a_product_are_understood() {
-    for condition in [
-        "operation_requires: { embeddings: { scopes: [a] }, chat.completions: { roles: [b] } }",
-        "networks: [10.0.0.0/8, \"2001:db8::/32\", 192.0.2.1]",
-        "hours: { days: [mon, sun] }",
-        "hours: { from: \"07:00\" }",
-        "hours: { from: 07:00, until: 19:00, offset: -08:00 }",
-        "hours: { from: \"22:00\", until: \"06:00\", offset: \"+05:30\" }",
-        "hours: { days: [sat], from: \"00:00\", until: \"24:00\", offset: \"+14:00\" }",
-    ] {
-        let config = with_condition(condition).unwrap_or_else(|error| panic!("{error}"));
-        let Some(client) = config.policy.clients.iter().next() else {
-            panic!("one client");
-        };
-        let product = client.products.first().expect("one product");
-        let is_there = product.networks.is_some()
-            || product.hours.is_some()
-            || product.operation_requires.len() == 2;
-        assert!(is_there, "{condition}: {product:?}");
-    }
-}
-
-#[test]
-fn every_mistake_in_a_condition_is_refused_with_its_reason() {
-    for (condition, reason) in [
-        (
-            "operation_requires: { responses: { roles: [a] } }",
-            "does not have the operation `responses`",
-        ),
-        (
-            "operation_requires: { embeddings: {} }",
-            "nothing is required for `embeddings`",
-        ),
-        ("operation_requires: { chat: { roles: [a] } }", "chat"),
-        ("operation_requires: { embeddings: { role: [a] } }", "role"),
-        ("networks: []", "`networks` is empty"),
-        ("networks: [10.0.0.0/33]", "`10.0.0.0/33` is no range"),
-        ("networks: [office]", "`office` is no range"),
-        ("networks: 10.0.0.0/8", ""),
-        ("hours: {}", "neither days nor hours"),
-        ("hours: { offset: \"+01:00\" }", "neither days nor hours"),
-        ("hours: { days: [] }", "`days` is empty"),
-        ("hours: { days: [monday] }", "monday"),
-        ("hours: { from: \"7:00\" }", "`7:00` is no time"),
-        ("hours: { from: \"24:01\" }", "`24:01` is no time"),
-        ("hours: { until: \"07:60\" }", "`07:60` is no time"),
-        ("hours: { until: noon }", "`noon` is no time"),
-        ("hours: { from: \"07:00\", until: \"07:00\" }", "the same"),
-        (
-            "hours: { days: [mon], offset: CET }",
-            "`CET` is no distance",
-        ),
-        (
-            "hours: { days: [mon], offset: \"01:00\" }",
-            "`01:00` is no distance",
-        ),
-        (
-            "hours: { days: [mon], offset: \"+14:30\" }",
-            "`+14:30` is no distance",
-        ),
-        (
-            "hours: { days: [mon], offset: \"-1:00\" }",
-            "`-1:00` is no distance",
-        ),
-        ("hours: { days: [mon], zone: CET }", "zone"),
-    ] {
-        let Err(error) = with_condition(condition) else {
-            panic!("{condition} must be refused");
-        };
-        let lines = error.lines();
-        let found = lines
-            .iter()
-            .any(|line| line.starts_with("tollgate.yaml:10:") && line.contains(reason));
-        assert!(found, "{condition}: wanted {reason}, got {lines:#?}");
     }
 }
 

@@ -21,7 +21,9 @@ use super::gateway::Gateway;
 use super::pending::Admitted;
 use super::refusal::Refusal;
 use super::{headers, metadata};
-use crate::access::{Asked, Endpoint, Grant, Target, authorize_deployment, authorize_operation};
+use crate::access::{
+    Asked, Client, Endpoint, Grant, Target, authorize_deployment, authorize_operation,
+};
 use crate::auth::{CREDENTIAL_HEADERS, Caller, PresentedCertificate, PresentedHeaders};
 use crate::telemetry::Refused;
 
@@ -61,11 +63,19 @@ impl Authz {
             }
         }
         let policy = self.0.policy.get();
-        let caller = policy
+        let mut caller = policy
             .authenticate(&presented, &certificate, refused.started)
             .await?;
         refused.client = Some(caller.client.id.to_shared());
         let target = Target::parse(&http.method, &http.path)?;
+        caller.client.options.check_version(&target)?;
+        if let Some(user) = caller
+            .client
+            .options
+            .user_of_headers(headers::of_check(http))?
+        {
+            caller.user = Some(user);
+        }
         let asked = Asked {
             operation: target.endpoint.operation(),
             has: caller.entitlements(),
@@ -73,7 +83,7 @@ impl Authz {
             at: refused.started,
         };
         let grant = self.authorize(&caller, &target, &asked, refused)?;
-        let client = caller.client.id.clone();
+        let client = Arc::clone(&caller.client);
         let admitted = Admitted {
             caller,
             target,
@@ -90,9 +100,9 @@ impl Authz {
             .map_err(|_| Refusal::overloaded())?;
         Ok(CheckResponse {
             status: Some(rpc_status(Code::Ok)),
-            dynamic_metadata: Some(metadata::of_decision(id, client.as_str())),
+            dynamic_metadata: Some(metadata::of_decision(id, client.id.as_str())),
             http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
-                headers_to_remove: headers_to_remove(),
+                headers_to_remove: headers_to_remove(&client),
                 ..OkHttpResponse::default()
             })),
         })
@@ -186,10 +196,11 @@ impl Sender {
     }
 }
 
-/// Nothing that the caller proved itself with goes on.
-fn headers_to_remove() -> Vec<String> {
-    let names = CREDENTIAL_HEADERS.iter().chain(&FORBIDDEN_HEADERS);
-    names.map(|name| (*name).to_owned()).collect()
+/// Nothing that the caller proved itself with goes on, nor who its user is.
+fn headers_to_remove(client: &Client) -> Vec<String> {
+    let names = CREDENTIAL_HEADERS.iter().chain(&FORBIDDEN_HEADERS).copied();
+    let names = names.chain(client.options.user_header());
+    names.map(str::to_owned).collect()
 }
 
 fn denied(refusal: &Refusal, client: Option<&str>) -> CheckResponse {

@@ -7,6 +7,7 @@
 
 mod access;
 mod certificate;
+mod options;
 mod token;
 
 use std::sync::Arc;
@@ -335,7 +336,7 @@ mod tests {
         let tokens = TokenError::ALL.map(AuthError::Token);
         let auth = auth.into_iter().chain(tokens).map(Refusal::from);
         let path = path.into_iter().map(Refusal::from);
-        let access = access::tests::all();
+        let access = access::tests::all().chain(options::tests::all());
         let certificate = crate::auth::CertificateError::ALL.map(Refusal::from);
         auth.chain(certificate)
             .chain(path)

@@ -10,13 +10,13 @@ use tollgate_integration::stack::wait::poll_for;
 use tollgate_integration::stack::{Options, Stack};
 
 use crate::support::{
-    assert_backend_untouched, hello, metric, refused, send, stack_with, with_product_lines,
+    assert_backend_untouched, hello, metric, refused, send, stack_with, with_product_line,
 };
 use crate::tokens::{changed, entry, with_issuers};
 
-/// A stack whose product `standard` has these lines too.
-async fn stack_of(lines: &'static str) -> Stack {
-    stack_with(move |yaml| with_product_lines(&yaml, lines)).await
+/// A stack whose product `standard` has this line too.
+async fn stack_of(line: &'static str) -> Stack {
+    stack_with(move |yaml| with_product_line(&yaml, line)).await
 }
 
 /// Asserts that a request is refused for a reason of the product `standard`: to the client, in the
@@ -88,7 +88,7 @@ async fn an_operation_may_require_a_role_of_its_own() {
     let issuers = entry(&issuer, "okta", "");
     let stack = Stack::start(Options::default().edit_config(move |yaml| {
         let yaml = with_issuers(&yaml, &issuers);
-        with_product_lines(
+        with_product_line(
             &yaml,
             "operation_requires: { responses: { roles: [llm.responses] } }",
         )
@@ -128,7 +128,7 @@ async fn a_product_is_for_callers_of_its_networks() {
         "x-envoy-external-address",
         "x-real-ip",
         "forwarded",
-        "x-tollgate-source",
+        "tollgate-caller-address",
     ] {
         let lie = outside.chat(&hello()).header(header, "10.1.2.3");
         assert_refused(&outside, lie, code, code).await;
@@ -143,7 +143,7 @@ async fn behind_a_trusted_proxy_the_address_is_the_one_that_it_has_seen() {
     };
     let options = Options::default()
         .edit_envoy(behind_proxy)
-        .edit_config(|yaml| with_product_lines(&yaml, "networks: [10.0.0.0/8, \"2001:db8::/32\"]"));
+        .edit_config(|yaml| with_product_line(&yaml, "networks: [10.0.0.0/8, \"2001:db8::/32\"]"));
     let stack = Stack::start(options).await;
     let from = |seen: &str| stack.chat(&hello()).header("x-forwarded-for", seen);
     for inside in [
@@ -171,7 +171,7 @@ async fn an_envoy_that_does_not_say_where_the_caller_is_has_its_peer_judged() {
     };
     let options = Options::default()
         .edit_envoy(silent)
-        .edit_config(|yaml| with_product_lines(&yaml, "networks: [10.0.0.0/8]"));
+        .edit_config(|yaml| with_product_line(&yaml, "networks: [10.0.0.0/8]"));
     let stack = Stack::start(options).await;
     let request = stack.chat(&hello()).header("x-forwarded-for", "10.1.2.3");
     let code = "network_not_allowed";
@@ -193,7 +193,7 @@ async fn a_product_is_open_in_its_hours_only() {
         let hours = format!(
             "hours: {{ days: [{day}], from: \"07:00\", until: \"19:00\", offset: \"+01:00\" }}"
         );
-        with_product_lines(&yaml, &hours)
+        with_product_line(&yaml, &hours)
     })
     .await;
     assert_refused(

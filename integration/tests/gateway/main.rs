@@ -12,6 +12,7 @@ mod identity;
 mod issuers;
 mod lifecycle;
 mod metering;
+mod options;
 mod pki;
 mod reload;
 mod secrets;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::request::SavedRequest;
 use crate::access::{
     Asked, Client, Deployment, Endpoint, RequestBody, Target, authorize_deployment,
-    authorize_operation,
+    authorize_operation, limit_output,
 };
 use crate::auth::{Caller, Credential, PresentedCertificate, PresentedHeaders, describe_token};
 use crate::envoy::Refusal;
@@ -103,6 +103,16 @@ async fn decide(policy: &Policy, asking: &Asking, to: &mut Explanation) -> Resul
         "path",
         format!("operation {operation}, API version {version}"),
     );
+    let options = &caller.client.options;
+    options.check_version(&target)?;
+    let headers = request.headers.iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), value.as_slice()));
+    if let Some(user) = options.user_of_headers(headers)? {
+        to.note(
+            "user",
+            format!("{user:?}, as the client says in its header"),
+        );
+    }
     let asked = Asked {
         operation,
         has: caller.entitlements(),
@@ -118,6 +128,7 @@ async fn decide(policy: &Policy, asking: &Asking, to: &mut Explanation) -> Resul
         }
         None => authorize_operation(&caller.client, &asked)?,
     }
+    check_body(&caller.client, &target, request, to)?;
     if let Endpoint::Stored { response_id, .. } = &target.endpoint {
         to.note(
             "stored response",
@@ -225,6 +236,30 @@ fn deployment(
             Err(Refusal::model_missing())
         }
     }
+}
+
+/// What the client's options say of the body.
+fn check_body(
+    client: &Client,
+    target: &Target,
+    request: &SavedRequest,
+    to: &mut Explanation,
+) -> Result<(), Refusal> {
+    let Some(body) = request.body.as_deref().filter(|body| !body.is_empty()) else {
+        return Ok(());
+    };
+    let parsed = RequestBody::parse(body)?;
+    if let Some(user) = client.options.user_of_body(&parsed, body)? {
+        to.note("user", format!("{user:?}, as the client says in the body"));
+    }
+    if let Some(limit) = client.options.max_output_tokens {
+        to.note(
+            "output",
+            format!("at most {limit} tokens, the client's limit"),
+        );
+        limit_output(limit, target, &parsed, body)?;
+    }
+    Ok(())
 }
 
 /// What each product of the client says.
