@@ -10,6 +10,7 @@ use serde_saphyr::Spanned;
 
 use super::ConfigError;
 use super::authorities::Authority;
+use super::database::Database;
 use super::identities::Certificate;
 use super::issuers;
 use super::problem::Problem;
@@ -31,6 +32,8 @@ pub(super) struct File {
     pub(super) products: Vec<Product>,
     pub(super) backends: Spanned<Vec<Backend>>,
     pub(super) drain_timeout: Option<Spanned<String>>,
+    pub(super) data_directory: Option<Spanned<PathBuf>>,
+    pub(super) database: Option<Spanned<Database>>,
 }
 
 #[derive(Deserialize)]
