@@ -6,15 +6,18 @@
 
 mod either;
 mod error;
+mod keys;
 mod open;
 mod postgres;
 mod purpose;
+mod transaction;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub(crate) use either::on_either;
 pub use error::DatabaseError;
+pub use keys::{KeyChangeError, KeyStore, NewKey, PAGE_ROWS};
 pub use postgres::{PostgresUrl, PostgresUrlError};
 pub use purpose::Purpose;
 use sqlx::{PgPool, SqlitePool};
