@@ -2,6 +2,7 @@
 
 mod check;
 mod connection;
+mod control;
 mod grpc;
 mod key;
 mod listener;
@@ -41,7 +42,7 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
         config: PathBuf,
     },
-    /// Make keys for clients.
+    /// Keys for clients: made for the configuration, or issued and revoked while the service runs.
     Key {
         #[command(subcommand)]
         command: key::KeyCommand,
@@ -54,7 +55,7 @@ pub fn run() -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve { config, log_format } => serve::run(&config, log_format),
         Command::Check { config } => check::run(&config),
-        Command::Key { command } => key::run(&command),
+        Command::Key { command } => key::run(command),
     };
     outcome.unwrap_or_else(|message| {
         say(&mut io::stderr(), &format!("tollgate: {message}\n"));

@@ -12,9 +12,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::grpc;
 use super::listener::Listener;
+use super::{control, grpc};
 use crate::admin::{self, Readiness};
+use crate::auth::IssuedKeys;
 use crate::auth::certificate::Authority;
 use crate::config::{Config, KeyRefresh};
 use crate::envoy::Gateway;
@@ -73,12 +74,15 @@ impl Service {
         let (audit, audit_writer) =
             AuditLog::start(io::stdout()).map_err(|error| error.to_string())?;
         let identity = Arc::new(Identity::default());
-        let readiness = observed(&config, &identity, &metrics, &audit);
+        let replica = control::replica(&config).await?;
+        let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
+        let readiness = observed(&config, &identity, &metrics, &audit, issued.clone());
         let gateway = Gateway::new(
             &mut config,
             Arc::clone(&identity),
             Arc::clone(&metrics),
             audit,
+            issued,
         );
         let gateway = Arc::new(gateway);
         let (address, admin_listener) = bind_admin(&config).await?;
@@ -93,6 +97,8 @@ impl Service {
             cut_grpc.clone(),
         ));
         let mut background = keep_lists_fresh(&gateway, &metrics, &stop_background);
+        let stop = &stop_background;
+        background.extend(control::start(replica, &config, &gateway, &metrics, stop).await?);
         let source = Arc::new(AzureTokenSource::new(config.identity));
         let admin = admin::serve(
             admin_listener,
@@ -173,9 +179,10 @@ fn observed(
     identity: &Arc<Identity>,
     metrics: &Metrics,
     audit: &AuditLog,
+    issued: Option<Arc<IssuedKeys>>,
 ) -> Arc<Readiness> {
     let tokens = Arc::clone(&config.tokens);
-    let readiness = Arc::new(Readiness::new(Arc::clone(identity), tokens));
+    let readiness = Arc::new(Readiness::new(Arc::clone(identity), tokens, issued));
     let ready = Arc::clone(&readiness);
     metrics.observe(
         Arc::clone(identity),

@@ -41,6 +41,7 @@ pub(super) struct File {
 pub(super) struct Listen {
     pub(super) grpc: Spanned<String>,
     pub(super) admin: Spanned<String>,
+    pub(super) control: Option<Spanned<String>>,
     pub(super) client_certificates: Option<Spanned<ClientCertificates>>,
 }
 

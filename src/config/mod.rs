@@ -3,13 +3,13 @@
 mod authorities;
 mod clients;
 mod database;
-mod duration;
+pub(crate) mod duration;
 mod file;
 mod identities;
 mod identity;
 mod issuers;
 mod listen;
-mod moment;
+pub(crate) mod moment;
 mod problem;
 mod products;
 mod secret;
@@ -26,7 +26,7 @@ use secrecy::SecretString;
 
 use crate::access::Client;
 use crate::auth::{CertificateRing, KeyRing, Tokens};
-use crate::database::PostgresUrl;
+use crate::database::{DatabaseUrl, PostgresUrl, Purpose, Synchronous};
 pub use issuers::KeyRefresh;
 
 /// What the service runs with.
@@ -62,6 +62,8 @@ pub struct Listen {
     pub grpc: GrpcAddress,
     /// Health and metrics over HTTP.
     pub admin: SocketAddr,
+    /// Commands about keys, over a Unix socket for this user alone.
+    pub control: Option<PathBuf>,
 }
 
 /// The address of the gRPC endpoint.
@@ -141,6 +143,17 @@ impl Config {
             .map_err(|error| ConfigError::unreadable(&name, &error))?;
         let directory = path.parent().unwrap_or_else(|| Path::new("."));
         Self::parse(&name, &text, directory)
+    }
+
+    /// Where the keys are that are issued at run time; `None`: none are.
+    pub fn key_database(&self) -> Option<DatabaseUrl> {
+        let sqlite = |directory: &PathBuf| {
+            DatabaseUrl::in_directory(directory, Purpose::Keys, Synchronous::Full)
+        };
+        match &self.database {
+            Some(url) => Some(DatabaseUrl::Postgres(url.clone())),
+            None => self.data_directory.as_ref().map(sqlite),
+        }
     }
 
     /// Validates a text; files that it names are relative to `directory`.

@@ -6,7 +6,7 @@ use time::format_description::well_known::{Iso8601, Rfc3339};
 use time::{Date, OffsetDateTime};
 
 /// Reads `2027-01-01` (its beginning, in UTC) or `2027-01-01T12:00:00Z`.
-pub(super) fn parse(text: &str) -> Option<SystemTime> {
+pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let is_date = text.len() == "2027-01-01".len();
     let moment = match is_date {
         true => Date::parse(text, &Iso8601::DATE)

@@ -9,7 +9,7 @@ use serde_saphyr::{Location, Spanned};
 use super::clients::clients;
 use super::identity::identity;
 use super::issuers::Issuers;
-use super::listen::listen;
+use super::listen::{check_control, listen};
 use super::problem::Problem;
 use super::products::products;
 use super::{Config, authorities, database, duration, file};
@@ -22,6 +22,7 @@ pub(super) type Problems = Vec<Problem>;
 
 pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Problems> {
     let mut problems = Problems::new();
+    check_control(&file, &mut problems);
     let listen = listen(&file.listen, &mut problems);
     let identity = identity(file.identity, directory, &mut problems);
     let products = products(&file.products, &mut problems);

@@ -111,7 +111,7 @@ impl Authz {
             });
         }
         match presented.credential()? {
-            Credential::Key(key) => self.0.keys.authenticate(key, now),
+            Credential::Key(key) => self.0.authenticate_key(key, now),
             Credential::Token(token) => Ok(self.0.tokens.authenticate(token, now).await?),
         }
     }

@@ -1,5 +1,6 @@
 //! What every request needs: shared by ext_authz and ext_proc.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -7,8 +8,8 @@ use tokio_util::task::TaskTracker;
 
 use super::pending::PendingDecisions;
 use super::refusal::Refusal;
-use crate::access::ResponseOwners;
-use crate::auth::{CertificateRing, KeyRing, Tokens};
+use crate::access::{Client, ClientId, ResponseOwners};
+use crate::auth::{CertificateRing, IssuedKeys, KeyRing, Tokens};
 use crate::config::Config;
 use crate::telemetry::{AuditLog, Metrics, Refused};
 use crate::upstream::Identity;
@@ -17,6 +18,9 @@ use crate::usage::UsageRecord;
 /// The service's state, as requests see it.
 pub struct Gateway {
     pub(super) keys: KeyRing,
+    pub(super) clients: HashMap<ClientId, Arc<Client>>,
+    /// `None`: no keys are issued at run time.
+    pub(super) issued: Option<Arc<IssuedKeys>>,
     /// `None`: certificates are not accepted, whatever Envoy says of them.
     pub(super) certificates: Option<Arc<CertificateRing>>,
     pub(super) tokens: Arc<Tokens>,
@@ -38,9 +42,13 @@ impl Gateway {
         identity: Arc<Identity>,
         metrics: Arc<Metrics>,
         audit: AuditLog,
+        issued: Option<Arc<IssuedKeys>>,
     ) -> Self {
+        let by_id = |client: &Arc<Client>| (client.id.clone(), Arc::clone(client));
         Self {
             keys: std::mem::take(&mut config.keys),
+            clients: config.clients.iter().map(by_id).collect(),
+            issued,
             certificates: config.certificates.clone(),
             tokens: Arc::clone(&config.tokens),
             backend: Arc::clone(&config.backend),

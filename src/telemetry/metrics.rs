@@ -5,6 +5,7 @@
 //! the configuration's or the backend's, never a caller's, so their number is bounded.
 
 mod issuers;
+mod keys;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,6 +59,7 @@ pub struct Metrics {
     duration: Histogram<f64>,
     time_to_first_token: Histogram<f64>,
     active: UpDownCounter<i64>,
+    key_changes: Counter<u64>,
 }
 
 impl Metrics {
@@ -113,6 +115,11 @@ impl Metrics {
                 .i64_up_down_counter("tollgate.active_requests")
                 .with_description("Requests that are at a backend now")
                 .build(),
+            key_changes: counter(
+                &meter,
+                "tollgate.key.changes",
+                "Keys issued, rotated, suspended, revoked here while the service ran",
+            ),
             provider,
         })
     }
