@@ -12,6 +12,10 @@ pub mod auth;
 pub mod cli;
 /// YAML → one validated configuration.
 pub mod config;
+/// Keys that are issued while the service runs: commands, and what keeps replicas up to date.
+pub mod control;
+/// The one room that speaks SQL: SQLite, PostgreSQL, migrations.
+pub mod database;
 /// Envoy's messages in, replies out: ext_authz, ext_proc.
 pub mod envoy;
 /// What requests are decided by, replaced as a whole.

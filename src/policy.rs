@@ -10,8 +10,8 @@ use arc_swap::{ArcSwap, Guard};
 use crate::access::{Client, ClientId};
 use crate::auth::certificate::CertifiedCaller;
 use crate::auth::{
-    AuthError, Caller, CertificateRing, Credential, CredentialKind, KeyRing, PresentedCertificate,
-    PresentedHeaders, Tokens,
+    AuthError, Caller, CertificateRing, Credential, CredentialKind, IssuedKeys, KeyDigest, KeyRing,
+    PresentedCertificate, PresentedHeaders, Tokens,
 };
 
 /// Clients, their credentials and what they may use.
@@ -40,6 +40,7 @@ impl Policy {
     /// [`AuthError`], with the reason why nobody is.
     pub async fn authenticate(
         &self,
+        issued: Option<&IssuedKeys>,
         presented: &PresentedHeaders<'_>,
         certificate: &PresentedCertificate<'_>,
         now: SystemTime,
@@ -59,8 +60,24 @@ impl Policy {
             });
         }
         match presented.credential()? {
-            Credential::Key(key) => self.keys.authenticate(key, now),
+            Credential::Key(key) => self.authenticate_key(issued, key, now),
             Credential::Token(token) => Ok(self.tokens.authenticate(token, now).await?),
+        }
+    }
+
+    /// What the configuration says of a key wins over what was issued at run time.
+    fn authenticate_key(
+        &self,
+        issued: Option<&IssuedKeys>,
+        presented: &str,
+        now: SystemTime,
+    ) -> Result<Caller, AuthError> {
+        let digest = KeyDigest::of_presented(presented)?;
+        match (self.keys.find(&digest, now), issued) {
+            (Err(AuthError::UnknownKey), Some(issued)) => {
+                issued.authenticate(&digest, now, |id| self.clients.get(id).map(Arc::clone))
+            }
+            (found, _) => found,
         }
     }
 

@@ -11,26 +11,33 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::IssuedKeys;
 use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
 
-/// Whether requests can be served: the configuration is loaded, the identity has a token, and the
-/// service is not draining.
+/// Whether requests can be served: the configuration is loaded, the identity has a token, the issued
+/// keys have been loaded once, and the service is not draining.
 pub struct Readiness {
     identity: Arc<Identity>,
     policy: Arc<LivePolicy>,
+    issued: Option<Arc<IssuedKeys>>,
     /// The file on disk is refused, and what was read before it stays in force.
     is_config_refused: AtomicBool,
     is_draining: AtomicBool,
 }
 
 impl Readiness {
-    /// Ready as soon as the identity has a token.
-    pub fn new(identity: Arc<Identity>, policy: Arc<LivePolicy>) -> Self {
+    /// Ready as soon as the identity has a token and the issued keys, if there may be any, are loaded.
+    pub fn new(
+        identity: Arc<Identity>,
+        policy: Arc<LivePolicy>,
+        issued: Option<Arc<IssuedKeys>>,
+    ) -> Self {
         Self {
             identity,
             policy,
+            issued,
             is_config_refused: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
         }
@@ -62,10 +69,11 @@ impl Readiness {
         if self.is_draining.load(Ordering::Relaxed) {
             return Some("draining");
         }
-        match self.identity.authorization() {
-            Some(_) => None,
-            None => Some("the identity has no token"),
+        if self.identity.authorization().is_none() {
+            return Some("the identity has no token");
         }
+        let is_loading = self.issued.as_ref().is_some_and(|keys| !keys.is_loaded());
+        is_loading.then_some("the issued keys are not loaded")
     }
 }
 

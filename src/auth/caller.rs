@@ -76,6 +76,12 @@ pub enum AuthError {
     /// A well-formed key that no client has.
     #[error("the key is unknown")]
     UnknownKey,
+    /// A key that is not here while the keys that were issued have not been loaded.
+    #[error("the issued keys are not loaded yet")]
+    KeysUnavailable,
+    /// A key whose client the configuration doesn't have.
+    #[error("the key's client is not in the configuration")]
+    KeyClientUnknown,
     /// A client certificate that is not accepted.
     #[error("the client certificate is not accepted: {0}")]
     Certificate(#[from] CertificateError),

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuthError, Caller, CredentialKind, KeyDigest, Validity};
-use crate::access::Client;
+use super::{AuthError, Caller, CredentialKind, KeyDigest, KeyState, Validity};
+use crate::access::{Client, ClientId};
 
 /// Which of a client's two keys: one is in use while the other one is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
@@ -17,6 +17,23 @@ pub enum KeySlot {
     Primary,
     /// The second key.
     Secondary,
+}
+
+impl KeySlot {
+    /// Its name in the configuration, on the command line and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+        }
+    }
+
+    /// Reads such a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Primary, Self::Secondary]
+            .into_iter()
+            .find(|slot| slot.as_str() == text)
+    }
 }
 
 /// Two clients with one key: nobody could say who is calling.
@@ -67,10 +84,17 @@ impl KeyRing {
     /// # Errors
     /// [`AuthError`] for a text that is no key, a key that nobody has, and one that is not good now.
     pub fn authenticate(&self, presented: &str, now: SystemTime) -> Result<Caller, AuthError> {
-        let digest = KeyDigest::of_presented(presented)?;
-        let entry = self.0.get(&digest).ok_or(AuthError::UnknownKey)?;
+        self.find(&KeyDigest::of_presented(presented)?, now)
+    }
+
+    /// Finds the caller that a key belongs to, by its digest.
+    ///
+    /// # Errors
+    /// [`AuthError`] for a key that nobody has, and one that is not good now.
+    pub fn find(&self, digest: &KeyDigest, now: SystemTime) -> Result<Caller, AuthError> {
+        let entry = self.0.get(digest).ok_or(AuthError::UnknownKey)?;
         // The map compares byte by byte and may stop early; this comparison does not.
-        if !entry.digest.matches(&digest) {
+        if !entry.digest.matches(digest) {
             return Err(AuthError::UnknownKey);
         }
         entry.validity.check(now)?;
@@ -79,6 +103,16 @@ impl KeyRing {
             credential: CredentialKind::Key(entry.slot),
             user: None,
             entitlements: None,
+        })
+    }
+
+    /// Whether a client has a key in a slot that is or may become good. Slow: it looks at every key.
+    pub fn holds(&self, client: &ClientId, slot: KeySlot, now: SystemTime) -> bool {
+        let may_be_good = |validity: &Validity| {
+            validity.state != KeyState::Revoked && validity.not_after.is_none_or(|end| end > now)
+        };
+        self.0.values().any(|entry| {
+            entry.client.id == *client && entry.slot == slot && may_be_good(&entry.validity)
         })
     }
 
@@ -96,7 +130,6 @@ impl KeyRing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::ClientId;
     use crate::auth::Key;
 
     fn client(id: &str) -> Arc<Client> {

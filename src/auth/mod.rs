@@ -5,6 +5,7 @@ mod caller;
 pub mod certificate;
 mod credential;
 mod fetch;
+mod issued;
 mod jwks;
 mod key;
 mod key_ring;
@@ -15,6 +16,7 @@ pub use caller::{AuthError, Caller, CredentialKind};
 pub use certificate::{CertificateError, CertificateRing, PresentedCertificate};
 pub use credential::{CREDENTIAL_HEADERS, Credential, PresentedHeaders};
 pub use fetch::{FetchError, FetchRules, Fetcher, FetcherError, Url};
+pub use issued::{Deed, IssuedKey, IssuedKeys, KeyCounts, KeyId};
 pub use jwks::{
     DiscoverySource, Fetching, FileSource, KEY_WAIT, KeySet, KeySetError, KeySource, KeyStatus,
     KeyStore, RefreshError, UNKNOWN_KEY_COOLDOWN, UrlSource, keep_fresh,

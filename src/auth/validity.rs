@@ -30,6 +30,24 @@ pub enum KeyState {
     Revoked,
 }
 
+impl KeyState {
+    /// Its name in the configuration, in lists and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// Reads such a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Suspended, Self::Revoked]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+}
+
 impl Validity {
     /// Whether the key is good at a moment.
     ///

@@ -25,10 +25,7 @@ impl Listener {
             |error: io::Error| format!("listen.grpc: {address} can't be listened on: {error}");
         match address {
             GrpcAddress::Unix(path) => {
-                remove_stale(path).await.map_err(failed)?;
-                let listener = UnixListener::bind(path).map_err(failed)?;
-                let mode = PermissionsExt::from_mode(SOCKET_MODE);
-                std::fs::set_permissions(path, mode).map_err(failed)?;
+                let listener = bind_unix(path, SOCKET_MODE).await.map_err(failed)?;
                 Ok(Self::Unix(listener))
             }
             GrpcAddress::Tcp(address) => {
@@ -53,6 +50,14 @@ impl Listener {
             }
         }
     }
+}
+
+/// Listens on a Unix socket that only those may open that `mode` says.
+pub(super) async fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    remove_stale(path).await?;
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode))?;
+    Ok(listener)
 }
 
 /// Removes the socket of a process that has gone; one that answers is left alone.

@@ -2,6 +2,7 @@
 
 mod check;
 mod connection;
+mod control;
 mod explain;
 mod generation;
 mod grpc;
@@ -46,7 +47,7 @@ enum Command {
     },
     /// Say how the decision about a request comes about, step by step, without secrets.
     Explain(explain::ExplainArguments),
-    /// Make keys for clients.
+    /// Keys for clients: made for the configuration, or issued and revoked while the service runs.
     Key {
         #[command(subcommand)]
         command: key::KeyCommand,
@@ -60,7 +61,7 @@ pub fn run() -> ExitCode {
         Command::Serve { config, log_format } => serve::run(&config, log_format),
         Command::Check { config } => check::run(&config),
         Command::Explain(arguments) => explain::run(&arguments),
-        Command::Key { command } => key::run(&command),
+        Command::Key { command } => key::run(command),
     };
     outcome.unwrap_or_else(|message| {
         say(&mut io::stderr(), &format!("tollgate: {message}\n"));

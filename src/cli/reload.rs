@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::generation::Generation;
 use crate::admin::Readiness;
-use crate::config::{Config, Listen, Watch};
+use crate::config::{Config, Fixed, Watch};
 use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
@@ -27,8 +27,7 @@ pub(super) struct Reload {
     path: PathBuf,
     watch: Watch,
     hangup: Signal,
-    /// What can't change while the service runs.
-    listen: Listen,
+    fixed: Fixed,
     parts: Parts,
     generation: Generation,
     /// Why the last change was refused.
@@ -48,7 +47,7 @@ impl Reload {
     pub(super) fn new(
         path: &Path,
         watch: Watch,
-        listen: Listen,
+        fixed: Fixed,
         generation: Generation,
         parts: Parts,
     ) -> Result<Self, String> {
@@ -57,7 +56,7 @@ impl Reload {
             path: path.to_owned(),
             watch,
             hangup: signal(SignalKind::hangup()).map_err(|error| error.to_string())?,
-            listen,
+            fixed,
             parts,
             generation,
             refused: None,
@@ -94,10 +93,10 @@ impl Reload {
 
     /// Refuses what only a restart can change.
     fn unfixed(&self, config: Config) -> Result<Config, String> {
-        match config.listen == self.listen {
-            true => Ok(config),
-            false => Err(format!(
-                "{}: `listen` can't change while the service runs: restart it",
+        match self.fixed.difference(&config.fixed()) {
+            None => Ok(config),
+            Some(key) => Err(format!(
+                "{}: `{key}` can't change while the service runs: restart it",
                 self.path.display()
             )),
         }

@@ -13,13 +13,14 @@ use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::generation::Generation;
-use super::grpc;
 use super::listener::Listener;
 use super::reload::{Parts, Reload};
+use super::{control, grpc};
 use crate::admin::{self, Readiness};
 use crate::config::{Config, Watch};
+use crate::control::Replica;
 use crate::envoy::Gateway;
-use crate::policy::LivePolicy;
+use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
 use crate::upstream::Identity;
 
@@ -72,36 +73,30 @@ struct Service {
 
 impl Service {
     async fn start(path: &Path, watch: Watch, config: Config) -> Result<Self, String> {
-        let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
-        let (audit, audit_writer) =
-            AuditLog::start(io::stdout()).map_err(|error| error.to_string())?;
-        let identity = Arc::new(Identity::default());
+        let fixed = config.fixed();
         let (address, admin_listener) = bind_admin(&config).await?;
         let grpc_listener = Listener::bind(&config.listen.grpc).await?;
-        let generation = Generation::start(
-            &config.policy,
-            config.key_refreshes,
-            config.identity,
-            &identity,
-        );
-        let policy = Arc::new(LivePolicy::new(config.policy));
-        let readiness = observed(&policy, &identity, &metrics, &audit);
-        let gateway = Arc::new(Gateway::new(
-            Arc::clone(&policy),
-            Arc::clone(&identity),
-            Arc::clone(&metrics),
-            audit,
-        ));
-        let parts = Parts {
-            policy,
-            identity,
-            readiness: Arc::clone(&readiness),
-            metrics: Arc::clone(&metrics),
-        };
-        let grpc_address = config.listen.grpc.to_string();
-        let reload = Reload::new(path, watch, config.listen, generation, parts)?;
+        let replica = control::replica(&config).await?;
+        let (state, audit_writer) = State::new(config.policy, replica.as_ref())?;
         let stop_background = CancellationToken::new();
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
+        let socket = config.listen.control.as_deref();
+        let stop = &stop_background;
+        let mut background =
+            control::start(replica, socket, &state.gateway, &state.metrics, stop).await?;
+        let generation = Generation::start(
+            &state.policy.now(),
+            config.key_refreshes,
+            config.identity,
+            &state.identity,
+        );
+        let reload = Reload::new(path, watch, fixed, generation, state.parts())?;
+        let State {
+            gateway,
+            readiness,
+            metrics,
+            ..
+        } = state;
         let grpc = tokio::spawn(grpc::serve(
             grpc_listener,
             Arc::clone(&gateway),
@@ -109,17 +104,18 @@ impl Service {
             stop_grpc.clone(),
             cut_grpc.clone(),
         ));
-        let background = vec![
-            tokio::spawn(reload.run(stop_background.clone())),
-            tokio::spawn(sweep(Arc::clone(&gateway), stop_background.clone())),
-            tokio::spawn(serve_admin(
-                admin_listener,
-                Arc::clone(&readiness),
-                metrics,
-                stop_background.clone(),
-            )),
-        ];
-        tracing::info!(grpc = %grpc_address, admin = %address, "listening");
+        let admin = serve_admin(
+            admin_listener,
+            Arc::clone(&readiness),
+            metrics,
+            stop.clone(),
+        );
+        background.extend([
+            tokio::spawn(reload.run(stop.clone())),
+            tokio::spawn(sweep(Arc::clone(&gateway), stop.clone())),
+            tokio::spawn(admin),
+        ]);
+        tracing::info!(grpc = %config.listen.grpc, admin = %address, "listening");
         Ok(Self {
             gateway,
             readiness,
@@ -160,23 +156,60 @@ impl Service {
     }
 }
 
-/// The readiness, which the metrics show with the rest of the service's state.
-fn observed(
-    policy: &Arc<LivePolicy>,
-    identity: &Arc<Identity>,
-    metrics: &Metrics,
-    audit: &AuditLog,
-) -> Arc<Readiness> {
-    let readiness = Arc::new(Readiness::new(Arc::clone(identity), Arc::clone(policy)));
-    let ready = Arc::clone(&readiness);
-    metrics.observe(
-        Arc::clone(identity),
-        move || ready.obstacle().is_none(),
-        audit.lost(),
-    );
-    metrics.observe_issuers(policy);
-    metrics.observe_certificates(policy);
-    readiness
+/// What the parts of the service share.
+struct State {
+    policy: Arc<LivePolicy>,
+    identity: Arc<Identity>,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    gateway: Arc<Gateway>,
+}
+
+impl State {
+    /// Puts it together, and starts the audit log.
+    fn new(policy: Policy, replica: Option<&Arc<Replica>>) -> Result<(Self, AuditWriter), String> {
+        let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
+        let (audit, audit_writer) =
+            AuditLog::start(io::stdout()).map_err(|error| error.to_string())?;
+        let identity = Arc::new(Identity::default());
+        let policy = Arc::new(LivePolicy::new(policy));
+        let issued = replica.map(|it| Arc::clone(it.keys()));
+        let readiness = Readiness::new(Arc::clone(&identity), Arc::clone(&policy), issued.clone());
+        let readiness = Arc::new(readiness);
+        let ready = Arc::clone(&readiness);
+        metrics.observe(
+            Arc::clone(&identity),
+            move || ready.obstacle().is_none(),
+            audit.lost(),
+        );
+        metrics.observe_issuers(&policy);
+        metrics.observe_certificates(&policy);
+        let gateway = Arc::new(Gateway::new(
+            Arc::clone(&policy),
+            Arc::clone(&identity),
+            Arc::clone(&metrics),
+            audit,
+            issued,
+        ));
+        let state = Self {
+            policy,
+            identity,
+            metrics,
+            readiness,
+            gateway,
+        };
+        Ok((state, audit_writer))
+    }
+
+    /// What a change of the configuration changes.
+    fn parts(&self) -> Parts {
+        Parts {
+            policy: Arc::clone(&self.policy),
+            identity: Arc::clone(&self.identity),
+            readiness: Arc::clone(&self.readiness),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
 }
 
 async fn bind_admin(config: &Config) -> Result<(std::net::SocketAddr, TcpListener), String> {

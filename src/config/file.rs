@@ -11,6 +11,7 @@ use serde_saphyr::Spanned;
 
 use super::ConfigError;
 use super::authorities::Authority;
+use super::database::Database;
 use super::hours::Hours;
 use super::identities::Certificate;
 use super::issuers;
@@ -33,6 +34,8 @@ pub(super) struct File {
     pub(super) products: Vec<Product>,
     pub(super) backends: Spanned<Vec<Backend>>,
     pub(super) drain_timeout: Option<Spanned<String>>,
+    pub(super) data_directory: Option<Spanned<PathBuf>>,
+    pub(super) database: Option<Spanned<Database>>,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +43,7 @@ pub(super) struct File {
 pub(super) struct Listen {
     pub(super) grpc: Spanned<String>,
     pub(super) admin: Spanned<String>,
+    pub(super) control: Option<Spanned<String>>,
     pub(super) client_certificates: Option<Spanned<ClientCertificates>>,
 }
 

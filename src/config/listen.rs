@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use serde_saphyr::Spanned;
+
 use super::problem::Problem;
 use super::validate::Problems;
 use super::{GrpcAddress, Listen, file};
@@ -25,8 +27,39 @@ pub(super) fn listen(listen: &file::Listen, problems: &mut Problems) -> Option<L
         let message = "no address: write `127.0.0.1:9090` or `0.0.0.0:9090`";
         problems.push(Problem::at(listen.admin.referenced, message));
     });
+    let control = listen
+        .control
+        .as_ref()
+        .map(|control| control_socket(control, problems));
     Some(Listen {
         grpc: grpc.ok()?,
         admin: admin.ok()?,
+        control: control.flatten(),
     })
+}
+
+fn control_socket(control: &Spanned<String>, problems: &mut Problems) -> Option<PathBuf> {
+    let path = control
+        .value
+        .strip_prefix("unix:")
+        .filter(|it| !it.is_empty());
+    if path.is_none() {
+        let message =
+            "the control socket is a Unix socket: write `unix:/run/tollgate/control.sock`";
+        let why = "who asks is known by their user on this machine; from elsewhere, use ssh or `kubectl exec`";
+        problems.push(Problem::at(control.referenced, message).help(why));
+    }
+    path.map(PathBuf::from)
+}
+
+/// Commands about keys need a place for keys.
+pub(super) fn check_control(file: &file::File, problems: &mut Problems) {
+    if let Some(control) = &file.listen.control
+        && file.data_directory.is_none()
+        && file.database.is_none()
+    {
+        let message = "`control` issues keys, and there is no place to keep them";
+        let help = "write `data_directory: /var/lib/tollgate`, or `database: postgres://…` where replicas share it";
+        problems.push(Problem::at(control.referenced, message).help(help));
+    }
 }

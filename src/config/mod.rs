@@ -2,7 +2,8 @@
 
 mod authorities;
 mod clients;
-mod duration;
+mod database;
+pub(crate) mod duration;
 mod file;
 mod files;
 mod hours;
@@ -10,10 +11,11 @@ mod identities;
 mod identity;
 mod issuers;
 mod listen;
-mod moment;
+pub(crate) mod moment;
 mod options;
 mod problem;
 mod products;
+mod secret;
 mod validate;
 mod watch;
 
@@ -24,9 +26,9 @@ use std::path::{Path, PathBuf};
 pub use problem::ConfigError;
 use secrecy::SecretString;
 
+use crate::database::{DatabaseUrl, PostgresUrl, Purpose, Synchronous};
 use crate::policy::Policy;
 pub use issuers::KeyRefresh;
-pub(crate) use moment::parse as parse_moment;
 pub use watch::Watch;
 
 /// What the service runs with.
@@ -41,6 +43,10 @@ pub struct Config {
     pub key_refreshes: Vec<KeyRefresh>,
     /// The files that it was read from: a change of any of them makes another configuration.
     pub files: Vec<PathBuf>,
+    /// Where the files of this process are; `None`: nothing is kept on disk.
+    pub data_directory: Option<PathBuf>,
+    /// The PostgreSQL that replicas share; `None`: SQLite in the data directory, if there is one.
+    pub database: Option<PostgresUrl>,
 }
 
 /// Where the service listens.
@@ -50,6 +56,8 @@ pub struct Listen {
     pub grpc: GrpcAddress,
     /// Health and metrics over HTTP.
     pub admin: SocketAddr,
+    /// Commands about keys, over a Unix socket for this user alone.
+    pub control: Option<PathBuf>,
 }
 
 /// The address of the gRPC endpoint.
@@ -118,7 +126,36 @@ pub enum ManagedIdentity {
     ResourceId(String),
 }
 
+/// What only a restart can change.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fixed {
+    listen: Listen,
+    data_directory: Option<PathBuf>,
+    database: Option<PostgresUrl>,
+}
+
+impl Fixed {
+    /// The key of the file that another configuration has otherwise.
+    pub fn difference(&self, other: &Self) -> Option<&'static str> {
+        match (self, other) {
+            _ if self.listen != other.listen => Some("listen"),
+            _ if self.data_directory != other.data_directory => Some("data_directory"),
+            _ if self.database != other.database => Some("database"),
+            _ => None,
+        }
+    }
+}
+
 impl Config {
+    /// What only a restart can change.
+    pub fn fixed(&self) -> Fixed {
+        Fixed {
+            listen: self.listen.clone(),
+            data_directory: self.data_directory.clone(),
+            database: self.database.clone(),
+        }
+    }
+
     /// Reads and validates a file.
     ///
     /// # Errors
@@ -131,6 +168,17 @@ impl Config {
         let mut config = Self::parse(&name, &text, directory)?;
         config.files.push(path.to_owned());
         Ok(config)
+    }
+
+    /// Where the keys are that are issued at run time; `None`: none are.
+    pub fn key_database(&self) -> Option<DatabaseUrl> {
+        let sqlite = |directory: &PathBuf| {
+            DatabaseUrl::in_directory(directory, Purpose::Keys, Synchronous::Full)
+        };
+        match &self.database {
+            Some(url) => Some(DatabaseUrl::Postgres(url.clone())),
+            None => self.data_directory.as_ref().map(sqlite),
+        }
     }
 
     /// Validates a text; files that it names are relative to `directory`.

@@ -9,10 +9,10 @@ use serde_saphyr::{Location, Spanned};
 use super::clients::clients;
 use super::identity::identity;
 use super::issuers::Issuers;
-use super::listen::listen;
+use super::listen::{check_control, listen};
 use super::problem::Problem;
 use super::products::products;
-use super::{Config, authorities, duration, file, files};
+use super::{Config, authorities, database, duration, file, files};
 use crate::policy::Policy;
 
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,6 +24,7 @@ pub(super) type Problems = Vec<Problem>;
 pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Problems> {
     let mut problems = Problems::new();
     let files = files::of(&file, directory);
+    check_control(&file, &mut problems);
     let listen = listen(&file.listen, &mut problems);
     let identity = identity(file.identity, directory, &mut problems);
     let products = products(&file.products, &mut problems);
@@ -38,6 +39,9 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
         &mut problems,
     );
     let backend = backend(&file.backends, &mut problems);
+    let data_directory =
+        database::data_directory(file.data_directory.as_ref(), directory, &mut problems);
+    let database = database::database(file.database.as_ref(), directory, &mut problems);
     let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
     match (listen, identity, backend) {
         (Some(listen), Some(identity), Some(backend)) if problems.is_empty() => Ok(Config {
@@ -53,6 +57,8 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
             },
             key_refreshes,
             files,
+            data_directory,
+            database,
         }),
         _ => Err(problems),
     }

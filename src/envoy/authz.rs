@@ -64,7 +64,12 @@ impl Authz {
         }
         let policy = self.0.policy.get();
         let mut caller = policy
-            .authenticate(&presented, &certificate, refused.started)
+            .authenticate(
+                self.0.issued.as_deref(),
+                &presented,
+                &certificate,
+                refused.started,
+            )
             .await?;
         refused.client = Some(caller.client.id.to_shared());
         let target = Target::parse(&http.method, &http.path)?;
@@ -76,13 +81,7 @@ impl Authz {
         {
             caller.user = Some(user);
         }
-        let asked = Asked {
-            operation: target.endpoint.operation(),
-            has: caller.entitlements(),
-            source: peer.address,
-            at: refused.started,
-        };
-        let grant = self.authorize(&caller, &target, &asked, refused)?;
+        let grant = self.authorize(&caller, &target, peer, refused)?;
         let client = Arc::clone(&caller.client);
         let admitted = Admitted {
             caller,
@@ -113,9 +112,15 @@ impl Authz {
         &self,
         caller: &Caller,
         target: &Target,
-        asked: &Asked<'_>,
+        peer: &Sender,
         refused: &mut Refused,
     ) -> Result<Option<Grant>, Refusal> {
+        let asked = &Asked {
+            operation: target.endpoint.operation(),
+            has: caller.entitlements(),
+            source: peer.address,
+            at: refused.started,
+        };
         let client = &caller.client;
         match &target.endpoint {
             Endpoint::Create {

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::pending::PendingDecisions;
 use super::refusal::Refusal;
 use crate::access::ResponseOwners;
+use crate::auth::IssuedKeys;
 use crate::policy::LivePolicy;
 use crate::telemetry::{AuditLog, Metrics, Refused};
 use crate::upstream::Identity;
@@ -17,6 +18,8 @@ use crate::usage::UsageRecord;
 /// The service's state, as requests see it.
 pub struct Gateway {
     pub(super) policy: Arc<LivePolicy>,
+    /// `None`: no keys are issued at run time.
+    pub(super) issued: Option<Arc<IssuedKeys>>,
     pub(super) identity: Arc<Identity>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: AuditLog,
@@ -34,9 +37,11 @@ impl Gateway {
         identity: Arc<Identity>,
         metrics: Arc<Metrics>,
         audit: AuditLog,
+        issued: Option<Arc<IssuedKeys>>,
     ) -> Self {
         Self {
             policy,
+            issued,
             identity,
             metrics,
             audit,

@@ -4,6 +4,7 @@ mod authz;
 mod forward;
 mod gateway;
 mod headers;
+mod keys;
 mod metadata;
 mod pending;
 mod process;

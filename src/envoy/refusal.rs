@@ -217,6 +217,18 @@ impl From<AuthError> for Refusal {
                 Self::unauthenticated("invalid_api_key", "key_checksum", CHECK)
             }
             AuthError::UnknownKey => Self::unauthenticated("invalid_api_key", "key_unknown", CHECK),
+            AuthError::KeyClientUnknown => {
+                Self::unauthenticated("invalid_api_key", "key_client_unknown", CHECK)
+            }
+            AuthError::KeysUnavailable => Self {
+                retry_after_s: Some(RETRY_AFTER_S),
+                ..Self::new(
+                    503,
+                    "keys_unavailable",
+                    "keys_unavailable",
+                    "The gateway can't check this key just now. Please retry.",
+                )
+            },
             AuthError::Certificate(error) => error.into(),
             AuthError::KeyNotYetValid => {
                 Self::unauthenticated("invalid_api_key", "key_not_yet_valid", CHECK)
@@ -306,6 +318,8 @@ mod tests {
             AuthError::KeyFormat(KeyFormatError::NotAKey),
             AuthError::KeyFormat(KeyFormatError::Checksum),
             AuthError::UnknownKey,
+            AuthError::KeyClientUnknown,
+            AuthError::KeysUnavailable,
             AuthError::KeyNotYetValid,
             AuthError::KeyExpired,
             AuthError::KeySuspended,

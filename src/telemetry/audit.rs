@@ -15,6 +15,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::auth::IssuedKey;
+use crate::control::KeyAction;
 use crate::usage::UsageRecord;
 
 /// Lines that may wait to be written: about 20 MB.
@@ -45,6 +47,7 @@ pub struct Refused {
 enum Entry {
     Usage(Box<UsageRecord>),
     Refused(Box<Refused>),
+    Key(KeyAction, Box<IssuedKey>),
     End,
 }
 
@@ -97,6 +100,11 @@ impl AuditLog {
         self.send(Entry::Refused(Box::new(refused)));
     }
 
+    /// Writes what was done to a key; `key.changed` says by whom and when.
+    pub fn key_changed(&self, action: KeyAction, key: IssuedKey) {
+        self.send(Entry::Key(action, Box::new(key)));
+    }
+
     /// How many lines were lost, shared with the metrics.
     pub fn lost(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.lost)
@@ -138,6 +146,9 @@ fn write_line(output: &mut impl Write, entry: &Entry) -> io::Result<()> {
     match entry {
         Entry::Usage(record) => serde_json::to_writer(&mut *output, &UsageLine::of(record))?,
         Entry::Refused(refused) => serde_json::to_writer(&mut *output, &RefusedLine::of(refused))?,
+        Entry::Key(action, key) => {
+            serde_json::to_writer(&mut *output, &KeyLine::of(*action, key))?;
+        }
         Entry::End => return output.flush(),
     }
     output.write_all(b"\n")
@@ -223,6 +234,38 @@ impl<'a> RefusedLine<'a> {
             product: refused.product.as_deref(),
             status: refused.status,
             reason: refused.reason,
+        }
+    }
+}
+
+/// A change of a key that was issued at run time; docs/authentication.md lists the members.
+#[derive(Serialize)]
+struct KeyLine<'a> {
+    event: &'static str,
+    time: String,
+    action: &'static str,
+    key: &'a str,
+    client: &'a str,
+    slot: &'static str,
+    state: &'static str,
+    not_before: Option<String>,
+    not_after: Option<String>,
+    by: &'a str,
+}
+
+impl<'a> KeyLine<'a> {
+    fn of(action: KeyAction, key: &'a IssuedKey) -> Self {
+        Self {
+            event: "key",
+            time: rfc3339(key.changed.at),
+            action: action.as_str(),
+            key: key.id.as_str(),
+            client: key.client.as_str(),
+            slot: key.slot.as_str(),
+            state: key.validity.state.as_str(),
+            not_before: key.validity.not_before.map(rfc3339),
+            not_after: key.validity.not_after.map(rfc3339),
+            by: &key.changed.by,
         }
     }
 }

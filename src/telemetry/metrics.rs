@@ -5,17 +5,20 @@
 //! the configuration's or the backend's, never a caller's, so their number is bounded.
 
 mod certificates;
+mod changes;
 mod issuers;
+mod keys;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider, UpDownCounter};
+use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider, UpDownCounter};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder, Registry, TextEncoder};
 
+use self::changes::Changes;
 use crate::upstream::Identity;
 use crate::usage::UsageRecord;
 
@@ -57,8 +60,7 @@ pub struct Metrics {
     duration: Histogram<f64>,
     time_to_first_token: Histogram<f64>,
     active: UpDownCounter<i64>,
-    config_reloads: Counter<u64>,
-    config_is_current: Gauge<u64>,
+    changes: Changes,
 }
 
 impl Metrics {
@@ -114,15 +116,7 @@ impl Metrics {
                 .i64_up_down_counter("tollgate.active_requests")
                 .with_description("Requests that are at a backend now")
                 .build(),
-            config_reloads: counter(
-                &meter,
-                "tollgate.config.reloads",
-                "Changes of the configuration, by outcome",
-            ),
-            config_is_current: meter
-                .u64_gauge("tollgate.config.is_current")
-                .with_description("1 while the configuration on disk is the one in force")
-                .build(),
+            changes: Changes::new(&meter),
             provider,
         })
     }
@@ -165,19 +159,6 @@ impl Metrics {
             .with_description("Audit lines that standard output did not take in time")
             .with_callback(move |counter| counter.observe(lost_lines.load(Ordering::Relaxed), &[]))
             .build();
-    }
-
-    /// The configuration on disk was put in force, at the start.
-    pub fn configured(&self) {
-        self.config_is_current.record(1, &[]);
-    }
-
-    /// Counts a change of the configuration, and says whether what is on disk is in force.
-    pub fn reloaded(&self, is_taken: bool) {
-        let outcome = if is_taken { "success" } else { "failure" };
-        self.config_reloads
-            .add(1, &[KeyValue::new("outcome", outcome)]);
-        self.config_is_current.record(u64::from(is_taken), &[]);
     }
 
     /// Counts a request that was allowed.

@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 use self::request::SavedRequest;
 use self::steps::{Asking, Explanation, ForwardedCertificate};
 use super::say;
-use crate::config::{Config, KeyRefresh, parse_moment};
+use crate::config::{Config, KeyRefresh, moment};
+use crate::control::Replica;
 
 /// Largest request that is read, in bytes: what Envoy lets through.
 const MAX_REQUEST_BYTES: u64 = 64 * 1024 * 1024;
@@ -67,7 +68,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode, String> {
     let certificate = certificate.map(forwarded).transpose()?;
     let now = match &arguments.at {
         None => SystemTime::now(),
-        Some(text) => parse_moment(text)
+        Some(text) => moment::parse(text)
             .ok_or_else(|| format!("`{text}` is no moment: write 2027-01-01T12:00:00Z"))?,
     };
     let asking = Asking {
@@ -101,7 +102,14 @@ async fn explain(config: Config, asking: &Asking) -> Explanation {
             }
         }
     }
-    steps::explain(&config.policy, asking, explanation).await
+    let replica = config.key_database().map(Replica::new);
+    if let Some(replica) = replica.as_ref().filter(|_| asking.request.has_key())
+        && let Err(error) = replica.poll().await
+    {
+        explanation.note("issued keys", format!("can't be read: {error}"));
+    }
+    let issued = replica.as_ref().map(|it| it.keys().as_ref());
+    steps::explain(&config.policy, issued, asking, explanation).await
 }
 
 fn saved_request(arguments: &ExplainArguments) -> Result<SavedRequest, String> {

@@ -87,6 +87,13 @@ impl SavedRequest {
         })
     }
 
+    /// Whether a header may carry a key.
+    pub(super) fn has_key(&self) -> bool {
+        let names = ["authorization", "api-key", "ocp-apim-subscription-key"];
+        let mut headers = self.headers.iter();
+        headers.any(|(name, _)| names.contains(&name.as_str()))
+    }
+
     /// Whether a header may carry a token.
     pub(super) fn has_token(&self) -> bool {
         self.headers.iter().any(|(name, _)| name == "authorization")

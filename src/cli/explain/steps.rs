@@ -9,7 +9,9 @@ use crate::access::{
     Asked, Client, Deployment, Endpoint, RequestBody, Target, authorize_deployment,
     authorize_operation, limit_output,
 };
-use crate::auth::{Caller, Credential, PresentedCertificate, PresentedHeaders, describe_token};
+use crate::auth::{
+    Caller, Credential, IssuedKeys, PresentedCertificate, PresentedHeaders, describe_token,
+};
 use crate::envoy::Refusal;
 use crate::policy::Policy;
 
@@ -84,17 +86,23 @@ impl fmt::Display for Explanation {
 /// Decides as the service does.
 pub(super) async fn explain(
     policy: &Policy,
+    issued: Option<&IssuedKeys>,
     asking: &Asking,
     mut explanation: Explanation,
 ) -> Explanation {
-    if let Err(refusal) = decide(policy, asking, &mut explanation).await {
+    if let Err(refusal) = decide(policy, issued, asking, &mut explanation).await {
         explanation.refusal = Some(refusal);
     }
     explanation
 }
 
-async fn decide(policy: &Policy, asking: &Asking, to: &mut Explanation) -> Result<(), Refusal> {
-    let caller = authenticate(policy, asking, to).await?;
+async fn decide(
+    policy: &Policy,
+    issued: Option<&IssuedKeys>,
+    asking: &Asking,
+    to: &mut Explanation,
+) -> Result<(), Refusal> {
+    let caller = authenticate(policy, issued, asking, to).await?;
     let request = &asking.request;
     let target = Target::parse(&request.method, &request.target)?;
     let operation = target.endpoint.operation();
@@ -142,6 +150,7 @@ async fn decide(policy: &Policy, asking: &Asking, to: &mut Explanation) -> Resul
 
 async fn authenticate(
     policy: &Policy,
+    issued: Option<&IssuedKeys>,
     asking: &Asking,
     to: &mut Explanation,
 ) -> Result<Caller, Refusal> {
@@ -167,7 +176,7 @@ async fn authenticate(
         Err(_) => {}
     }
     let caller = policy
-        .authenticate(&presented, &certificate, asking.now)
+        .authenticate(issued, &presented, &certificate, asking.now)
         .await
         .inspect_err(|error| to.note("caller", format!("none: {error}")))?;
     let user = caller

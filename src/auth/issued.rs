@@ -1,0 +1,195 @@
+//! The keys that were issued at run time, by digest, as requests see them.
+//!
+//! What the database says is brought here by a task of its own ([`crate::control`]); requests look up
+//! what is here and never wait. A key names its client by id: whether there is such a client is the
+//! configuration's to say, at the moment of the request.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use dashmap::DashMap;
+
+use super::{AuthError, Caller, CredentialKind, KeyDigest, KeySlot, KeyState, Validity};
+use crate::access::{Client, ClientId};
+
+/// The public part of a key, which names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(Arc<str>);
+
+impl KeyId {
+    /// Longest id that is looked for.
+    const MAX_CHARS: usize = 64;
+
+    /// Takes a text that may be an id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_id = (1..=Self::MAX_CHARS).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_id.then(|| Self(text.into()))
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who did something to a key, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// Who, such as `uid:1000`.
+    pub by: String,
+    /// When, to the millisecond.
+    pub at: SystemTime,
+}
+
+/// A key that was issued at run time, with its history. It has no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedKey {
+    /// Its name.
+    pub id: KeyId,
+    /// What it is found by.
+    pub digest: KeyDigest,
+    /// Whose it is.
+    pub client: ClientId,
+    /// Which of the client's two.
+    pub slot: KeySlot,
+    /// When and whether it is good.
+    pub validity: Validity,
+    /// The key that a rotation put in its place.
+    pub replaced_by: Option<KeyId>,
+    /// Who issued it.
+    pub issued: Deed,
+    /// Who changed it last.
+    pub changed: Deed,
+    /// The number of its last change; a later change has a higher one.
+    pub version: i64,
+}
+
+struct Entry {
+    digest: KeyDigest,
+    client: ClientId,
+    slot: KeySlot,
+    validity: Validity,
+    version: i64,
+}
+
+impl Entry {
+    fn of(key: &IssuedKey) -> Self {
+        Self {
+            digest: key.digest,
+            client: key.client.clone(),
+            slot: key.slot,
+            validity: key.validity,
+            version: key.version,
+        }
+    }
+}
+
+/// How many keys are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyCounts {
+    /// In use, within their time or not.
+    pub active: u64,
+    /// Stopped for now.
+    pub suspended: u64,
+    /// Stopped for ever.
+    pub revoked: u64,
+}
+
+/// Every key that was issued at run time. A look-up costs the same however many there are.
+#[derive(Default)]
+pub struct IssuedKeys {
+    keys: DashMap<KeyDigest, Entry>,
+    is_loaded: AtomicBool,
+}
+
+impl IssuedKeys {
+    /// Takes over changes, in any order: what is newer wins.
+    pub fn apply(&self, changes: &[IssuedKey]) {
+        for change in changes {
+            self.keys
+                .entry(change.digest)
+                .and_modify(|held| {
+                    if held.version < change.version {
+                        *held = Entry::of(change);
+                    }
+                })
+                .or_insert_with(|| Entry::of(change));
+        }
+    }
+
+    /// Takes `all` for every key that there is; what is not among them goes.
+    pub fn replace(&self, all: &[IssuedKey]) {
+        let there: std::collections::HashSet<_> = all.iter().map(|key| key.digest).collect();
+        self.keys.retain(|digest, _| there.contains(digest));
+        for key in all {
+            self.keys.insert(key.digest, Entry::of(key));
+        }
+    }
+
+    /// From now on a key that is not here is unknown.
+    pub fn set_loaded(&self) {
+        self.is_loaded.store(true, Ordering::Release);
+    }
+
+    /// Whether the keys have been loaded once.
+    pub fn is_loaded(&self) -> bool {
+        self.is_loaded.load(Ordering::Acquire)
+    }
+
+    /// Finds the caller that a key belongs to; `client` is the configuration's answer to an id.
+    ///
+    /// # Errors
+    /// [`AuthError::KeysUnavailable`] for a key that is not here while they have not been loaded,
+    /// [`AuthError::UnknownKey`] after, [`AuthError::KeyClientUnknown`] where the configuration has no
+    /// such client (any more), and what [`Validity::check`] says.
+    pub fn authenticate(
+        &self,
+        digest: &KeyDigest,
+        now: SystemTime,
+        client: impl FnOnce(&ClientId) -> Option<Arc<Client>>,
+    ) -> Result<Caller, AuthError> {
+        // Asked before the look-up: a load that ends between the two must not make a key unknown.
+        let is_loaded = self.is_loaded();
+        // The map compares byte by byte and may stop early; the second comparison does not.
+        let entry = self.keys.get(digest).filter(|it| it.digest.matches(digest));
+        let Some(entry) = entry else {
+            return Err(match is_loaded {
+                true => AuthError::UnknownKey,
+                false => AuthError::KeysUnavailable,
+            });
+        };
+        entry.validity.check(now)?;
+        Ok(Caller {
+            client: client(&entry.client).ok_or(AuthError::KeyClientUnknown)?,
+            credential: CredentialKind::Key(entry.slot),
+            user: None,
+            entitlements: None,
+        })
+    }
+
+    /// How many there are, by state.
+    pub fn counts(&self) -> KeyCounts {
+        let mut counts = KeyCounts::default();
+        for entry in &self.keys {
+            match entry.validity.state {
+                KeyState::Active => counts.active += 1,
+                KeyState::Suspended => counts.suspended += 1,
+                KeyState::Revoked => counts.revoked += 1,
+            }
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+#[path = "issued_tests.rs"]
+mod tests;

@@ -1,0 +1,85 @@
+//! The control socket and the issued keys, as parts of the running service.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::UnixListener;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+use super::listener::bind_unix;
+use crate::config::Config;
+use crate::control::{KeyCommands, Replica, Service};
+use crate::database::DatabaseUrl;
+use crate::envoy::Gateway;
+use crate::telemetry::Metrics;
+
+/// The user that tollgate runs as, nobody else.
+const SOCKET_MODE: u32 = 0o600;
+
+/// The issued keys of a configuration that has a place for them. A file that can't be opened is an
+/// error of this machine's, said at once; a server that is away may come back.
+pub(super) async fn replica(config: &Config) -> Result<Option<Arc<Replica>>, String> {
+    let Some(url) = config.key_database() else {
+        return Ok(None);
+    };
+    let is_file = matches!(url, DatabaseUrl::Sqlite { .. });
+    let replica = Replica::new(url);
+    if is_file {
+        let opened = replica.poll().await;
+        opened.map_err(|error| format!("data_directory: {error}"))?;
+    }
+    Ok(Some(Arc::new(replica)))
+}
+
+/// Keeps the keys up to date, and takes commands where the configuration has a socket for them.
+pub(super) async fn start(
+    replica: Option<Arc<Replica>>,
+    socket: Option<&Path>,
+    gateway: &Arc<Gateway>,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> Result<Vec<JoinHandle<()>>, String> {
+    let Some(replica) = replica else {
+        return Ok(Vec::new());
+    };
+    metrics.observe_issued_keys(&replica);
+    let mut tasks = Vec::new();
+    if let Some(path) = socket {
+        let failed = |error| {
+            let path = path.display();
+            format!("listen.control: unix:{path} can't be listened on: {error}")
+        };
+        let listener = bind_unix(path, SOCKET_MODE).await.map_err(failed)?;
+        let own_uid = std::fs::metadata(path).map_err(failed)?.uid();
+        let (clients, events) = (Arc::clone(gateway), Arc::clone(gateway));
+        let commands = Arc::new(KeyCommands::new(Arc::clone(&replica), clients, events));
+        tasks.push(tokio::spawn(serve(
+            listener,
+            commands,
+            own_uid,
+            stop.clone(),
+        )));
+        tracing::info!(control = %path.display(), "listening for commands");
+    }
+    tasks.push(tokio::spawn(replica.keep_fresh(stop.clone())));
+    Ok(tasks)
+}
+
+async fn serve(
+    listener: UnixListener,
+    commands: Arc<KeyCommands>,
+    own_uid: u32,
+    stop: CancellationToken,
+) {
+    let served = Server::builder()
+        .add_service(Service::server(commands, own_uid))
+        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop.cancelled())
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the control socket has failed");
+    }
+}

@@ -1,0 +1,165 @@
+//! Commands to the running service, over its control socket.
+
+use std::io::{self, ErrorKind};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use tokio_stream::StreamExt;
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+use zeroize::Zeroizing;
+
+use super::super::say;
+use super::{Control, Issue, KeyCommand, One, Rotate, shown};
+use crate::auth::KeySlot;
+use crate::config::{duration, moment};
+use crate::control::v1;
+use crate::control::v1::keys_client::KeysClient;
+
+/// Longer than the service waits for its database.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) fn run(command: KeyCommand) -> Result<ExitCode, String> {
+    let text = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime could not be started: {error}"))?
+        .block_on(answer(command))?;
+    say(&mut io::stdout(), &text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What to print. It may have a key in the clear.
+async fn answer(command: KeyCommand) -> Result<Zeroizing<String>, String> {
+    Ok(Zeroizing::new(match command {
+        KeyCommand::Generate { .. } => String::new(),
+        KeyCommand::Issue(asked) => issue(asked).await?,
+        KeyCommand::Rotate(asked) => rotate(asked).await?,
+        KeyCommand::Revoke(One { id, control }) => {
+            let asked = v1::RevokeRequest { id };
+            let changed = connect(&control).await?.revoke(asked).await;
+            shown::changed(changed.map_err(said)?.into_inner().key)
+        }
+        KeyCommand::Suspend(One { id, control }) => {
+            let asked = v1::SuspendRequest { id };
+            let changed = connect(&control).await?.suspend(asked).await;
+            shown::changed(changed.map_err(said)?.into_inner().key)
+        }
+        KeyCommand::Resume(One { id, control }) => {
+            let asked = v1::ResumeRequest { id };
+            let changed = connect(&control).await?.resume(asked).await;
+            shown::changed(changed.map_err(said)?.into_inner().key)
+        }
+        KeyCommand::List {
+            client,
+            json,
+            control,
+        } => {
+            let keys = list(&control, client.unwrap_or_default()).await?;
+            match json {
+                true => shown::json(&keys)?,
+                false => shown::table(&keys),
+            }
+        }
+    }))
+}
+
+async fn issue(asked: Issue) -> Result<String, String> {
+    let request = v1::IssueRequest {
+        client: asked.client,
+        slot: slot_message(asked.slot.into()).into(),
+        not_before_ms: moment_ms("--not-before", asked.not_before.as_deref())?,
+        not_after_ms: moment_ms("--not-after", asked.not_after.as_deref())?,
+    };
+    let issued = connect(&asked.control).await?.issue(request).await;
+    let v1::IssueResponse { key, secret } = issued.map_err(said)?.into_inner();
+    Ok(shown::issued(
+        &key.unwrap_or_default(),
+        &Zeroizing::new(secret),
+        None,
+    ))
+}
+
+async fn rotate(asked: Rotate) -> Result<String, String> {
+    let request = v1::RotateRequest {
+        id: asked.id,
+        grace_ms: grace_ms(&asked.grace)?,
+        not_after_ms: moment_ms("--not-after", asked.not_after.as_deref())?,
+    };
+    let rotated = connect(&asked.control).await?.rotate(request).await;
+    let v1::RotateResponse { key, secret, old } = rotated.map_err(said)?.into_inner();
+    let key = key.unwrap_or_default();
+    Ok(shown::issued(&key, &Zeroizing::new(secret), old.as_ref()))
+}
+
+async fn list(control: &Control, client: String) -> Result<Vec<v1::Key>, String> {
+    let asked = v1::ListRequest { client };
+    let listed = connect(control).await?.list(asked).await;
+    let mut stream = listed.map_err(said)?.into_inner();
+    let mut keys = Vec::new();
+    while let Some(next) = stream.next().await {
+        keys.extend(next.map_err(said)?.key);
+    }
+    Ok(keys)
+}
+
+async fn connect(control: &Control) -> Result<KeysClient<Channel>, String> {
+    let address = &control.address;
+    let path = address
+        .strip_prefix("unix:")
+        .filter(|path| !path.is_empty())
+        .ok_or_else(|| {
+            format!("`{address}` is no control socket: write `unix:/run/tollgate/control.sock`")
+        })?;
+    // Tried first by itself: gRPC would not say why it can't connect.
+    UnixStream::connect(path).map_err(|error| unreachable(address, &error))?;
+    let endpoint = Endpoint::from_shared(address.clone()).map_err(|error| error.to_string())?;
+    let channel = endpoint.timeout(ANSWER_TIMEOUT).connect().await;
+    channel
+        .map(KeysClient::new)
+        .map_err(|error| format!("{address}: {error}"))
+}
+
+fn unreachable(address: &str, error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => format!(
+            "no tollgate takes commands at {address}. Is it running here, with this `listen.control` in its tollgate.yaml? --control or TOLLGATE_CONTROL names another one"
+        ),
+        ErrorKind::PermissionDenied => format!(
+            "this user may not open {address}: run this as the user that tollgate runs as, or as root"
+        ),
+        _ => format!("{address} can't be opened: {error}"),
+    }
+}
+
+/// What the service said, for a person.
+fn said(status: Status) -> String {
+    match status.message() {
+        "" => format!("the service refused without a reason ({})", status.code()),
+        message => message.to_owned(),
+    }
+}
+
+fn slot_message(slot: KeySlot) -> v1::Slot {
+    match slot {
+        KeySlot::Primary => v1::Slot::Primary,
+        KeySlot::Secondary => v1::Slot::Secondary,
+    }
+}
+
+fn moment_ms(option: &str, text: Option<&str>) -> Result<Option<i64>, String> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let since = moment::parse(text).and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let millis = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+    millis.map(Some).ok_or_else(|| {
+        format!("{option}: `{text}` is no moment: write 2027-01-01 (its beginning in UTC), or 2027-01-01T12:00:00Z")
+    })
+}
+
+fn grace_ms(text: &str) -> Result<i64, String> {
+    let millis = duration::parse(text).and_then(|it| i64::try_from(it.as_millis()).ok());
+    millis.ok_or_else(|| format!("--grace: `{text}` is no duration: write 24h, 30m or 0s"))
+}

@@ -1,0 +1,150 @@
+//! The gRPC edge of the commands: who asks, and messages in and out.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio_stream::Iter;
+use tonic::transport::server::UdsConnectInfo;
+use tonic::{Request, Response, Status};
+
+use super::command::KeyCommands;
+use super::v1::keys_server::{Keys, KeysServer};
+use super::{message, v1};
+use crate::auth::{Deed, IssuedKey, KeyState};
+
+/// Root, who could read the database anyway.
+const ROOT: u32 = 0;
+
+/// The service `tollgate.control.v1.Keys`.
+pub struct Service {
+    commands: Arc<KeyCommands>,
+    /// The user that this process runs as.
+    own_uid: u32,
+}
+
+impl Service {
+    /// A service for root and the user `own_uid`, by what the kernel says of the socket's other end.
+    pub fn server(commands: Arc<KeyCommands>, own_uid: u32) -> KeysServer<Self> {
+        KeysServer::new(Self { commands, own_uid })
+    }
+
+    /// Who asks, or a refusal.
+    fn deed<T>(&self, request: &Request<T>) -> Result<Deed, Status> {
+        let peer = request.extensions().get::<UdsConnectInfo>();
+        let uid = peer.and_then(|it| it.peer_cred).map(|it| it.uid());
+        match uid {
+            Some(uid) if uid == ROOT || uid == self.own_uid => Ok(Deed {
+                by: format!("uid:{uid}"),
+                at: SystemTime::now(),
+            }),
+            _ => {
+                tracing::warn!(uid, "a stranger asked the control socket");
+                Err(Status::permission_denied(format!(
+                    "only root and the user that tollgate runs as (uid {}) may do this",
+                    self.own_uid
+                )))
+            }
+        }
+    }
+
+    async fn set_state<T>(
+        &self,
+        request: &Request<T>,
+        id: &str,
+        state: KeyState,
+    ) -> Result<Option<v1::Key>, Status> {
+        let deed = self.deed(request)?;
+        let id = message::id(id)?;
+        let key = self.commands.set_state(&id, state, &deed).await?;
+        Ok(Some(message::key(&key)))
+    }
+}
+
+/// The keys of a list, one at a time.
+type Listed = Iter<std::vec::IntoIter<Result<v1::ListResponse, Status>>>;
+
+#[tonic::async_trait]
+impl Keys for Service {
+    async fn issue(
+        &self,
+        request: Request<v1::IssueRequest>,
+    ) -> Result<Response<v1::IssueResponse>, Status> {
+        let deed = self.deed(&request)?;
+        let asked = request.into_inner();
+        let client = message::client(&asked.client)?;
+        let slot = message::slot(asked.slot)?;
+        let validity = (
+            message::moment(asked.not_before_ms)?,
+            message::moment(asked.not_after_ms)?,
+        );
+        let (key, issued) = self.commands.issue(&client, slot, validity, &deed).await?;
+        Ok(Response::new(v1::IssueResponse {
+            key: Some(message::key(&issued)),
+            secret: key.expose().to_owned(),
+        }))
+    }
+
+    async fn rotate(
+        &self,
+        request: Request<v1::RotateRequest>,
+    ) -> Result<Response<v1::RotateResponse>, Status> {
+        let deed = self.deed(&request)?;
+        let asked = request.into_inner();
+        let id = message::id(&asked.id)?;
+        let grace = message::grace(asked.grace_ms)?;
+        let not_after = message::moment(asked.not_after_ms)?;
+        let (key, [issued, old]) = self.commands.rotate(&id, grace, not_after, &deed).await?;
+        Ok(Response::new(v1::RotateResponse {
+            key: Some(message::key(&issued)),
+            secret: key.expose().to_owned(),
+            old: Some(message::key(&old)),
+        }))
+    }
+
+    async fn revoke(
+        &self,
+        request: Request<v1::RevokeRequest>,
+    ) -> Result<Response<v1::RevokeResponse>, Status> {
+        let id = &request.get_ref().id;
+        let key = self.set_state(&request, id, KeyState::Revoked).await?;
+        Ok(Response::new(v1::RevokeResponse { key }))
+    }
+
+    async fn suspend(
+        &self,
+        request: Request<v1::SuspendRequest>,
+    ) -> Result<Response<v1::SuspendResponse>, Status> {
+        let id = &request.get_ref().id;
+        let key = self.set_state(&request, id, KeyState::Suspended).await?;
+        Ok(Response::new(v1::SuspendResponse { key }))
+    }
+
+    async fn resume(
+        &self,
+        request: Request<v1::ResumeRequest>,
+    ) -> Result<Response<v1::ResumeResponse>, Status> {
+        let id = &request.get_ref().id;
+        let key = self.set_state(&request, id, KeyState::Active).await?;
+        Ok(Response::new(v1::ResumeResponse { key }))
+    }
+
+    type ListStream = Listed;
+
+    async fn list(
+        &self,
+        request: Request<v1::ListRequest>,
+    ) -> Result<Response<Self::ListStream>, Status> {
+        self.deed(&request)?;
+        let client = match request.get_ref().client.as_str() {
+            "" => None,
+            text => Some(message::client(text)?),
+        };
+        let keys = self.commands.list(client.as_ref()).await?;
+        let response = |key: &IssuedKey| {
+            let key = Some(message::key(key));
+            Ok(v1::ListResponse { key })
+        };
+        let all: Vec<_> = keys.iter().map(response).collect();
+        Ok(Response::new(tokio_stream::iter(all)))
+    }
+}

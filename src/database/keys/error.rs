@@ -1,0 +1,54 @@
+//! Why a key was not changed.
+
+use crate::auth::{KeyId, KeySlot, KeyState};
+use crate::database::DatabaseError;
+
+/// Why a key was not changed. The messages are for the person who asked.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyChangeError {
+    /// No key has the id.
+    #[error("there is no key `{0}` among those that were issued")]
+    NotFound(KeyId),
+    /// The client has a key there.
+    #[error("the {slot} slot of this client has the key `{id}`: rotate it, or issue into the other slot", slot = slot.as_str())]
+    SlotTaken {
+        /// Which slot.
+        slot: KeySlot,
+        /// The key in it.
+        id: KeyId,
+    },
+    /// What is revoked stays so.
+    #[error("the key `{0}` is revoked, and that is for ever: issue another one")]
+    Revoked(KeyId),
+    /// It is in this state already.
+    #[error("the key `{id}` is {state} already", state = state.as_str())]
+    Unchanged {
+        /// The key.
+        id: KeyId,
+        /// Its state.
+        state: KeyState,
+    },
+    /// Only a key that is in use can be rotated.
+    #[error("the key `{0}` is suspended: resume it first, or revoke it and issue another one")]
+    Suspended(KeyId),
+    /// A key that has ended needs no grace.
+    #[error("the key `{0}` has expired: issue another one")]
+    Expired(KeyId),
+    /// It has been rotated.
+    #[error("the key `{id}` was replaced by `{by}` already: rotate that one")]
+    Replaced {
+        /// The key.
+        id: KeyId,
+        /// Its successor.
+        by: KeyId,
+    },
+    /// The database's own.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl From<sqlx::Error> for KeyChangeError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}

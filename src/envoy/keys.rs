@@ -1,0 +1,26 @@
+//! What the control socket asks of the running service: which clients there are, and who is told of
+//! changes.
+
+use std::time::SystemTime;
+
+use super::gateway::Gateway;
+use crate::access::ClientId;
+use crate::auth::{IssuedKey, KeySlot};
+use crate::control::{Clients, KeyAction, KeyEvents};
+
+impl Clients for Gateway {
+    fn is_known(&self, client: &ClientId) -> bool {
+        self.policy.now().clients.get(client).is_some()
+    }
+
+    fn has_key(&self, client: &ClientId, slot: KeySlot, now: SystemTime) -> bool {
+        self.policy.now().keys.holds(client, slot, now)
+    }
+}
+
+impl KeyEvents for Gateway {
+    fn changed(&self, action: KeyAction, key: &IssuedKey) {
+        self.metrics.key_changed(action);
+        self.audit.key_changed(action, key.clone());
+    }
+}
