@@ -2,11 +2,13 @@
 
 mod callers;
 mod certificates;
+mod control;
 mod deployments;
 mod faults;
 mod garbage;
 mod health;
 mod identity;
+mod issued;
 mod issuers;
 mod lifecycle;
 mod metering;
