@@ -3,7 +3,8 @@
 
 FROM rust:1.95-slim-bookworm AS source
 WORKDIR /source
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
+COPY proto proto
 COPY src src
 # A member of the workspace: cargo reads it even where it does not build it.
 COPY integration/Cargo.toml integration/
@@ -35,6 +36,8 @@ COPY --from=build /usr/local/bin/tollgate /usr/local/bin/tollgate
 # The socket that Envoy connects to: share this folder, and the user, with it. A volume that is
 # mounted here begins with this folder's owner.
 COPY --from=source --chown=65532:65532 /empty /run/tollgate
+# `data_directory`: mount a volume here.
+COPY --from=source --chown=65532:65532 /empty /var/lib/tollgate
 EXPOSE 9090
 ENTRYPOINT ["/usr/local/bin/tollgate"]
 CMD ["serve", "--config", "/etc/tollgate/tollgate.yaml"]
