@@ -13,8 +13,9 @@ use super::{file, moment};
 use crate::access::{Client, ClientId, Product};
 use crate::auth::{KeyDigest, KeyRing, Validity};
 
+/// Every client. Where keys are issued at run time, one may come without a credential of the file's.
 pub(super) fn clients(
-    written: &[file::Client],
+    (written, are_keys_issued): (&[file::Client], bool),
     products: &HashMap<String, Arc<Product>>,
     issuers: &mut Issuers,
     problems: &mut Problems,
@@ -26,7 +27,7 @@ pub(super) fn clients(
         if !ids.insert(&client.id.value) {
             problems.push(twice("client", &client.id));
         }
-        if !issuers.is_default(&client.id.value) {
+        if !issuers.is_default(&client.id.value) && !are_keys_issued {
             not_empty("credentials", &client.credentials, problems);
         }
         not_empty("products", &client.products, problems);

@@ -456,3 +456,53 @@ fn the_password_of_a_database_is_read_from_elsewhere_and_never_repeated() {
     );
     assert!(file.contains("is no directory"), "{file}");
 }
+
+#[test]
+fn commands_about_keys_need_a_socket_and_a_place_for_keys() {
+    let with = |control: &str, more: &str| {
+        let admin = "admin: \"127.0.0.1:9090\"";
+        let text = GOOD.replacen(admin, &format!("{admin}, control: \"{control}\""), 1);
+        Config::parse("t.yaml", &format!("{text}{more}\n"), Path::new("/etc"))
+    };
+    let socket = "unix:/run/tollgate/control.sock";
+    let good = with(socket, "data_directory: data").expect("good");
+    assert_eq!(
+        good.listen.control.as_deref(),
+        Some(Path::new("/run/tollgate/control.sock"))
+    );
+    let url = good.key_database().map(|it| it.to_string());
+    assert_eq!(url.as_deref(), Some("/etc/data/keys.db"));
+    let both = with(socket, "data_directory: data\ndatabase: postgres://u@db/d");
+    let url = both.expect("good").key_database().map(|it| it.to_string());
+    assert_eq!(url.as_deref(), Some("postgres://u@db/d"));
+    assert!(parse(GOOD).expect("good").key_database().is_none());
+    for (control, more, reason) in [
+        (socket, "", "no place to keep them"),
+        ("127.0.0.1:9091", "data_directory: data", "is a Unix socket"),
+        ("unix:", "data_directory: data", "is a Unix socket"),
+    ] {
+        let Err(error) = with(control, more) else {
+            panic!("{control} must be refused");
+        };
+        let lines = error.lines().concat();
+        assert!(
+            lines.starts_with("t.yaml:2:") && lines.contains(reason),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn a_client_without_a_credential_needs_a_place_for_keys_that_are_issued() {
+    let start = GOOD.find("    credentials:\n").expect("credentials");
+    let end = GOOD.find("    products: [").expect("products");
+    let text = GOOD.replace(&GOOD[start..end], "    credentials: []\n");
+    let refused = parse(&text).map(|_| ()).expect_err("no key could be had");
+    assert!(
+        refused.lines().concat().contains("`credentials` is empty"),
+        "{refused}"
+    );
+    let text = format!("{text}data_directory: /var/lib/tollgate\n");
+    let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.policy.clients.len(), 1);
+}

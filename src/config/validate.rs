@@ -26,10 +26,16 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
     let files = files::of(&file, directory);
     check_control(&file, &mut problems);
     let listen = listen(&file.listen, &mut problems);
+    let are_keys_issued = file.data_directory.is_some() || file.database.is_some();
     let identity = identity(file.identity, directory, &mut problems);
     let products = products(&file.products, &mut problems);
     let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
-    let (clients, keys) = clients(&file.clients, &products, &mut issuers, &mut problems);
+    let (clients, keys) = clients(
+        (&file.clients, are_keys_issued),
+        &products,
+        &mut issuers,
+        &mut problems,
+    );
     let (tokens, key_refreshes) = issuers.finish(&clients, &mut problems);
     let certificates = authorities::certificates(
         &file.listen,

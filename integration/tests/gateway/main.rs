@@ -3,12 +3,14 @@
 mod access;
 mod callers;
 mod certificates;
+mod control;
 mod deployments;
 mod explain;
 mod faults;
 mod garbage;
 mod health;
 mod identity;
+mod issued;
 mod issuers;
 mod lifecycle;
 mod metering;

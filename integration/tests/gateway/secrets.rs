@@ -1,8 +1,10 @@
 //! No credential in any output: keys, the identity's token, bodies.
 
 use serde_json::json;
+use sha2::Digest;
 use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey};
 
+use crate::control::{Control, with_sqlite};
 use crate::support::{send, settled};
 
 const PROMPT: &str = "canary-prompt-4b1d";
@@ -89,4 +91,38 @@ async fn no_key_token_or_prompt_is_in_any_output() {
         assert!(!answers.contains(tail), "{what} is in an answer");
     }
     assert!(!outputs.contains(PROMPT), "a prompt is in an output");
+}
+
+#[tokio::test]
+async fn no_issued_key_and_no_digest_of_one_is_in_any_output() {
+    let stack = Stack::start(with_sqlite().tollgate_env("TOLLGATE_LOG", "trace")).await;
+    let control = Control::of(&stack);
+    let (first, id) = control.issue(&[]).await;
+    let (second, successor) = control.rotate(&id, "1h").await;
+    let mut printed = String::new();
+    for words in [
+        &["list"][..],
+        &["list", "--json"],
+        &["suspend", &successor],
+        &["resume", &successor],
+        &["revoke", &id],
+    ] {
+        printed.push_str(&control.ok(words).await);
+    }
+    let chat = json!({"messages": [{"role": "user", "content": PROMPT}]});
+    for key in [&first, &second] {
+        let request = stack.callers.http1().post(stack.callers.url(CHAT_PATH));
+        let response = send(request.header("api-key", key).json(&chat)).await;
+        printed.push_str(&response.text().await.expect("an answer"));
+    }
+    let audit = stack.tollgate().audit();
+    audit.wait_for_count("every line", 8).await;
+    let outputs = outputs(&stack).await;
+    for key in [first, second] {
+        let digest = hex::encode(sha2::Sha256::digest(&key));
+        for secret in [&key[16..], &digest] {
+            assert!(!outputs.contains(secret), "{secret} is in an output");
+            assert!(!printed.contains(secret), "{secret} was printed again");
+        }
+    }
 }
