@@ -14,7 +14,7 @@ mod validity;
 pub use caller::{AuthError, Caller, CredentialKind};
 pub use certificate::{CertificateError, CertificateRing, PresentedCertificate};
 pub use credential::{CREDENTIAL_HEADERS, Credential, PresentedHeaders};
-pub use fetch::{FetchError, FetchRules, Fetcher, FetcherError, Network, NetworkError, Url};
+pub use fetch::{FetchError, FetchRules, Fetcher, FetcherError, Network, NetworkError, Reach, Url};
 pub use jwks::{
     DiscoverySource, Fetching, FileSource, KEY_WAIT, KeySet, KeySetError, KeySource, KeyStatus,
     KeyStore, RefreshError, UNKNOWN_KEY_COOLDOWN, UrlSource, keep_fresh,

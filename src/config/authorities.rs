@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Url;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
@@ -14,11 +13,11 @@ use super::problem::Problem;
 use super::validate::{Problems, check_id, not_empty, twice};
 use super::{duration, file};
 use crate::access::Client;
-use crate::auth::CertificateRing;
 use crate::auth::certificate::{
     Authority as Meaning, CrlMode, CrlSource, ExtendedKeyUsage, Revocation as Lists,
     read_certificates,
 };
+use crate::auth::{CertificateRing, Url};
 
 /// Leaf, three intermediates and the anchor.
 const DEFAULT_CHAIN_LENGTH: usize = 5;

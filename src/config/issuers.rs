@@ -17,7 +17,7 @@ use super::validate::{Problems, check_id, not_empty, twice};
 use crate::access::{Client, Requirements};
 use crate::auth::{
     self, Algorithm, ClaimMapping, ClaimPath, DefaultClient, Directory, DiscoverySource,
-    FetchRules, Fetcher, FileSource, IssuerRules, KeySource, KeyStore, RequiredClaim,
+    FetchRules, Fetcher, FileSource, IssuerRules, KeySource, KeyStore, Reach, RequiredClaim,
     TENANT_PLACEHOLDER, Tokens, Url, UrlSource, keep_fresh,
 };
 
@@ -413,19 +413,21 @@ impl Issuer {
     }
 
     fn fetcher(&self, directory: &Path, problems: &mut Problems) -> Option<Fetcher> {
-        let mut rules = FetchRules {
-            allow_http: self.allow_http,
-            ..FetchRules::default()
-        };
+        let mut allowed = Vec::new();
         for range in &self.allow_addresses {
             match range.value.parse() {
-                Ok(range) => rules.allow_addresses.push(range),
+                Ok(range) => allowed.push(range),
                 Err(error) => {
                     let error: auth::NetworkError = error;
                     problems.push(Problem::at(range.referenced, error.to_string()));
                 }
             }
         }
+        let rules = FetchRules {
+            allow_http: self.allow_http,
+            reach: Reach::Public(allowed),
+            ..FetchRules::default()
+        };
         let file = self
             .ca_file
             .as_ref()

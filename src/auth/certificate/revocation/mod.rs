@@ -3,8 +3,8 @@
 //! Lists are read from files and fetched from URLs behind the requests, parsed off their way, and
 //! held until better ones come. Online status (OCSP) is not asked for.
 
-mod fetch;
 mod list;
+mod points;
 mod store;
 
 pub(super) use store::HeldLists;
@@ -12,6 +12,7 @@ pub(super) use store::HeldLists;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::auth::fetch::Url;
 pub use list::CrlError;
 pub use store::Revocation;
 
@@ -34,7 +35,7 @@ pub struct CrlSource {
     /// PEM or DER files.
     pub files: Vec<PathBuf>,
     /// Addresses to fetch from.
-    pub urls: Vec<reqwest::Url>,
+    pub urls: Vec<Url>,
     /// Hosts, as `name` or `name:port`, whose addresses are fetched when a certificate names them as
     /// its distribution point.
     pub distribution_hosts: Vec<String>,

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use reqwest::Url;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::fetch::{self, MAX_LIST_BYTES};
 use super::list::List;
+use super::points::{self, MAX_LIST_BYTES};
 use super::{CrlError, CrlMode, CrlSource};
+use crate::auth::fetch::{Fetcher, Url};
 
 /// Most addresses that certificates may add to an authority.
 const MAX_POINTS: usize = 64;
@@ -112,7 +112,8 @@ impl Revocation {
     /// are fetched from now on.
     pub(in super::super) fn note_points(&self, uris: &[String]) {
         let allowed = uris.iter().filter_map(|uri| Url::parse(uri).ok());
-        let allowed = allowed.filter(|url| fetch::is_allowed(url, &self.source.distribution_hosts));
+        let allowed =
+            allowed.filter(|url| points::is_allowed(url, &self.source.distribution_hosts));
         for url in allowed {
             let mut points = self.points.lock().unwrap_or_else(PoisonError::into_inner);
             if points.len() < MAX_POINTS && !self.source.urls.contains(&url) && points.insert(url) {
@@ -126,15 +127,15 @@ impl Revocation {
         if self.source.mode == CrlMode::Off {
             return;
         }
-        let client = match fetch::client() {
-            Ok(client) => client,
+        let fetcher = match Fetcher::new(points::rules(), None) {
+            Ok(fetcher) => fetcher,
             Err(error) => {
                 tracing::error!(authority, %error, "revocation lists can't be fetched");
                 return;
             }
         };
         loop {
-            let all_good = self.refresh(&authority, &client).await;
+            let all_good = self.refresh(&authority, &fetcher).await;
             let wait = match all_good {
                 true => self.source.refresh,
                 false => self.source.refresh.min(RETRY),
@@ -147,7 +148,7 @@ impl Revocation {
         }
     }
 
-    async fn refresh(self: &Arc<Self>, authority: &str, client: &reqwest::Client) -> bool {
+    async fn refresh(self: &Arc<Self>, authority: &str, fetcher: &Fetcher) -> bool {
         let mut all_good = true;
         let points = self
             .points
@@ -159,7 +160,7 @@ impl Revocation {
         for place in files.chain(urls.map(Place::Url)) {
             let name = place.to_string();
             let fetched = match &place {
-                Place::Url(url) => fetch::fetch(client, url).await.map(Some),
+                Place::Url(url) => fetcher.get(url).await.map(Some).map_err(CrlError::from),
                 Place::File(_) => Ok(None),
             };
             // Reading and parsing are kept off the threads that decide.
