@@ -14,7 +14,7 @@ use super::validate::{Problems, check_id, not_empty, twice};
 use super::{duration, file};
 use crate::access::Client;
 use crate::auth::certificate::{
-    Authority as Meaning, CrlMode, CrlSource, ExtendedKeyUsage, Revocation as Lists,
+    Authority as Meaning, Certificates, CrlMode, CrlSource, ExtendedKeyUsage, Revocation as Lists,
     read_certificates,
 };
 use crate::auth::{CertificateRing, Url};
@@ -159,7 +159,12 @@ fn authority(written: &Authority, directory: &Path, problems: &mut Problems) -> 
     };
     let revocation = revocation(&written.revocation, directory, problems)?;
     let name = Arc::from(written.name.value.as_str());
-    Meaning::new(name, &anchors, intermediates, (usage, length), revocation)
+    let certificates = Certificates {
+        anchors,
+        sources: Vec::new(),
+        intermediates,
+    };
+    Meaning::new(name, certificates, (usage, length), revocation)
         .map_err(|error| problems.push(Problem::at(written.trust.referenced, error.to_string())))
         .ok()
 }

@@ -4,6 +4,7 @@
 //! (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>). Every label's values are
 //! the configuration's or the backend's, never a caller's, so their number is bounded.
 
+mod certificates;
 mod issuers;
 
 use std::sync::Arc;
@@ -15,8 +16,6 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder, Registry, TextEncoder};
 
-use crate::auth::CertificateRing;
-use crate::auth::certificate::{AuthorityState, ClientExpiry};
 use crate::upstream::Identity;
 use crate::usage::UsageRecord;
 
@@ -157,70 +156,6 @@ impl Metrics {
             .build();
     }
 
-    /// Observes when certificates end, and how revocation lists fare.
-    pub fn observe_certificates(&self, ring: &Arc<CertificateRing>) {
-        let meter = self.provider.meter("tollgate");
-        let clients = Arc::clone(ring);
-        let _ = meter
-            .u64_observable_gauge("tollgate.client.certificate.expiry.timestamp")
-            .with_unit("s")
-            .with_description("When the first certificate ends that a client uses")
-            .with_callback(move |gauge| {
-                for ClientExpiry {
-                    client,
-                    not_after_unix_s,
-                } in clients.expiries()
-                {
-                    gauge.observe(
-                        not_after_unix_s,
-                        &[KeyValue::new("tollgate.client", client)],
-                    );
-                }
-            })
-            .build();
-        let authorities = Arc::clone(ring);
-        let _ = meter
-            .u64_observable_gauge("tollgate.certificate.authority.expiry.timestamp")
-            .with_unit("s")
-            .with_description("When the first anchor or intermediate of an authority ends")
-            .with_callback(move |gauge| {
-                for state in authorities.states() {
-                    gauge.observe(state.not_after_unix_s, &[authority(&state)]);
-                }
-            })
-            .build();
-        let lists = Arc::clone(ring);
-        let _ = meter
-            .u64_observable_gauge("tollgate.crl.next_update.timestamp")
-            .with_unit("s")
-            .with_description("When the first revocation list of an authority ends")
-            .with_callback(move |gauge| {
-                for state in lists.states() {
-                    if let Some(at) = state.next_update_unix_s {
-                        gauge.observe(at, &[authority(&state)]);
-                    }
-                }
-            })
-            .build();
-        let refreshes = Arc::clone(ring);
-        let _ = meter
-            .u64_observable_counter("tollgate.crl.refreshes")
-            .with_description("Revocation lists read and fetched, by outcome")
-            .with_callback(move |counter| {
-                for state in refreshes.states() {
-                    let outcomes = [
-                        ("success", state.crl_success),
-                        ("failure", state.crl_failure),
-                    ];
-                    for (outcome, count) in outcomes {
-                        let labels = [authority(&state), KeyValue::new("outcome", outcome)];
-                        counter.observe(count, &labels);
-                    }
-                }
-            })
-            .build();
-    }
-
     /// Counts a request that was allowed.
     pub fn allowed(&self) {
         self.decisions.add(
@@ -316,10 +251,6 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
-}
-
-fn authority(state: &AuthorityState) -> KeyValue {
-    KeyValue::new("tollgate.authority", Arc::clone(&state.name))
 }
 
 /// Who used what, from where: on every metric of a served request.

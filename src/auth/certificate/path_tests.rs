@@ -5,7 +5,9 @@ use rcgen::{
     KeyUsagePurpose, NameConstraints, SanType, SerialNumber, date_time_ymd,
 };
 
-use super::super::testing::{Ca, NOW, authority, ca_params, extension, leaf_params, with_lists};
+use super::super::testing::{
+    Ca, NOW, authority, ca_params, extension, leaf_params, lists_in_files, with_anchors, with_lists,
+};
 use super::*;
 
 /// A change that makes a certificate bad.
@@ -187,7 +189,7 @@ fn every_fault_of_an_intermediate_has_its_reason() {
         intermediate(|it| it.name_constraints = names(vec![dns("example.com")])),
         Ok(())
     );
-    let faults: [(&str, Fault, E); 14] = [
+    let faults: [(&str, Fault, E); 15] = [
         (
             "expired",
             |it| it.not_after = date_time_ymd(2025, 1, 1),
@@ -264,6 +266,14 @@ fn every_fault_of_an_intermediate_has_its_reason() {
             |it| {
                 it.custom_extensions =
                     vec![extension(&[2, 5, 29, 36], true, &[0x30, 3, 0x80, 1, 0])]
+            },
+            E::UnsupportedExtension,
+        ),
+        (
+            "policy constraints, not critical",
+            |it| {
+                it.custom_extensions =
+                    vec![extension(&[2, 5, 29, 36], false, &[0x30, 3, 0x80, 1, 0])]
             },
             E::UnsupportedExtension,
         ),
@@ -452,5 +462,51 @@ fn a_revoked_intermediate_is_denied() {
         verify(&with(half), &chain),
         Err(CertificateError::RevocationUnknown),
         "the root has no list"
+    );
+}
+
+#[test]
+fn authorities_of_one_name_are_judged_each_by_the_list_of_its_own_key() {
+    let (old, new) = (Ca::root(ca_params("root")), Ca::root(ca_params("root")));
+    let anchors = vec![old.der.clone(), new.der.clone()];
+    let of = |lists| {
+        let revocation = lists_in_files(CrlMode::Required, lists).expect("good lists");
+        with_anchors(
+            anchors.clone(),
+            (ExtendedKeyUsage::ClientAuth, 5),
+            revocation,
+        )
+    };
+    let chain = |ca: &Ca, serial: u64| {
+        let mut params = leaf_params(URI);
+        params.serial_number = Some(SerialNumber::from(serial));
+        [ca.leaf(&params)]
+    };
+    // The older list is the one with the greater number, and comes first or last.
+    for lists in [
+        vec![old.crl(9, &[7], 2040), new.crl(1, &[8], 2041)],
+        vec![new.crl(1, &[8], 2041), old.crl(9, &[7], 2040)],
+    ] {
+        let both = of(lists);
+        let revoked = Err(CertificateError::Revoked);
+        assert_eq!(verify(&both, &chain(&old, 7)), revoked, "old, on its list");
+        assert_eq!(
+            verify(&both, &chain(&old, 8)),
+            Ok(()),
+            "old, not on its list"
+        );
+        assert_eq!(verify(&both, &chain(&new, 8)), revoked, "new, on its list");
+        assert_eq!(
+            verify(&both, &chain(&new, 7)),
+            Ok(()),
+            "new, not on its list"
+        );
+    }
+    let one = of(vec![old.crl(9, &[], 2040)]);
+    assert_eq!(verify(&one, &chain(&old, 7)), Ok(()));
+    assert_eq!(
+        verify(&one, &chain(&new, 7)),
+        Err(CertificateError::CrlUntrusted),
+        "the list of another key says nothing"
     );
 }

@@ -107,22 +107,26 @@ impl CertificateRing {
 
     /// How the authorities are.
     pub fn states(&self) -> Vec<AuthorityState> {
-        let state = |authority: &Authority| {
-            let (crl_success, crl_failure) = authority.revocation.refreshes();
-            AuthorityState {
-                name: Arc::clone(&authority.name),
-                not_after_unix_s: authority.not_after.as_secs(),
-                next_update_unix_s: authority.revocation.next_update().map(|it| it.as_secs()),
-                crl_success,
-                crl_failure,
-            }
-        };
-        self.authorities.iter().map(state).collect()
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.unwrap_or_default();
+        let authorities = self.authorities.iter();
+        authorities.map(|authority| authority.state(now)).collect()
     }
 
-    /// Grows with each change of any list.
+    /// Takes over what authorities of the same names held under the last configuration: lists and
+    /// anchors that were fetched. Verdicts are not taken over.
+    pub fn adopt(&self, old: &Self) {
+        for authority in &self.authorities {
+            let mut theirs = old.authorities.iter();
+            if let Some(old) = theirs.find(|it| it.name == authority.name) {
+                authority.adopt(old);
+            }
+        }
+    }
+
+    /// Grows with each change of any list or anchor.
     fn generation(&self) -> u64 {
-        let each = self.authorities.iter().map(|it| it.revocation.generation());
+        let each = self.authorities.iter().map(Authority::generation);
         each.fold(0, u64::wrapping_add)
     }
 

@@ -10,7 +10,7 @@ use rcgen::{
 };
 use rustls_pki_types::CertificateDer;
 
-use super::{Authority, CrlMode, CrlSource, ExtendedKeyUsage, Revocation};
+use super::{Authority, Certificates, CrlError, CrlMode, CrlSource, ExtendedKeyUsage, Revocation};
 
 /// A time at which all that is made here is valid: 1 January 2030.
 pub(super) const NOW: Duration = Duration::from_secs(1_893_456_000);
@@ -122,6 +122,29 @@ pub(super) fn with_lists(
     mode: CrlMode,
     lists: Vec<Vec<u8>>,
 ) -> Authority {
+    let anchors = vec![root.der.clone()];
+    let revocation = lists_in_files(mode, lists).expect("good lists");
+    with_anchors(anchors, (usage, length), revocation)
+}
+
+/// An authority of several anchors.
+pub(super) fn with_anchors(
+    anchors: Vec<CertificateDer<'static>>,
+    conditions: (ExtendedKeyUsage, usize),
+    revocation: Revocation,
+) -> Authority {
+    let certificates = Certificates {
+        anchors,
+        ..Certificates::default()
+    };
+    Authority::new(Arc::from("devices"), certificates, conditions, revocation).expect("good")
+}
+
+/// Lists that are read from files.
+pub(super) fn lists_in_files(
+    mode: CrlMode,
+    lists: Vec<Vec<u8>>,
+) -> Result<Revocation, (String, CrlError)> {
     let directory = tempfile::tempdir().expect("a directory");
     let files = lists.into_iter().enumerate().map(|(at, list)| {
         let path = directory.path().join(format!("{at}.crl"));
@@ -135,14 +158,5 @@ pub(super) fn with_lists(
         distribution_hosts: Vec::new(),
         refresh: Duration::from_secs(60),
     };
-    let revocation = Revocation::new(source).expect("good lists");
-    let name = Arc::from("devices");
-    Authority::new(
-        name,
-        std::slice::from_ref(&root.der),
-        Vec::new(),
-        (usage, length),
-        revocation,
-    )
-    .expect("good")
+    Revocation::new(source)
 }

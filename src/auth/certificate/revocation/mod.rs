@@ -5,9 +5,8 @@
 
 mod list;
 mod points;
+mod refresh;
 mod store;
-
-pub(super) use store::HeldLists;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +24,19 @@ pub enum CrlMode {
     Soft,
     /// Lists are not looked at.
     Off,
+}
+
+/// How an authority's lists are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrlState {
+    /// They are not looked at.
+    Off,
+    /// None is held.
+    Missing,
+    /// One has ended, and no newer one has come.
+    Stale,
+    /// All that are held are current.
+    Fresh,
 }
 
 /// Where an authority's lists are.
