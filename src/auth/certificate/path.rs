@@ -12,7 +12,7 @@ use x509_cert::der::oid::AssociatedOid;
 use super::anchors::{Anchor, Anchors};
 use super::authority::{Authority, ExtendedKeyUsage};
 use super::decoded::Decoded;
-use super::revocation::CrlMode;
+use super::revocation::{CrlMode, IssuerKey};
 use super::{CertificateError, profile};
 
 /// A chain that is good.
@@ -183,11 +183,11 @@ impl Authority {
     }
 
     /// Where the lists of a verified path are, and whose keys they must be signed with.
-    fn learn(&self, leaf: &Decoded, issuers: &[Decoded], keys: &[(Vec<u8>, Vec<u8>)]) {
+    fn learn(&self, leaf: &Decoded, issuers: &[Decoded], keys: &[IssuerKey]) {
         if self.revocation.mode() == CrlMode::Off {
             return;
         }
-        for (name, spki) in keys {
+        for IssuerKey { name, spki } in keys {
             self.revocation.know_issuer(name, spki.clone());
         }
         for certificate in issuers.iter().chain([leaf]) {
@@ -201,13 +201,18 @@ fn keys(
     path: &VerifiedPath<'_>,
     issuers: &[Decoded],
     anchor: &Anchor,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, CertificateError> {
+) -> Result<Vec<IssuerKey>, CertificateError> {
     let names = path.intermediate_certificates().map(|it| it.subject());
     let names = names.chain([path.anchor().subject.as_ref()]);
     let issuers = issuers.iter().chain([&anchor.decoded]);
     let pairs = names.zip(issuers);
     pairs
-        .map(|(name, issuer)| Ok((name.to_vec(), issuer.spki()?)))
+        .map(|(name, issuer)| {
+            Ok(IssuerKey {
+                name: name.to_vec(),
+                spki: issuer.spki()?,
+            })
+        })
         .collect()
 }
 

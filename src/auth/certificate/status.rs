@@ -14,15 +14,14 @@ use webpki::{
 use super::CertificateError;
 use super::authority::Authority;
 use super::path::reason;
-use super::revocation::CrlMode;
+use super::revocation::{CrlMode, IssuerKey};
 
 impl Authority {
-    /// Until when nothing on the path is known to be revoked, since 1970; its issuers are given by
-    /// name and subjectPublicKeyInfo.
+    /// Until when nothing on the path is known to be revoked, since 1970.
     pub(super) fn check_status(
         &self,
         path: &VerifiedPath<'_>,
-        issuers: &[(Vec<u8>, Vec<u8>)],
+        issuers: &[IssuerKey],
         now: UnixTime,
     ) -> Result<Duration, CertificateError> {
         let (unknown, expired) = match self.revocation.mode() {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::auth::fetch::Url;
 pub use list::CrlError;
+pub(super) use store::IssuerKey;
 pub use store::Revocation;
 
 /// What a certificate's unknown status means.

@@ -19,6 +19,14 @@ const MAX_POINTS: usize = 64;
 /// Most keys of issuers that are remembered to check fetched lists with.
 const MAX_ISSUER_KEYS: usize = 1024;
 
+/// An issuer of a path: what makes a list its own.
+pub(in super::super) struct IssuerKey {
+    /// The bytes of its name.
+    pub(in super::super) name: Vec<u8>,
+    /// Its subjectPublicKeyInfo, as DER.
+    pub(in super::super) spki: Vec<u8>,
+}
+
 /// Where each list came from, and the bytes that it was.
 #[derive(Clone, Default)]
 struct Held {
@@ -89,13 +97,12 @@ impl Revocation {
         files.chain(urls.map(Place::Url)).collect()
     }
 
-    /// The lists that speak for the certificates of a path: of each issuer, given by name and
-    /// subjectPublicKeyInfo, and each scope the newest that its key has signed. Where its key has
+    /// The lists that speak for the certificates of a path: of each issuer and each scope the newest that its key has signed. Where its key has
     /// signed none, one of its name, which will be refused for its signature.
-    pub(in super::super) fn lists_of(&self, issuers: &[(Vec<u8>, Vec<u8>)]) -> Vec<Arc<List>> {
+    pub(in super::super) fn lists_of(&self, issuers: &[IssuerKey]) -> Vec<Arc<List>> {
         let held = self.lists.load();
         let mut chosen: Vec<Arc<List>> = Vec::new();
-        for (name, key) in issuers {
+        for IssuerKey { name, spki } in issuers {
             let mut left: Vec<&Arc<List>> = held
                 .iter()
                 .filter(|list| list.revoked.issuer() == name)
@@ -103,7 +110,7 @@ impl Revocation {
             while let Some(first) = left.first().copied() {
                 let (rivals, others): (Vec<_>, Vec<_>) =
                     left.into_iter().partition(|list| list.has_scope_of(first));
-                let best = Arc::clone(best_of(&rivals, key).unwrap_or(first));
+                let best = Arc::clone(best_of(&rivals, spki).unwrap_or(first));
                 if !chosen.iter().any(|other| Arc::ptr_eq(other, &best)) {
                     chosen.push(best);
                 }
