@@ -11,25 +11,31 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Tokens;
+use crate::auth::certificate::{AuthorityState, CrlState};
+use crate::auth::{CertificateRing, Tokens};
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
 
 /// Whether requests can be served: the configuration is loaded, the identity has a token, and the
 /// service is not draining.
-#[derive(Debug)]
 pub struct Readiness {
     identity: Arc<Identity>,
     tokens: Arc<Tokens>,
+    certificates: Option<Arc<CertificateRing>>,
     is_draining: AtomicBool,
 }
 
 impl Readiness {
     /// Ready as soon as the identity has a token.
-    pub fn new(identity: Arc<Identity>, tokens: Arc<Tokens>) -> Self {
+    pub fn new(
+        identity: Arc<Identity>,
+        tokens: Arc<Tokens>,
+        certificates: Option<Arc<CertificateRing>>,
+    ) -> Self {
         Self {
             identity,
             tokens,
+            certificates,
             is_draining: AtomicBool::new(false),
         }
     }
@@ -49,6 +55,12 @@ impl Readiness {
             .collect()
     }
 
+    /// What certificate authorities lack just now, a line each. As with issuers, no obstacle.
+    pub fn ailing_authorities(&self) -> Vec<String> {
+        let states = self.certificates.iter().flat_map(|ring| ring.states());
+        states.flat_map(|state| ailments(&state)).collect()
+    }
+
     /// Why requests can't be served.
     pub fn obstacle(&self) -> Option<&'static str> {
         if self.is_draining.load(Ordering::Relaxed) {
@@ -59,6 +71,22 @@ impl Readiness {
             None => Some("the identity has no token"),
         }
     }
+}
+
+fn ailments(state: &AuthorityState) -> Vec<String> {
+    let name = &state.name;
+    let mut lines = Vec::new();
+    if state.anchors == 0 {
+        lines.push(format!("authority {name}: no trust anchors"));
+    } else if state.sources_without_anchors > 0 {
+        lines.push(format!("authority {name}: some trust anchors are missing"));
+    }
+    match state.crl {
+        CrlState::Missing => lines.push(format!("authority {name}: no revocation list")),
+        CrlState::Stale => lines.push(format!("authority {name}: a revocation list has ended")),
+        CrlState::Off | CrlState::Fresh => {}
+    }
+    lines
 }
 
 #[derive(Clone)]
@@ -93,6 +121,10 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             let mut text = "ready\n".to_owned();
             for issuer in admin.readiness.unavailable_issuers() {
                 text.push_str(&format!("issuer {issuer}: no keys\n"));
+            }
+            for line in admin.readiness.ailing_authorities() {
+                text.push_str(&line);
+                text.push('\n');
             }
             (StatusCode::OK, text)
         }

@@ -92,7 +92,7 @@ impl Service {
             stop_grpc.clone(),
             cut_grpc.clone(),
         ));
-        let mut background = keep_lists_fresh(&gateway, &metrics, &stop_background);
+        let mut background = keep_authorities_fresh(&gateway, &metrics, &stop_background);
         let source = Arc::new(AzureTokenSource::new(config.identity));
         let admin = admin::serve(
             admin_listener,
@@ -150,8 +150,9 @@ impl Service {
     }
 }
 
-/// Revocation lists are read behind the requests, each authority's by a task of its own.
-fn keep_lists_fresh(
+/// Revocation lists and the trust anchors of vaults are read behind the requests, each authority's
+/// by tasks of its own.
+fn keep_authorities_fresh(
     gateway: &Gateway,
     metrics: &Metrics,
     stop: &CancellationToken,
@@ -160,11 +161,16 @@ fn keep_lists_fresh(
         return Vec::new();
     };
     metrics.observe_certificates(ring);
-    let task = |authority: &Authority| {
+    let tasks = |authority: &Authority| {
+        let name = || authority.name.to_string();
         let lists = Arc::clone(authority.revocation());
-        tokio::spawn(lists.keep_fresh(authority.name.to_string(), stop.clone()))
+        let trust = Arc::clone(authority.trust());
+        [
+            tokio::spawn(lists.keep_fresh(name(), stop.clone())),
+            tokio::spawn(trust.keep_fresh(name(), stop.clone())),
+        ]
     };
-    ring.authorities().iter().map(task).collect()
+    ring.authorities().iter().flat_map(tasks).collect()
 }
 
 /// The readiness, which the metrics show with the rest of the service's state.
@@ -175,7 +181,8 @@ fn observed(
     audit: &AuditLog,
 ) -> Arc<Readiness> {
     let tokens = Arc::clone(&config.tokens);
-    let readiness = Arc::new(Readiness::new(Arc::clone(identity), tokens));
+    let certificates = config.certificates.clone();
+    let readiness = Arc::new(Readiness::new(Arc::clone(identity), tokens, certificates));
     let ready = Arc::clone(&readiness);
     metrics.observe(
         Arc::clone(identity),

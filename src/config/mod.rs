@@ -7,6 +7,7 @@ mod file;
 mod identities;
 mod identity;
 mod issuers;
+mod key_vault;
 mod listen;
 mod moment;
 mod problem;
@@ -76,7 +77,7 @@ impl fmt::Display for GrpcAddress {
 }
 
 /// The gateway's identity towards the backends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct IdentityConfig {
     /// Where the token comes from.
     pub source: IdentitySource,
@@ -85,7 +86,7 @@ pub struct IdentityConfig {
 }
 
 /// Where the identity's token comes from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum IdentitySource {
     /// The machine's own managed identity, or a user-assigned one.
     ManagedIdentity(ManagedIdentity),

@@ -87,6 +87,17 @@ impl Ca {
 
     /// A list of these serial numbers, by its own number, until the end of a year.
     pub(super) fn crl(&self, number: u64, revoked: &[u64], last_year: i32) -> Vec<u8> {
+        self.crl_as(KeyIdMethod::Sha256, number, revoked, last_year)
+    }
+
+    /// A list that says of its key what one likes.
+    pub(super) fn crl_as(
+        &self,
+        key_identifier: KeyIdMethod,
+        number: u64,
+        revoked: &[u64],
+        last_year: i32,
+    ) -> Vec<u8> {
         let revoked = revoked.iter().map(|serial| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2024, 2, 1),
@@ -99,7 +110,7 @@ impl Ca {
             crl_number: SerialNumber::from(number),
             issuing_distribution_point: None,
             revoked_certs: revoked.collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
+            key_identifier_method: key_identifier,
         };
         params
             .signed_by(&self.issuer)

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, StatusCode};
 
@@ -160,12 +161,37 @@ impl Fetcher {
     /// # Errors
     /// [`FetchError`]
     pub async fn get(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
+        self.fetch(url, None).await
+    }
+
+    /// Fetches a document that is not everybody's. The header goes to this address only: redirects
+    /// are not followed.
+    ///
+    /// # Errors
+    /// [`FetchError`]
+    pub async fn get_as(
+        &self,
+        url: &Url,
+        authorization: HeaderValue,
+    ) -> Result<Vec<u8>, FetchError> {
+        self.fetch(url, Some(authorization)).await
+    }
+
+    async fn fetch(
+        &self,
+        url: &Url,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Vec<u8>, FetchError> {
         self.check(url)?;
         let failed = |error: reqwest::Error| match is_refused(&error) {
             true => FetchError::Address(url.clone(), self.rules.reach.clone()),
             false => FetchError::Transport(url.clone(), causes(&error.without_url())),
         };
-        let mut response = self.client.get(url.clone()).send().await.map_err(failed)?;
+        let mut request = self.client.get(url.clone());
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let mut response = request.send().await.map_err(failed)?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(url.clone(), response.status()));
         }

@@ -294,3 +294,7 @@ fn now() -> Duration {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "adopt_tests.rs"]
+mod tests;
