@@ -35,7 +35,8 @@ const MAX_NAME_CHARS: usize = 127;
 pub(super) enum Trust {
     /// A PEM file, or a directory of them.
     File(PathBuf),
-    KeyVault(KeyVault),
+    /// An object of a vault.
+    KeyVault(Box<KeyVault>),
 }
 
 #[derive(Deserialize)]
@@ -56,7 +57,7 @@ impl<'de> Deserialize<'de> for Trust {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Elsewhere {
-            key_vault: KeyVault,
+            key_vault: Box<KeyVault>,
         }
         struct TrustVisitor;
 
@@ -191,3 +192,7 @@ impl KeyVault {
             .ok()
     }
 }
+
+#[cfg(test)]
+#[path = "key_vault_tests.rs"]
+mod tests;

@@ -62,7 +62,8 @@ async fn ask(authority: &Authority) -> Result<(), String> {
 async fn anchors_of_a_vault_come_change_and_outlast_its_outages() {
     let (first, second) = (Ca::root(ca_params("a")), Ca::root(ca_params("b")));
     let vault = Scripted::new("https://a/certificates/x");
-    let authority = of(vec![Arc::clone(&vault) as Arc<dyn AnchorSource>]);
+    let source: Arc<dyn AnchorSource> = vault.clone();
+    let authority = of(vec![source]);
     assert!(ask(&authority).await.is_err());
     assert_eq!(verify(&authority, &first), Err(CertificateError::NoAnchors));
     vault.say(Ok(vec![first.der.clone()]));
