@@ -19,6 +19,8 @@ use super::{AuthorityError, CertificateError, profile};
 
 /// Wait after a failure, where the ordinary wait is longer.
 const RETRY: Duration = Duration::from_secs(30);
+/// The same while the source has given nothing yet: certificates are refused for as long.
+const RETRY_WITHOUT_ANCHORS: Duration = Duration::from_secs(5);
 
 /// Certificates as they come from a source, or its words why not.
 pub type FetchedAnchors<'a> =
@@ -83,6 +85,17 @@ struct Held {
 }
 
 impl Held {
+    /// Says what went wrong, and how long to wait then.
+    fn wait_after(&self, authority: &str, error: &str) -> Duration {
+        let source = self.source.name();
+        tracing::warn!(authority, source, error, "trust anchors were not taken");
+        let longest = match self.certificates().is_empty() {
+            true => RETRY_WITHOUT_ANCHORS,
+            false => RETRY,
+        };
+        self.source.refresh().min(longest)
+    }
+
     fn certificates(&self) -> Vec<CertificateDer<'static>> {
         let held = self.certificates.lock();
         held.unwrap_or_else(PoisonError::into_inner).clone()
@@ -195,13 +208,13 @@ impl TrustStore {
             return;
         };
         loop {
-            let wait = match self.ask(held).await {
+            let asked = tokio::select! {
+                asked = self.ask(held) => asked,
+                () = stop.cancelled() => return,
+            };
+            let wait = match asked {
                 Ok(()) => held.source.refresh(),
-                Err(error) => {
-                    let source = held.source.name();
-                    tracing::warn!(authority, source, error, "trust anchors were not taken");
-                    held.source.refresh().min(RETRY)
-                }
+                Err(error) => held.wait_after(authority, &error),
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}

@@ -95,6 +95,59 @@ async fn anchors_of_a_vault_come_change_and_outlast_its_outages() {
     assert_eq!(authority.trust().refreshes(), (2, 5));
 }
 
+/// A vault that takes the request and never answers.
+struct Hanging;
+
+impl AnchorSource for Hanging {
+    fn name(&self) -> &str {
+        "https://a/x"
+    }
+
+    fn refresh(&self) -> Duration {
+        Duration::from_secs(3600)
+    }
+
+    fn fetch(&self) -> FetchedAnchors<'_> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_vault_that_hangs_does_not_keep_the_service_from_ending() {
+    let stop = CancellationToken::new();
+    let authority = of(vec![Arc::new(Hanging)]);
+    let asking =
+        tokio::spawn(Arc::clone(authority.trust()).keep_fresh("a".to_owned(), stop.clone()));
+    tokio::task::yield_now().await;
+    stop.cancel();
+    asking.await.expect("ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_without_anchors_is_asked_again_sooner() {
+    let root = Ca::root(ca_params("root"));
+    let vault = Scripted::new("https://a/x");
+    let authority = of(vec![vault.clone()]);
+    let stop = CancellationToken::new();
+    let asking =
+        tokio::spawn(Arc::clone(authority.trust()).keep_fresh("a".to_owned(), stop.clone()));
+    let failures = async |seconds: u64| {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        authority.trust().refreshes()
+    };
+    assert_eq!(failures(12).await, (0, 3), "at 0, 5 and 10 s");
+    vault.say(Ok(vec![root.der.clone()]));
+    assert_eq!(failures(5).await, (1, 3), "at 15 s");
+    vault.say(Err("away"));
+    assert_eq!(
+        failures(3600 + 60).await,
+        (1, 6),
+        "after an hour, and each 30 s"
+    );
+    stop.cancel();
+    asking.await.expect("ended");
+}
+
 #[tokio::test]
 async fn a_new_configuration_begins_with_the_anchors_of_the_same_source() {
     let root = Ca::root(ca_params("root"));

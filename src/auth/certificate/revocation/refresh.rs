@@ -42,7 +42,10 @@ impl Revocation {
             }
         };
         loop {
-            let all_good = self.refresh(&authority, &fetcher).await;
+            let all_good = tokio::select! {
+                all_good = self.refresh(&authority, &fetcher) => all_good,
+                () = stop.cancelled() => return,
+            };
             let wait = match all_good {
                 true => self.interval(),
                 false => self.interval().min(RETRY),
