@@ -176,12 +176,13 @@ impl TrustStore {
             let Some(theirs) = theirs.find(|it| it.source.name() == mine.source.name()) else {
                 continue;
             };
+            let theirs = theirs.certificates();
             let mut held = mine
                 .certificates
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             if held.is_empty() {
-                *held = theirs.certificates();
+                *held = theirs;
             }
         }
         let (success, failure) = old.refreshes();

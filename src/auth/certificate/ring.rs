@@ -202,10 +202,7 @@ impl CertificateRing {
             let verified = match authority.verify(chain, leaf, UnixTime::since_unix_epoch(now)) {
                 Ok(verified) => verified,
                 Err(error) => {
-                    // An authority that the chain has nothing to do with says nothing of interest.
-                    if nearest == CertificateError::Untrusted {
-                        nearest = error;
-                    }
+                    nearest = nearer(nearest, error);
                     continue;
                 }
             };
@@ -228,6 +225,17 @@ impl CertificateRing {
             }
         }
         found.ok_or(nearest)
+    }
+}
+
+/// Of two reasons the one that says more: an authority that the chain has nothing to do with says
+/// nothing of interest, and one without anchors has not looked.
+fn nearer(nearest: CertificateError, error: CertificateError) -> CertificateError {
+    match (nearest, error) {
+        (CertificateError::Untrusted, error) => error,
+        (CertificateError::NoAnchors, CertificateError::Untrusted) => nearest,
+        (CertificateError::NoAnchors, error) => error,
+        (nearest, _) => nearest,
     }
 }
 

@@ -66,3 +66,7 @@ impl Authority {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

@@ -223,12 +223,12 @@ impl Revocation {
     /// Takes over what the predecessor holds from the sources that both have: a new configuration
     /// does not begin without the lists that were fetched under the old one.
     pub fn adopt(&self, old: &Self) {
-        for url in lock(&old.points).iter() {
-            self.note_point(url.clone());
-        }
-        for (name, keys) in lock(&old.issuers).iter() {
+        // Copies: never two locks at once.
+        let (points, issuers) = (lock(&old.points).clone(), lock(&old.issuers).clone());
+        points.into_iter().for_each(|url| self.note_point(url));
+        for (name, keys) in issuers {
             for spki in keys {
-                self.know_issuer(name, spki.clone());
+                self.know_issuer(&name, spki);
             }
         }
         let (success, failure) = old.refreshes();
