@@ -81,10 +81,13 @@ impl Policy {
         }
     }
 
-    /// Takes over what the last policy has fetched from the same sources: keys of issuers and
-    /// revocation lists serve on while they are fetched anew.
+    /// Takes over what the last policy has fetched from the same sources: keys of issuers,
+    /// revocation lists and trust anchors serve on while they are fetched anew.
     pub fn adopt(&self, last: &Self) {
         self.tokens.adopt(&last.tokens);
+        if let (Some(ring), Some(last)) = (&self.certificates, &last.certificates) {
+            ring.adopt(last);
+        }
     }
 }
 

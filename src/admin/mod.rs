@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::IssuedKeys;
+use crate::auth::certificate::{AuthorityState, CrlState};
 use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
@@ -64,6 +65,13 @@ impl Readiness {
         self.is_config_refused.store(is_refused, Ordering::Relaxed);
     }
 
+    /// What certificate authorities lack just now, a line each. As with issuers, no obstacle.
+    pub fn ailing_authorities(&self) -> Vec<String> {
+        let certificates = self.policy.now().certificates.clone();
+        let states = certificates.iter().flat_map(|ring| ring.states());
+        states.flat_map(|state| ailments(&state)).collect()
+    }
+
     /// Why requests can't be served.
     pub fn obstacle(&self) -> Option<&'static str> {
         if self.is_draining.load(Ordering::Relaxed) {
@@ -75,6 +83,22 @@ impl Readiness {
         let is_loading = self.issued.as_ref().is_some_and(|keys| !keys.is_loaded());
         is_loading.then_some("the issued keys are not loaded")
     }
+}
+
+fn ailments(state: &AuthorityState) -> Vec<String> {
+    let name = &state.name;
+    let mut lines = Vec::new();
+    if state.anchors == 0 {
+        lines.push(format!("authority {name}: no trust anchors"));
+    } else if state.sources_without_anchors > 0 {
+        lines.push(format!("authority {name}: some trust anchors are missing"));
+    }
+    match state.crl {
+        CrlState::Missing => lines.push(format!("authority {name}: no revocation list")),
+        CrlState::Stale => lines.push(format!("authority {name}: a revocation list has ended")),
+        CrlState::Off | CrlState::Fresh => {}
+    }
+    lines
 }
 
 #[derive(Clone)]
@@ -114,6 +138,10 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             }
             for issuer in admin.readiness.unavailable_issuers() {
                 text.push_str(&format!("issuer {issuer}: no keys\n"));
+            }
+            for line in admin.readiness.ailing_authorities() {
+                text.push_str(&line);
+                text.push('\n');
             }
             (StatusCode::OK, text)
         }

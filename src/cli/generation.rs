@@ -30,11 +30,16 @@ impl Generation {
         let token = Arc::clone(identity).keep_fresh(source, stop.clone());
         let mut tasks = vec![tokio::spawn(token)];
         let authorities = policy.certificates.iter().flat_map(|it| it.authorities());
-        let lists = |authority: &Authority| {
+        let fetching = |authority: &Authority| {
+            let name = || authority.name.to_string();
             let lists = Arc::clone(authority.revocation());
-            tokio::spawn(lists.keep_fresh(authority.name.to_string(), stop.clone()))
+            let trust = Arc::clone(authority.trust());
+            [
+                tokio::spawn(lists.keep_fresh(name(), stop.clone())),
+                tokio::spawn(trust.keep_fresh(name(), stop.clone())),
+            ]
         };
-        tasks.extend(authorities.map(lists));
+        tasks.extend(authorities.flat_map(fetching));
         tasks.extend(KeyRefresh::start(key_refreshes, &stop));
         Self { tasks, stop }
     }

@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Url;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::identities::identities;
+use super::key_vault::Trust;
 use super::problem::Problem;
 use super::validate::{Problems, check_id, not_empty, twice};
-use super::{duration, file};
+use super::{IdentityConfig, duration, file};
 use crate::access::Client;
-use crate::auth::CertificateRing;
 use crate::auth::certificate::{
-    Authority as Meaning, CrlMode, CrlSource, ExtendedKeyUsage, Revocation as Lists,
+    Authority as Meaning, Certificates, CrlMode, CrlSource, ExtendedKeyUsage, Revocation as Lists,
     read_certificates,
 };
+use crate::auth::{CertificateRing, Url};
 
 /// Leaf, three intermediates and the anchor.
 const DEFAULT_CHAIN_LENGTH: usize = 5;
@@ -32,7 +32,7 @@ const MIN_REFRESH: Duration = Duration::from_millis(100);
 #[serde(deny_unknown_fields)]
 pub(super) struct Authority {
     name: Spanned<String>,
-    trust: Spanned<Vec<Spanned<PathBuf>>>,
+    trust: Spanned<Vec<Spanned<Trust>>>,
     #[serde(default)]
     intermediates: Vec<Spanned<PathBuf>>,
     #[serde(default)]
@@ -49,8 +49,9 @@ impl Authority {
 
     /// The files that it is read from.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        let all = self.trust.value.iter().chain(&self.intermediates);
-        all.map(|path| path.value.as_path())
+        let trust = self.trust.value.iter().filter_map(|it| it.value.file());
+        let intermediates = self.intermediates.iter();
+        trust.chain(intermediates.map(|path| path.value.as_path()))
     }
 }
 
@@ -89,10 +90,10 @@ pub(super) fn certificates(
     listen: &file::Listen,
     written: &[Authority],
     clients: (&[file::Client], &[Arc<Client>]),
-    directory: &Path,
+    (directory, identity): (&Path, Option<&IdentityConfig>),
     problems: &mut Problems,
 ) -> Option<Arc<CertificateRing>> {
-    let authorities = authorities(written, directory, problems);
+    let authorities = authorities(written, (directory, identity), problems);
     let identities = identities(clients, written, problems);
     let Some(how) = &listen.client_certificates else {
         if let Some(first) = written.first() {
@@ -123,7 +124,11 @@ fn not_accepted(at: serde_saphyr::Location) -> Problem {
     Problem::at(at, "certificates are not accepted here").help(help)
 }
 
-fn authorities(written: &[Authority], directory: &Path, problems: &mut Problems) -> Vec<Meaning> {
+fn authorities(
+    written: &[Authority],
+    context: (&Path, Option<&IdentityConfig>),
+    problems: &mut Problems,
+) -> Vec<Meaning> {
     let mut names = HashSet::new();
     let mut meanings = Vec::new();
     for authority in written {
@@ -132,24 +137,41 @@ fn authorities(written: &[Authority], directory: &Path, problems: &mut Problems)
             problems.push(twice("certificate authority", &authority.name));
         }
         not_empty("trust", &authority.trust, problems);
-        meanings.extend(self::authority(authority, directory, problems));
+        meanings.extend(self::authority(authority, context, problems));
     }
     meanings
 }
 
-fn authority(written: &Authority, directory: &Path, problems: &mut Problems) -> Option<Meaning> {
-    let mut read = |paths: &[Spanned<PathBuf>]| {
-        let mut all = Vec::new();
-        for path in paths {
-            match read_certificates(&directory.join(&path.value)) {
-                Ok(found) => all.extend(found),
-                Err(error) => problems.push(Problem::at(path.referenced, error.to_string())),
+fn authority(
+    written: &Authority,
+    (directory, identity): (&Path, Option<&IdentityConfig>),
+    problems: &mut Problems,
+) -> Option<Meaning> {
+    let read =
+        |path: &Path, at, problems: &mut Problems| match read_certificates(&directory.join(path)) {
+            Ok(found) => found,
+            Err(error) => {
+                problems.push(Problem::at(at, error.to_string()));
+                Vec::new()
+            }
+        };
+    let mut certificates = Certificates::default();
+    for trust in &written.trust.value {
+        match &trust.value {
+            Trust::File(path) => {
+                let found = read(path, trust.referenced, problems);
+                certificates.anchors.extend(found);
+            }
+            Trust::KeyVault(vault) => {
+                let source = vault.source(trust.referenced, (directory, identity), problems);
+                certificates.sources.extend(source);
             }
         }
-        all
-    };
-    let anchors = read(&written.trust.value);
-    let intermediates = read(&written.intermediates);
+    }
+    for path in &written.intermediates {
+        let found = read(&path.value, path.referenced, problems);
+        certificates.intermediates.extend(found);
+    }
     let length = match &written.max_chain_length {
         None => DEFAULT_CHAIN_LENGTH,
         Some(length) if CHAIN_LENGTHS.contains(&length.value) => length.value,
@@ -166,7 +188,7 @@ fn authority(written: &Authority, directory: &Path, problems: &mut Problems) -> 
     };
     let revocation = revocation(&written.revocation, directory, problems)?;
     let name = Arc::from(written.name.value.as_str());
-    Meaning::new(name, &anchors, intermediates, (usage, length), revocation)
+    Meaning::new(name, certificates, (usage, length), revocation)
         .map_err(|error| problems.push(Problem::at(written.trust.referenced, error.to_string())))
         .ok()
 }

@@ -17,8 +17,8 @@ use super::validate::{Problems, check_id, not_empty, twice};
 use crate::access::{Client, NetworkError, Requirements};
 use crate::auth::{
     self, Algorithm, ClaimMapping, ClaimPath, DefaultClient, Directory, DiscoverySource,
-    FetchRules, Fetcher, FileSource, IssuerRules, KeySource, KeyStore, RefreshError, RequiredClaim,
-    TENANT_PLACEHOLDER, Tokens, Url, UrlSource, keep_fresh,
+    FetchRules, Fetcher, FileSource, IssuerRules, KeySource, KeyStore, Reach, RefreshError,
+    RequiredClaim, TENANT_PLACEHOLDER, Tokens, Url, UrlSource, keep_fresh,
 };
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
@@ -431,19 +431,21 @@ impl Issuer {
     }
 
     fn fetcher(&self, directory: &Path, problems: &mut Problems) -> Option<Fetcher> {
-        let mut rules = FetchRules {
-            allow_http: self.allow_http,
-            ..FetchRules::default()
-        };
+        let mut allowed = Vec::new();
         for range in &self.allow_addresses {
             match range.value.parse() {
-                Ok(range) => rules.allow_addresses.push(range),
+                Ok(range) => allowed.push(range),
                 Err(error) => {
                     let error: NetworkError = error;
                     problems.push(Problem::at(range.referenced, error.to_string()));
                 }
             }
         }
+        let rules = FetchRules {
+            allow_http: self.allow_http,
+            reach: Reach::Public(allowed),
+            ..FetchRules::default()
+        };
         let file = self
             .ca_file
             .as_ref()

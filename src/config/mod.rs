@@ -10,6 +10,7 @@ mod hours;
 mod identities;
 mod identity;
 mod issuers;
+mod key_vault;
 mod listen;
 pub(crate) mod moment;
 mod options;
@@ -79,7 +80,7 @@ impl fmt::Display for GrpcAddress {
 }
 
 /// The gateway's identity towards the backends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct IdentityConfig {
     /// Where the token comes from.
     pub source: IdentitySource,
@@ -88,7 +89,7 @@ pub struct IdentityConfig {
 }
 
 /// Where the identity's token comes from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum IdentitySource {
     /// The machine's own managed identity, or a user-assigned one.
     ManagedIdentity(ManagedIdentity),

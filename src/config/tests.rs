@@ -494,9 +494,9 @@ fn commands_about_keys_need_a_socket_and_a_place_for_keys() {
 
 #[test]
 fn a_client_without_a_credential_needs_a_place_for_keys_that_are_issued() {
-    let start = GOOD.find("    credentials:\n").expect("credentials");
-    let end = GOOD.find("    products: [").expect("products");
-    let text = GOOD.replace(&GOOD[start..end], "    credentials: []\n");
+    let (head, rest) = GOOD.split_once("    credentials:\n").expect("credentials");
+    let (_, tail) = rest.split_once("    products: [").expect("products");
+    let text = format!("{head}    credentials: []\n    products: [{tail}");
     let refused = parse(&text).map(|_| ()).expect_err("no key could be had");
     assert!(
         refused.lines().concat().contains("`credentials` is empty"),

@@ -41,7 +41,7 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
         &file.listen,
         &file.certificate_authorities,
         (&file.clients, &clients),
-        directory,
+        (directory, identity.as_ref()),
         &mut problems,
     );
     let backend = backend(&file.backends, &mut problems);

@@ -73,6 +73,11 @@ impl IssuedToken {
             lifetime,
         })
     }
+
+    /// The header.
+    pub(super) fn authorization(&self) -> &HeaderValue {
+        &self.authorization
+    }
 }
 
 impl fmt::Debug for IssuedToken {

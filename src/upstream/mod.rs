@@ -1,7 +1,10 @@
-//! The gateway's identity towards the backends. The only room that speaks to Entra ID.
+//! The gateway's identity towards the backends, and what it is used for beside them. The only room
+//! that speaks to Entra ID and to Key Vault.
 
 mod azure;
 mod identity;
+mod key_vault;
 
 pub use azure::AzureTokenSource;
 pub use identity::{Identity, IdentityError, IssuedToken, RefreshCounts, TokenSource};
+pub use key_vault::{KeyVaultSource, VaultObject};

@@ -2,6 +2,7 @@
 //!
 //! - [`identity`]: managed identity (App Service) and Entra ID's token endpoint.
 //! - [`azure`]: Azure OpenAI, with the same bytes, its own billing ledger, and faults on request.
+//! - [`key_vault`]: Azure Key Vault, with its challenge.
 //! - [`certificates`]: a throw-away certificate authority.
 //! - [`token`]: the access tokens that the first issues and the second accepts.
 //! - [`server`], [`body`], [`unique`]: what the fakes are made of.
@@ -14,6 +15,7 @@ pub mod body;
 pub mod certificates;
 pub mod identity;
 pub mod issuer;
+pub mod key_vault;
 pub mod server;
 pub mod token;
 pub mod unique;

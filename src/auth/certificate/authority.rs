@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, TrustAnchor};
-use sha2::{Digest, Sha256};
+use rustls_pki_types::CertificateDer;
 
+use super::anchors::{AnchorSource, TrustStore};
 use super::decoded::Decoded;
 use super::revocation::Revocation;
+use super::seen::AuthorityState;
 use super::{CertificateError, profile};
 
 /// What a leaf's extended key usage must say (RFC 5280, section 4.2.1.12).
@@ -30,26 +31,29 @@ pub enum AuthorityError {
     Certificate(#[from] CertificateError),
 }
 
-/// A trust anchor with what webpki does not keep of it.
-pub(super) struct Anchor {
-    pub(super) decoded: Decoded,
-    pub(super) thumbprint: [u8; 32],
+/// Where the certificates of an authority come from.
+#[derive(Default)]
+pub struct Certificates {
+    /// Trust anchors of files.
+    pub anchors: Vec<CertificateDer<'static>>,
+    /// Where other trust anchors are fetched from.
+    pub sources: Vec<Arc<dyn AnchorSource>>,
+    /// Certificates between leaves and anchors, beside those that a caller presents.
+    pub intermediates: Vec<CertificateDer<'static>>,
 }
 
 /// A configured authority.
 pub struct Authority {
     /// Its name in the configuration and in metrics.
     pub name: Arc<str>,
-    pub(super) trust: Vec<TrustAnchor<'static>>,
-    /// In the order of `trust`.
-    pub(super) anchors: Vec<Anchor>,
+    pub(super) trust: Arc<TrustStore>,
     pub(super) intermediates: Vec<CertificateDer<'static>>,
     pub(super) extended_key_usage: ExtendedKeyUsage,
     /// Most certificates from the leaf to the anchor, both counted.
     pub(super) max_chain_length: usize,
     pub(super) revocation: Arc<Revocation>,
-    /// The end of the anchor or intermediate that ends first, since 1970.
-    pub(super) not_after: Duration,
+    /// The end of the intermediate that ends first, since 1970.
+    intermediates_end: Option<Duration>,
 }
 
 impl Authority {
@@ -59,40 +63,34 @@ impl Authority {
     /// [`AuthorityError`] for a certificate that can't be an authority's.
     pub fn new(
         name: Arc<str>,
-        anchors: &[CertificateDer<'static>],
-        intermediates: Vec<CertificateDer<'static>>,
+        certificates: Certificates,
         conditions: (ExtendedKeyUsage, usize),
         revocation: Revocation,
     ) -> Result<Self, AuthorityError> {
-        let mut this = Self {
+        let revocation = Arc::new(revocation);
+        let Certificates {
+            anchors,
+            sources,
+            intermediates,
+        } = certificates;
+        let mut intermediates_end = None;
+        for der in &intermediates {
+            let decoded = Decoded::read(der)?;
+            profile::check_authority(&decoded)?;
+            revocation.note_points(&decoded.crl_uris());
+            let end = decoded.validity().1;
+            intermediates_end =
+                Some(intermediates_end.map_or(end, |other: Duration| other.min(end)));
+        }
+        Ok(Self {
             name,
-            trust: Vec::new(),
-            anchors: Vec::new(),
-            intermediates: Vec::new(),
+            trust: Arc::new(TrustStore::new(anchors, sources, Arc::clone(&revocation))?),
+            intermediates,
             extended_key_usage: conditions.0,
             max_chain_length: conditions.1,
-            revocation: Arc::new(revocation),
-            not_after: Duration::MAX,
-        };
-        for der in anchors {
-            let trust = webpki::anchor_from_trusted_cert(der)
-                .map_err(|_| CertificateError::Malformed)?
-                .to_owned();
-            let decoded = this.admit(der)?;
-            this.revocation
-                .know_issuer(trust.subject.as_ref(), decoded.spki()?);
-            this.trust.push(trust);
-            this.anchors.push(Anchor {
-                decoded,
-                thumbprint: Sha256::digest(der).into(),
-            });
-        }
-        for der in &intermediates {
-            let decoded = this.admit(der)?;
-            this.revocation.note_points(&decoded.crl_uris());
-        }
-        this.intermediates = intermediates;
-        Ok(this)
+            revocation,
+            intermediates_end,
+        })
     }
 
     /// Its lists.
@@ -100,10 +98,41 @@ impl Authority {
         &self.revocation
     }
 
-    fn admit(&mut self, der: &CertificateDer<'_>) -> Result<Decoded, CertificateError> {
-        let decoded = Decoded::read(der)?;
-        profile::check_authority(&decoded)?;
-        self.not_after = self.not_after.min(decoded.validity().1);
-        Ok(decoded)
+    /// Its trust anchors.
+    pub fn trust(&self) -> &Arc<TrustStore> {
+        &self.trust
+    }
+
+    /// Takes over what the authority of this name held under the last configuration.
+    pub fn adopt(&self, old: &Self) {
+        self.trust.adopt(&old.trust);
+        self.revocation.adopt(&old.revocation);
+    }
+
+    /// Grows with each change of its lists and anchors.
+    pub(super) fn generation(&self) -> u64 {
+        let trust = self.trust.generation();
+        trust.wrapping_add(self.revocation.generation())
+    }
+
+    /// How it is at a time since 1970.
+    pub(super) fn state(&self, now: Duration) -> AuthorityState {
+        let anchors = self.trust.current();
+        let ends = anchors
+            .not_after()
+            .into_iter()
+            .chain(self.intermediates_end);
+        let (sources, sources_without_anchors) = self.trust.sources();
+        AuthorityState {
+            name: Arc::clone(&self.name),
+            anchors: anchors.trust.len(),
+            sources,
+            sources_without_anchors,
+            anchor_refreshes: self.trust.refreshes(),
+            not_after_unix_s: ends.min().map(|end| end.as_secs()),
+            next_update_unix_s: self.revocation.next_update().map(|it| it.as_secs()),
+            crl: self.revocation.state(now),
+            crl_refreshes: self.revocation.refreshes(),
+        }
     }
 }

@@ -15,6 +15,9 @@ pub enum CertificateError {
     /// No trust anchor issued it, or a signature is wrong.
     #[error("it was issued by no authority that is trusted")]
     Untrusted,
+    /// The authority has no trust anchors yet: the vault that holds them has not given them.
+    #[error("the authority has no trust anchors yet")]
+    NoAnchors,
     /// It, one of its issuers or its anchor has ended.
     #[error("it has expired")]
     Expired,
@@ -79,11 +82,12 @@ pub enum CertificateError {
 
 impl CertificateError {
     /// Every reason, for tables and their tests.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Malformed,
         Self::TooLarge,
         Self::Disagrees,
         Self::Untrusted,
+        Self::NoAnchors,
         Self::Expired,
         Self::NotYetValid,
         Self::ExtendedKeyUsage,

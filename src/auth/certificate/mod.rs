@@ -4,6 +4,7 @@
 //! is good is decided here, for every request, because Envoy does not look again when a TLS session
 //! is resumed. The verdict is cached until the first thing changes that it rests on.
 
+mod anchors;
 mod authority;
 mod decoded;
 mod error;
@@ -16,18 +17,24 @@ mod profile;
 mod revocation;
 mod ring;
 mod seen;
+mod status;
 mod tlv;
 mod verdict;
 mod xfcc;
 
-pub use authority::{Authority, AuthorityError, ExtendedKeyUsage};
+pub use anchors::{AnchorSource, FetchedAnchors, TrustStore};
+pub use authority::{Authority, AuthorityError, Certificates, ExtendedKeyUsage};
 pub use error::CertificateError;
 pub use identity::{CertificateIdentity, Field, FieldError, IdentityError, IdentityIndex, Pin};
-pub use pem::{PemError, certificates as read_certificates};
+pub use pem::{PemError, certificates as read_certificates, parse as parse_certificates};
 pub use presented::PresentedCertificate;
-pub use revocation::{CrlError, CrlMode, CrlSource, Revocation};
+pub use revocation::{CrlError, CrlMode, CrlSource, CrlState, Revocation};
 pub use ring::{CertificateRing, CertifiedCaller};
 pub use seen::{AuthorityState, ClientExpiry};
 
+#[cfg(test)]
+mod openssl_tests;
+#[cfg(test)]
+mod pkits_tests;
 #[cfg(test)]
 mod testing;

@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest, Sha256};
-use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator,
-    KeyPurposeIdIter, KeyUsage, RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder,
-    UnknownStatusPolicy, VerifiedPath,
-};
+use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage, VerifiedPath};
 use x509_cert::der::oid::AssociatedOid;
 
-use super::authority::{Anchor, Authority, ExtendedKeyUsage};
+use super::anchors::{Anchor, Anchors};
+use super::authority::{Authority, ExtendedKeyUsage};
 use super::decoded::Decoded;
-use super::revocation::{CrlMode, HeldLists};
+use super::revocation::{CrlMode, IssuerKey};
 use super::{CertificateError, profile};
 
 /// A chain that is good.
@@ -46,34 +43,10 @@ impl Authority {
         leaf: &Decoded,
         now: UnixTime,
     ) -> Result<Verified, CertificateError> {
-        let lists = self.revocation.lists();
-        let revoked: Vec<&CertRevocationList<'_>> =
-            lists.iter().map(|list| &list.revoked).collect();
-        let checked = match (
-            self.revocation.mode(),
-            options(self.revocation.mode(), &revoked),
-        ) {
-            (CrlMode::Required, None) => Err(CertificateError::RevocationUnknown),
-            (_, options) => self.build(chain, leaf, now, options, &lists),
-        };
-        match checked {
-            Err(CertificateError::RevocationUnknown | CertificateError::CrlExpired) => {
-                // All but the status may be good: then the certificates say where to ask.
-                self.build(chain, leaf, now, None, &lists)?;
-                checked
-            }
-            checked => checked,
+        let anchors = self.trust.current();
+        if anchors.trust.is_empty() {
+            return Err(CertificateError::NoAnchors);
         }
-    }
-
-    fn build(
-        &self,
-        chain: &[CertificateDer<'_>],
-        leaf: &Decoded,
-        now: UnixTime,
-        revocation: Option<RevocationOptions<'_>>,
-        lists: &HeldLists,
-    ) -> Result<Verified, CertificateError> {
         let (first, presented) = chain.split_first().ok_or(CertificateError::Malformed)?;
         let intermediates: Vec<CertificateDer<'_>> = presented
             .iter()
@@ -83,7 +56,7 @@ impl Authority {
         let end_entity = EndEntityCert::try_from(first).map_err(reason)?;
         // webpki goes on to other paths after an error of ours, and keeps only errors of its own.
         let (ours, good) = (Cell::new(None), Cell::new(None));
-        let check = |path: &VerifiedPath<'_>| match self.check_path(path, leaf, now, lists) {
+        let check = |path: &VerifiedPath<'_>| match self.check_path(path, leaf, now, &anchors) {
             Ok(verified) => {
                 good.set(Some(verified));
                 Ok(())
@@ -95,11 +68,11 @@ impl Authority {
         };
         let built = end_entity.verify_for_usage(
             webpki::ALL_VERIFICATION_ALGS,
-            &self.trust,
+            &anchors.trust,
             &intermediates,
             now,
             self.extended_key_usage,
-            revocation,
+            None,
             Some(&check),
         );
         match (built, good.take(), ours.get()) {
@@ -115,7 +88,7 @@ impl Authority {
         path: &VerifiedPath<'_>,
         leaf: &Decoded,
         now: UnixTime,
-        lists: &HeldLists,
+        anchors: &Anchors,
     ) -> Result<Verified, CertificateError> {
         let ders: Vec<_> = path
             .intermediate_certificates()
@@ -126,32 +99,29 @@ impl Authority {
             return Err(CertificateError::PathLength);
         }
         self.check_leaf(leaf)?;
+        profile::check_policy_constraints(leaf)?;
         for issuer in &issuers {
             profile::check_authority(issuer)?;
+            profile::check_policy_constraints(issuer)?;
             // Key rollover, where a list may be signed by another key than the certificate: section
             // 6.3.3 asks for a path of its own for that key, which webpki does not build.
             if issuer.is_self_issued() {
                 return Err(CertificateError::SelfIssued);
             }
         }
-        let anchor = self.anchor(path, issuers.len(), now)?;
-        self.learn(path, leaf, &issuers)?;
+        let anchor = self.anchor(path, issuers.len(), (now, anchors))?;
+        let keys = keys(path, &issuers, anchor)?;
+        // Before the status, so that the lists are fetched that this chain needs.
+        self.learn(leaf, &issuers, &keys);
+        let status_ends = self.check_status(path, &keys, now)?;
         let issuer_thumbprint = ders
             .first()
             .map_or(anchor.thumbprint, |der| Sha256::digest(der).into());
         let certificates = issuers.iter().chain([leaf, &anchor.decoded]);
         let ends = certificates.map(|it| it.validity().1);
-        let names = [path.end_entity().issuer()];
-        let names = names
-            .into_iter()
-            .chain(path.intermediate_certificates().map(|it| it.issuer()));
-        let is_soft = self.revocation.mode() != CrlMode::Required;
-        let next =
-            names.flat_map(|name| lists.iter().filter(move |it| it.revoked.issuer() == name));
-        let next = next.map(|list| list.next_update).filter(|_| !is_soft);
         Ok(Verified {
             issuer_thumbprint,
-            until: ends.chain(next).min().unwrap_or_default(),
+            until: ends.chain([status_ends]).min().unwrap_or_default(),
         })
     }
 
@@ -166,17 +136,17 @@ impl Authority {
     }
 
     /// The anchor of a path. webpki looks at its name, key and name constraints only.
-    fn anchor(
+    fn anchor<'a>(
         &self,
         path: &VerifiedPath<'_>,
         intermediates: usize,
-        now: UnixTime,
-    ) -> Result<&Anchor, CertificateError> {
+        (now, anchors): (UnixTime, &'a Anchors),
+    ) -> Result<&'a Anchor, CertificateError> {
         let same = |trust: &rustls_pki_types::TrustAnchor<'_>| {
             trust.subject == path.anchor().subject
                 && trust.subject_public_key_info == path.anchor().subject_public_key_info
         };
-        let all = self.trust.iter().zip(&self.anchors);
+        let all = anchors.trust.iter().zip(&anchors.certificates);
         let mut refused = CertificateError::Untrusted;
         for (_, anchor) in all.filter(|(trust, _)| same(trust)) {
             match self.check_anchor(&anchor.decoded, intermediates, now) {
@@ -213,42 +183,37 @@ impl Authority {
     }
 
     /// Where the lists of a verified path are, and whose keys they must be signed with.
-    fn learn(
-        &self,
-        path: &VerifiedPath<'_>,
-        leaf: &Decoded,
-        issuers: &[Decoded],
-    ) -> Result<(), CertificateError> {
+    fn learn(&self, leaf: &Decoded, issuers: &[Decoded], keys: &[IssuerKey]) {
         if self.revocation.mode() == CrlMode::Off {
-            return Ok(());
+            return;
         }
-        for (cert, decoded) in path.intermediate_certificates().zip(issuers) {
-            self.revocation.know_issuer(cert.subject(), decoded.spki()?);
+        for IssuerKey { name, spki } in keys {
+            self.revocation.know_issuer(name, spki.clone());
         }
         for certificate in issuers.iter().chain([leaf]) {
             self.revocation.note_points(&certificate.crl_uris());
         }
-        Ok(())
     }
 }
 
-fn options<'a>(
-    mode: CrlMode,
-    lists: &'a [&'a CertRevocationList<'a>],
-) -> Option<RevocationOptions<'a>> {
-    let (unknown, expired) = match mode {
-        CrlMode::Off => return None,
-        CrlMode::Required => (UnknownStatusPolicy::Deny, ExpirationPolicy::Enforce),
-        CrlMode::Soft => (UnknownStatusPolicy::Allow, ExpirationPolicy::Ignore),
-    };
-    let builder = RevocationOptionsBuilder::new(lists).ok()?;
-    let builder = builder.with_depth(RevocationCheckDepth::Chain);
-    Some(
-        builder
-            .with_status_policy(unknown)
-            .with_expiration_policy(expired)
-            .build(),
-    )
+/// Name and key of each issuer of a path, the anchor included.
+fn keys(
+    path: &VerifiedPath<'_>,
+    issuers: &[Decoded],
+    anchor: &Anchor,
+) -> Result<Vec<IssuerKey>, CertificateError> {
+    let names = path.intermediate_certificates().map(|it| it.subject());
+    let names = names.chain([path.anchor().subject.as_ref()]);
+    let issuers = issuers.iter().chain([&anchor.decoded]);
+    let pairs = names.zip(issuers);
+    pairs
+        .map(|(name, issuer)| {
+            Ok(IssuerKey {
+                name: name.to_vec(),
+                spki: issuer.spki()?,
+            })
+        })
+        .collect()
 }
 
 /// webpki reports constraints that it can't judge as violated.
@@ -263,7 +228,7 @@ fn explain(error: CertificateError, issuers: &[CertificateDer<'_>]) -> Certifica
     }
 }
 
-fn reason(error: webpki::Error) -> CertificateError {
+pub(super) fn reason(error: webpki::Error) -> CertificateError {
     use webpki::Error;
     match error {
         Error::BadDer | Error::BadDerTime | Error::TrailingData(_) => CertificateError::Malformed,

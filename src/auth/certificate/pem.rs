@@ -60,9 +60,11 @@ fn file(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
         path: path.to_owned(),
         error,
     })?;
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    match read {
-        Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(PemError::NoPem(path.to_owned())),
-    }
+    parse(&text).ok_or_else(|| PemError::NoPem(path.to_owned()))
+}
+
+/// The certificates of a text in PEM, at least one; `None` if it has none or is broken.
+pub fn parse(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    read.ok().filter(|found| !found.is_empty())
 }

@@ -2,9 +2,9 @@
 
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::ext::pkix::NameConstraints;
 use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{NameConstraints, PolicyConstraints};
 
 use super::CertificateError;
 use super::decoded::Decoded;
@@ -164,6 +164,16 @@ fn check_constraint_base(base: &GeneralName) -> Result<(), CertificateError> {
             _ => Err(CertificateError::Profile),
         },
         _ => Err(CertificateError::UnsupportedConstraint),
+    }
+}
+
+/// Section 4.2.1.11: policy constraints may demand a policy of the whole path, also where they are not
+/// critical, as before RFC 5280. Policies are not processed, so such a path is refused.
+pub(super) fn check_policy_constraints(certificate: &Decoded) -> Result<(), CertificateError> {
+    let mut extensions = certificate.extensions().iter();
+    match extensions.any(|it| it.extn_id == PolicyConstraints::OID) {
+        true => Err(CertificateError::UnsupportedExtension),
+        false => Ok(()),
     }
 }
 

@@ -107,22 +107,26 @@ impl CertificateRing {
 
     /// How the authorities are.
     pub fn states(&self) -> Vec<AuthorityState> {
-        let state = |authority: &Authority| {
-            let (crl_success, crl_failure) = authority.revocation.refreshes();
-            AuthorityState {
-                name: Arc::clone(&authority.name),
-                not_after_unix_s: authority.not_after.as_secs(),
-                next_update_unix_s: authority.revocation.next_update().map(|it| it.as_secs()),
-                crl_success,
-                crl_failure,
-            }
-        };
-        self.authorities.iter().map(state).collect()
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.unwrap_or_default();
+        let authorities = self.authorities.iter();
+        authorities.map(|authority| authority.state(now)).collect()
     }
 
-    /// Grows with each change of any list.
+    /// Takes over what authorities of the same names held under the last configuration: lists and
+    /// anchors that were fetched. Verdicts are not taken over.
+    pub fn adopt(&self, old: &Self) {
+        for authority in &self.authorities {
+            let mut theirs = old.authorities.iter();
+            if let Some(old) = theirs.find(|it| it.name == authority.name) {
+                authority.adopt(old);
+            }
+        }
+    }
+
+    /// Grows with each change of any list or anchor.
     fn generation(&self) -> u64 {
-        let each = self.authorities.iter().map(|it| it.revocation.generation());
+        let each = self.authorities.iter().map(Authority::generation);
         each.fold(0, u64::wrapping_add)
     }
 
@@ -198,10 +202,7 @@ impl CertificateRing {
             let verified = match authority.verify(chain, leaf, UnixTime::since_unix_epoch(now)) {
                 Ok(verified) => verified,
                 Err(error) => {
-                    // An authority that the chain has nothing to do with says nothing of interest.
-                    if nearest == CertificateError::Untrusted {
-                        nearest = error;
-                    }
+                    nearest = nearer(nearest, error);
                     continue;
                 }
             };
@@ -224,6 +225,17 @@ impl CertificateRing {
             }
         }
         found.ok_or(nearest)
+    }
+}
+
+/// Of two reasons the one that says more: an authority that the chain has nothing to do with says
+/// nothing of interest, and one without anchors has not looked.
+fn nearer(nearest: CertificateError, error: CertificateError) -> CertificateError {
+    match (nearest, error) {
+        (CertificateError::Untrusted, error) => error,
+        (CertificateError::NoAnchors, CertificateError::Untrusted) => nearest,
+        (CertificateError::NoAnchors, error) => error,
+        (nearest, _) => nearest,
     }
 }
 

@@ -2,8 +2,10 @@ use proptest::prelude::*;
 use rcgen::{DnType, DnValue, SanType};
 
 use super::super::identity::CertificateIdentity;
-use super::super::testing::{Ca, NOW, authority, ca_params, leaf_params};
-use super::super::{ExtendedKeyUsage, IdentityError};
+use super::super::testing::{
+    Ca, NOW, authority, ca_params, leaf_params, lists_in_files, with_anchors,
+};
+use super::super::{CrlMode, CrlSource, ExtendedKeyUsage, IdentityError, Revocation};
 use super::*;
 use crate::access::ClientId;
 
@@ -270,6 +272,56 @@ fn a_verdict_ends_with_the_certificate() {
         Err(CertificateError::Expired),
         "the remembered verdict is over"
     );
+}
+
+#[test]
+fn an_authority_without_anchors_is_the_reason_only_where_no_other_has_one() {
+    let root = Ca::root(ca_params("root"));
+    let empty = || {
+        let lists = lists_in_files(CrlMode::Off, Vec::new()).expect("no lists");
+        with_anchors(Vec::new(), (ExtendedKeyUsage::ClientAuth, 5), lists)
+    };
+    let full = || authority(&root, ExtendedKeyUsage::ClientAuth, 5);
+    let mut expired = leaf_params(URI);
+    expired.not_after = rcgen::date_time_ymd(2025, 1, 1);
+    let expired = root.leaf(&expired);
+    let stranger = Ca::root(ca_params("b")).leaf(&leaf_params(URI));
+    for authorities in [vec![empty(), full()], vec![full(), empty()]] {
+        let ring = CertificateRing::new(authorities, index(vec![("a", uri(URI))]));
+        assert_eq!(ask(&ring, &expired), Err(CertificateError::Expired));
+        assert_eq!(ask(&ring, &stranger), Err(CertificateError::NoAnchors));
+        assert_eq!(
+            ask(&ring, &root.leaf(&leaf_params(URI))),
+            Ok("a".to_owned())
+        );
+    }
+}
+
+#[test]
+fn a_new_configuration_begins_with_the_lists_of_authorities_of_the_same_name() {
+    const URL: &str = "http://crl.example.com/root.crl";
+    let root = Ca::root(ca_params("root"));
+    let fetching = || {
+        let source = CrlSource {
+            mode: CrlMode::Required,
+            files: Vec::new(),
+            urls: vec![URL.parse().expect("a URL")],
+            distribution_hosts: Vec::new(),
+            refresh: Duration::from_secs(60),
+        };
+        let lists = Revocation::new(source).expect("no files");
+        let conditions = (ExtendedKeyUsage::ClientAuth, 5);
+        let authority = with_anchors(vec![root.der.clone()], conditions, lists);
+        CertificateRing::new(vec![authority], index(vec![("a", uri(URI))]))
+    };
+    let leaf = root.leaf(&leaf_params(URI));
+    let old = fetching();
+    let lists = old.authorities()[0].revocation();
+    lists.take(URL, &root.crl(1, &[8], 2040)).expect("taken");
+    let new = fetching();
+    assert_eq!(ask(&new, &leaf), Err(CertificateError::RevocationUnknown));
+    new.adopt(&old);
+    assert_eq!(ask(&new, &leaf), Ok("a".to_owned()), "not the old verdict");
 }
 
 proptest! {

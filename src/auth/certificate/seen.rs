@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::revocation::CrlState;
+
 /// Most clients that are shown: each is a series.
 const MAX_CLIENTS: usize = 1000;
 /// A certificate that was not used for so long no longer counts.
@@ -45,14 +47,22 @@ pub struct ClientExpiry {
 pub struct AuthorityState {
     /// Its name.
     pub name: Arc<str>,
+    /// How many trust anchors it has; without any, no certificate of it is accepted.
+    pub anchors: usize,
+    /// How many sources outside it fetches anchors from.
+    pub sources: usize,
+    /// How many of those have given none yet.
+    pub sources_without_anchors: usize,
+    /// How often sources gave anchors, and how often not.
+    pub anchor_refreshes: (u64, u64),
     /// When its first certificate ends, in seconds since 1970.
-    pub not_after_unix_s: u64,
+    pub not_after_unix_s: Option<u64>,
     /// When its first revocation list ends, in seconds since 1970.
     pub next_update_unix_s: Option<u64>,
-    /// Lists that were taken.
-    pub crl_success: u64,
-    /// Lists that were not.
-    pub crl_failure: u64,
+    /// How its revocation lists are.
+    pub crl: CrlState,
+    /// Lists that were taken, and those that were not.
+    pub crl_refreshes: (u64, u64),
 }
 
 /// For each client the certificate in use that ends first.

@@ -10,7 +10,7 @@ use rcgen::{
 };
 use rustls_pki_types::CertificateDer;
 
-use super::{Authority, CrlMode, CrlSource, ExtendedKeyUsage, Revocation};
+use super::{Authority, Certificates, CrlError, CrlMode, CrlSource, ExtendedKeyUsage, Revocation};
 
 /// A time at which all that is made here is valid: 1 January 2030.
 pub(super) const NOW: Duration = Duration::from_secs(1_893_456_000);
@@ -87,6 +87,17 @@ impl Ca {
 
     /// A list of these serial numbers, by its own number, until the end of a year.
     pub(super) fn crl(&self, number: u64, revoked: &[u64], last_year: i32) -> Vec<u8> {
+        self.crl_as(KeyIdMethod::Sha256, number, revoked, last_year)
+    }
+
+    /// A list that says of its key what one likes.
+    pub(super) fn crl_as(
+        &self,
+        key_identifier: KeyIdMethod,
+        number: u64,
+        revoked: &[u64],
+        last_year: i32,
+    ) -> Vec<u8> {
         let revoked = revoked.iter().map(|serial| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2024, 2, 1),
@@ -99,7 +110,7 @@ impl Ca {
             crl_number: SerialNumber::from(number),
             issuing_distribution_point: None,
             revoked_certs: revoked.collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
+            key_identifier_method: key_identifier,
         };
         params
             .signed_by(&self.issuer)
@@ -122,6 +133,29 @@ pub(super) fn with_lists(
     mode: CrlMode,
     lists: Vec<Vec<u8>>,
 ) -> Authority {
+    let anchors = vec![root.der.clone()];
+    let revocation = lists_in_files(mode, lists).expect("good lists");
+    with_anchors(anchors, (usage, length), revocation)
+}
+
+/// An authority of several anchors.
+pub(super) fn with_anchors(
+    anchors: Vec<CertificateDer<'static>>,
+    conditions: (ExtendedKeyUsage, usize),
+    revocation: Revocation,
+) -> Authority {
+    let certificates = Certificates {
+        anchors,
+        ..Certificates::default()
+    };
+    Authority::new(Arc::from("devices"), certificates, conditions, revocation).expect("good")
+}
+
+/// Lists that are read from files.
+pub(super) fn lists_in_files(
+    mode: CrlMode,
+    lists: Vec<Vec<u8>>,
+) -> Result<Revocation, (String, CrlError)> {
     let directory = tempfile::tempdir().expect("a directory");
     let files = lists.into_iter().enumerate().map(|(at, list)| {
         let path = directory.path().join(format!("{at}.crl"));
@@ -135,14 +169,5 @@ pub(super) fn with_lists(
         distribution_hosts: Vec::new(),
         refresh: Duration::from_secs(60),
     };
-    let revocation = Revocation::new(source).expect("good lists");
-    let name = Arc::from("devices");
-    Authority::new(
-        name,
-        std::slice::from_ref(&root.der),
-        Vec::new(),
-        (usage, length),
-        revocation,
-    )
-    .expect("good")
+    Revocation::new(source)
 }

@@ -15,6 +15,17 @@ pub(super) fn is_allowed(address: IpAddr, allowed: &[Network]) -> bool {
         && (is_public(address) || allowed.iter().any(|network| network.contains(address)))
 }
 
+/// Whether an address is neither this machine's own nor one of those that are never allowed.
+pub(super) fn is_elsewhere(address: IpAddr) -> bool {
+    let address = embedded(address);
+    !is_forbidden(address) && !address.is_loopback()
+}
+
+/// Whether an address may not be connected to even where the operator has written it out.
+pub(super) fn is_never_allowed(address: IpAddr) -> bool {
+    is_forbidden(embedded(address))
+}
+
 /// The IPv4 address inside an IPv6 one that leads to it: mapped (RFC 4291, section 2.5.5), NAT64
 /// (RFC 6052), 6to4 (RFC 3056).
 fn embedded(address: IpAddr) -> IpAddr {
@@ -161,5 +172,27 @@ mod tests {
         ] {
             assert!(!is_allowed(ip(forbidden), &all), "{forbidden}");
         }
+    }
+
+    #[test]
+    fn a_name_does_not_lead_to_this_machine_or_to_metadata() {
+        for address in [
+            "127.0.0.1",
+            "169.254.169.254",
+            "168.63.129.16",
+            "0.0.0.0",
+            "::1",
+            "fe80::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "fd00:ec2::254",
+        ] {
+            assert!(!is_elsewhere(ip(address)), "{address}");
+        }
+        for address in ["10.0.0.1", "192.0.2.1", "2001:db8::1"] {
+            assert!(is_elsewhere(ip(address)), "{address}");
+        }
+        assert!(!is_never_allowed(ip("127.0.0.1")), "written out");
+        assert!(is_never_allowed(ip("169.254.169.254")), "whoever wrote it");
     }
 }

@@ -1,4 +1,7 @@
 //! Fetches documents from URLs that others choose: only where they may be, only so long and so large.
+//!
+//! The one fetcher of the service: the documents of issuers and revocation lists come through it, each
+//! under rules of its own. Redirects are not followed and no proxy of the environment is used.
 
 mod address;
 
@@ -9,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, StatusCode};
 
@@ -16,9 +20,10 @@ pub use reqwest::Url;
 
 use crate::access::Network;
 
-/// Largest document that is read, in bytes.
+/// Largest document that is read unless the rules say otherwise, in bytes.
 const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest that a fetch may take unless the rules say otherwise.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a document was not fetched.
@@ -28,8 +33,8 @@ pub enum FetchError {
     #[error("{0} may not be fetched: only https, without a user name")]
     Scheme(Url),
     /// An address that is private, link-local or a metadata endpoint.
-    #[error("{0} may not be fetched: its address is not public, and not in `allow_addresses`")]
-    Address(Url),
+    #[error("{0} may not be fetched: its address is not allowed{hint}", hint = .1.hint())]
+    Address(Url, Reach),
     /// The connection, TLS or the body failed.
     #[error("{0} could not be fetched: {1}")]
     Transport(Url, String),
@@ -37,8 +42,8 @@ pub enum FetchError {
     #[error("{0} answered {1}")]
     Status(Url, StatusCode),
     /// A document without end.
-    #[error("{0} is larger than {MAX_DOCUMENT_BYTES} bytes")]
-    TooLarge(Url),
+    #[error("{0} is larger than {1} bytes")]
+    TooLarge(Url, usize),
 }
 
 /// Why there is no fetcher.
@@ -55,13 +60,64 @@ pub enum FetcherError {
     NoCertificate,
 }
 
-/// What a fetcher may do beyond https to public addresses.
-#[derive(Clone, Debug, Default)]
+/// Which addresses a fetcher may connect to. Metadata and link-local addresses it never may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Public ones and those in these ranges, written out or behind a name.
+    Public(Vec<Network>),
+    /// Whatever the operator has written out, and behind a name all but this machine's own: for
+    /// sources that live in private networks.
+    Private,
+}
+
+impl Reach {
+    /// Whether an address that a name leads to may be connected to.
+    fn allows(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Public(allowed) => address::is_allowed(address, allowed),
+            Self::Private => address::is_elsewhere(address),
+        }
+    }
+
+    /// Whether an address that stands in the URL may be.
+    fn allows_literal(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Public(_) => self.allows(address),
+            Self::Private => !address::is_never_allowed(address),
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Public(_) => ": it is not public, and not in `allow_addresses`",
+            Self::Private => "",
+        }
+    }
+}
+
+/// What a fetcher may do.
+#[derive(Clone, Debug)]
 pub struct FetchRules {
     /// Plain HTTP, too.
     pub allow_http: bool,
-    /// These addresses, too.
-    pub allow_addresses: Vec<Network>,
+    /// Where it may connect to.
+    pub reach: Reach,
+    /// Largest document, in bytes.
+    pub max_bytes: usize,
+    /// Longest that one fetch may take.
+    pub timeout: Duration,
+}
+
+impl Default for FetchRules {
+    /// Documents of issuers: https, public addresses, 1 MiB, 10 s.
+    fn default() -> Self {
+        Self {
+            allow_http: false,
+            reach: Reach::Public(Vec::new()),
+            max_bytes: MAX_DOCUMENT_BYTES,
+            timeout: REQUEST_TIMEOUT,
+        }
+    }
 }
 
 /// Fetches documents.
@@ -83,7 +139,7 @@ impl Fetcher {
             .redirect(Policy::none())
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
+            .timeout(rules.timeout)
             // A refresh is minutes after the last one: a kept connection would only be stale.
             .pool_max_idle_per_host(0)
             .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
@@ -106,26 +162,51 @@ impl Fetcher {
     /// # Errors
     /// [`FetchError`]
     pub async fn get(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
+        self.fetch(url, None).await
+    }
+
+    /// Fetches a document that is not everybody's. The header goes to this address only: redirects
+    /// are not followed.
+    ///
+    /// # Errors
+    /// [`FetchError`]
+    pub async fn get_as(
+        &self,
+        url: &Url,
+        authorization: HeaderValue,
+    ) -> Result<Vec<u8>, FetchError> {
+        self.fetch(url, Some(authorization)).await
+    }
+
+    async fn fetch(
+        &self,
+        url: &Url,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Vec<u8>, FetchError> {
         self.check(url)?;
         let failed = |error: reqwest::Error| match is_refused(&error) {
-            true => FetchError::Address(url.clone()),
-            false => FetchError::Transport(url.clone(), causes(&error)),
+            true => FetchError::Address(url.clone(), self.rules.reach.clone()),
+            false => FetchError::Transport(url.clone(), causes(&error.without_url())),
         };
-        let mut response = self.client.get(url.clone()).send().await.map_err(failed)?;
+        let mut request = self.client.get(url.clone());
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let mut response = request.send().await.map_err(failed)?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(url.clone(), response.status()));
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
-                return Err(FetchError::TooLarge(url.clone()));
+            if body.len().saturating_add(chunk.len()) > self.rules.max_bytes {
+                return Err(FetchError::TooLarge(url.clone(), self.rules.max_bytes));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body)
     }
 
-    /// What can be said before the name is resolved; a literal address never is.
+    /// What can be said before the name is resolved; an address that is written out never is.
     ///
     /// # Errors
     /// [`FetchError::Scheme`], [`FetchError::Address`]
@@ -138,8 +219,8 @@ impl Fetcher {
         let host = url.host_str().unwrap_or_default();
         let literal = host.trim_start_matches('[').trim_end_matches(']');
         match literal.parse::<IpAddr>() {
-            Ok(address) if !address::is_allowed(address, &self.rules.allow_addresses) => {
-                Err(FetchError::Address(url.clone()))
+            Ok(address) if !self.rules.reach.allows_literal(address) => {
+                Err(FetchError::Address(url.clone(), self.rules.reach.clone()))
             }
             _ => Ok(()),
         }
@@ -160,9 +241,7 @@ impl Resolve for AllowedAddresses {
         let rules = Arc::clone(&self.0);
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found
-                .filter(|at| address::is_allowed(at.ip(), &rules.allow_addresses))
-                .collect();
+            let allowed: Vec<SocketAddr> = found.filter(|at| rules.reach.allows(at.ip())).collect();
             match allowed.is_empty() {
                 true => Err(NotAllowed.into()),
                 false => {

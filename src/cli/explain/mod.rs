@@ -7,17 +7,25 @@ use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use self::request::SavedRequest;
 use self::steps::{Asking, Explanation, ForwardedCertificate};
 use super::say;
+use crate::auth::CertificateRing;
+use crate::auth::certificate::{AuthorityState, CrlState};
 use crate::config::{Config, KeyRefresh, moment};
 use crate::control::Replica;
 
+/// How long lists and trust anchors are waited for, and how often is looked.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Largest request that is read, in bytes: what Envoy lets through.
 const MAX_REQUEST_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -102,6 +110,9 @@ async fn explain(config: Config, asking: &Asking) -> Explanation {
             }
         }
     }
+    if let (Some(ring), Some(_)) = (&config.policy.certificates, &asking.certificate) {
+        fetch_lists(ring, &mut explanation).await;
+    }
     let replica = config.key_database().map(Replica::new);
     if let Some(replica) = replica.as_ref().filter(|_| asking.request.has_key())
         && let Err(error) = replica.poll().await
@@ -110,6 +121,29 @@ async fn explain(config: Config, asking: &Asking) -> Explanation {
     }
     let issued = replica.as_ref().map(|it| it.keys().as_ref());
     steps::explain(&config.policy, issued, asking, explanation).await
+}
+
+/// Waits until every authority has had its lists and anchors, or a moment.
+async fn fetch_lists(ring: &CertificateRing, to: &mut Explanation) {
+    let stop = CancellationToken::new();
+    for authority in ring.authorities() {
+        let name = || authority.name.to_string();
+        let lists = Arc::clone(authority.revocation()).keep_fresh(name(), stop.clone());
+        let trust = Arc::clone(authority.trust()).keep_fresh(name(), stop.clone());
+        tokio::spawn(async { tokio::join!(lists, trust) });
+    }
+    let is_there = |state: &AuthorityState| state.anchors > 0 && state.crl != CrlState::Missing;
+    let until = Instant::now() + FETCH_TIMEOUT;
+    while Instant::now() < until && !ring.states().iter().all(is_there) {
+        sleep(LOOK_INTERVAL).await;
+    }
+    stop.cancel();
+    for state in ring.states().iter().filter(|state| !is_there(state)) {
+        to.note(
+            format!("authority {}", state.name),
+            "its trust anchors or revocation lists could not be fetched",
+        );
+    }
 }
 
 fn saved_request(arguments: &ExplainArguments) -> Result<SavedRequest, String> {

@@ -44,6 +44,7 @@ const fn reason(error: CertificateError) -> &'static str {
         CertificateError::TooLarge => "certificate_too_large",
         CertificateError::Disagrees => "certificate_disagrees",
         CertificateError::Untrusted => "certificate_untrusted",
+        CertificateError::NoAnchors => "certificate_no_anchors",
         CertificateError::Expired => "certificate_expired",
         CertificateError::NotYetValid => "certificate_not_yet_valid",
         CertificateError::ExtendedKeyUsage => "certificate_extended_key_usage",

@@ -12,6 +12,8 @@ use super::super::tlv::Tlv;
 
 /// `cRLNumber`, 2.5.29.20, as DER (RFC 5280, section 5.2.3).
 const CRL_NUMBER: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x14];
+/// `authorityKeyIdentifier`, 2.5.29.35, as DER (RFC 5280, section 5.2.1).
+const KEY_IDENTIFIER: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x23];
 /// Clocks differ: a list may begin this much in the future.
 const LEEWAY: Duration = Duration::from_secs(300);
 
@@ -48,6 +50,8 @@ pub(in super::super) struct List {
     pub(in super::super) next_update: Duration,
     /// `cRLNumber`, leading zeros stripped: longer is greater.
     number: Vec<u8>,
+    /// Which of the issuer's keys is said to have signed it: tells authorities of one name apart.
+    key_identifier: Vec<u8>,
     signed: Signed,
 }
 
@@ -94,12 +98,18 @@ impl List {
             this_update: fields.this_update,
             next_update: fields.next_update,
             number: fields.number,
+            key_identifier: fields.key_identifier,
             signed: fields.signed,
         })
     }
 
-    /// Whether it is of the same issuer and scope as another one.
+    /// Whether it is of the same issuer, key and scope as another one.
     pub(super) fn replaces(&self, other: &Self) -> bool {
+        self.has_scope_of(other) && self.key_identifier == other.key_identifier
+    }
+
+    /// Whether it is of the same name and scope as another one, by whichever key.
+    pub(super) fn has_scope_of(&self, other: &Self) -> bool {
         self.revoked.issuer() == other.revoked.issuer()
             && self.revoked.issuing_distribution_point()
                 == other.revoked.issuing_distribution_point()
@@ -130,6 +140,7 @@ struct Fields {
     this_update: Duration,
     next_update: Duration,
     number: Vec<u8>,
+    key_identifier: Vec<u8>,
     signed: Signed,
 }
 
@@ -145,18 +156,22 @@ fn fields(der: &[u8]) -> Option<Fields> {
     let (this_update, rest) = Tlv::read(rest)?;
     let (next_update, mut rest) = Tlv::read(rest)?;
     let time = |tlv: &Tlv<'_>| Some(Time::from_der(tlv.whole).ok()?.to_unix_duration());
-    let mut number = Vec::new();
+    let (mut number, mut key_identifier) = (Vec::new(), Vec::new());
     while let Some((next, after)) = Tlv::read(rest) {
         rest = after;
         // [0]: the extensions, in a sequence.
         if next.tag == 0xa0 {
-            number = crl_number(Tlv::read(next.contents)?.0.contents).unwrap_or_default();
+            let extensions = Tlv::read(next.contents)?.0.contents;
+            number = crl_number(extensions).unwrap_or_default();
+            let identifier = extension(extensions, KEY_IDENTIFIER);
+            key_identifier = identifier.map(<[u8]>::to_vec).unwrap_or_default();
         }
     }
     Some(Fields {
         this_update: time(&this_update)?,
         next_update: time(&next_update)?,
         number,
+        key_identifier,
         signed: Signed {
             data: tbs.whole.to_vec(),
             algorithm: algorithm.contents.to_vec(),
@@ -165,18 +180,23 @@ fn fields(der: &[u8]) -> Option<Fields> {
     })
 }
 
-fn crl_number(mut extensions: &[u8]) -> Option<Vec<u8>> {
+fn crl_number(extensions: &[u8]) -> Option<Vec<u8>> {
+    let number = Tlv::read(extension(extensions, CRL_NUMBER)?)?.0.contents;
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).map(<[u8]>::to_vec)
+}
+
+/// The value of an extension, by its identifier in DER.
+fn extension<'a>(mut extensions: &'a [u8], identifier: &[u8]) -> Option<&'a [u8]> {
     while let Some((extension, rest)) = Tlv::read(extensions) {
         extensions = rest;
-        if let Some(value) = extension.contents.strip_prefix(CRL_NUMBER) {
+        if let Some(value) = extension.contents.strip_prefix(identifier) {
             // An octet string, after `critical` where that is written out.
             let (mut octets, rest) = Tlv::read(value)?;
             if octets.tag == 0x01 {
                 octets = Tlv::read(rest)?.0;
             }
-            let number = Tlv::read(octets.contents)?.0.contents;
-            let zeros = number.iter().take_while(|byte| **byte == 0).count();
-            return number.get(zeros..).map(<[u8]>::to_vec);
+            return Some(octets.contents);
         }
     }
     None

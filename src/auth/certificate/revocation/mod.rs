@@ -3,16 +3,17 @@
 //! Lists are read from files and fetched from URLs behind the requests, parsed off their way, and
 //! held until better ones come. Online status (OCSP) is not asked for.
 
-mod fetch;
 mod list;
+mod points;
+mod refresh;
 mod store;
-
-pub(super) use store::HeldLists;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::auth::fetch::Url;
 pub use list::CrlError;
+pub(super) use store::IssuerKey;
 pub use store::Revocation;
 
 /// What a certificate's unknown status means.
@@ -26,6 +27,19 @@ pub enum CrlMode {
     Off,
 }
 
+/// How an authority's lists are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrlState {
+    /// They are not looked at.
+    Off,
+    /// None is held.
+    Missing,
+    /// One has ended, and no newer one has come.
+    Stale,
+    /// All that are held are current.
+    Fresh,
+}
+
 /// Where an authority's lists are.
 #[derive(Clone, Debug)]
 pub struct CrlSource {
@@ -34,7 +48,7 @@ pub struct CrlSource {
     /// PEM or DER files.
     pub files: Vec<PathBuf>,
     /// Addresses to fetch from.
-    pub urls: Vec<reqwest::Url>,
+    pub urls: Vec<Url>,
     /// Hosts, as `name` or `name:port`, whose addresses are fetched when a certificate names them as
     /// its distribution point.
     pub distribution_hosts: Vec<String>,

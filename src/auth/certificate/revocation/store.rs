@@ -1,33 +1,34 @@
-//! The lists of one authority, and the task that keeps them fresh.
+//! The lists of one authority that are held now, and which of them speak for a chain.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use reqwest::Url;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
-use super::fetch::{self, MAX_LIST_BYTES};
 use super::list::List;
-use super::{CrlError, CrlMode, CrlSource};
+use super::refresh::{Place, read};
+use super::{CrlError, CrlMode, CrlSource, CrlState, points};
+use crate::auth::fetch::Url;
 
 /// Most addresses that certificates may add to an authority.
 const MAX_POINTS: usize = 64;
 /// Most keys of issuers that are remembered to check fetched lists with.
 const MAX_ISSUER_KEYS: usize = 1024;
-/// Wait after a failure, where the ordinary wait is longer.
-const RETRY: Duration = Duration::from_secs(30);
 
-/// The lists that are held now.
-pub(in super::super) type HeldLists = Arc<Vec<Arc<List>>>;
+/// An issuer of a path: what makes a list its own.
+pub(in super::super) struct IssuerKey {
+    /// The bytes of its name.
+    pub(in super::super) name: Vec<u8>,
+    /// Its subjectPublicKeyInfo, as DER.
+    pub(in super::super) spki: Vec<u8>,
+}
 
 /// Where each list came from, and the bytes that it was.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Held {
     digest: [u8; 32],
     lists: Vec<Arc<List>>,
@@ -78,13 +79,58 @@ impl Revocation {
         self.source.mode
     }
 
-    pub(in super::super) fn lists(&self) -> HeldLists {
-        self.lists.load_full()
+    /// How often lists are read again.
+    pub(super) fn interval(&self) -> Duration {
+        self.source.refresh
+    }
+
+    /// Waits until there is a new address to fetch from.
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Every place that lists come from now.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let points = lock(&self.points).clone();
+        let urls = self.source.urls.iter().cloned().chain(points);
+        let files = self.source.files.iter().cloned().map(Place::File);
+        files.chain(urls.map(Place::Url)).collect()
+    }
+
+    /// The lists that speak for the certificates of a path: of each issuer and each scope the newest that its key has signed. Where its key has
+    /// signed none, one of its name, which will be refused for its signature.
+    pub(in super::super) fn lists_of(&self, issuers: &[IssuerKey]) -> Vec<Arc<List>> {
+        let held = self.lists.load();
+        let mut chosen: Vec<Arc<List>> = Vec::new();
+        for IssuerKey { name, spki } in issuers {
+            let mut left: Vec<&Arc<List>> = held
+                .iter()
+                .filter(|list| list.revoked.issuer() == name)
+                .collect();
+            while let Some(first) = left.first().copied() {
+                let (rivals, others): (Vec<_>, Vec<_>) =
+                    left.into_iter().partition(|list| list.has_scope_of(first));
+                let best = Arc::clone(best_of(&rivals, spki).unwrap_or(first));
+                if !chosen.iter().any(|other| Arc::ptr_eq(other, &best)) {
+                    chosen.push(best);
+                }
+                left = others;
+            }
+        }
+        chosen
     }
 
     /// Counts the changes of the lists.
     pub(in super::super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    pub(super) fn count(&self, is_taken: bool) {
+        let counter = match is_taken {
+            true => &self.success,
+            false => &self.failure,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Fetches and files that gave a list, and those that did not.
@@ -95,14 +141,33 @@ impl Revocation {
         )
     }
 
-    /// The end of the list that ends first, since 1970.
+    /// The end of the list that ends first of those that no newer one replaces, since 1970.
     pub(in super::super) fn next_update(&self) -> Option<Duration> {
-        self.lists.load().iter().map(|list| list.next_update).min()
+        let held = self.lists.load();
+        let is_current = |list: &&Arc<List>| {
+            !held
+                .iter()
+                .any(|other| other.replaces(list) && list.is_older_than(other))
+        };
+        held.iter()
+            .filter(is_current)
+            .map(|it| it.next_update)
+            .min()
+    }
+
+    /// How the lists are at a time since 1970.
+    pub(in super::super) fn state(&self, now: Duration) -> CrlState {
+        match (self.mode(), self.next_update()) {
+            (CrlMode::Off, _) => CrlState::Off,
+            (_, None) => CrlState::Missing,
+            (_, Some(end)) if end <= now => CrlState::Stale,
+            _ => CrlState::Fresh,
+        }
     }
 
     /// Remembers an issuer's key: lists of this name must be signed with it.
     pub(in super::super) fn know_issuer(&self, name: &[u8], spki: Vec<u8>) {
-        let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut issuers = lock(&self.issuers);
         if issuers.len() < MAX_ISSUER_KEYS {
             issuers.entry(name.to_vec()).or_default().insert(spki);
         }
@@ -111,85 +176,25 @@ impl Revocation {
     /// Notes the distribution points of a certificate whose path is verified; those on allowed hosts
     /// are fetched from now on.
     pub(in super::super) fn note_points(&self, uris: &[String]) {
-        let allowed = uris.iter().filter_map(|uri| Url::parse(uri).ok());
-        let allowed = allowed.filter(|url| fetch::is_allowed(url, &self.source.distribution_hosts));
-        for url in allowed {
-            let mut points = self.points.lock().unwrap_or_else(PoisonError::into_inner);
-            if points.len() < MAX_POINTS && !self.source.urls.contains(&url) && points.insert(url) {
-                self.wake.notify_one();
-            }
+        for url in uris.iter().filter_map(|uri| Url::parse(uri).ok()) {
+            self.note_point(url);
         }
     }
 
-    /// Reads and fetches again and again, until told to stop.
-    pub async fn keep_fresh(self: Arc<Self>, authority: String, stop: CancellationToken) {
-        if self.source.mode == CrlMode::Off {
+    fn note_point(&self, url: Url) {
+        if !points::is_allowed(&url, &self.source.distribution_hosts) {
             return;
         }
-        let client = match fetch::client() {
-            Ok(client) => client,
-            Err(error) => {
-                tracing::error!(authority, %error, "revocation lists can't be fetched");
-                return;
-            }
-        };
-        loop {
-            let all_good = self.refresh(&authority, &client).await;
-            let wait = match all_good {
-                true => self.source.refresh,
-                false => self.source.refresh.min(RETRY),
-            };
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.wake.notified() => {}
-                () = stop.cancelled() => return,
-            }
+        let mut points = lock(&self.points);
+        if points.len() < MAX_POINTS && !self.source.urls.contains(&url) && points.insert(url) {
+            self.wake.notify_one();
         }
-    }
-
-    async fn refresh(self: &Arc<Self>, authority: &str, client: &reqwest::Client) -> bool {
-        let mut all_good = true;
-        let points = self
-            .points
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let urls = self.source.urls.iter().cloned().chain(points);
-        let files = self.source.files.iter().cloned().map(Place::File);
-        for place in files.chain(urls.map(Place::Url)) {
-            let name = place.to_string();
-            let fetched = match &place {
-                Place::Url(url) => fetch::fetch(client, url).await.map(Some),
-                Place::File(_) => Ok(None),
-            };
-            // Reading and parsing are kept off the threads that decide.
-            let (this, source) = (Arc::clone(self), name.clone());
-            let parse = tokio::task::spawn_blocking(move || match (place, fetched?) {
-                (Place::File(path), _) => this.take(&source, &read(&path)?),
-                (Place::Url(_), bytes) => this.take(&source, &bytes.unwrap_or_default()),
-            });
-            let taken = parse
-                .await
-                .unwrap_or_else(|error| Err(CrlError::Malformed(error.to_string())));
-            match taken {
-                Ok(()) => self.success.fetch_add(1, Ordering::Relaxed),
-                Err(error) => {
-                    all_good = false;
-                    tracing::warn!(authority, source = name, %error, "a revocation list was not taken");
-                    self.failure.fetch_add(1, Ordering::Relaxed)
-                }
-            };
-        }
-        all_good
     }
 
     /// Takes the lists that a source gave, all or none.
-    fn take(&self, source: &str, bytes: &[u8]) -> Result<(), CrlError> {
+    pub(in super::super) fn take(&self, source: &str, bytes: &[u8]) -> Result<(), CrlError> {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
-        let mut by_source = self
-            .by_source
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut by_source = lock(&self.by_source);
         if by_source
             .get(source)
             .is_some_and(|held| held.digest == digest)
@@ -199,34 +204,65 @@ impl Revocation {
         let lists = List::read_all(bytes, now())?;
         for list in &lists {
             self.check_signature(list)?;
-            let held = self.lists.load();
-            if held
-                .iter()
-                .any(|held| list.replaces(held) && list.is_older_than(held))
-            {
+            // One that is forged for certain does not stand in the way of the true one.
+            let mut held = by_source.values().flat_map(|held| &held.lists);
+            if held.any(|held| {
+                list.replaces(held)
+                    && list.is_older_than(held)
+                    && self.check_signature(held).is_ok()
+            }) {
                 return Err(CrlError::Older);
             }
         }
         let lists = lists.into_iter().map(Arc::new).collect();
         by_source.insert(source.to_owned(), Held { digest, lists });
-        let mut newest: Vec<Arc<List>> = Vec::new();
-        for list in by_source.values().flat_map(|held| &held.lists) {
-            match newest.iter_mut().find(|other| list.replaces(other)) {
-                Some(other) if other.is_older_than(list) => *other = Arc::clone(list),
-                Some(_) => {}
-                None => newest.push(Arc::clone(list)),
-            }
-        }
-        self.lists.store(Arc::new(newest));
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.publish(&by_source);
         Ok(())
     }
 
+    /// Takes over what the predecessor holds from the sources that both have: a new configuration
+    /// does not begin without the lists that were fetched under the old one.
+    pub fn adopt(&self, old: &Self) {
+        // Copies: never two locks at once.
+        let (points, issuers) = (lock(&old.points).clone(), lock(&old.issuers).clone());
+        points.into_iter().for_each(|url| self.note_point(url));
+        for (name, keys) in issuers {
+            for spki in keys {
+                self.know_issuer(&name, spki);
+            }
+        }
+        let (success, failure) = old.refreshes();
+        self.success.fetch_add(success, Ordering::Relaxed);
+        self.failure.fetch_add(failure, Ordering::Relaxed);
+        let places: HashSet<String> = self.places().iter().map(ToString::to_string).collect();
+        let theirs = lock(&old.by_source).clone();
+        let mut by_source = lock(&self.by_source);
+        for (source, held) in theirs.into_iter().filter(|(name, _)| places.contains(name)) {
+            let is_older = |ours: &Held| {
+                ours.lists.iter().any(|list| {
+                    let mut theirs = held.lists.iter();
+                    theirs.any(|other| list.replaces(other) && list.is_older_than(other))
+                })
+            };
+            if by_source.get(&source).is_none_or(is_older) {
+                by_source.insert(source, held);
+            }
+        }
+        self.publish(&by_source);
+    }
+
+    fn publish(&self, by_source: &BTreeMap<String, Held>) {
+        let mut seen = HashSet::new();
+        let held = by_source.values().filter(|held| seen.insert(held.digest));
+        let lists = held.flat_map(|held| held.lists.iter().cloned());
+        self.lists.store(Arc::new(lists.collect()));
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// A list of an issuer that is known must be signed by it. One of an issuer that no chain has
-    /// shown yet is checked by webpki when it is used.
+    /// shown yet is checked when it is used.
     fn check_signature(&self, list: &List) -> Result<(), CrlError> {
-        let issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
-        match issuers.get(list.revoked.issuer()) {
+        match lock(&self.issuers).get(list.revoked.issuer()) {
             Some(keys) if !keys.iter().any(|spki| list.is_signed_by(spki)) => {
                 Err(CrlError::Signature)
             }
@@ -235,29 +271,22 @@ impl Revocation {
     }
 }
 
-enum Place {
-    File(std::path::PathBuf),
-    Url(Url),
+/// The newest of several lists that a key has signed. One alone need not be looked at: webpki will.
+fn best_of<'a>(rivals: &[&'a Arc<List>], key: &[u8]) -> Option<&'a Arc<List>> {
+    if let [alone] = rivals {
+        return Some(alone);
+    }
+    let signed = rivals.iter().filter(|list| list.is_signed_by(key));
+    signed
+        .copied()
+        .reduce(|best, list| match best.is_older_than(list) {
+            true => list,
+            false => best,
+        })
 }
 
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(path) => path.display().fmt(f),
-            Self::Url(url) => url.fmt(f),
-        }
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, CrlError> {
-    let unavailable = |error: std::io::Error| CrlError::Unavailable(error.to_string());
-    let size = std::fs::metadata(path).map_err(unavailable)?.len();
-    if usize::try_from(size).map_or(true, |size| size > MAX_LIST_BYTES) {
-        return Err(CrlError::Unavailable(format!(
-            "it is larger than {MAX_LIST_BYTES} bytes"
-        )));
-    }
-    std::fs::read(path).map_err(unavailable)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn now() -> Duration {
@@ -265,3 +294,7 @@ fn now() -> Duration {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "adopt_tests.rs"]
+mod tests;

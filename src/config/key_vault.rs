@@ -1,0 +1,208 @@
+//! Trust anchors in Azure Key Vault: what is written, and what it means.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde_saphyr::{Location, Spanned};
+
+use super::problem::Problem;
+use super::validate::Problems;
+use super::{IdentityConfig, duration};
+use crate::auth::certificate::AnchorSource;
+use crate::auth::{FetchRules, Fetcher, Reach, Url};
+use crate::upstream::{AzureTokenSource, KeyVaultSource, VaultObject};
+
+/// The domains of Azure's clouds that vaults are in. The scope of a token for them is the domain itself
+/// (<https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#dns-suffixes-for-object-identifiers>).
+const DOMAINS: [&str; 3] = [
+    "vault.azure.net",
+    "vault.azure.cn",
+    "vault.usgovcloudapi.net",
+];
+/// How often a vault is asked.
+const DEFAULT_REFRESH: Duration = Duration::from_secs(3600);
+const MIN_REFRESH: Duration = Duration::from_millis(100);
+/// Longest name of an object
+/// (<https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#objects-identifiers-and-versioning>).
+const MAX_NAME_CHARS: usize = 127;
+
+/// Where trust anchors are.
+pub(super) enum Trust {
+    /// A PEM file, or a directory of them.
+    File(PathBuf),
+    /// An object of a vault.
+    KeyVault(Box<KeyVault>),
+}
+
+impl Trust {
+    /// The file or directory, where it is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::KeyVault(_) => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyVault {
+    vault: Spanned<String>,
+    certificate: Option<Spanned<String>>,
+    secret: Option<Spanned<String>>,
+    refresh: Option<Spanned<String>>,
+    /// Hosts, as `name` or `name:port`, beside those of Azure's own domains.
+    #[serde(default)]
+    allow_hosts: Vec<String>,
+    ca_file: Option<Spanned<PathBuf>>,
+}
+
+impl<'de> Deserialize<'de> for Trust {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Elsewhere {
+            key_vault: Box<KeyVault>,
+        }
+        struct TrustVisitor;
+
+        impl<'de> Visitor<'de> for TrustVisitor {
+            type Value = Trust;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a file, or `{ key_vault: { vault: …, certificate: … } }`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<Trust, E> {
+                Ok(Trust::File(path.into()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Trust, A::Error> {
+                let read = Elsewhere::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Trust::KeyVault(read.key_vault))
+            }
+        }
+
+        deserializer.deserialize_any(TrustVisitor)
+    }
+}
+
+impl KeyVault {
+    /// What asks the vault; `None` where something is wrong.
+    pub(super) fn source(
+        &self,
+        at: Location,
+        (directory, identity): (&Path, Option<&IdentityConfig>),
+        problems: &mut Problems,
+    ) -> Option<Arc<dyn AnchorSource>> {
+        let object = self.object(at, problems);
+        let refresh = self.refresh(problems);
+        let vault = self.vault(problems);
+        let fetcher = self.fetcher(at, directory, problems);
+        let (vault, scope) = vault?;
+        let tokens = AzureTokenSource::new(IdentityConfig {
+            source: identity?.source.clone(),
+            scope,
+        });
+        let source = KeyVaultSource::new(&vault, object?, refresh, tokens, fetcher?);
+        Some(Arc::new(source))
+    }
+
+    fn object(&self, at: Location, problems: &mut Problems) -> Option<VaultObject> {
+        let (name, object): (_, fn(String) -> VaultObject) = match (&self.certificate, &self.secret)
+        {
+            (Some(name), None) => (name, VaultObject::Certificate),
+            (None, Some(name)) => (name, VaultObject::Secret),
+            _ => {
+                let message = "an object of a vault is a `certificate` or a `secret`: name one";
+                problems.push(Problem::at(at, message));
+                return None;
+            }
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let is_name = (1..=MAX_NAME_CHARS).contains(&name.value.len());
+        if !is_name || !name.value.chars().all(plain) {
+            let message = format!("`{}` is no name of an object in a vault", name.value);
+            let help = format!("letters, digits and `-`, at most {MAX_NAME_CHARS} of them");
+            problems.push(Problem::at(name.referenced, message).help(help));
+            return None;
+        }
+        Some(object(name.value.clone()))
+    }
+
+    fn refresh(&self, problems: &mut Problems) -> Duration {
+        let Some(text) = &self.refresh else {
+            return DEFAULT_REFRESH;
+        };
+        match duration::parse(&text.value) {
+            Some(time) if time >= MIN_REFRESH => time,
+            _ => {
+                let message = "no duration of at least 100ms";
+                problems.push(Problem::at(text.referenced, message));
+                DEFAULT_REFRESH
+            }
+        }
+    }
+
+    /// The vault's address and the scope of a token for it.
+    fn vault(&self, problems: &mut Problems) -> Option<(Url, String)> {
+        let found = Url::parse(&self.vault.value).ok().and_then(|url| {
+            let is_plain = url.scheme() == "https"
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.path() == "/"
+                && url.query().is_none()
+                && url.fragment().is_none();
+            let domain = self.domain(&url).filter(|_| is_plain)?;
+            Some((url, format!("https://{domain}/.default")))
+        });
+        if found.is_none() {
+            let message = format!("`{}` is no address of a vault", self.vault.value);
+            let help = "write `https://NAME.vault.azure.net`, or the domain of another of Azure's clouds; name any other host in `allow_hosts` too";
+            problems.push(Problem::at(self.vault.referenced, message).help(help));
+        }
+        found
+    }
+
+    /// The domain of Azure's that a vault is in. A host that the operator allows counts as one of the
+    /// public cloud's.
+    fn domain(&self, url: &Url) -> Option<&'static str> {
+        let host = url.host_str()?;
+        let own = DOMAINS.into_iter().find(|domain| {
+            let name = host
+                .strip_suffix(domain)
+                .and_then(|it| it.strip_suffix('.'));
+            name.is_some_and(|name| !name.is_empty() && !name.contains('.'))
+        });
+        let written = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        let is_allowed = self.allow_hosts.contains(&written);
+        own.filter(|_| url.port().is_none())
+            .or(is_allowed.then_some("vault.azure.net"))
+    }
+
+    fn fetcher(&self, at: Location, directory: &Path, problems: &mut Problems) -> Option<Fetcher> {
+        let rules = FetchRules {
+            // Private endpoints: the vault's name leads into the operator's own network.
+            reach: Reach::Private,
+            ..FetchRules::default()
+        };
+        let file = self.ca_file.as_ref();
+        let path = file.map(|file| directory.join(&file.value));
+        let at = file.map_or(at, |file| file.referenced);
+        Fetcher::new(rules, path.as_deref())
+            .map_err(|error| problems.push(Problem::at(at, error.to_string())))
+            .ok()
+    }
+}
+
+#[cfg(test)]
+#[path = "key_vault_tests.rs"]
+mod tests;

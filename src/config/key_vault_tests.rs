@@ -1,0 +1,102 @@
+use std::path::Path;
+
+use crate::config::Config;
+
+fn parse(vault: &str) -> Result<Config, String> {
+    let text = format!(
+        r#"
+listen: {{ grpc: "unix:/run/tollgate/tollgate.sock", admin: "127.0.0.1:9090", client_certificates: xfcc }}
+identity: {{ managed_identity: {{}} }}
+certificate_authorities:
+  - {{ name: devices, trust: [ {vault} ], revocation: {{ crl: off }} }}
+clients:
+  - id: device
+    credentials: [ {{ certificate: {{ authority: devices, common_name: device }} }} ]
+    products: [standard]
+products:
+  - {{ id: standard, deployments: [gpt-4o], operations: [chat.completions] }}
+backends: [ {{ name: sweden }} ]
+"#
+    );
+    Config::parse("t.yaml", &text, Path::new(".")).map_err(|error| error.to_string())
+}
+
+#[test]
+fn vaults_of_azures_clouds_and_allowed_hosts_are_understood() {
+    for vault in [
+        "{ key_vault: { vault: \"https://acme.vault.azure.net\", certificate: corp-root } }",
+        "{ key_vault: { vault: \"https://acme.vault.azure.net/\", secret: Roots2, refresh: 5m } }",
+        "{ key_vault: { vault: \"https://acme.vault.azure.cn\", certificate: a } }",
+        "{ key_vault: { vault: \"https://acme.vault.usgovcloudapi.net\", certificate: a } }",
+        "{ key_vault: { vault: \"https://10.0.0.1:8443\", certificate: a, allow_hosts: [\"10.0.0.1:8443\"] } }",
+        "integration/testdata/devices-root.pem, { key_vault: { vault: \"https://a.vault.azure.net\", certificate: a } }",
+    ] {
+        let config = parse(vault).unwrap_or_else(|error| panic!("{vault}: {error}"));
+        let ring = config.policy.certificates.expect("certificates");
+        assert_eq!(ring.states()[0].sources, 1, "{vault}");
+    }
+}
+
+#[test]
+fn every_mistake_says_what_is_wrong() {
+    let at = |vault: &str| format!("{{ key_vault: {{ vault: \"{vault}\", certificate: a }} }}");
+    let with = |more: &str| {
+        format!("{{ key_vault: {{ vault: \"https://acme.vault.azure.net\", {more} }} }}")
+    };
+    for (vault, said) in [
+        (at("http://acme.vault.azure.net"), "no address of a vault"),
+        (at("https://vault.azure.net"), "no address of a vault"),
+        (
+            at("https://acme.vault.azure.net.evil.org"),
+            "no address of a vault",
+        ),
+        (
+            at("https://evil.org/.vault.azure.net"),
+            "no address of a vault",
+        ),
+        (at("https://acmevault.azure.net"), "no address of a vault"),
+        (at("https://a.b.vault.azure.net"), "no address of a vault"),
+        (
+            at("https://acme.vault.azure.net:8443"),
+            "no address of a vault",
+        ),
+        (
+            at("https://user@acme.vault.azure.net"),
+            "no address of a vault",
+        ),
+        (
+            at("https://acme.vault.azure.net/secrets/x"),
+            "no address of a vault",
+        ),
+        (
+            at("https://acme.vault.azure.net/?a=b"),
+            "no address of a vault",
+        ),
+        (at("https://169.254.169.254"), "no address of a vault"),
+        (at("acme"), "no address of a vault"),
+        (with("allow_hosts: []"), "a `certificate` or a `secret`"),
+        (
+            with("certificate: a, secret: b"),
+            "a `certificate` or a `secret`",
+        ),
+        (with("certificate: a/b"), "`a/b` is no name"),
+        (with("certificate: \"..\""), "`..` is no name"),
+        (with("secret: \"\""), "`` is no name"),
+        (
+            with("certificate: a, refresh: 1ms"),
+            "no duration of at least",
+        ),
+        (
+            with("certificate: a, refresh: often"),
+            "no duration of at least",
+        ),
+        (with("certificate: a, ca_file: gone.pem"), "No such file"),
+        (with("certificate: a, key: b"), "unknown field `key`"),
+        ("{ vault: x }".to_owned(), "unknown field `vault`"),
+        ("{}".to_owned(), "missing field `key_vault`"),
+    ] {
+        let error = parse(&vault).map(|_| ()).expect_err(&vault);
+        assert!(error.contains(said), "{vault}: {error}");
+        assert!(error.contains("t.yaml:5"), "{vault}: no place: {error}");
+    }
+}
