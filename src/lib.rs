@@ -18,6 +18,8 @@ pub mod control;
 pub mod database;
 /// Envoy's messages in, replies out: ext_authz, ext_proc.
 pub mod envoy;
+/// What requests are decided by, replaced as a whole.
+pub mod policy;
 /// Metrics, audit log, log.
 pub mod telemetry;
 /// The identity towards the backends: tokens of Entra ID.

@@ -10,8 +10,10 @@ use std::fmt;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::{Edit, Place};
+
 /// The members that decide something.
-const MEMBERS: [&str; 7] = [
+const MEMBERS: [&str; 14] = [
     "model",
     "stream",
     "stream_options",
@@ -19,6 +21,13 @@ const MEMBERS: [&str; 7] = [
     "conversation",
     "input",
     "data_sources",
+    "user",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "n",
+    "best_of",
+    "prompt",
 ];
 
 /// What the client said about `stream_options.include_usage`
@@ -28,26 +37,27 @@ pub enum IncludeUsage {
     /// It asked for the usage event.
     Asked,
     /// It did not; this is where to ask for it.
-    NotAsked(Splice),
+    NotAsked(Edit),
     /// `stream_options` is something that only the backend can judge.
     Unclear,
 }
 
-/// A replacement of a range of the body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Splice {
-    start: usize,
-    end: usize,
-    text: Cow<'static, str>,
-}
-
-impl Splice {
-    /// The body with the range replaced.
-    pub fn apply(&self, body: &[u8]) -> Vec<u8> {
-        let (head, tail) = (body.get(..self.start), body.get(self.end..));
-        let (head, tail) = (head.unwrap_or_default(), tail.unwrap_or_default());
-        [head, self.text.as_bytes(), tail].concat()
-    }
+/// The members that say how many tokens an answer may have; what they are worth is seen where a client
+/// has a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputMembers {
+    /// `max_tokens` of chats and completions.
+    pub max_tokens: Option<Place>,
+    /// `max_completion_tokens` of chats.
+    pub max_completion_tokens: Option<Place>,
+    /// `max_output_tokens` of responses.
+    pub max_output_tokens: Option<Place>,
+    /// `n`: how many answers.
+    pub n: Option<Place>,
+    /// `best_of` of completions: how many answers are made, of which `n` are given.
+    pub best_of: Option<Place>,
+    /// `prompt` of completions: a list of them is answered one by one.
+    pub prompt: Option<Place>,
 }
 
 /// The members of a request body that the gateway acts on.
@@ -67,6 +77,10 @@ pub struct RequestBody {
     pub has_item_reference: bool,
     /// Whether the body has `data_sources` (Azure OpenAI On Your Data), which takes no `stream_options`.
     pub has_data_sources: bool,
+    /// `user`, the end user.
+    pub user: Option<Place>,
+    /// How much may be answered.
+    pub output: OutputMembers,
 }
 
 /// Why a body is refused.
@@ -88,7 +102,8 @@ impl RequestBody {
             .deserialize_map(MembersVisitor)
             .and_then(|members| parser.end().map(|()| members))
             .map_err(|error| BodyError::Malformed(error.to_string()))?;
-        let include_usage = include_usage(body, members.stream_options)?;
+        let include_usage = include_usage(body, members.stream_options);
+        let place = |raw| place(raw, body);
         Ok(Self {
             model: members.model,
             stream: members.stream.unwrap_or(false),
@@ -99,6 +114,15 @@ impl RequestBody {
                 .input
                 .is_some_and(|input| has_item_reference(input.get())),
             has_data_sources: members.has_data_sources,
+            user: place(members.user)?,
+            output: OutputMembers {
+                max_tokens: place(members.max_tokens)?,
+                max_completion_tokens: place(members.max_completion_tokens)?,
+                max_output_tokens: place(members.max_output_tokens)?,
+                n: place(members.n)?,
+                best_of: place(members.best_of)?,
+                prompt: place(members.prompt)?,
+            },
         })
     }
 }
@@ -130,33 +154,28 @@ fn has_item_reference(input: &str) -> bool {
             .is_ok_and(|items| items.iter().any(is_reference))
 }
 
+/// Where a member's value stands.
+fn place(raw: Option<&RawValue>, body: &[u8]) -> Result<Option<Place>, BodyError> {
+    let elsewhere = || BodyError::Malformed("the body can't be taken apart".to_owned());
+    let place = |raw: &RawValue| Place::of(raw.get(), body).ok_or_else(elsewhere);
+    raw.map(place).transpose()
+}
+
 /// Where to say `include_usage: true` in a body whose `stream_options` are these.
-fn include_usage(body: &[u8], options: Option<&RawValue>) -> Result<IncludeUsage, BodyError> {
-    let no_object = || BodyError::Malformed("the body is not a JSON object".to_owned());
-    let raw = options.map(RawValue::get).filter(|raw| *raw != "null");
-    let Some(raw) = raw else {
-        return match options {
-            Some(null) => Ok(replace(body, null.get(), r#"{"include_usage":true}"#)),
-            None => {
-                let brace = memchr::memchr(b'{', body).ok_or_else(no_object)?;
-                let rest = body.get(brace + 1..).unwrap_or_default();
-                let text = match rest.trim_ascii_start().first() {
-                    Some(b'}') => r#""stream_options":{"include_usage":true}"#,
-                    _ => r#""stream_options":{"include_usage":true},"#,
-                };
-                Ok(IncludeUsage::NotAsked(Splice {
-                    start: brace + 1,
-                    end: brace + 1,
-                    text: text.into(),
-                }))
-            }
-        };
+fn include_usage(body: &[u8], options: Option<&RawValue>) -> IncludeUsage {
+    let raw = match options.map(RawValue::get) {
+        None => {
+            let member = r#""stream_options":{"include_usage":true}"#;
+            return IncludeUsage::NotAsked(Edit::Add(member.into()));
+        }
+        Some(null @ "null") => return replace(body, null, r#"{"include_usage":true}"#),
+        Some(raw) => raw,
     };
     let mut parser = serde_json::Deserializer::from_str(raw);
     let Ok(found) = parser.deserialize_map(OptionsVisitor) else {
-        return Ok(IncludeUsage::Unclear);
+        return IncludeUsage::Unclear;
     };
-    Ok(match found {
+    match found {
         Options::Asked => IncludeUsage::Asked,
         Options::Refused(value) => replace(body, &value, "true"),
         Options::Absent => {
@@ -165,18 +184,13 @@ fn include_usage(body: &[u8], options: Option<&RawValue>) -> Result<IncludeUsage
             replace(body, raw, format!(r#"{{"include_usage":true{comma}{rest}"#))
         }
         Options::Unclear => IncludeUsage::Unclear,
-    })
+    }
 }
 
 /// Replaces a part of the body that was borrowed from it.
 fn replace(body: &[u8], part: &str, text: impl Into<Cow<'static, str>>) -> IncludeUsage {
-    let offset = part.as_ptr().addr().checked_sub(body.as_ptr().addr());
-    match offset.filter(|start| start + part.len() <= body.len()) {
-        Some(start) => IncludeUsage::NotAsked(Splice {
-            start,
-            end: start + part.len(),
-            text: text.into(),
-        }),
+    match Place::of(part, body) {
+        Some(place) => IncludeUsage::NotAsked(Edit::Replace(place, text.into())),
         None => IncludeUsage::Unclear,
     }
 }
@@ -190,6 +204,13 @@ struct Members<'de> {
     has_conversation: bool,
     has_data_sources: bool,
     input: Option<&'de RawValue>,
+    user: Option<&'de RawValue>,
+    max_tokens: Option<&'de RawValue>,
+    max_completion_tokens: Option<&'de RawValue>,
+    max_output_tokens: Option<&'de RawValue>,
+    n: Option<&'de RawValue>,
+    best_of: Option<&'de RawValue>,
+    prompt: Option<&'de RawValue>,
 }
 
 struct MembersVisitor;
@@ -218,6 +239,15 @@ impl<'de> Visitor<'de> for MembersVisitor {
                 "data_sources" => {
                     members.has_data_sources = map.next_value::<Option<IgnoredAny>>()?.is_some();
                 }
+                "user" => members.user = Some(map.next_value()?),
+                "max_tokens" => members.max_tokens = Some(map.next_value()?),
+                "max_completion_tokens" => {
+                    members.max_completion_tokens = Some(map.next_value()?);
+                }
+                "max_output_tokens" => members.max_output_tokens = Some(map.next_value()?),
+                "n" => members.n = Some(map.next_value()?),
+                "best_of" => members.best_of = Some(map.next_value()?),
+                "prompt" => members.prompt = Some(map.next_value()?),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }

@@ -10,8 +10,8 @@ fn parse(body: &str) -> Result<RequestBody, BodyError> {
 /// The body after the gateway has asked for usage.
 fn asked(body: &str) -> Value {
     match parse(body).expect("a valid body").include_usage {
-        IncludeUsage::NotAsked(splice) => {
-            serde_json::from_slice(&splice.apply(body.as_bytes())).expect("still JSON")
+        IncludeUsage::NotAsked(edit) => {
+            serde_json::from_slice(&Edit::apply(&[edit], body.as_bytes())).expect("still JSON")
         }
         other => panic!("{body}: {other:?}"),
     }
@@ -156,8 +156,8 @@ proptest! {
 
     #[test]
     fn no_almost_json_panics(body in r#"[{}\[\]":,a-d0-9\\ ]{0,60}"#) {
-        if let Ok(RequestBody { include_usage: IncludeUsage::NotAsked(splice), .. }) = parse(&body) {
-            let result = splice.apply(body.as_bytes());
+        if let Ok(RequestBody { include_usage: IncludeUsage::NotAsked(edit), .. }) = parse(&body) {
+            let result = Edit::apply(&[edit], body.as_bytes());
             prop_assert!(
                 serde_json::from_slice::<IgnoredAny>(&result).is_ok(),
                 "{} became {}", body, String::from_utf8_lossy(&result)

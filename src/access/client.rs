@@ -1,10 +1,9 @@
-//! Clients and the products that say what they may use.
+//! Clients, and the names of clients and products.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Operation, Requirements};
+use super::{ClientOptions, Product};
 
 /// The stable name of an application that we know: the unit of access and accounting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,19 +43,6 @@ macro_rules! id {
 id!(ClientId);
 id!(ProductId);
 
-/// What a client may use: deployments × operations.
-#[derive(Debug)]
-pub struct Product {
-    /// Its name.
-    pub id: ProductId,
-    /// Deployments by exact name.
-    pub deployments: HashSet<String>,
-    /// Operations on each of these deployments.
-    pub operations: HashSet<Operation>,
-    /// What a caller must have been granted.
-    pub requires: Requirements,
-}
-
 /// An application that we know, with what it may use.
 #[derive(Debug)]
 pub struct Client {
@@ -64,11 +50,17 @@ pub struct Client {
     pub id: ClientId,
     /// Its products, in the order of the configuration: the first that allows a request names it.
     pub products: Vec<Arc<Product>>,
+    /// What it is trusted with, or kept from.
+    pub options: ClientOptions,
 }
 
 impl Client {
-    /// A client with its products.
+    /// A client with its products, without options.
     pub fn new(id: ClientId, products: Vec<Arc<Product>>) -> Self {
-        Self { id, products }
+        Self {
+            id,
+            products,
+            options: ClientOptions::default(),
+        }
     }
 }

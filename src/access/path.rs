@@ -75,7 +75,8 @@ pub enum ApiShape {
 pub struct ApiVersion(String);
 
 impl ApiVersion {
-    fn parse(value: &str) -> Option<Self> {
+    /// Takes a date, a date with `-preview`, or one of the names that Azure gives.
+    pub fn parse(value: &str) -> Option<Self> {
         let date = value.strip_suffix("-preview").unwrap_or(value);
         let shaped = date.len() == 10
             && date.bytes().enumerate().all(|(at, byte)| match at {
@@ -84,6 +85,11 @@ impl ApiVersion {
             });
         let named = matches!(value, "preview" | "latest" | "v1");
         (shaped || named).then(|| Self(value.to_owned()))
+    }
+
+    /// The version, as the query writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Whether this version is at least as new as a date `YYYY-MM-DD`; named versions are.

@@ -11,7 +11,8 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{IssuedKeys, Tokens};
+use crate::auth::IssuedKeys;
+use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
 
@@ -19,8 +20,10 @@ use crate::upstream::Identity;
 /// keys have been loaded once, and the service is not draining.
 pub struct Readiness {
     identity: Arc<Identity>,
-    tokens: Arc<Tokens>,
+    policy: Arc<LivePolicy>,
     issued: Option<Arc<IssuedKeys>>,
+    /// The file on disk is refused, and what was read before it stays in force.
+    is_config_refused: AtomicBool,
     is_draining: AtomicBool,
 }
 
@@ -28,13 +31,14 @@ impl Readiness {
     /// Ready as soon as the identity has a token and the issued keys, if there may be any, are loaded.
     pub fn new(
         identity: Arc<Identity>,
-        tokens: Arc<Tokens>,
+        policy: Arc<LivePolicy>,
         issued: Option<Arc<IssuedKeys>>,
     ) -> Self {
         Self {
             identity,
-            tokens,
+            policy,
             issued,
+            is_config_refused: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
         }
     }
@@ -47,11 +51,17 @@ impl Readiness {
     /// Issuers whose tokens can't be checked just now. Callers with other credentials, and tokens of
     /// other issuers, are served all the same: this is no obstacle.
     pub fn unavailable_issuers(&self) -> Vec<Arc<str>> {
-        let issuers = self.tokens.issuers().iter();
+        let policy = self.policy.now();
+        let issuers = policy.tokens.issuers().iter();
         issuers
             .filter(|issuer| !issuer.keys().status().is_usable)
             .map(|issuer| Arc::clone(issuer.name()))
             .collect()
+    }
+
+    /// Whether the file on disk is refused. What was read before it serves on: this is no obstacle.
+    pub fn config_refused(&self, is_refused: bool) {
+        self.is_config_refused.store(is_refused, Ordering::Relaxed);
     }
 
     /// Why requests can't be served.
@@ -97,6 +107,11 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     match admin.readiness.obstacle() {
         None => {
             let mut text = "ready\n".to_owned();
+            if admin.readiness.is_config_refused.load(Ordering::Relaxed) {
+                text.push_str(
+                    "configuration: the file is refused, the one before it is in force\n",
+                );
+            }
             for issuer in admin.readiness.unavailable_issuers() {
                 text.push_str(&format!("issuer {issuer}: no keys\n"));
             }

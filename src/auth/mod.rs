@@ -15,7 +15,7 @@ mod validity;
 pub use caller::{AuthError, Caller, CredentialKind};
 pub use certificate::{CertificateError, CertificateRing, PresentedCertificate};
 pub use credential::{CREDENTIAL_HEADERS, Credential, PresentedHeaders};
-pub use fetch::{FetchError, FetchRules, Fetcher, FetcherError, Network, NetworkError, Url};
+pub use fetch::{FetchError, FetchRules, Fetcher, FetcherError, Url};
 pub use issued::{Deed, IssuedKey, IssuedKeys, KeyCounts, KeyId};
 pub use jwks::{
     DiscoverySource, Fetching, FileSource, KEY_WAIT, KeySet, KeySetError, KeySource, KeyStatus,
@@ -26,5 +26,6 @@ pub use key_ring::{DuplicateKey, KeyRing, KeySlot};
 pub use token::{
     Algorithm, AmbiguousClaims, ClaimMapping, ClaimPath, DefaultClient, Directory, DuplicateIssuer,
     Issuer, IssuerRules, MAX_TOKEN_BYTES, RequiredClaim, TENANT_PLACEHOLDER, TokenError, Tokens,
+    describe_token,
 };
 pub use validity::{KeyState, Validity};

@@ -11,15 +11,15 @@ use crate::config::Config;
 pub(super) fn run(path: &Path) -> Result<ExitCode, String> {
     match Config::load(path) {
         Ok(config) => {
-            let certificates = match &config.certificates {
+            let certificates = match &config.policy.certificates {
                 Some(ring) => format!(", {} certificates", ring.identities()),
                 None => String::new(),
             };
             let summary = format!(
                 "{}: good: {} clients, {} keys{certificates}\n",
                 path.display(),
-                config.clients.len(),
-                config.keys.len(),
+                config.policy.clients.len(),
+                config.policy.keys.len(),
             );
             say(&mut io::stdout(), &summary);
             Ok(ExitCode::SUCCESS)

@@ -10,11 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use super::listener::bind_unix;
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::control::{KeyCommands, Replica, Service};
 use crate::database::DatabaseUrl;
 use crate::envoy::Gateway;
-use crate::telemetry::Metrics;
 
 /// The user that tollgate runs as, nobody else.
 const SOCKET_MODE: u32 = 0o600;
@@ -37,17 +36,16 @@ pub(super) async fn replica(config: &Config) -> Result<Option<Arc<Replica>>, Str
 /// Keeps the keys up to date, and takes commands where the configuration has a socket for them.
 pub(super) async fn start(
     replica: Option<Arc<Replica>>,
-    config: &Config,
+    listen: &Listen,
     gateway: &Arc<Gateway>,
-    metrics: &Metrics,
     stop: &CancellationToken,
 ) -> Result<Vec<JoinHandle<()>>, String> {
     let Some(replica) = replica else {
         return Ok(Vec::new());
     };
-    metrics.observe_issued_keys(&replica);
+    gateway.metrics().observe_issued_keys(&replica);
     let mut tasks = Vec::new();
-    if let Some(path) = &config.listen.control {
+    if let Some(path) = &listen.control {
         let failed = |error| {
             let path = path.display();
             format!("listen.control: unix:{path} can't be listened on: {error}")

@@ -3,9 +3,12 @@
 mod check;
 mod connection;
 mod control;
+mod explain;
+mod generation;
 mod grpc;
 mod key;
 mod listener;
+mod reload;
 mod serve;
 mod worker;
 
@@ -42,6 +45,8 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
         config: PathBuf,
     },
+    /// Say how the decision about a request comes about, step by step, without secrets.
+    Explain(explain::ExplainArguments),
     /// Keys for clients: made for the configuration, or issued and revoked while the service runs.
     Key {
         #[command(subcommand)]
@@ -55,6 +60,7 @@ pub fn run() -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve { config, log_format } => serve::run(&config, log_format),
         Command::Check { config } => check::run(&config),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Key { command } => key::run(command),
     };
     outcome.unwrap_or_else(|message| {

@@ -12,15 +12,17 @@ use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::generation::Generation;
 use super::listener::Listener;
+use super::reload::{Fixed, Parts, Reload};
 use super::{control, grpc};
 use crate::admin::{self, Readiness};
 use crate::auth::IssuedKeys;
-use crate::auth::certificate::Authority;
-use crate::config::{Config, KeyRefresh};
+use crate::config::{Config, Watch};
 use crate::envoy::Gateway;
+use crate::policy::LivePolicy;
 use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
-use crate::upstream::{AzureTokenSource, Identity};
+use crate::upstream::Identity;
 
 /// How often decisions that nobody came for are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -32,25 +34,26 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Ends in 0 after SIGTERM or SIGINT.
 pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, String> {
     init_log(log_format);
-    let config = Config::load(path).map_err(|error| error.to_string())?;
+    let mut watch = Watch::new(vec![path.to_owned()]);
+    let mut config = Config::load(path).map_err(|error| error.to_string())?;
+    watch.follow(std::mem::take(&mut config.files));
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(MAX_BLOCKING_THREADS)
         .build()
         .map_err(|error| format!("the runtime could not be started: {error}"))?
-        .block_on(serve(config))
+        .block_on(serve(path, watch, config))
         .map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config) -> Result<(), String> {
+async fn serve(path: &Path, watch: Watch, config: Config) -> Result<(), String> {
     let mut terminated = Terminated::new()?;
-    let drain_timeout = config.drain_timeout;
-    let mut service = Service::start(config).await?;
+    let mut service = Service::start(path, watch, config).await?;
     tokio::select! {
         () = terminated.wait() => {}
         ended = &mut service.grpc => return Err(format!("the gRPC endpoint has failed: {ended:?}")),
     }
-    service.drain(drain_timeout).await;
+    service.drain().await;
     Ok(())
 }
 
@@ -69,25 +72,34 @@ struct Service {
 }
 
 impl Service {
-    async fn start(mut config: Config) -> Result<Self, String> {
+    async fn start(path: &Path, watch: Watch, config: Config) -> Result<Self, String> {
         let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
         let (audit, audit_writer) =
             AuditLog::start(io::stdout()).map_err(|error| error.to_string())?;
         let identity = Arc::new(Identity::default());
         let replica = control::replica(&config).await?;
         let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
-        let readiness = observed(&config, &identity, &metrics, &audit, issued.clone());
-        let gateway = Gateway::new(
-            &mut config,
+        let (address, admin_listener) = bind_admin(&config).await?;
+        let grpc_listener = Listener::bind(&config.listen.grpc).await?;
+        let (fixed, listen) = (Fixed::of(&config), config.listen.clone());
+        let (generation, policy) = in_force(config, &identity);
+        let readiness = observed(&policy, &identity, &metrics, &audit, issued.clone());
+        let gateway = Arc::new(Gateway::new(
+            Arc::clone(&policy),
             Arc::clone(&identity),
             Arc::clone(&metrics),
             audit,
             issued,
-        );
-        let gateway = Arc::new(gateway);
-        let (address, admin_listener) = bind_admin(&config).await?;
-        let grpc_listener = Listener::bind(&config.listen.grpc).await?;
+        ));
+        let parts = Parts {
+            policy,
+            identity,
+            readiness: Arc::clone(&readiness),
+            metrics: Arc::clone(&metrics),
+        };
         let stop_background = CancellationToken::new();
+        let mut background = control::start(replica, &listen, &gateway, &stop_background).await?;
+        let reload = Reload::new(path, watch, fixed, generation, parts)?;
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
         let grpc = tokio::spawn(grpc::serve(
             grpc_listener,
@@ -96,27 +108,17 @@ impl Service {
             stop_grpc.clone(),
             cut_grpc.clone(),
         ));
-        let mut background = keep_lists_fresh(&gateway, &metrics, &stop_background);
-        let stop = &stop_background;
-        background.extend(control::start(replica, &config, &gateway, &metrics, stop).await?);
-        let source = Arc::new(AzureTokenSource::new(config.identity));
-        let admin = admin::serve(
-            admin_listener,
-            Arc::clone(&readiness),
-            metrics,
-            stop_background.clone(),
-        );
         background.extend([
-            tokio::spawn(identity.keep_fresh(source, stop_background.clone())),
+            tokio::spawn(reload.run(stop_background.clone())),
             tokio::spawn(sweep(Arc::clone(&gateway), stop_background.clone())),
-            tokio::spawn(async move {
-                if let Err(error) = admin.await {
-                    tracing::error!(%error, "the admin endpoint has failed");
-                }
-            }),
+            tokio::spawn(serve_admin(
+                admin_listener,
+                Arc::clone(&readiness),
+                metrics,
+                stop_background.clone(),
+            )),
         ]);
-        background.extend(KeyRefresh::start(config.key_refreshes, &stop_background));
-        tracing::info!(grpc = %config.listen.grpc, admin = %address, "listening");
+        tracing::info!(grpc = %listen.grpc, admin = %address, "listening");
         Ok(Self {
             gateway,
             readiness,
@@ -130,7 +132,8 @@ impl Service {
     }
 
     /// Not ready; live streams finish or are cut; every request is accounted for; the rest ends.
-    async fn drain(mut self, drain_timeout: Duration) {
+    async fn drain(mut self) {
+        let drain_timeout = self.gateway.drain_timeout();
         tracing::info!(drain_timeout_ms = drain_timeout.as_millis(), "draining");
         self.readiness.drain();
         self.stop_grpc.cancel();
@@ -156,40 +159,34 @@ impl Service {
     }
 }
 
-/// Revocation lists are read behind the requests, each authority's by a task of its own.
-fn keep_lists_fresh(
-    gateway: &Gateway,
-    metrics: &Metrics,
-    stop: &CancellationToken,
-) -> Vec<JoinHandle<()>> {
-    let Some(ring) = gateway.certificates() else {
-        return Vec::new();
-    };
-    metrics.observe_certificates(ring);
-    let task = |authority: &Authority| {
-        let lists = Arc::clone(authority.revocation());
-        tokio::spawn(lists.keep_fresh(authority.name.to_string(), stop.clone()))
-    };
-    ring.authorities().iter().map(task).collect()
+/// The configuration's tasks, and the policy that requests see.
+fn in_force(config: Config, identity: &Arc<Identity>) -> (Generation, Arc<LivePolicy>) {
+    let (refreshes, source) = (config.key_refreshes, config.identity);
+    let generation = Generation::start(&config.policy, refreshes, source, identity);
+    (generation, Arc::new(LivePolicy::new(config.policy)))
 }
 
 /// The readiness, which the metrics show with the rest of the service's state.
 fn observed(
-    config: &Config,
+    policy: &Arc<LivePolicy>,
     identity: &Arc<Identity>,
     metrics: &Metrics,
     audit: &AuditLog,
     issued: Option<Arc<IssuedKeys>>,
 ) -> Arc<Readiness> {
-    let tokens = Arc::clone(&config.tokens);
-    let readiness = Arc::new(Readiness::new(Arc::clone(identity), tokens, issued));
+    let readiness = Arc::new(Readiness::new(
+        Arc::clone(identity),
+        Arc::clone(policy),
+        issued,
+    ));
     let ready = Arc::clone(&readiness);
     metrics.observe(
         Arc::clone(identity),
         move || ready.obstacle().is_none(),
         audit.lost(),
     );
-    metrics.observe_issuers(&config.tokens);
+    metrics.observe_issuers(policy);
+    metrics.observe_certificates(policy);
     readiness
 }
 
@@ -200,6 +197,17 @@ async fn bind_admin(config: &Config) -> Result<(std::net::SocketAddr, TcpListene
         .map_err(|error| format!("listen.admin: {wanted} can't be listened on: {error}"))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     Ok((address, listener))
+}
+
+async fn serve_admin(
+    listener: TcpListener,
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) {
+    if let Err(error) = admin::serve(listener, readiness, metrics, stop).await {
+        tracing::error!(%error, "the admin endpoint has failed");
+    }
 }
 
 async fn sweep(gateway: Arc<Gateway>, stop: CancellationToken) {

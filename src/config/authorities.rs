@@ -46,6 +46,12 @@ impl Authority {
     pub(super) fn name(&self) -> &str {
         &self.name.value
     }
+
+    /// The files that it is read from.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let all = self.trust.value.iter().chain(&self.intermediates);
+        all.map(|path| path.value.as_path())
+    }
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]

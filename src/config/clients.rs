@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_saphyr::Spanned;
 
 use super::issuers::Issuers;
+use super::options::options;
 use super::problem::Problem;
 use super::validate::{Problems, check_id, not_empty, twice};
 use super::{file, moment};
@@ -36,7 +37,10 @@ pub(super) fn clients(
                 None => problems.push(unknown_product(name, products)),
             }
         }
-        let meaning = Arc::new(Client::new(ClientId::new(client.id.value.as_str()), own));
+        let meaning = Arc::new(Client {
+            options: options(client, problems),
+            ..Client::new(ClientId::new(client.id.value.as_str()), own)
+        });
         issuers.add_client(&client.credentials.value, &meaning, problems);
         add_keys(&client.credentials, &meaning, &mut keys, problems);
         clients.push(meaning);

@@ -1,16 +1,18 @@
 //! The file as it is written: shapes and spellings, no meaning.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{MapAccess, Unexpected, Visitor};
 use serde_saphyr::Spanned;
 
 use super::ConfigError;
 use super::authorities::Authority;
 use super::database::Database;
+use super::hours::Hours;
 use super::identities::Certificate;
 use super::issuers;
 use super::problem::Problem;
@@ -132,6 +134,49 @@ pub(super) struct Client {
     pub(super) id: Spanned<String>,
     pub(super) credentials: Spanned<Vec<Credential>>,
     pub(super) products: Spanned<Vec<Spanned<String>>>,
+    pub(super) user_from: Option<Spanned<UserFrom>>,
+    pub(super) max_output_tokens: Option<Spanned<u32>>,
+    pub(super) api_versions: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// Where a client names the end user.
+pub(super) enum UserFrom {
+    Header(String),
+    Body,
+}
+
+impl<'de> Deserialize<'de> for UserFrom {
+    /// As derived, but with a message that says both forms.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Place {
+            header: String,
+        }
+        struct PlaceVisitor;
+
+        impl<'de> Visitor<'de> for PlaceVisitor {
+            type Value = UserFrom;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`body` or `{ header: NAME }`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<UserFrom, E> {
+                match text {
+                    "body" => Ok(UserFrom::Body),
+                    other => Err(E::invalid_value(Unexpected::Str(other), &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UserFrom, A::Error> {
+                let Place { header } = Place::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(UserFrom::Header(header))
+            }
+        }
+
+        deserializer.deserialize_any(PlaceVisitor)
+    }
 }
 
 #[derive(Deserialize)]
@@ -161,6 +206,10 @@ pub(super) struct Product {
     pub(super) operations: Spanned<Vec<Spanned<Operation>>>,
     #[serde(default)]
     pub(super) requires: issuers::Requires,
+    #[serde(default)]
+    pub(super) operation_requires: HashMap<Operation, Spanned<issuers::Requires>>,
+    pub(super) networks: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) hours: Option<Spanned<Hours>>,
 }
 
 #[derive(Deserialize)]

@@ -14,10 +14,10 @@ use super::duration;
 use super::file::Credential;
 use super::problem::Problem;
 use super::validate::{Problems, check_id, not_empty, twice};
-use crate::access::{Client, Requirements};
+use crate::access::{Client, NetworkError, Requirements};
 use crate::auth::{
     self, Algorithm, ClaimMapping, ClaimPath, DefaultClient, Directory, DiscoverySource,
-    FetchRules, Fetcher, FileSource, IssuerRules, KeySource, KeyStore, RequiredClaim,
+    FetchRules, Fetcher, FileSource, IssuerRules, KeySource, KeyStore, RefreshError, RequiredClaim,
     TENANT_PLACEHOLDER, Tokens, Url, UrlSource, keep_fresh,
 };
 
@@ -114,6 +114,10 @@ pub(super) struct Requires {
 }
 
 impl Requires {
+    pub(super) fn is_empty(&self) -> bool {
+        self.scopes.is_empty() && self.roles.is_empty() && self.groups.is_empty()
+    }
+
     pub(super) fn meaning(&self) -> Requirements {
         Requirements {
             scopes: self.scopes.clone(),
@@ -151,6 +155,15 @@ impl KeyRefresh {
         let stop = stop.clone();
         all.into_iter()
             .map(move |refresh| tokio::spawn(refresh.run(stop.clone())))
+    }
+
+    /// Fetches once, and no more.
+    ///
+    /// # Errors
+    /// [`RefreshError`], where there are no keys.
+    pub async fn fetch_once(&self) -> Result<(), RefreshError> {
+        self.store.replace(self.source.fetch().await?);
+        Ok(())
     }
 
     /// Refreshes until told to stop.
@@ -275,6 +288,11 @@ impl Issuers {
 }
 
 impl Issuer {
+    /// The file with the authorities of its servers, where it has one.
+    pub(super) fn ca_file(&self) -> Option<&Path> {
+        Some(self.ca_file.as_ref()?.value.as_path())
+    }
+
     fn draft(&self, directory: &Path, problems: &mut Problems) -> Option<Draft> {
         let before = problems.len();
         self.check_issuer(problems);
@@ -308,7 +326,7 @@ impl Issuer {
             default: default.map(|it| (it.client.clone(), it.requires.meaning())),
             refresh: KeyRefresh {
                 issuer: Arc::clone(&rules.name),
-                store: Arc::new(KeyStore::new(keep)),
+                store: Arc::new(KeyStore::new(keep).with_origin(source.origin())),
                 source,
                 interval: refresh,
             },
@@ -421,7 +439,7 @@ impl Issuer {
             match range.value.parse() {
                 Ok(range) => rules.allow_addresses.push(range),
                 Err(error) => {
-                    let error: auth::NetworkError = error;
+                    let error: NetworkError = error;
                     problems.push(Problem::at(range.referenced, error.to_string()));
                 }
             }

@@ -21,7 +21,7 @@ fn parse(text: &str) -> Result<Config, String> {
 #[test]
 fn an_issuer_and_its_client_are_understood() {
     let config = parse(GOOD).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(config.tokens.issuers().len(), 1);
+    assert_eq!(config.policy.tokens.issuers().len(), 1);
     assert_eq!(config.key_refreshes.len(), 1);
     assert_eq!(config.key_refreshes[0].interval.as_secs(), 600);
 }

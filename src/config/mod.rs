@@ -5,29 +5,32 @@ mod clients;
 mod database;
 pub(crate) mod duration;
 mod file;
+mod files;
+mod hours;
 mod identities;
 mod identity;
 mod issuers;
 mod listen;
-pub(crate) mod moment;
+mod moment;
+mod options;
 mod problem;
 mod products;
 mod secret;
 mod validate;
+mod watch;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 pub use problem::ConfigError;
 use secrecy::SecretString;
 
-use crate::access::Client;
-use crate::auth::{CertificateRing, KeyRing, Tokens};
 use crate::database::{DatabaseUrl, PostgresUrl, Purpose, Synchronous};
+use crate::policy::Policy;
 pub use issuers::KeyRefresh;
+pub(crate) use moment::parse as parse_moment;
+pub use watch::Watch;
 
 /// What the service runs with.
 pub struct Config {
@@ -35,20 +38,12 @@ pub struct Config {
     pub listen: Listen,
     /// The identity that it puts on requests.
     pub identity: IdentityConfig,
-    /// Every client, by the order of the file.
-    pub clients: Vec<Arc<Client>>,
-    /// Their keys.
-    pub keys: KeyRing,
-    /// Authorities and the identities of clients; `None` where certificates are not accepted.
-    pub certificates: Option<Arc<CertificateRing>>,
-    /// The issuers whose tokens are accepted.
-    pub tokens: Arc<Tokens>,
+    /// What requests are decided by.
+    pub policy: Policy,
     /// What keeps each issuer's keys fresh.
     pub key_refreshes: Vec<KeyRefresh>,
-    /// The backend's name in metrics, audit log and metadata.
-    pub backend: Arc<str>,
-    /// How long live streams may go on after SIGTERM.
-    pub drain_timeout: Duration,
+    /// The files that it was read from: a change of any of them makes another configuration.
+    pub files: Vec<PathBuf>,
     /// Where the files of this process are; `None`: nothing is kept on disk.
     pub data_directory: Option<PathBuf>,
     /// The PostgreSQL that replicas share; `None`: SQLite in the data directory, if there is one.
@@ -142,7 +137,9 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::unreadable(&name, &error))?;
         let directory = path.parent().unwrap_or_else(|| Path::new("."));
-        Self::parse(&name, &text, directory)
+        let mut config = Self::parse(&name, &text, directory)?;
+        config.files.push(path.to_owned());
+        Ok(config)
     }
 
     /// Where the keys are that are issued at run time; `None`: none are.
@@ -167,5 +164,7 @@ impl Config {
     }
 }
 
+#[cfg(test)]
+mod access_tests;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,17 @@
 //! Products: what is written, and what it means.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use serde_saphyr::Spanned;
+
 use super::file;
+use super::hours::hours;
 use super::problem::Problem;
 use super::validate::{Problems, check_id, not_empty, twice};
-use crate::access::{Deployment, Product, ProductId};
+use crate::access::{
+    Deployments, Network, NetworkError, Operation, PatternError, Product, ProductId, Requirements,
+};
 
 pub(super) fn products(
     written: &[file::Product],
@@ -17,27 +22,83 @@ pub(super) fn products(
         check_id("product", &product.id, problems);
         not_empty("deployments", &product.deployments, problems);
         not_empty("operations", &product.operations, problems);
-        for name in &product.deployments.value {
-            if Deployment::parse(&name.value).is_none() {
-                let message = format!("`{}` is no name of a deployment", name.value);
-                let help = "letters, digits, `-`, `_` and `.`, at most 64 of them";
-                problems.push(Problem::at(name.referenced, message).help(help));
-            }
-        }
+        let operations: HashSet<_> = product.operations.value.iter().map(|it| it.value).collect();
         let meaning = Arc::new(Product {
             id: ProductId::new(product.id.value.as_str()),
-            deployments: product
-                .deployments
-                .value
-                .iter()
-                .map(|name| name.value.clone())
-                .collect(),
-            operations: product.operations.value.iter().map(|it| it.value).collect(),
+            deployments: deployments(&product.deployments.value, problems),
             requires: product.requires.meaning(),
+            operation_requires: operation_requires(product, &operations, problems),
+            operations,
+            networks: product.networks.as_ref().map(|it| networks(it, problems)),
+            hours: product.hours.as_ref().map(|it| hours(it, problems)),
         });
         if products.insert(product.id.value.clone(), meaning).is_some() {
             problems.push(twice("product", &product.id));
         }
     }
     products
+}
+
+fn deployments(written: &[Spanned<String>], problems: &mut Problems) -> Deployments {
+    let mut deployments = Deployments::default();
+    for name in written {
+        if let Err(error) = deployments.add(&name.value) {
+            let help = match error {
+                PatternError::NotAName => {
+                    "letters, digits, `-`, `_` and `.`, at most 64 of them, a letter or digit first and last; `*` stands for any of them"
+                }
+                PatternError::NoMatch | PatternError::TwoStars => {
+                    "a pattern is a name with `*` in it, such as gpt-4o*; `*` is the only wildcard"
+                }
+            };
+            let message = format!("`{}` is {error}", name.value);
+            problems.push(Problem::at(name.referenced, message).help(help));
+        }
+    }
+    deployments
+}
+
+fn operation_requires(
+    product: &file::Product,
+    operations: &HashSet<Operation>,
+    problems: &mut Problems,
+) -> HashMap<Operation, Requirements> {
+    let mut meaning = HashMap::new();
+    // In the order of the list, so that two mistakes are always said in the same order.
+    for operation in Operation::ALL {
+        let Some(requires) = product.operation_requires.get(&operation) else {
+            continue;
+        };
+        if !operations.contains(&operation) {
+            let message = format!(
+                "product `{}` does not have the operation `{operation}`",
+                product.id.value
+            );
+            let help = "add it to `operations`, or take it out here";
+            problems.push(Problem::at(requires.referenced, message).help(help));
+        }
+        if requires.value.is_empty() {
+            let message = format!("nothing is required for `{operation}`");
+            let help = "name `scopes`, `roles` or `groups`, or take it out";
+            problems.push(Problem::at(requires.referenced, message).help(help));
+        }
+        meaning.insert(operation, requires.value.meaning());
+    }
+    meaning
+}
+
+fn networks(written: &Spanned<Vec<Spanned<String>>>, problems: &mut Problems) -> Vec<Network> {
+    not_empty("networks", written, problems);
+    let mut networks = Vec::new();
+    for text in &written.value {
+        match text.value.parse() {
+            Ok(network) => networks.push(network),
+            Err(error) => {
+                let error: NetworkError = error;
+                let message = format!("`{}` is no range of addresses", text.value);
+                problems.push(Problem::at(text.referenced, message).help(error.to_string()));
+            }
+        }
+    }
+    networks
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::{Config, GrpcAddress, IdentitySource, ManagedIdentity};
 
-const GOOD: &str = r#"
+pub(super) const GOOD: &str = r#"
 listen: { grpc: "unix:/run/tollgate/tollgate.sock", admin: "127.0.0.1:9090" }
 identity: { managed_identity: {} }
 clients:
@@ -17,7 +17,7 @@ backends:
 drain_timeout: 5s
 "#;
 
-fn parse(text: &str) -> Result<Config, super::ConfigError> {
+pub(super) fn parse(text: &str) -> Result<Config, super::ConfigError> {
     Config::parse("tollgate.yaml", text, Path::new("."))
 }
 
@@ -47,10 +47,10 @@ fn a_good_file_is_understood() {
         config.identity.scope,
         "https://cognitiveservices.azure.com/.default"
     );
-    assert_eq!(config.clients.len(), 1);
-    assert_eq!(config.keys.len(), 1);
-    assert_eq!(&*config.backend, "sweden");
-    assert_eq!(config.drain_timeout.as_secs(), 5);
+    assert_eq!(config.policy.clients.len(), 1);
+    assert_eq!(config.policy.keys.len(), 1);
+    assert_eq!(&*config.policy.backend, "sweden");
+    assert_eq!(config.policy.drain_timeout.as_secs(), 5);
 }
 
 #[test]
@@ -109,6 +109,18 @@ fn every_mistake_says_file_line_column_and_reason() {
             "deployments: [\"gpt 4o\"]",
             ":10:",
             "no name of a deployment",
+        ),
+        (
+            "deployments: [gpt-4o]",
+            "deployments: [\"gpt-4?*\"]",
+            ":10:",
+            "no pattern of deployments",
+        ),
+        (
+            "deployments: [gpt-4o]",
+            "deployments: [\"gpt**\"]",
+            ":10:",
+            "`**` is written `*`",
         ),
         ("chat.completions", "chat", ":10:", "chat"),
         (
@@ -248,10 +260,10 @@ const IDENTITY: &str = "{ authority: devices, uri_san: \"spiffe://acme/7\" }";
 #[test]
 fn certificates_are_understood() {
     let config = with_certificates(IDENTITY, AUTHORITY).expect("good");
-    let ring = config.certificates.expect("certificates");
+    let ring = config.policy.certificates.expect("certificates");
     assert_eq!((ring.authorities().len(), ring.identities()), (1, 1));
     assert!(
-        parse(GOOD).expect("good").certificates.is_none(),
+        parse(GOOD).expect("good").policy.certificates.is_none(),
         "the default is none"
     );
 }

@@ -12,7 +12,8 @@ use super::issuers::Issuers;
 use super::listen::{check_control, listen};
 use super::problem::Problem;
 use super::products::products;
-use super::{Config, authorities, database, duration, file};
+use super::{Config, authorities, database, duration, file, files};
+use crate::policy::Policy;
 
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest id of a client, product or backend: it is a metric label and a log field.
@@ -23,6 +24,7 @@ pub(super) type Problems = Vec<Problem>;
 pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Problems> {
     let mut problems = Problems::new();
     check_control(&file, &mut problems);
+    let files = files::of(&file, directory);
     let listen = listen(&file.listen, &mut problems);
     let identity = identity(file.identity, directory, &mut problems);
     let products = products(&file.products, &mut problems);
@@ -45,13 +47,16 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
         (Some(listen), Some(identity), Some(backend)) if problems.is_empty() => Ok(Config {
             listen,
             identity,
-            clients,
-            keys,
-            certificates,
-            tokens: Arc::new(tokens),
+            policy: Policy {
+                clients: clients.into_iter().collect(),
+                keys,
+                certificates,
+                tokens: Arc::new(tokens),
+                backend,
+                drain_timeout,
+            },
             key_refreshes,
-            backend,
-            drain_timeout,
+            files,
             data_directory,
             database,
         }),

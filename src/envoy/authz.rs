@@ -1,9 +1,11 @@
 //! ext_authz: who is calling, and may it ask for this?
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use envoy_types::pb::envoy::config::core::v3::address::Address;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{
@@ -12,23 +14,26 @@ use envoy_types::pb::envoy::service::auth::v3::{
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::google::rpc::Status as RpcStatus;
 use tokio::time::Instant;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request, Response, Status};
 
 use super::gateway::Gateway;
 use super::pending::Admitted;
 use super::refusal::Refusal;
 use super::{headers, metadata};
-use crate::access::{Endpoint, Grant, Target, authorize_deployment, authorize_operation};
-use crate::auth::certificate::CertifiedCaller;
-use crate::auth::{
-    AuthError, CREDENTIAL_HEADERS, Caller, Credential, CredentialKind, PresentedCertificate,
-    PresentedHeaders,
+use crate::access::{
+    Asked, Client, Endpoint, Grant, Target, authorize_deployment, authorize_operation,
 };
+use crate::auth::{CREDENTIAL_HEADERS, Caller, PresentedCertificate, PresentedHeaders};
 use crate::telemetry::Refused;
 
 /// Headers of the caller's that a backend must not see: with them it could choose a deployment that
 /// it may not use (<https://learn.microsoft.com/azure/ai-services/openai/how-to/spillover-traffic-management>).
 const FORBIDDEN_HEADERS: [&str; 1] = ["x-ms-spillover-deployment"];
+
+/// Where Envoy's configuration says the caller's address, with trusted hops counted. It is metadata of
+/// Envoy's own call: no header of a caller gets there.
+const CALLER_ADDRESS: &str = "tollgate-caller-address";
 
 /// The ext_authz service.
 pub struct Authz(Arc<Gateway>);
@@ -43,11 +48,11 @@ impl Authz {
     async fn decide(
         &self,
         http: &HttpRequest,
-        peer_certificate: &str,
+        peer: &Sender,
         refused: &mut Refused,
     ) -> Result<CheckResponse, Refusal> {
         let mut presented = PresentedHeaders::default();
-        let mut certificate = PresentedCertificate::new(peer_certificate);
+        let mut certificate = PresentedCertificate::new(&peer.certificate);
         for (name, value) in headers::of_check(http) {
             presented.add(name, value);
             if name == "x-forwarded-client-cert" {
@@ -57,18 +62,34 @@ impl Authz {
                 refused.request_id = String::from_utf8_lossy(value).into();
             }
         }
-        let caller = self
-            .authenticate(&presented, &certificate, refused.started)
+        let (policy, issued) = (self.0.policy.get(), self.0.issued.as_deref());
+        let mut caller = policy
+            .authenticate(&presented, &certificate, issued, refused.started)
             .await?;
         refused.client = Some(caller.client.id.to_shared());
         let target = Target::parse(&http.method, &http.path)?;
-        let grant = self.authorize(&caller, &target, refused)?;
-        let client = caller.client.id.clone();
+        caller.client.options.check_version(&target)?;
+        if let Some(user) = caller
+            .client
+            .options
+            .user_of_headers(headers::of_check(http))?
+        {
+            caller.user = Some(user);
+        }
+        let asked = Asked {
+            operation: target.endpoint.operation(),
+            has: caller.entitlements(),
+            source: peer.address,
+            at: refused.started,
+        };
+        let grant = self.authorize(&caller, &target, &asked, refused)?;
+        let client = Arc::clone(&caller.client);
         let admitted = Admitted {
             caller,
             target,
             grant,
             request_id: Arc::clone(&refused.request_id),
+            source: peer.address,
             started: refused.started,
             at: Instant::now(),
         };
@@ -79,41 +100,12 @@ impl Authz {
             .map_err(|_| Refusal::overloaded())?;
         Ok(CheckResponse {
             status: Some(rpc_status(Code::Ok)),
-            dynamic_metadata: Some(metadata::of_decision(id, client.as_str())),
+            dynamic_metadata: Some(metadata::of_decision(id, client.id.as_str())),
             http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
-                headers_to_remove: headers_to_remove(),
+                headers_to_remove: headers_to_remove(&client),
                 ..OkHttpResponse::default()
             })),
         })
-    }
-
-    /// Who is calling, by exactly one credential. Where certificates are accepted, one that comes
-    /// with a key or a token is a second credential, whatever it is worth; elsewhere it is none.
-    /// Only a token whose key is not there yet waits, and then for a moment.
-    async fn authenticate(
-        &self,
-        presented: &PresentedHeaders<'_>,
-        certificate: &PresentedCertificate<'_>,
-        now: SystemTime,
-    ) -> Result<Caller, AuthError> {
-        if let Some(ring) = &self.0.certificates
-            && certificate.is_there()
-        {
-            if presented.is_any() {
-                return Err(AuthError::Ambiguous);
-            }
-            let CertifiedCaller { client, user } = ring.authenticate(certificate, now)?;
-            return Ok(Caller {
-                client,
-                credential: CredentialKind::Certificate,
-                user,
-                entitlements: None,
-            });
-        }
-        match presented.credential()? {
-            Credential::Key(key) => self.0.authenticate_key(key, now),
-            Credential::Token(token) => Ok(self.0.tokens.authenticate(token, now).await?),
-        }
     }
 
     /// What can be said before the body is there.
@@ -121,27 +113,22 @@ impl Authz {
         &self,
         caller: &Caller,
         target: &Target,
+        asked: &Asked<'_>,
         refused: &mut Refused,
     ) -> Result<Option<Grant>, Refusal> {
-        let (client, has) = (&caller.client, caller.entitlements());
+        let client = &caller.client;
         match &target.endpoint {
             Endpoint::Create {
-                operation,
                 deployment: Some(deployment),
+                ..
             } => {
                 refused.deployment = Some(deployment.to_shared());
-                Ok(Some(authorize_deployment(
-                    client,
-                    has,
-                    *operation,
-                    deployment.clone(),
-                )?))
+                let grant = authorize_deployment(client, asked, deployment.clone())?;
+                Ok(Some(grant))
             }
-            Endpoint::Create { operation, .. } => {
-                Ok(authorize_operation(client, has, *operation).map(|()| None)?)
-            }
+            Endpoint::Create { .. } => Ok(authorize_operation(client, asked).map(|()| None)?),
             Endpoint::Stored { response_id, .. } => {
-                authorize_operation(client, has, target.endpoint.operation())?;
+                authorize_operation(client, asked)?;
                 match self.0.owners.owns(&client.id, response_id) {
                     true => Ok(None),
                     false => Err(Refusal::response_not_found(response_id)),
@@ -157,8 +144,9 @@ impl Authorization for Authz {
         &self,
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
+        let said = request.metadata().get(CALLER_ADDRESS).map(said_address);
         let attributes = request.into_inner().attributes.unwrap_or_default();
-        let peer_certificate = attributes.source.unwrap_or_default().certificate;
+        let peer = Sender::new(said, attributes.source.unwrap_or_default());
         let http = attributes.request.and_then(|it| it.http);
         let http = http.ok_or_else(|| Status::invalid_argument("the check has no HTTP request"))?;
         let mut refused = Refused {
@@ -168,8 +156,9 @@ impl Authorization for Authz {
             reason: "",
             status: 0,
             deployment: None,
+            product: None,
         };
-        let response = match self.decide(&http, &peer_certificate, &mut refused).await {
+        let response = match self.decide(&http, &peer, &mut refused).await {
             Ok(response) => response,
             Err(refusal) => {
                 let response = denied(&refusal, refused.client.as_deref());
@@ -181,10 +170,37 @@ impl Authorization for Authz {
     }
 }
 
-/// Nothing that the caller proved itself with goes on.
-fn headers_to_remove() -> Vec<String> {
-    let names = CREDENTIAL_HEADERS.iter().chain(&FORBIDDEN_HEADERS);
-    names.map(|name| (*name).to_owned()).collect()
+fn said_address(value: &MetadataValue<Ascii>) -> Option<IpAddr> {
+    value.to_str().ok()?.parse().ok()
+}
+
+/// The other end of the connection, as Envoy describes it.
+struct Sender {
+    certificate: String,
+    /// Where the caller is; a Unix socket is nowhere.
+    address: Option<IpAddr>,
+}
+
+impl Sender {
+    /// What the metadata says comes first: the peer may be a load balancer.
+    fn new(said: Option<Option<IpAddr>>, peer: Peer) -> Self {
+        let address = match (said, peer.address.and_then(|it| it.address)) {
+            (Some(said), _) => said,
+            (None, Some(Address::SocketAddress(socket))) => socket.address.parse().ok(),
+            (None, _) => None,
+        };
+        Self {
+            certificate: peer.certificate,
+            address,
+        }
+    }
+}
+
+/// Nothing that the caller proved itself with goes on, nor who its user is.
+fn headers_to_remove(client: &Client) -> Vec<String> {
+    let names = CREDENTIAL_HEADERS.iter().chain(&FORBIDDEN_HEADERS).copied();
+    let names = names.chain(client.options.user_header());
+    names.map(str::to_owned).collect()
 }
 
 fn denied(refusal: &Refusal, client: Option<&str>) -> CheckResponse {

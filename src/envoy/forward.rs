@@ -1,5 +1,7 @@
 //! The swap: from an admitted request to what goes out with the identity on it.
 
+use std::sync::Arc;
+
 use super::gateway::Gateway;
 use super::headers;
 use super::pending::Admitted;
@@ -7,8 +9,8 @@ use super::refusal::Refusal;
 use super::reply::Header;
 use super::transaction::Outgoing;
 use crate::access::{
-    ApiShape, Deployment, Endpoint, Grant, IncludeUsage, Operation, RequestBody,
-    authorize_deployment,
+    ApiShape, Deployment, Edit, Endpoint, Grant, IncludeUsage, Operation, RequestBody,
+    authorize_deployment, limit_output,
 };
 use crate::usage::Prompt;
 
@@ -26,13 +28,13 @@ pub(super) struct Forwarded {
 }
 
 /// A refusal hands the request back, so that it can be accounted for.
-type Refused = (Refusal, Box<Admitted>);
+type Refused = (Box<Refusal>, Box<Admitted>);
 
 /// What is asked of a stored response goes out as it is; ext_authz has seen that it is the client's.
 pub(super) fn stored(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded, Refused> {
     let headers = match swapped_headers(gateway) {
         Ok(headers) => headers,
-        Err(refusal) => return Err((refusal, Box::new(admitted))),
+        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
     };
     Ok(Forwarded {
         outgoing: Outgoing {
@@ -51,38 +53,68 @@ pub(super) fn stored(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded,
 /// A request with a body: authorised for the model that the body names before it gets the identity.
 pub(super) fn create(
     gateway: &Gateway,
-    admitted: Admitted,
+    mut admitted: Admitted,
     body: Vec<u8>,
 ) -> Result<Forwarded, Refused> {
-    let checked = RequestBody::parse(&body)
-        .map_err(Refusal::from)
-        .and_then(|parsed| Ok((grant(&admitted, &parsed)?, parsed)))
-        .and_then(|(grant, parsed)| {
-            check_references(gateway, &admitted, &parsed)?;
-            Ok((grant, parsed, swapped_headers(gateway)?))
-        });
-    let (grant, parsed, headers) = match checked {
+    let checked = match check(gateway, &admitted, &body) {
         Ok(checked) => checked,
-        Err(refusal) => return Err((refusal, Box::new(admitted))),
+        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
     };
-    let asked = ask_for_usage(&admitted, &parsed, &body);
+    if checked.user.is_some() {
+        admitted.caller.user = checked.user;
+    }
+    let edits = &checked.edits;
+    let changed = (!edits.is_empty()).then(|| Edit::apply(edits, &body));
     Ok(Forwarded {
         outgoing: Outgoing {
             admitted,
-            deployment: Some(grant.deployment),
-            product: Some(grant.product.id.clone()),
-            stream: parsed.stream,
-            remove_usage_event: asked.is_some(),
+            deployment: Some(checked.grant.deployment),
+            product: Some(checked.grant.product.id.clone()),
+            stream: checked.stream,
+            remove_usage_event: checked.remove_usage_event,
             prompt: Prompt::of_body(body),
         },
+        headers: checked.headers,
+        body: changed,
+    })
+}
+
+/// What a body has been found to ask for, and how it must change.
+struct Checked {
+    grant: Grant,
+    headers: Vec<Header>,
+    /// The end user that the body names, where the client is trusted to.
+    user: Option<Arc<str>>,
+    stream: bool,
+    remove_usage_event: bool,
+    edits: Vec<Edit>,
+}
+
+fn check(gateway: &Gateway, admitted: &Admitted, body: &[u8]) -> Result<Checked, Refusal> {
+    let parsed = RequestBody::parse(body)?;
+    let grant = grant(admitted, &parsed)?;
+    check_references(gateway, admitted, &parsed)?;
+    let options = &admitted.caller.client.options;
+    let user = options.user_of_body(&parsed, body)?;
+    let cap = match options.max_output_tokens {
+        Some(limit) => limit_output(limit, &admitted.target, &parsed, body)?,
+        None => None,
+    };
+    let headers = swapped_headers(gateway)?;
+    let stream = parsed.stream;
+    let asked = ask_for_usage(admitted, parsed);
+    Ok(Checked {
+        grant,
         headers,
-        body: asked,
+        user,
+        stream,
+        remove_usage_event: asked.is_some(),
+        edits: cap.into_iter().chain(asked).collect(),
     })
 }
 
 /// The deployment that the request is granted, from its path or from its body.
 fn grant(admitted: &Admitted, body: &RequestBody) -> Result<Grant, Refusal> {
-    let operation = admitted.target.endpoint.operation();
     match (&admitted.grant, body.model.as_deref()) {
         (Some(grant), None) => Ok(grant.clone()),
         (Some(grant), Some(model)) if model == grant.deployment.as_str() => Ok(grant.clone()),
@@ -90,12 +122,8 @@ fn grant(admitted: &Admitted, body: &RequestBody) -> Result<Grant, Refusal> {
         (None, None) => Err(Refusal::model_missing()),
         (None, Some(model)) => {
             let deployment = Deployment::parse(model).ok_or_else(Refusal::model_name)?;
-            Ok(authorize_deployment(
-                &admitted.caller.client,
-                admitted.caller.entitlements(),
-                operation,
-                deployment,
-            )?)
+            let client = &admitted.caller.client;
+            Ok(authorize_deployment(client, &admitted.asked(), deployment)?)
         }
     }
 }
@@ -123,8 +151,8 @@ fn check_references(
     }
 }
 
-/// The body with `include_usage`, where a stream would have no usage without it.
-fn ask_for_usage(admitted: &Admitted, parsed: &RequestBody, body: &[u8]) -> Option<Vec<u8>> {
+/// `include_usage`, where a stream would have no usage without it.
+fn ask_for_usage(admitted: &Admitted, parsed: RequestBody) -> Option<Edit> {
     let target = &admitted.target;
     let version = target.api_version.as_ref();
     let is_known = target.shape == ApiShape::V1
@@ -132,14 +160,14 @@ fn ask_for_usage(admitted: &Admitted, parsed: &RequestBody, body: &[u8]) -> Opti
     let Endpoint::Create { operation, .. } = target.endpoint else {
         return None;
     };
-    match &parsed.include_usage {
-        IncludeUsage::NotAsked(splice)
+    match parsed.include_usage {
+        IncludeUsage::NotAsked(edit)
             if parsed.stream
                 && operation.usage_must_be_asked_for()
                 && is_known
                 && !parsed.has_data_sources =>
         {
-            Some(splice.apply(body))
+            Some(edit)
         }
         _ => None,
     }

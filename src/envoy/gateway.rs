@@ -1,30 +1,25 @@
 //! What every request needs: shared by ext_authz and ext_proc.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use super::pending::PendingDecisions;
 use super::refusal::Refusal;
-use crate::access::{Client, ClientId, ResponseOwners};
-use crate::auth::{CertificateRing, IssuedKeys, KeyRing, Tokens};
-use crate::config::Config;
+use crate::access::ResponseOwners;
+use crate::auth::IssuedKeys;
+use crate::policy::LivePolicy;
 use crate::telemetry::{AuditLog, Metrics, Refused};
 use crate::upstream::Identity;
 use crate::usage::UsageRecord;
 
 /// The service's state, as requests see it.
 pub struct Gateway {
-    pub(super) keys: KeyRing,
-    pub(super) clients: HashMap<ClientId, Arc<Client>>,
+    pub(super) policy: Arc<LivePolicy>,
     /// `None`: no keys are issued at run time.
     pub(super) issued: Option<Arc<IssuedKeys>>,
-    /// `None`: certificates are not accepted, whatever Envoy says of them.
-    pub(super) certificates: Option<Arc<CertificateRing>>,
-    pub(super) tokens: Arc<Tokens>,
-    pub(super) backend: Arc<str>,
     pub(super) identity: Arc<Identity>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: AuditLog,
@@ -38,20 +33,15 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the parts together, on the runtime that it is called in.
     pub fn new(
-        config: &mut Config,
+        policy: Arc<LivePolicy>,
         identity: Arc<Identity>,
         metrics: Arc<Metrics>,
         audit: AuditLog,
         issued: Option<Arc<IssuedKeys>>,
     ) -> Self {
-        let by_id = |client: &Arc<Client>| (client.id.clone(), Arc::clone(client));
         Self {
-            keys: std::mem::take(&mut config.keys),
-            clients: config.clients.iter().map(by_id).collect(),
+            policy,
             issued,
-            certificates: config.certificates.clone(),
-            tokens: Arc::clone(&config.tokens),
-            backend: Arc::clone(&config.backend),
             identity,
             metrics,
             audit,
@@ -62,9 +52,14 @@ impl Gateway {
         }
     }
 
-    /// What client certificates are judged by, where they are accepted.
-    pub fn certificates(&self) -> Option<&Arc<CertificateRing>> {
-        self.certificates.as_ref()
+    /// How long live streams may go on after SIGTERM.
+    pub fn drain_timeout(&self) -> Duration {
+        self.policy.now().drain_timeout
+    }
+
+    /// The instruments, for what is observed beside requests.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Forgets decisions that no ext_proc stream has come for.
@@ -89,6 +84,7 @@ impl Gateway {
         self.metrics.refused(refusal.reason);
         refused.reason = refusal.reason;
         refused.status = refusal.status;
+        refused.product = refusal.product.clone();
         self.audit.refused(refused);
     }
 }

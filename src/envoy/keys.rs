@@ -1,38 +1,19 @@
-//! Keys: the configuration's first, then those that were issued at run time.
+//! What commands about keys ask of the service, and tell it.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::gateway::Gateway;
 use crate::access::ClientId;
-use crate::auth::{AuthError, Caller, IssuedKey, KeyDigest, KeySlot};
+use crate::auth::{IssuedKey, KeySlot};
 use crate::control::{Clients, KeyAction, KeyEvents};
-
-impl Gateway {
-    /// Finds the caller that a presented key belongs to. What the configuration says of a key wins.
-    pub(super) fn authenticate_key(
-        &self,
-        presented: &str,
-        now: SystemTime,
-    ) -> Result<Caller, AuthError> {
-        let digest = KeyDigest::of_presented(presented)?;
-        match (self.keys.find(&digest, now), &self.issued) {
-            (Err(AuthError::UnknownKey), Some(issued)) => {
-                let client = |id: &ClientId| self.clients.get(id).map(Arc::clone);
-                issued.authenticate(&digest, now, client)
-            }
-            (found, _) => found,
-        }
-    }
-}
 
 impl Clients for Gateway {
     fn is_known(&self, client: &ClientId) -> bool {
-        self.clients.contains_key(client)
+        self.policy.now().clients.get(client).is_some()
     }
 
     fn has_key(&self, client: &ClientId, slot: KeySlot, now: SystemTime) -> bool {
-        self.keys.holds(client, slot, now)
+        self.policy.now().keys.holds(client, slot, now)
     }
 }
 

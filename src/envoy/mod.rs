@@ -15,6 +15,7 @@ mod transaction;
 pub use authz::Authz;
 pub use gateway::Gateway;
 pub use process::Processor;
+pub(crate) use refusal::Refusal;
 
 /// Largest gRPC message that is taken, in bytes: the largest request body, with room for the rest.
 /// Envoy's `request_body_buffer_limit` must be lower, so that it answers 413 first.

@@ -5,6 +5,7 @@
 //! authenticated and authorised caller, and nothing about the caller has to be written into a
 //! message and read again.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -12,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use dashmap::DashMap;
 use tokio::time::Instant;
 
-use crate::access::{Grant, Target};
+use crate::access::{Asked, Grant, Target};
 use crate::auth::Caller;
 
 /// Decisions that may wait; a client that opens and drops requests can't fill the memory.
@@ -28,8 +29,22 @@ pub(super) struct Admitted {
     /// Where the path names the deployment, what was granted.
     pub(super) grant: Option<Grant>,
     pub(super) request_id: Arc<str>,
+    /// Where it comes from, as Envoy says.
+    pub(super) source: Option<IpAddr>,
     pub(super) started: SystemTime,
     pub(super) at: Instant,
+}
+
+impl Admitted {
+    /// What is asked, as products look at it.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked {
+            operation: self.target.endpoint.operation(),
+            has: self.caller.entitlements(),
+            source: self.source,
+            at: self.started,
+        }
+    }
 }
 
 /// Names a decision between two messages.
@@ -108,6 +123,7 @@ mod tests {
             target: Target::parse("POST", "/openai/v1/embeddings").expect("a path"),
             grant: None,
             request_id: "1".into(),
+            source: None,
             started: SystemTime::UNIX_EPOCH,
             at: Instant::now(),
         }

@@ -235,6 +235,7 @@ impl Exchange {
             request_id: admitted.map_or_else(|| "".into(), |it| Arc::clone(&it.request_id)),
             client: admitted.map(|it| it.caller.client.id.to_shared()),
             deployment: deployment.map(|it| it.deployment.to_shared()),
+            product: None,
             reason: refusal.reason,
             status: refusal.status,
         };

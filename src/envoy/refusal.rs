@@ -5,12 +5,16 @@
 //! proper exceptions. Messages say what to do; the reason, which tells an operator more, goes to
 //! metrics and audit log only.
 
+mod access;
 mod certificate;
+mod options;
 mod token;
+
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::access::{AccessError, BodyError, PathError};
+use crate::access::{BodyError, PathError};
 use crate::auth::{AuthError, KeyFormatError};
 
 /// When to ask again while the identity has no token, in seconds.
@@ -18,18 +22,20 @@ const RETRY_AFTER_S: u32 = 5;
 
 /// An answer that the gateway gives itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) status: u16,
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
     /// `error.type`
     kind: &'static str,
     /// `error.code`
     code: &'static str,
     message: String,
     /// The label in metrics and audit log.
-    pub(super) reason: &'static str,
+    pub(crate) reason: &'static str,
     /// `www-authenticate` (RFC 9110, section 11.6.1; RFC 6750, section 3).
     pub(super) challenge: Option<&'static str>,
     pub(super) retry_after_s: Option<u32>,
+    /// The product that came nearest to allowing it, for the audit log.
+    pub(super) product: Option<Arc<str>>,
 }
 
 #[derive(Serialize)]
@@ -68,6 +74,7 @@ impl Refusal {
             reason,
             challenge: None,
             retry_after_s: None,
+            product: None,
         }
     }
 
@@ -80,6 +87,11 @@ impl Refusal {
             challenge: Some(challenge),
             ..Self::new(401, code, reason, message)
         }
+    }
+
+    /// What the caller reads.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     /// The JSON body.
@@ -129,12 +141,14 @@ impl Refusal {
         Self::new(404, "not_found", "response_not_found", message)
     }
 
-    pub(super) fn model_missing() -> Self {
+    /// A path without a deployment, and a body without a model.
+    pub(crate) fn model_missing() -> Self {
         let message = "The request has no `model`: it names the deployment.";
         Self::new(400, "model_missing", "model_missing", message)
     }
 
-    pub(super) fn model_name() -> Self {
+    /// A model that is no name of a deployment.
+    pub(crate) fn model_name() -> Self {
         Self::new(
             400,
             "invalid_model",
@@ -143,7 +157,8 @@ impl Refusal {
         )
     }
 
-    pub(super) fn model_mismatch() -> Self {
+    /// A model that is another one than the deployment in the path.
+    pub(crate) fn model_mismatch() -> Self {
         let message = "The `model` differs from the deployment in the path. Leave it out, or make them equal.";
         Self::new(400, "model_mismatch", "model_mismatch", message)
     }
@@ -274,31 +289,6 @@ impl From<PathError> for Refusal {
     }
 }
 
-impl From<AccessError> for Refusal {
-    fn from(error: AccessError) -> Self {
-        match error {
-            AccessError::OperationNotAllowed => Self::new(
-                403,
-                "operation_not_allowed",
-                "operation_not_allowed",
-                "This client may not use this operation.",
-            ),
-            AccessError::DeploymentNotAllowed => Self::new(
-                403,
-                "deployment_not_allowed",
-                "deployment_not_allowed",
-                "This client may not use this deployment for this operation.",
-            ),
-            AccessError::EntitlementMissing => Self::new(
-                403,
-                "insufficient_scope",
-                "entitlement_missing",
-                "The token lacks a scope, role or group that is needed for this.",
-            ),
-        }
-    }
-}
-
 impl From<BodyError> for Refusal {
     fn from(error: BodyError) -> Self {
         let BodyError::Malformed(why) = error;
@@ -344,11 +334,6 @@ mod tests {
             PathError::Unknown,
             PathError::Method,
         ];
-        let access = [
-            AccessError::OperationNotAllowed,
-            AccessError::DeploymentNotAllowed,
-            AccessError::EntitlementMissing,
-        ];
         let own = [
             Refusal::no_decision(),
             Refusal::overloaded(),
@@ -365,7 +350,7 @@ mod tests {
         let tokens = TokenError::ALL.map(AuthError::Token);
         let auth = auth.into_iter().chain(tokens).map(Refusal::from);
         let path = path.into_iter().map(Refusal::from);
-        let access = access.into_iter().map(Refusal::from);
+        let access = access::tests::all().chain(options::tests::all());
         let certificate = crate::auth::CertificateError::ALL.map(Refusal::from);
         auth.chain(certificate)
             .chain(path)

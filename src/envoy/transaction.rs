@@ -135,7 +135,10 @@ impl Transaction {
 
     /// Accounts for the request; `None` if that has been done.
     pub(super) fn settle(&mut self, end: End) -> Option<Settlement> {
-        let (mut record, to_estimate) = self.open.take()?.close(&self.gateway.backend, end);
+        let (mut record, to_estimate) = self
+            .open
+            .take()?
+            .close(&self.gateway.policy.now().backend, end);
         let Some(input) = to_estimate else {
             self.gateway.record(&record);
             return Some(Settlement::Done(Box::new(record)));

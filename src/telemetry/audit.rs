@@ -40,6 +40,8 @@ pub struct Refused {
     pub status: u16,
     /// The deployment that was asked for, where it was known.
     pub deployment: Option<Arc<str>>,
+    /// The product that came nearest to allowing it, where it was the products that refused.
+    pub product: Option<Arc<str>>,
 }
 
 enum Entry {
@@ -216,6 +218,7 @@ struct RefusedLine<'a> {
     request_id: &'a str,
     client: Option<&'a str>,
     deployment: Option<&'a str>,
+    product: Option<&'a str>,
     status: u16,
     reason: &'static str,
 }
@@ -228,6 +231,7 @@ impl<'a> RefusedLine<'a> {
             request_id: &refused.request_id,
             client: refused.client.as_deref(),
             deployment: refused.deployment.as_deref(),
+            product: refused.product.as_deref(),
             status: refused.status,
             reason: refused.reason,
         }
@@ -312,6 +316,7 @@ mod tests {
                 reason: "key_unknown",
                 status: 401,
                 deployment: None,
+                product: None,
             });
         }
         writer.finish();

@@ -4,6 +4,7 @@
 //! (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>). Every label's values are
 //! the configuration's or the backend's, never a caller's, so their number is bounded.
 
+mod certificates;
 mod issuers;
 mod keys;
 
@@ -11,13 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider, UpDownCounter};
+use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider, UpDownCounter};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder, Registry, TextEncoder};
 
-use crate::auth::CertificateRing;
-use crate::auth::certificate::{AuthorityState, ClientExpiry};
 use crate::upstream::Identity;
 use crate::usage::UsageRecord;
 
@@ -60,6 +59,8 @@ pub struct Metrics {
     time_to_first_token: Histogram<f64>,
     active: UpDownCounter<i64>,
     key_changes: Counter<u64>,
+    config_reloads: Counter<u64>,
+    config_is_current: Gauge<u64>,
 }
 
 impl Metrics {
@@ -115,11 +116,16 @@ impl Metrics {
                 .i64_up_down_counter("tollgate.active_requests")
                 .with_description("Requests that are at a backend now")
                 .build(),
-            key_changes: counter(
+            key_changes: keys::changes(&meter),
+            config_reloads: counter(
                 &meter,
-                "tollgate.key.changes",
-                "Keys issued, rotated, suspended, revoked here while the service ran",
+                "tollgate.config.reloads",
+                "Changes of the configuration, by outcome",
             ),
+            config_is_current: meter
+                .u64_gauge("tollgate.config.is_current")
+                .with_description("1 while the configuration on disk is the one in force")
+                .build(),
             provider,
         })
     }
@@ -164,68 +170,17 @@ impl Metrics {
             .build();
     }
 
-    /// Observes when certificates end, and how revocation lists fare.
-    pub fn observe_certificates(&self, ring: &Arc<CertificateRing>) {
-        let meter = self.provider.meter("tollgate");
-        let clients = Arc::clone(ring);
-        let _ = meter
-            .u64_observable_gauge("tollgate.client.certificate.expiry.timestamp")
-            .with_unit("s")
-            .with_description("When the first certificate ends that a client uses")
-            .with_callback(move |gauge| {
-                for ClientExpiry {
-                    client,
-                    not_after_unix_s,
-                } in clients.expiries()
-                {
-                    gauge.observe(
-                        not_after_unix_s,
-                        &[KeyValue::new("tollgate.client", client)],
-                    );
-                }
-            })
-            .build();
-        let authorities = Arc::clone(ring);
-        let _ = meter
-            .u64_observable_gauge("tollgate.certificate.authority.expiry.timestamp")
-            .with_unit("s")
-            .with_description("When the first anchor or intermediate of an authority ends")
-            .with_callback(move |gauge| {
-                for state in authorities.states() {
-                    gauge.observe(state.not_after_unix_s, &[authority(&state)]);
-                }
-            })
-            .build();
-        let lists = Arc::clone(ring);
-        let _ = meter
-            .u64_observable_gauge("tollgate.crl.next_update.timestamp")
-            .with_unit("s")
-            .with_description("When the first revocation list of an authority ends")
-            .with_callback(move |gauge| {
-                for state in lists.states() {
-                    if let Some(at) = state.next_update_unix_s {
-                        gauge.observe(at, &[authority(&state)]);
-                    }
-                }
-            })
-            .build();
-        let refreshes = Arc::clone(ring);
-        let _ = meter
-            .u64_observable_counter("tollgate.crl.refreshes")
-            .with_description("Revocation lists read and fetched, by outcome")
-            .with_callback(move |counter| {
-                for state in refreshes.states() {
-                    let outcomes = [
-                        ("success", state.crl_success),
-                        ("failure", state.crl_failure),
-                    ];
-                    for (outcome, count) in outcomes {
-                        let labels = [authority(&state), KeyValue::new("outcome", outcome)];
-                        counter.observe(count, &labels);
-                    }
-                }
-            })
-            .build();
+    /// The configuration on disk was put in force, at the start.
+    pub fn configured(&self) {
+        self.config_is_current.record(1, &[]);
+    }
+
+    /// Counts a change of the configuration, and says whether what is on disk is in force.
+    pub fn reloaded(&self, is_taken: bool) {
+        let outcome = if is_taken { "success" } else { "failure" };
+        self.config_reloads
+            .add(1, &[KeyValue::new("outcome", outcome)]);
+        self.config_is_current.record(u64::from(is_taken), &[]);
     }
 
     /// Counts a request that was allowed.
@@ -323,10 +278,6 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
-}
-
-fn authority(state: &AuthorityState) -> KeyValue {
-    KeyValue::new("tollgate.authority", Arc::clone(&state.name))
 }
 
 /// Who used what, from where: on every metric of a served request.

@@ -1,9 +1,11 @@
 //! The gateway as its users meet it: through the real Envoy, with the real tollgate beside it.
 
+mod access;
 mod callers;
 mod certificates;
 mod control;
 mod deployments;
+mod explain;
 mod faults;
 mod garbage;
 mod health;
@@ -12,7 +14,9 @@ mod issued;
 mod issuers;
 mod lifecycle;
 mod metering;
+mod options;
 mod pki;
+mod reload;
 mod secrets;
 mod support;
 mod swap;

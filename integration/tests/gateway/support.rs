@@ -124,3 +124,17 @@ pub(crate) fn with_client(yaml: &str, id: &str, sha256: &str, product: &str) -> 
     );
     yaml.replacen("clients:\n", &client, 1)
 }
+
+/// Adds a line to the product `standard` of a tollgate.yaml.
+pub(crate) fn with_product_line(yaml: &str, line: &str) -> String {
+    let product = "  - id: standard\n";
+    assert!(yaml.contains(product), "there is no product standard");
+    yaml.replacen(product, &format!("{product}    {line}\n"), 1)
+}
+
+/// Adds a line to the client `mobile-app` of a tollgate.yaml.
+pub(crate) fn with_client_line(yaml: &str, line: &str) -> String {
+    let client = "  - id: mobile-app\n";
+    assert!(yaml.contains(client), "there is no client mobile-app");
+    yaml.replacen(client, &format!("{client}    {line}\n"), 1)
+}

@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 /// One line of `issuers`, for an issuer on this machine.
-fn entry(issuer: &FakeIssuer, name: &str, more: &str) -> String {
+pub(crate) fn entry(issuer: &FakeIssuer, name: &str, more: &str) -> String {
     entry_at(&issuer.url(), name, more)
 }
 
@@ -25,7 +25,7 @@ fn entry_at(url: &str, name: &str, more: &str) -> String {
 }
 
 /// Adds issuers, and a token of `okta` with `azp: app-1` to the client `mobile-app`.
-fn with_issuers(yaml: &str, issuers: &str) -> String {
+pub(crate) fn with_issuers(yaml: &str, issuers: &str) -> String {
     yaml.replacen("clients:\n", &format!("issuers:\n{issuers}clients:\n"), 1)
         .replacen(
             "    credentials:\n",
@@ -77,7 +77,7 @@ async fn status(stack: &Stack, token: &str) -> u16 {
     send(chat(stack, token)).await.status().as_u16()
 }
 
-fn changed(issuer: &FakeIssuer, name: &str, value: Option<Value>) -> Value {
+pub(crate) fn changed(issuer: &FakeIssuer, name: &str, value: Option<Value>) -> Value {
     let mut claims = issuer.claims();
     let members = claims.as_object_mut().expect("an object");
     match value {

@@ -12,8 +12,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, StatusCode};
 
-pub use address::{Network, NetworkError};
 pub use reqwest::Url;
+
+use crate::access::Network;
 
 /// Largest document that is read, in bytes.
 const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;

@@ -47,6 +47,9 @@ pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<KeySet, RefreshError>
 pub trait KeySource: Send + Sync {
     /// Fetches the keys, from no cache.
     fn fetch(&self) -> Fetching<'_>;
+
+    /// Names the place: keys of one origin are good for another issuer object of the same origin.
+    fn origin(&self) -> String;
 }
 
 /// Refreshes until told to stop: every `interval`, when an unknown key asks for it, and with backoff

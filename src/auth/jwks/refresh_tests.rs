@@ -28,6 +28,10 @@ impl Scripted {
 }
 
 impl KeySource for Scripted {
+    fn origin(&self) -> String {
+        "scripted".to_owned()
+    }
+
     fn fetch(&self) -> Fetching<'_> {
         self.fetches.fetch_add(1, Ordering::Relaxed);
         let answer = *self.answer.lock().expect("no poison");

@@ -27,6 +27,10 @@ impl KeySource for UrlSource {
     fn fetch(&self) -> Fetching<'_> {
         Box::pin(async { Ok(KeySet::parse(&self.fetcher.get(&self.url).await?)?) })
     }
+
+    fn origin(&self) -> String {
+        format!("jwks_uri {}", self.url)
+    }
 }
 
 /// The key set that an issuer's discovery document names
@@ -66,6 +70,10 @@ impl KeySource for DiscoverySource {
     fn fetch(&self) -> Fetching<'_> {
         Box::pin(self.key_set())
     }
+
+    fn origin(&self) -> String {
+        format!("discovery {} of {}", self.document, self.issuer)
+    }
 }
 
 /// A key set in a file, read again like one from the network.
@@ -93,5 +101,9 @@ impl KeySource for FileSource {
             let read = tokio::task::spawn_blocking(move || file.read()).await;
             read.unwrap_or_else(|error| Err(std::io::Error::other(error).into()))
         })
+    }
+
+    fn origin(&self) -> String {
+        format!("jwks_file {}", self.0.display())
     }
 }

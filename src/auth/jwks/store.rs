@@ -45,6 +45,8 @@ pub struct KeyStatus {
 /// The keys of one issuer.
 pub struct KeyStore {
     held: ArcSwap<Held>,
+    /// Where its keys come from.
+    origin: String,
     /// How long keys serve that can't be refreshed.
     keep: Duration,
     demand: Mutex<Demand>,
@@ -75,6 +77,7 @@ impl KeyStore {
         };
         Self {
             held: ArcSwap::from_pointee(none),
+            origin: String::new(),
             keep,
             demand: Mutex::new(Demand {
                 // The first refresh comes without being asked for.
@@ -87,6 +90,36 @@ impl KeyStore {
             success: AtomicU64::new(0),
             failure: AtomicU64::new(0),
         }
+    }
+
+    /// Says where the keys come from.
+    #[must_use]
+    pub fn with_origin(self, origin: String) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// Takes over what another store holds, if its keys are of the same origin.
+    pub fn adopt(&self, other: &Self) {
+        if self.origin != other.origin {
+            return;
+        }
+        self.held.store(other.held.load_full());
+        for (ours, theirs) in [
+            (&self.refreshed_unix_s, &other.refreshed_unix_s),
+            (&self.success, &other.success),
+            (&self.failure, &other.failure),
+        ] {
+            ours.store(theirs.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        let last = other
+            .demand
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .last;
+        self.demand
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .last = last;
     }
 
     /// The keys, if they may be used: fetched, and not longer ago than an outage may last.
@@ -129,7 +162,7 @@ impl KeyStore {
     }
 
     /// A refresh has brought these keys.
-    pub(in crate::auth) fn replace(&self, keys: KeySet) {
+    pub(crate) fn replace(&self, keys: KeySet) {
         let before = self.held.load();
         let is_changed = before.fetched.is_none() || !before.keys.is_same(&keys);
         self.held.store(Arc::new(Held {

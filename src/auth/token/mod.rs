@@ -3,6 +3,7 @@
 mod algorithm;
 mod claims;
 mod compact;
+mod describe;
 mod directory;
 mod error;
 mod issuer;
@@ -15,6 +16,7 @@ pub use algorithm::Algorithm;
 pub(in crate::auth) use algorithm::KeyType;
 pub use claims::ClaimPath;
 pub use compact::MAX_TOKEN_BYTES;
+pub use describe::describe_token;
 pub use directory::{AmbiguousClaims, DefaultClient, Directory};
 pub use error::TokenError;
 pub use issuer::{ClaimMapping, Issuer, IssuerRules, RequiredClaim, TENANT_PLACEHOLDER};

@@ -101,6 +101,16 @@ impl Tokens {
         &self.issuers
     }
 
+    /// Takes over the keys of issuers that `last` knew, where they come from the same source.
+    pub fn adopt(&self, last: &Self) {
+        for issuer in &self.issuers {
+            let is_same = |other: &&Arc<Issuer>| other.rules.issuer == issuer.rules.issuer;
+            if let Some(other) = last.issuers.iter().find(is_same) {
+                issuer.keys.adopt(&other.keys);
+            }
+        }
+    }
+
     /// Finds the caller that a token names, verifying it unless that has been done.
     ///
     /// Waits only where the issuer has no keys or not this one, and then for a moment

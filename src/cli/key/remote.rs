@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::super::say;
 use super::{Control, Issue, KeyCommand, One, Rotate, shown};
 use crate::auth::KeySlot;
-use crate::config::{duration, moment};
+use crate::config::{duration, parse_moment};
 use crate::control::v1;
 use crate::control::v1::keys_client::KeysClient;
 
@@ -152,7 +152,7 @@ fn moment_ms(option: &str, text: Option<&str>) -> Result<Option<i64>, String> {
     let Some(text) = text else {
         return Ok(None);
     };
-    let since = moment::parse(text).and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let since = parse_moment(text).and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
     let millis = since.and_then(|since| i64::try_from(since.as_millis()).ok());
     millis.map(Some).ok_or_else(|| {
         format!("{option}: `{text}` is no moment: write 2027-01-01 (its beginning in UTC), or 2027-01-01T12:00:00Z")

@@ -7,10 +7,11 @@ use opentelemetry::metrics::MeterProvider;
 
 use super::Metrics;
 use crate::auth::{KeyStatus, Tokens};
+use crate::policy::LivePolicy;
 
 impl Metrics {
     /// Shows the state of each issuer's keys.
-    pub fn observe_issuers(&self, tokens: &Arc<Tokens>) {
+    pub fn observe_issuers(&self, policy: &Arc<LivePolicy>) {
         let meter = self.provider.meter("tollgate");
         let each = |tokens: &Tokens, mut show: Box<dyn FnMut(KeyStatus, KeyValue) + '_>| {
             for issuer in tokens.issuers() {
@@ -18,7 +19,7 @@ impl Metrics {
                 show(issuer.keys().status(), label);
             }
         };
-        let source = Arc::clone(tokens);
+        let source = Arc::clone(policy);
         let _ = meter
             .u64_observable_gauge("tollgate.issuer.keys")
             .with_description("Keys of an issuer that tokens can be verified with")
@@ -26,10 +27,10 @@ impl Metrics {
                 let show = |status: KeyStatus, label| {
                     gauge.observe(u64::try_from(status.keys).unwrap_or(u64::MAX), &[label]);
                 };
-                each(&source, Box::new(show));
+                each(&source.now().tokens, Box::new(show));
             })
             .build();
-        let source = Arc::clone(tokens);
+        let source = Arc::clone(policy);
         let _ = meter
             .u64_observable_gauge("tollgate.issuer.refreshed.timestamp")
             .with_unit("s")
@@ -38,10 +39,10 @@ impl Metrics {
                 let show = |status: KeyStatus, label| {
                     gauge.observe(status.refreshed_unix_s, &[label]);
                 };
-                each(&source, Box::new(show));
+                each(&source.now().tokens, Box::new(show));
             })
             .build();
-        let source = Arc::clone(tokens);
+        let source = Arc::clone(policy);
         let _ = meter
             .u64_observable_counter("tollgate.issuer.refreshes")
             .with_description("Fetches of an issuer's keys, by outcome")
@@ -51,7 +52,7 @@ impl Metrics {
                     counter.observe(status.success, &outcome("success"));
                     counter.observe(status.failure, &outcome("failure"));
                 };
-                each(&source, Box::new(show));
+                each(&source.now().tokens, Box::new(show));
             })
             .build();
     }

@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::MeterProvider;
+use opentelemetry::metrics::{Counter, Meter, MeterProvider};
 
 use super::Metrics;
 use crate::control::{KeyAction, Replica};
+
+/// Counts changes of keys.
+pub(super) fn changes(meter: &Meter) -> Counter<u64> {
+    let description = "Keys issued, rotated, suspended, revoked here while the service ran";
+    super::counter(meter, "tollgate.key.changes", description)
+}
 
 impl Metrics {
     /// Shows how many issued keys there are, and how fresh that is.

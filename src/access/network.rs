@@ -1,0 +1,128 @@
+//! Ranges of addresses: where callers may come from, and where documents may be fetched from.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
+
+/// The bits of a mapped address that say so: `::ffff:0:0/96` (RFC 4291, section 2.5.5.2).
+const MAPPED_PREFIX: u32 = 96;
+
+/// A range of addresses, as in `10.0.0.0/8`. An IPv4 address that is mapped into IPv6 is the IPv4
+/// address; `::/0` is all of IPv6 and no IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u32,
+}
+
+/// Why a text is no range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write an address or a range of addresses, such as 10.0.0.0/8 or 2001:db8::/32")]
+pub struct NetworkError;
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| NetworkError)?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix: u32 = match prefix {
+            None => longest,
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits.parse().map_err(|_| NetworkError)?
+            }
+            Some(_) => return Err(NetworkError),
+        };
+        match (address.to_canonical(), address) {
+            _ if prefix > longest => Err(NetworkError),
+            (IpAddr::V4(mapped), IpAddr::V6(_)) => match prefix.checked_sub(MAPPED_PREFIX) {
+                Some(prefix) => Ok(Self {
+                    address: mapped.into(),
+                    prefix,
+                }),
+                None => Err(NetworkError),
+            },
+            _ => Ok(Self { address, prefix }),
+        }
+    }
+}
+
+impl Network {
+    /// Whether the address is in the range.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let top = |bits: u128, length: u32| bits.checked_shr(length - self.prefix).unwrap_or(0);
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                top(own.to_bits().into(), 32) == top(other.to_bits().into(), 32)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let bits = |address: Ipv6Addr| top(address.to_bits(), 128);
+                bits(own) == bits(other)
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contains(network: &str, address: &str) -> bool {
+        let network: Network = network.parse().expect("a range");
+        network.contains(address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn an_address_is_in_a_range_or_it_is_not() {
+        for (network, inside, outside) in [
+            ("10.0.0.0/8", "10.255.0.1", "11.0.0.0"),
+            ("10.1.2.0/23", "10.1.3.255", "10.1.4.0"),
+            ("192.0.2.7", "192.0.2.7", "192.0.2.8"),
+            ("0.0.0.0/0", "255.255.255.255", "::1"),
+            ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1"),
+            ("2001:db8::1", "2001:db8::1", "2001:db8::2"),
+            ("::/0", "fe80::1", "10.0.0.1"),
+        ] {
+            assert!(contains(network, inside), "{inside} is in {network}");
+            assert!(!contains(network, outside), "{outside} is not in {network}");
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_in_ipv6_is_the_ipv4_address() {
+        assert!(contains("10.0.0.0/8", "::ffff:10.1.2.3"));
+        assert!(!contains("10.0.0.0/8", "::ffff:11.1.2.3"));
+        assert!(
+            !contains("::/0", "::ffff:10.1.2.3"),
+            "it is no IPv6 address"
+        );
+        assert!(contains("::ffff:10.0.0.0/104", "10.1.2.3"));
+        assert!(contains("::ffff:10.0.0.0/104", "::ffff:10.1.2.3"));
+    }
+
+    #[test]
+    fn ranges_are_read_and_nothing_else() {
+        for wrong in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "10.0.0.0/8/8",
+            "010.0.0.0/8",
+            "::/129",
+            "::ffff:10.0.0.0/8",
+            "10.0.0.0/-1",
+            "fe80::1%eth0",
+            "localhost",
+            "*",
+            "/8",
+        ] {
+            assert_eq!(wrong.parse::<Network>(), Err(NetworkError), "{wrong}");
+        }
+    }
+}

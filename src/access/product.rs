@@ -1,0 +1,89 @@
+//! What a product allows, and the verdict of one product on one request.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use super::{
+    AccessError, Deployment, Deployments, Entitlements, Hours, Network, Operation, ProductId,
+    Requirements,
+};
+
+/// What a client may use: deployments × operations, and on which conditions.
+#[derive(Debug)]
+pub struct Product {
+    /// Its name.
+    pub id: ProductId,
+    /// Deployments by name or pattern.
+    pub deployments: Deployments,
+    /// Operations on each of these deployments.
+    pub operations: HashSet<Operation>,
+    /// What a caller must have been granted for any operation.
+    pub requires: Requirements,
+    /// What it must have been granted for one of the operations, in addition.
+    pub operation_requires: HashMap<Operation, Requirements>,
+    /// Where callers must come from; `None` is anywhere.
+    pub networks: Option<Vec<Network>>,
+    /// When it may be used; `None` is always.
+    pub hours: Option<Hours>,
+}
+
+/// What is asked, by whom, from where and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The operation.
+    pub operation: Operation,
+    /// What the caller has been granted.
+    pub has: &'a Entitlements,
+    /// Where the request comes from, as Envoy says; `None` where it does not.
+    pub source: Option<IpAddr>,
+    /// When it came.
+    pub at: SystemTime,
+}
+
+impl Product {
+    /// A product without conditions.
+    pub fn new(id: ProductId, deployments: Deployments, operations: HashSet<Operation>) -> Self {
+        Self {
+            id,
+            deployments,
+            operations,
+            requires: Requirements::default(),
+            operation_requires: HashMap::new(),
+            networks: None,
+            hours: None,
+        }
+    }
+
+    /// Whether this product allows a request; without a deployment, whether it allows it on any:
+    /// what can be said before the body names the model.
+    ///
+    /// # Errors
+    /// The first condition that is not met, in the order of [`AccessError`].
+    pub fn check(
+        &self,
+        asked: &Asked<'_>,
+        deployment: Option<&Deployment>,
+    ) -> Result<(), AccessError> {
+        let has_deployment = deployment.is_none_or(|it| self.deployments.contains(it));
+        let own = self.operation_requires.get(&asked.operation);
+        let is_entitled = self.requires.are_met(asked.has)
+            && own.is_none_or(|requires| requires.are_met(asked.has));
+        // Envoy names no address for a peer that has none: that is from nowhere.
+        let comes_from = |network: &Network| asked.source.is_some_and(|it| network.contains(it));
+        let networks = self.networks.as_ref();
+        if !self.operations.contains(&asked.operation) {
+            Err(AccessError::OperationNotAllowed)
+        } else if !has_deployment {
+            Err(AccessError::DeploymentNotAllowed)
+        } else if !is_entitled {
+            Err(AccessError::EntitlementMissing)
+        } else if !networks.is_none_or(|list| list.iter().any(comes_from)) {
+            Err(AccessError::NetworkNotAllowed)
+        } else if !self.hours.as_ref().is_none_or(|it| it.is_open(asked.at)) {
+            Err(AccessError::OutsideHours)
+        } else {
+            Ok(())
+        }
+    }
+}

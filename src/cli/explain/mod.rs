@@ -1,0 +1,135 @@
+//! `tollgate explain`: how a decision about a request comes about, step by step, without secrets.
+
+mod request;
+mod steps;
+
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use self::request::SavedRequest;
+use self::steps::{Asking, Explanation, ForwardedCertificate};
+use super::say;
+use crate::config::{Config, KeyRefresh, parse_moment};
+
+/// Largest request that is read, in bytes: what Envoy lets through.
+const MAX_REQUEST_BYTES: u64 = 64 * 1024 * 1024;
+
+#[derive(Args)]
+pub(super) struct ExplainArguments {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
+    config: PathBuf,
+    /// A saved request, as HTTP/1.1 writes it: request line, headers, an empty line, the body. `-` is
+    /// standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "method", "credential", "model"])]
+    request: Option<PathBuf>,
+    /// The path with its query, as in /openai/v1/embeddings.
+    #[arg(long, required_unless_present = "request")]
+    path: Option<String>,
+    /// The method.
+    #[arg(long, default_value = "POST")]
+    method: String,
+    /// The file with the key or the token, never the text itself: other users of the machine can see
+    /// a command line. `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    credential: Option<PathBuf>,
+    /// The body's `model`, for paths that name no deployment.
+    #[arg(long)]
+    model: Option<String>,
+    /// The client certificate and its chain, as a PEM file, leaf first.
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// Where the request comes from.
+    #[arg(long, value_name = "ADDRESS")]
+    source: Option<IpAddr>,
+    /// When it comes, as in 2027-01-01T12:00:00Z; now if absent.
+    #[arg(long, value_name = "MOMENT")]
+    at: Option<String>,
+}
+
+/// Ends in 0 if the request would be allowed, and in 1 if not.
+pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode, String> {
+    let config = match Config::load(&arguments.config) {
+        Ok(config) => config,
+        Err(error) => {
+            say(&mut io::stderr(), &error.report());
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let request = saved_request(arguments)?;
+    let certificate = arguments.certificate.as_deref();
+    let certificate = certificate.map(forwarded).transpose()?;
+    let now = match &arguments.at {
+        None => SystemTime::now(),
+        Some(text) => parse_moment(text)
+            .ok_or_else(|| format!("`{text}` is no moment: write 2027-01-01T12:00:00Z"))?,
+    };
+    let asking = Asking {
+        request,
+        certificate,
+        source: arguments.source,
+        now,
+    };
+    let explained = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime could not be started: {error}"))?
+        .block_on(explain(config, &asking));
+    say(&mut io::stdout(), &explained.to_string());
+    Ok(match explained.is_allowed() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// Fetches what the service would have fetched, then decides as it does.
+async fn explain(config: Config, asking: &Asking) -> Explanation {
+    let mut explanation = Explanation::default();
+    if asking.request.has_token() {
+        for refresh in &config.key_refreshes {
+            if let Err(error) = KeyRefresh::fetch_once(refresh).await {
+                explanation.note(
+                    format!("issuer {}", refresh.issuer),
+                    format!("its keys could not be fetched: {error}"),
+                );
+            }
+        }
+    }
+    steps::explain(&config.policy, asking, explanation).await
+}
+
+fn saved_request(arguments: &ExplainArguments) -> Result<SavedRequest, String> {
+    if let Some(file) = &arguments.request {
+        return SavedRequest::parse(&read(file)?).map_err(|error| error.to_string());
+    }
+    let credential = arguments.credential.as_deref().map(read).transpose()?;
+    let credential = credential.as_deref().map(|text| text.trim_ascii());
+    Ok(SavedRequest::new(
+        &arguments.method,
+        arguments.path.as_deref().unwrap_or_default(),
+        credential,
+        arguments.model.as_deref(),
+    ))
+}
+
+fn forwarded(file: &Path) -> Result<ForwardedCertificate, String> {
+    ForwardedCertificate::of_pem(&read(file)?)
+        .ok_or_else(|| format!("{}: has no certificate in PEM", file.display()))
+}
+
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = match file.as_os_str() == "-" {
+        true => io::stdin().take(MAX_REQUEST_BYTES).read_to_end(&mut bytes),
+        false => std::fs::File::open(file)
+            .and_then(|file| file.take(MAX_REQUEST_BYTES).read_to_end(&mut bytes)),
+    };
+    read.map_err(|error| format!("{}: can't be read: {error}", file.display()))?;
+    Ok(bytes)
+}

@@ -1,0 +1,170 @@
+//! Conditions of products and options of clients, right and wrong.
+
+use super::Config;
+use super::tests::{GOOD, parse};
+use crate::access::{AllowedVersion, ClientOptions, UserSource};
+
+/// The good file, its product with more conditions.
+fn with_condition(condition: &str) -> Result<Config, super::ConfigError> {
+    parse(&GOOD.replacen("embeddings] }", &format!("embeddings], {condition} }}"), 1))
+}
+
+#[test]
+fn conditions_of_a_product_are_understood() {
+    for condition in [
+        "operation_requires: { embeddings: { scopes: [a] }, chat.completions: { roles: [b] } }",
+        "networks: [10.0.0.0/8, \"2001:db8::/32\", 192.0.2.1]",
+        "hours: { days: [mon, sun] }",
+        "hours: { from: \"07:00\" }",
+        "hours: { from: 07:00, until: 19:00, offset: -08:00 }",
+        "hours: { from: \"22:00\", until: \"06:00\", offset: \"+05:30\" }",
+        "hours: { days: [sat], from: \"00:00\", until: \"24:00\", offset: \"+14:00\" }",
+    ] {
+        let config = with_condition(condition).unwrap_or_else(|error| panic!("{error}"));
+        let Some(client) = config.policy.clients.iter().next() else {
+            panic!("one client");
+        };
+        let product = client.products.first().expect("one product");
+        let is_there = product.networks.is_some()
+            || product.hours.is_some()
+            || product.operation_requires.len() == 2;
+        assert!(is_there, "{condition}: {product:?}");
+    }
+}
+
+#[test]
+fn every_mistake_in_a_condition_is_refused_with_its_reason() {
+    for (condition, reason) in [
+        (
+            "operation_requires: { responses: { roles: [a] } }",
+            "does not have the operation `responses`",
+        ),
+        (
+            "operation_requires: { embeddings: {} }",
+            "nothing is required for `embeddings`",
+        ),
+        ("operation_requires: { chat: { roles: [a] } }", "chat"),
+        ("operation_requires: { embeddings: { role: [a] } }", "role"),
+        ("networks: []", "`networks` is empty"),
+        ("networks: [10.0.0.0/33]", "`10.0.0.0/33` is no range"),
+        ("networks: [office]", "`office` is no range"),
+        ("networks: 10.0.0.0/8", ""),
+        ("hours: {}", "neither days nor hours"),
+        ("hours: { offset: \"+01:00\" }", "neither days nor hours"),
+        ("hours: { days: [] }", "`days` is empty"),
+        ("hours: { days: [monday] }", "monday"),
+        ("hours: { from: \"7:00\" }", "`7:00` is no time"),
+        ("hours: { from: \"24:01\" }", "`24:01` is no time"),
+        ("hours: { until: \"07:60\" }", "`07:60` is no time"),
+        ("hours: { until: noon }", "`noon` is no time"),
+        ("hours: { from: \"07:00\", until: \"07:00\" }", "the same"),
+        (
+            "hours: { days: [mon], offset: CET }",
+            "`CET` is no distance",
+        ),
+        (
+            "hours: { days: [mon], offset: \"01:00\" }",
+            "`01:00` is no distance",
+        ),
+        (
+            "hours: { days: [mon], offset: \"+14:30\" }",
+            "`+14:30` is no distance",
+        ),
+        (
+            "hours: { days: [mon], offset: \"-1:00\" }",
+            "`-1:00` is no distance",
+        ),
+        ("hours: { days: [mon], zone: CET }", "zone"),
+    ] {
+        let Err(error) = with_condition(condition) else {
+            panic!("{condition} must be refused");
+        };
+        let lines = error.lines();
+        let found = lines
+            .iter()
+            .any(|line| line.starts_with("tollgate.yaml:10:") && line.contains(reason));
+        assert!(found, "{condition}: wanted {reason}, got {lines:#?}");
+    }
+}
+
+/// The good file, its client with one more line, the ninth.
+fn with_option(option: &str) -> Result<Config, super::ConfigError> {
+    let line = "    products: [standard]\n";
+    parse(&GOOD.replacen(line, &format!("{line}    {option}\n"), 1))
+}
+
+#[test]
+fn options_of_a_client_are_understood() {
+    let option = |text: &str| {
+        let config = with_option(text).unwrap_or_else(|error| panic!("{error}"));
+        config
+            .policy
+            .clients
+            .iter()
+            .next()
+            .expect("a client")
+            .options
+            .clone()
+    };
+    let header = option("user_from: { header: X-End-User }").user_from;
+    assert_eq!(header, Some(UserSource::Header("x-end-user".into())));
+    assert_eq!(option("user_from: body").user_from, Some(UserSource::Body));
+    let tokens = option("max_output_tokens: 4096").max_output_tokens;
+    assert_eq!(tokens.map(std::num::NonZeroU32::get), Some(4096));
+    let versions = option("api_versions: [2024-10-21, 2025-03-01-preview, v1]").api_versions;
+    let versions = versions.expect("versions");
+    assert_eq!(versions.len(), 3);
+    assert_eq!(versions.last(), Some(&AllowedVersion::V1));
+    let config = parse(GOOD).expect("the good file");
+    let client = config.policy.clients.iter().next().expect("a client");
+    assert_eq!(
+        client.options,
+        ClientOptions::default(),
+        "the default is none"
+    );
+}
+
+#[test]
+fn every_mistake_in_an_option_is_refused_with_its_reason() {
+    for (option, reason) in [
+        ("user_from: header", "`body` or `{ header: NAME }`"),
+        ("user_from: { header: \"\" }", "no name of a header"),
+        (
+            "user_from: { header: \"x end user\" }",
+            "no name of a header",
+        ),
+        ("user_from: { header: x_end_user }", "no name of a header"),
+        ("user_from: { header: \":path\" }", "no name of a header"),
+        (
+            "user_from: { header: Authorization }",
+            "`authorization` has another meaning",
+        ),
+        ("user_from: { header: api-key }", "another meaning"),
+        ("user_from: { header: x-request-id }", "another meaning"),
+        ("user_from: { header: x-forwarded-for }", "another meaning"),
+        ("user_from: { header: x-envoy-peer }", "another meaning"),
+        ("user_from: { header: content-length }", "another meaning"),
+        ("user_from: cookie", "`body` or `{ header: NAME }`"),
+        ("user_from: { cookie: a }", "cookie"),
+        ("user_from: {}", "header"),
+        ("user_from: [body]", "`body` or `{ header: NAME }`"),
+        ("max_output_tokens: 0", "allow nothing"),
+        ("max_output_tokens: -1", ""),
+        ("max_output_tokens: many", ""),
+        ("max_output_tokens: 4294967296", ""),
+        ("api_versions: []", "`api_versions` is empty"),
+        ("api_versions: [v2]", "`v2` is no version"),
+        ("api_versions: [2024-10-21-beta]", "is no version"),
+        ("api_versions: [20241021]", "is no version"),
+        ("api_version: [v1]", "api_version"),
+    ] {
+        let Err(error) = with_option(option) else {
+            panic!("{option} must be refused");
+        };
+        let lines = error.lines();
+        let found = lines
+            .iter()
+            .any(|line| line.starts_with("tollgate.yaml:9:") && line.contains(reason));
+        assert!(found, "{option}: wanted {reason}, got {lines:#?}");
+    }
+}
