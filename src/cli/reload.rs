@@ -35,7 +35,6 @@ pub(super) struct Reload {
 }
 
 /// What can't change while the service runs.
-#[derive(PartialEq, Eq)]
 pub(super) struct Fixed {
     listen: Listen,
     /// Where the issued keys are.
@@ -110,13 +109,16 @@ impl Reload {
 
     /// Refuses what only a restart can change.
     fn unfixed(&self, config: Config) -> Result<Config, String> {
-        match Fixed::of(&config) == self.fixed {
-            true => Ok(config),
-            false => Err(format!(
-                "{}: `listen`, `data_directory` and `database` can't change while the service runs: restart it",
-                self.path.display()
-            )),
-        }
+        let Fixed { listen, keys } = Fixed::of(&config);
+        let changed = match (listen == self.fixed.listen, keys == self.fixed.keys) {
+            (true, true) => return Ok(config),
+            (false, _) => "`listen`",
+            (true, false) => "where issued keys are kept (`data_directory`, `database`)",
+        };
+        Err(format!(
+            "{}: {changed} can't change while the service runs: restart it",
+            self.path.display()
+        ))
     }
 
     async fn take(&mut self, config: Config, began: Instant) {
