@@ -183,8 +183,13 @@ impl Revocation {
         all_good
     }
 
-    /// Takes the lists that a source gave, all or none.
-    fn take(&self, source: &str, bytes: &[u8]) -> Result<(), CrlError> {
+    /// Takes the lists that a source gave, PEM or DER, all or none, in the place of those that it gave
+    /// before.
+    ///
+    /// # Errors
+    /// [`CrlError`] where one is no list, begins in the future, is older than a held one, or is of a
+    /// known issuer and not signed by it; what was held stays.
+    pub fn take(&self, source: &str, bytes: &[u8]) -> Result<(), CrlError> {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
         let mut by_source = self
             .by_source
