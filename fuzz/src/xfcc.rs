@@ -27,7 +27,7 @@ pub(crate) fn run(data: &[u8]) -> bool {
     true
 }
 
-/// A header without escapes and white space, taken apart as roughly as can be.
+/// A header without escapes, white space and control characters, all of which PEM may have.
 pub(crate) fn plain(data: &[u8]) -> Vec<u8> {
     let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
     let mut plain = Vec::with_capacity(data.len());
@@ -45,7 +45,7 @@ pub(crate) fn plain(data: &[u8]) -> Vec<u8> {
             }
             None => byte,
         };
-        if !byte.is_ascii_whitespace() && byte != b'\\' {
+        if byte.is_ascii_graphic() && byte != b'\\' {
             plain.push(byte);
         }
     }
