@@ -9,6 +9,7 @@ mod health;
 mod identity;
 mod issuers;
 mod lifecycle;
+mod matrix;
 mod metering;
 mod pki;
 mod secrets;
