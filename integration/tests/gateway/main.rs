@@ -15,4 +15,7 @@ mod pki;
 mod secrets;
 mod support;
 mod swap;
+mod token_issuers;
+mod token_keys;
+mod token_support;
 mod tokens;
