@@ -19,8 +19,12 @@ use tollgate::upstream::Identity;
 
 /// A configuration with a client that has one credential, and more where `clients` has any.
 pub(crate) fn yaml(top: &str, credential: &str, clients: &str) -> String {
+    let certificates = match top.contains("certificate_authorities") {
+        true => ", client_certificates: xfcc",
+        false => "",
+    };
     format!(
-        "listen: {{ grpc: unix:tollgate.sock, admin: \"127.0.0.1:0\", client_certificates: xfcc }}
+        "listen: {{ grpc: unix:tollgate.sock, admin: \"127.0.0.1:0\"{certificates} }}
 identity: {{ managed_identity: {{}} }}
 {top}clients:
   - id: bench
@@ -47,7 +51,8 @@ impl Bench {
             .enable_all()
             .build()
             .expect("a runtime");
-        let mut config = Config::parse("bench", yaml, directory).expect("a configuration");
+        let mut config =
+            Config::parse("bench", yaml, directory).unwrap_or_else(|error| panic!("{error}"));
         let (tokens, certificates) = (Arc::clone(&config.tokens), config.certificates.clone());
         let gateway = runtime.block_on(async {
             let refreshes = std::mem::take(&mut config.key_refreshes);

@@ -55,7 +55,8 @@ pub(crate) fn run() {
         let (keys, yaml) = clients(count);
         let before = resident_mib();
         let started = Instant::now();
-        let config = Config::parse("bench", &yaml, Path::new(".")).expect("a configuration");
+        let config =
+            Config::parse("bench", &yaml, Path::new(".")).unwrap_or_else(|error| panic!("{error}"));
         let seconds = started.elapsed().as_secs_f64();
         let name = format!("{count} clients: loading {} bytes", yaml.len());
         println!(
