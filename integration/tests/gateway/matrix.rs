@@ -46,14 +46,14 @@ struct Asked<'a> {
 }
 
 enum How {
-    Http(RequestBuilder),
+    Http(Box<RequestBuilder>),
     /// By OpenSSL's client, with the chain of [`openssl_pki`](crate::pki::openssl_pki) in this folder.
     Openssl(PathBuf),
 }
 
 impl<'a> Asked<'a> {
     fn new(stack: &'a Stack, request: RequestBuilder) -> Self {
-        let how = How::Http(request.json(&hello()));
+        let how = How::Http(Box::new(request.json(&hello())));
         Self { stack, how }
     }
 }

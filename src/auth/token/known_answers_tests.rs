@@ -204,6 +204,7 @@ type ClaimRow = (
     Result<(), TokenError>,
 );
 
+#[expect(clippy::too_many_lines, reason = "a table of tokens")]
 fn claim_rows() -> Vec<ClaimRow> {
     const MISSING: TokenError = TokenError::ExpiryMissing;
     let mut rows: Vec<ClaimRow> = vec![
@@ -377,6 +378,7 @@ fn claim_rows() -> Vec<ClaimRow> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of tokens")]
 async fn published_attacks_are_refused() {
     let signer = Signer::new("1", Alg::ES256);
     let good = claims("", None).to_string();
