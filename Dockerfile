@@ -6,7 +6,10 @@ WORKDIR /source
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY proto proto
 COPY src src
-# A member of the workspace: cargo reads it even where it does not build it.
+# Members of the workspace: cargo reads them even where it does not build them.
+COPY fuzz/Cargo.toml fuzz/
+COPY fuzz/src fuzz/src
+COPY fuzz/examples fuzz/examples
 COPY integration/Cargo.toml integration/
 COPY integration/src integration/src
 RUN install --directory /empty

@@ -6,7 +6,7 @@ ENVOY := $(BUILT)/tools/envoy-1.40.0/envoy
 SDK   := $(BUILT)/tools/venv
 ISSUERS := $(BUILT)/tools/issuers
 
-.PHONY: help demo test bench tools fmt
+.PHONY: help demo test fuzz bench tools fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ demo: ## the gateway, a real Envoy and a fake Azure OpenAI, tried from end to en
 	@$(BUILT)/debug/demo $(if $(KEEP),--keep)
 
 test: ## format, lints, and every test: unit, property, and through the real Envoy
-	@scripts/need.sh cargo rustfmt clippy cc python curl openssl node postgresql
+	@scripts/need.sh cargo rustfmt clippy cc c++ python curl openssl node postgresql
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/issuers.sh $(ISSUERS)
@@ -26,6 +26,11 @@ test: ## format, lints, and every test: unit, property, and through the real Env
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --workspace --all-targets --locked
 	@scripts/tests.sh
+	@RUNS=50000 TIME=10 scripts/fuzz.sh
+
+fuzz: ## a coverage-guided fuzzer on all that comes from outside; TIME=60 seconds for each target
+	@scripts/need.sh cargo cc c++
+	@RUNS=-1 TIME=$(or $(TIME),60) scripts/fuzz.sh $(TARGETS)
 
 bench: ## what the gateway costs, in requests per second and CPU, beside Envoy alone
 	@scripts/need.sh cargo cc python wrk

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Puts the OpenID Connect issuers that the tests get tokens from, and that nobody here wrote, into a
-# folder: npm's oidc-provider and PyPI's oidc-provider-mock, pinned by hash in integration/issuers/.
+# folder: npm's oidc-provider, PyPI's canaille and oidc-provider-mock, pinned by hash in
+# integration/issuers/.
 # Does nothing if the folder was made from the same files.
 # usage: scripts/issuers.sh target/tools/issuers
 set -euo pipefail
@@ -20,5 +21,5 @@ npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
   --require-hashes --only-binary :all: --requirement "$pinned/requirements.txt"
-"$folder/venv/bin/python" -W ignore -c 'import oidc_provider_mock'
+"$folder/venv/bin/python" -W ignore -c 'import canaille, oidc_provider_mock'
 printf '%s\n' "$wanted" >"$made_from"

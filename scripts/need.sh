@@ -24,6 +24,10 @@ for tool in "$@"; do
     cc)
       has cc || lack "a C compiler" "apt-get install gcc libc6-dev"
       ;;
+    c++)
+      # libFuzzer is written in it.
+      has c++ || lack "a C++ compiler" "apt-get install g++"
+      ;;
     python)
       # Debian ships python3 without ensurepip, which a venv needs.
       python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' \

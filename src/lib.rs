@@ -8,6 +8,7 @@ pub mod access;
 pub mod admin;
 /// A credential → a caller.
 pub mod auth;
+mod backoff;
 /// The command line: serve, check, key.
 pub mod cli;
 /// YAML → one validated configuration.

@@ -108,7 +108,7 @@ fn an_id_has_letters_and_digits_only() {
     }
 }
 
-/// Loading is linear and finds every key; what a look-up costs, the bench says.
+/// Loading is linear and finds every key.
 #[test]
 fn a_hundred_thousand_keys_are_all_found() {
     let keys = IssuedKeys::default();

@@ -218,9 +218,18 @@ pub(super) struct Backend {
     pub(super) name: Spanned<String>,
 }
 
+/// Most values in a file. One client with a key has about 15; the parser's own limit ends at some
+/// 15,000 clients. Its limits on aliases, which can make much of little, stay.
+const MAX_NODES: usize = 10_000_000;
+/// Most of the parser's events: a value has two at most, its begin and its end.
+const MAX_EVENTS: usize = 2 * MAX_NODES;
+
 /// Reads the shapes; the parser stops at its first error.
 pub(super) fn parse(name: &str, text: &str) -> Result<File, ConfigError> {
-    let options = serde_saphyr::options! { with_snippet: false };
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_events: MAX_EVENTS },
+    };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let message = error.without_snippet().to_string();
         let problem = match error.location() {

@@ -53,6 +53,20 @@ fn a_good_file_is_understood() {
     assert_eq!(config.policy.drain_timeout.as_secs(), 5);
 }
 
+/// More than a parser's ordinary budget: 100,000 clients are to be possible, and are in the bench.
+#[test]
+fn a_file_of_many_clients_is_read() {
+    let client = |number: usize| {
+        format!(
+            "  - {{ id: app-{number}, credentials: [ {{ key: {{ sha256: \"{number:064x}\", slot: primary }} }} ], products: [standard] }}\n"
+        )
+    };
+    let clients: String = (0..20_000).map(client).collect();
+    let text = GOOD.replacen("clients:\n", &format!("clients:\n{clients}"), 1);
+    let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.policy.keys.len(), 20_001);
+}
+
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of mistakes")]
 fn every_mistake_says_file_line_column_and_reason() {

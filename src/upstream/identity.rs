@@ -16,12 +16,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use crate::backoff;
+
 /// Longest that one fetch may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
 /// Soonest refresh, for sources that hand out the same token again near its end.
 const MIN_REFRESH: Duration = Duration::from_secs(1);
-/// The first wait after a failure; it doubles from there.
-const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 /// Longest wait while a token is still held.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// Longest wait while none is: requests fail for as long.
@@ -148,11 +148,11 @@ impl Identity {
             let wait = match self.refresh(source.as_ref()).await {
                 Ok(lifetime) => {
                     failures = 0;
-                    with_jitter(lifetime / 2).max(MIN_REFRESH)
+                    backoff::with_jitter(lifetime / 2).max(MIN_REFRESH)
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
-                    let wait = self.backoff(failures);
+                    let wait = self.wait_after(failures);
                     tracing::warn!(%error, failures, retry_in_ms = wait.as_millis(), has_token = self.authorization().is_some(), "the identity's token could not be fetched");
                     wait
                 }
@@ -190,20 +190,13 @@ impl Identity {
         Ok(lifetime)
     }
 
-    fn backoff(&self, failures: u32) -> Duration {
+    fn wait_after(&self, failures: u32) -> Duration {
         let longest = match self.authorization() {
             Some(_) => MAX_BACKOFF,
             None => MAX_BACKOFF_WITHOUT_TOKEN,
         };
-        let doubled = FIRST_BACKOFF.saturating_mul(1 << failures.saturating_sub(1).min(10));
-        with_jitter(doubled.min(longest))
+        backoff::after(failures, longest)
     }
-}
-
-/// Between 80 and 100 % of a time, so that replicas don't ask all at once.
-fn with_jitter(time: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(0);
-    time - (time / 5).mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]

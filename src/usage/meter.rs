@@ -228,10 +228,10 @@ impl Events {
             return false;
         }
         let found_usage = match self.partial.is_empty() {
-            true => read.event(event),
+            true => read.event(event) && may_be_removed(event),
             false => {
                 self.partial.extend_from_slice(event);
-                let found = read.event(&self.partial);
+                let found = read.event(&self.partial) && may_be_removed(&self.partial);
                 self.partial.truncate(self.partial.len() - event.len());
                 found
             }
@@ -255,6 +255,12 @@ impl Events {
     }
 }
 
+/// Whether an event would have been held back until its end, had it come in pieces: the pieces must
+/// not decide what the client gets.
+fn may_be_removed(event: &[u8]) -> bool {
+    event.len() <= MAX_WHOLE_EVENT_BYTES && may_be_usage_event(event)
+}
+
 /// What reading an event changes.
 struct Reading<'a> {
     operation: Operation,
@@ -266,6 +272,8 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Reads a whole event; says whether it is the one that `include_usage` asks for.
     fn event(&mut self, event: &[u8]) -> bool {
+        // Where an event ends between CR and LF, its text must not know.
+        let event = event.trim_ascii_end();
         *self.has_text |= self.text.collect(self.operation, event);
         if self.found.model.is_some() && !may_have_usage(event) {
             return false;

@@ -12,7 +12,7 @@ use tollgate_integration::stack::{Options, Stack};
 use crate::support::{
     assert_backend_untouched, hello, metric, refused, send, stack_with, with_product_line,
 };
-use crate::tokens::{changed, entry, with_issuers};
+use crate::token_support::{changed, entry, with_issuers};
 
 /// A stack whose product `standard` has this line too.
 async fn stack_of(line: &'static str) -> Stack {

@@ -10,7 +10,7 @@ use crate::support::{
     assert_backend_untouched, assert_no_violations, hello, hello_stream, metric, refused, send,
     send_json, stack, stack_with, usage_line, with_client_line,
 };
-use crate::tokens::{changed, entry, with_issuers};
+use crate::token_support::{changed, entry, with_issuers};
 
 const V1_CHAT: &str = "/openai/v1/chat/completions";
 const COMPLETIONS: &str =

@@ -47,6 +47,8 @@ impl<'a> PresentedCertificate<'a> {
             return Err(CertificateError::TooLarge);
         }
         let mut hash = Sha256::new();
+        // An empty header is none that can be read, and an absent one is no mistake.
+        hash.update([u8::from(self.header.is_some())]);
         hash.update(header.len().to_be_bytes());
         hash.update(header);
         hash.update(self.peer.as_bytes());
@@ -81,6 +83,34 @@ impl<'a> PresentedCertificate<'a> {
         match chain.iter().any(|der| der.len() > MAX_CERTIFICATE_BYTES) {
             true => Err(CertificateError::TooLarge),
             false => Ok(chain),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_has_another_fingerprint() {
+        let with = |header: Option<&'static [u8]>, peer: &'static str| {
+            let mut presented = PresentedCertificate::new(peer);
+            if let Some(header) = header {
+                presented.add(header);
+            }
+            presented.fingerprint().expect("small")
+        };
+        let all = [
+            with(None, "ab"),
+            with(Some(b""), "ab"),
+            with(Some(b"a"), "b"),
+            with(Some(b"ab"), ""),
+            with(None, "abc"),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            for other in all.iter().skip(at + 1) {
+                assert_ne!(one, other, "two presentations share a verdict");
+            }
         }
     }
 }

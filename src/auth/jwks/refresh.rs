@@ -10,11 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{KeySet, KeySetError, KeyStore};
 use crate::auth::fetch::FetchError;
+use crate::backoff;
 
 /// Longest that one refresh may take, discovery included.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(20);
-/// The first wait after a failure; it doubles from there.
-const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 /// Longest wait while keys are held.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// Longest wait while none are: requests fail for as long.
@@ -84,12 +83,12 @@ pub async fn keep_fresh(
                     );
                 }
                 store.replace(keys);
-                with_jitter(interval)
+                backoff::with_jitter(interval)
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
                 store.fails();
-                let wait = backoff(failures, store.status().is_usable).min(interval);
+                let wait = wait_after(failures, store.status().is_usable).min(interval);
                 tracing::warn!(issuer, %error, failures, retry_in_ms = wait.as_millis(), has_keys = store.status().is_usable, "the issuer's keys could not be fetched");
                 wait
             }
@@ -102,19 +101,12 @@ pub async fn keep_fresh(
     }
 }
 
-fn backoff(failures: u32, has_keys: bool) -> Duration {
+fn wait_after(failures: u32, has_keys: bool) -> Duration {
     let longest = match has_keys {
         true => MAX_BACKOFF,
         false => MAX_BACKOFF_WITHOUT_KEYS,
     };
-    let doubled = FIRST_BACKOFF.saturating_mul(1 << failures.saturating_sub(1).min(10));
-    with_jitter(doubled.min(longest))
-}
-
-/// Between 80 and 100 % of a time, so that replicas don't ask all at once.
-fn with_jitter(time: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(0);
-    time - (time / 5).mul_f64(f64::from(random) / f64::from(u32::MAX))
+    backoff::after(failures, longest)
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ mod error;
 mod issuer;
 mod json;
 #[cfg(test)]
+#[path = "known_answers_tests.rs"]
+mod known_answers;
+#[cfg(test)]
 pub(in crate::auth) mod testing;
 mod tokens;
 

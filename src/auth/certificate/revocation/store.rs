@@ -192,7 +192,7 @@ impl Revocation {
     }
 
     /// Takes the lists that a source gave, all or none.
-    pub(in super::super) fn take(&self, source: &str, bytes: &[u8]) -> Result<(), CrlError> {
+    pub fn take(&self, source: &str, bytes: &[u8]) -> Result<(), CrlError> {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
         let mut by_source = lock(&self.by_source);
         if by_source
