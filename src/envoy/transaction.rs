@@ -13,8 +13,8 @@ use super::gateway::Gateway;
 use super::pending::Admitted;
 use crate::access::{Deployment, Endpoint, Operation, ProductId};
 use crate::usage::{
-    BodyFormat, EstimateInput, EstimateReason, Meter, Metered, Prompt, Released, TokenCounts,
-    UsageRecord, UsageSource, estimate,
+    BodyFormat, EstimateInput, EstimateReason, Meter, Metered, NoneReason, Outcome, Prompt,
+    Released, TokenCounts, Units, UsageRecord, UsageSource, estimate,
 };
 
 /// Where `error.code` says that the content filter refused the prompt, which is billed all the same.
@@ -206,6 +206,8 @@ impl Open {
             stream,
             status: self.status,
             tokens: metered.counts.unwrap_or_default(),
+            units: Units::default(),
+            outcome: Outcome::default(),
             source,
             duration: admitted.at.elapsed(),
             time_to_first_token: self.time_to_first_token,
@@ -224,14 +226,14 @@ fn source(
 ) -> UsageSource {
     if let (Endpoint::Stored { .. }, _) | (_, Some(300..=399)) = (endpoint, status) {
         // What is stored was counted when it was made.
-        return UsageSource::None;
+        return UsageSource::None(NoneReason::Stored);
     }
     match (metered.counts, status) {
         (Some(TokenCounts { .. }), _) => UsageSource::Reported,
         (None, Some(400)) if metered.error_code.as_deref() == Some(CONTENT_FILTER) => {
             UsageSource::Estimated(EstimateReason::ContentFilter)
         }
-        (None, Some(400..)) => UsageSource::None,
+        (None, Some(400..)) => UsageSource::None(NoneReason::Refused),
         (None, _) if end == End::BrokenOff => UsageSource::Estimated(EstimateReason::Incomplete),
         (None, _) if !is_readable => UsageSource::Estimated(EstimateReason::Unreadable),
         (None, _) => UsageSource::Estimated(EstimateReason::NotReported),

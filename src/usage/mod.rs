@@ -3,17 +3,21 @@
 mod estimate;
 mod json_probe;
 mod meter;
+mod outcome;
 mod price;
 mod record;
 mod sse;
 mod text;
 mod tokens;
+mod units;
 
 pub use estimate::{EstimateInput, Prompt, estimate};
 pub use meter::{BodyFormat, Meter, Metered, Released};
+pub use outcome::{FinishReason, Outcome};
 pub use price::{Amount, NotAnAmount, Price, PriceFor, PriceList, Prices, Quantities};
-pub use record::{EstimateReason, UsageRecord, UsageSource};
+pub use record::{EstimateReason, NoneReason, UsageRecord, UsageSource};
 pub use tokens::TokenCounts;
+pub use units::Units;
 
 #[cfg(test)]
 mod meter_tests;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::TokenCounts;
+use super::{Outcome, TokenCounts, Units};
 use crate::access::Operation;
 
 /// Where the token counts of a record come from.
@@ -13,8 +13,8 @@ pub enum UsageSource {
     Reported,
     /// Counted by us over what was seen, because the service reported none.
     Estimated(EstimateReason),
-    /// Nothing was used: the backend refused or failed before it served.
-    None,
+    /// There are none to count.
+    None(NoneReason),
 }
 
 /// Why counts had to be estimated.
@@ -30,24 +30,53 @@ pub enum EstimateReason {
     Unreadable,
 }
 
+/// Why a record has no tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoneReason {
+    /// The backend refused or failed before it served.
+    Refused,
+    /// The request was about something stored; its tokens were counted when it was made.
+    Stored,
+    /// The operation reports no tokens; what it is charged by stands in the units, if anywhere.
+    NotReportedByOperation,
+    /// It uses tokens that are not counted here: batches and realtime sessions.
+    NotCounted,
+    /// A background response: it is counted when a retrieval first shows its usage.
+    Background,
+}
+
+impl NoneReason {
+    /// The name in audit log and ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Stored => "stored",
+            Self::NotReportedByOperation => "not_reported_by_operation",
+            Self::NotCounted => "not_counted",
+            Self::Background => "background",
+        }
+    }
+}
+
 impl UsageSource {
     /// `reported`, `estimated` or `none`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Reported => "reported",
             Self::Estimated(_) => "estimated",
-            Self::None => "none",
+            Self::None(_) => "none",
         }
     }
 
-    /// Why it was estimated.
+    /// Why it was estimated, or why there is nothing to count.
     pub const fn reason(self) -> Option<&'static str> {
         match self {
             Self::Estimated(EstimateReason::NotReported) => Some("not_reported"),
             Self::Estimated(EstimateReason::Incomplete) => Some("incomplete"),
             Self::Estimated(EstimateReason::ContentFilter) => Some("content_filter"),
             Self::Estimated(EstimateReason::Unreadable) => Some("unreadable"),
-            Self::Reported | Self::None => None,
+            Self::None(reason) => Some(reason.as_str()),
+            Self::Reported => None,
         }
     }
 }
@@ -81,10 +110,25 @@ pub struct UsageRecord {
     pub status: Option<u16>,
     /// What was used.
     pub tokens: TokenCounts,
+    /// What was used that is no token.
+    pub units: Units,
+    /// How the answer ended.
+    pub outcome: Outcome,
     /// Where the counts come from.
     pub source: UsageSource,
     /// From the request's arrival to its end.
     pub duration: Duration,
     /// From the request's arrival to the first token of a stream.
     pub time_to_first_token: Option<Duration>,
+}
+
+impl UsageRecord {
+    /// The time that each token after the first took: the rest of the answer by the rest of its
+    /// tokens, as `gen_ai.server.time_per_output_token` is defined
+    /// (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>).
+    pub fn time_per_output_token(&self) -> Option<Duration> {
+        let rest = self.duration.checked_sub(self.time_to_first_token?)?;
+        let tokens = u32::try_from(self.tokens.output.checked_sub(1)?).ok()?;
+        rest.checked_div(tokens)
+    }
 }
