@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Operation, Requirements};
+use super::{Labels, Operation, Requirements, UserFrom};
 
 /// The stable name of an application that we know: the unit of access and accounting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,11 +64,20 @@ pub struct Client {
     pub id: ClientId,
     /// Its products, in the order of the configuration: the first that allows a request names it.
     pub products: Vec<Arc<Product>>,
+    /// What its usage is charged under.
+    pub labels: Labels,
+    /// Where it is trusted to name its end user.
+    pub user_from: Option<UserFrom>,
 }
 
 impl Client {
-    /// A client with its products.
+    /// A client with its products, without labels and not trusted to name a user.
     pub fn new(id: ClientId, products: Vec<Arc<Product>>) -> Self {
-        Self { id, products }
+        Self {
+            id,
+            products,
+            labels: Labels::default(),
+            user_from: None,
+        }
     }
 }

@@ -3,7 +3,9 @@
 mod body;
 mod client;
 mod decision;
+mod end_user;
 mod entitlement;
+mod labels;
 mod operation;
 mod ownership;
 mod path;
@@ -11,7 +13,11 @@ mod path;
 pub use body::{BodyError, IncludeUsage, RequestBody};
 pub use client::{Client, ClientId, Product, ProductId};
 pub use decision::{AccessError, Grant, authorize_deployment, authorize_operation};
+pub use end_user::{MAX_USER_BYTES, UserFrom, user_name, user_of_body};
 pub use entitlement::{Entitlements, Requirements};
+pub use labels::{
+    LabelError, Labels, MAX_LABEL_NAME, MAX_LABEL_VALUE_BYTES, MAX_LABELS, is_label_name,
+};
 pub use operation::Operation;
 pub use ownership::ResponseOwners;
 pub use path::{ApiShape, ApiVersion, Deployment, Endpoint, PathError, StoredResponse, Target};

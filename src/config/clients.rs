@@ -1,6 +1,6 @@
 //! Clients, their products and their keys: what is written, and what it means.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_saphyr::Spanned;
@@ -9,8 +9,8 @@ use super::issuers::Issuers;
 use super::problem::Problem;
 use super::validate::{Problems, check_id, not_empty, twice};
 use super::{file, moment};
-use crate::access::{Client, ClientId, Product};
-use crate::auth::{KeyDigest, KeyRing, Validity};
+use crate::access::{Client, ClientId, Labels, MAX_LABELS, Product, UserFrom};
+use crate::auth::{CREDENTIAL_HEADERS, KeyDigest, KeyRing, Validity};
 
 pub(super) fn clients(
     written: &[file::Client],
@@ -36,12 +36,49 @@ pub(super) fn clients(
                 None => problems.push(unknown_product(name, products)),
             }
         }
-        let meaning = Arc::new(Client::new(ClientId::new(client.id.value.as_str()), own));
+        let mut meaning = Client::new(ClientId::new(client.id.value.as_str()), own);
+        meaning.labels = labels(client.labels.as_ref(), problems);
+        meaning.user_from = user_from(client.user_from.as_ref(), problems);
+        let meaning = Arc::new(meaning);
         issuers.add_client(&client.credentials.value, &meaning, problems);
         add_keys(&client.credentials, &meaning, &mut keys, problems);
         clients.push(meaning);
     }
     (clients, keys)
+}
+
+fn labels(written: Option<&Spanned<BTreeMap<String, String>>>, problems: &mut Problems) -> Labels {
+    let Some(written) = written else {
+        return Labels::default();
+    };
+    Labels::new(&written.value).unwrap_or_else(|error| {
+        let help = format!(
+            "labels are what usage is charged under, such as `labels: {{ team: search }}`; at most {MAX_LABELS}"
+        );
+        problems.push(Problem::at(written.referenced, error.to_string()).help(help));
+        Labels::default()
+    })
+}
+
+fn user_from(
+    written: Option<&Spanned<file::UserFrom>>,
+    problems: &mut Problems,
+) -> Option<UserFrom> {
+    let written = written?;
+    match &written.value {
+        file::UserFrom::Body(file::UserMember::User) => Some(UserFrom::Body),
+        file::UserFrom::Header(name) => {
+            let name = name.to_ascii_lowercase();
+            let is_credential = CREDENTIAL_HEADERS.contains(&name.as_str());
+            let is_name = http::HeaderName::from_bytes(name.as_bytes()).is_ok();
+            if is_credential || !is_name || name.starts_with("x-envoy-") {
+                let message = format!("`{name}` is no header that can name a user");
+                let help = "a header of the client's own, such as `x-end-user`";
+                problems.push(Problem::at(written.referenced, message).help(help));
+            }
+            Some(UserFrom::Header(name.into()))
+        }
+    }
 }
 
 fn add_keys(

@@ -1,5 +1,6 @@
 //! The file as it is written: shapes and spellings, no meaning.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use super::ConfigError;
 use super::authorities::Authority;
 use super::identities::Certificate;
 use super::issuers;
+use super::prices::Price;
 use super::problem::Problem;
 use crate::access::Operation;
 use crate::auth::{KeySlot, KeyState};
@@ -30,6 +32,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) products: Vec<Product>,
     pub(super) backends: Spanned<Vec<Backend>>,
+    #[serde(default)]
+    pub(super) prices: Vec<Spanned<Price>>,
     pub(super) drain_timeout: Option<Spanned<String>>,
 }
 
@@ -128,6 +132,23 @@ pub(super) struct Client {
     pub(super) id: Spanned<String>,
     pub(super) credentials: Spanned<Vec<Credential>>,
     pub(super) products: Spanned<Vec<Spanned<String>>>,
+    pub(super) labels: Option<Spanned<BTreeMap<String, String>>>,
+    pub(super) user_from: Option<Spanned<UserFrom>>,
+}
+
+/// Where a client that is trusted to do so names its end user.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum UserFrom {
+    Header(String),
+    Body(UserMember),
+}
+
+/// The member of the body that names it.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum UserMember {
+    User,
 }
 
 #[derive(Deserialize)]

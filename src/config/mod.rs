@@ -9,6 +9,7 @@ mod identity;
 mod issuers;
 mod listen;
 mod moment;
+mod prices;
 mod problem;
 mod products;
 mod validate;
@@ -24,6 +25,7 @@ use secrecy::SecretString;
 
 use crate::access::Client;
 use crate::auth::{CertificateRing, KeyRing, Tokens};
+use crate::usage::PriceList;
 pub use issuers::KeyRefresh;
 
 /// What the service runs with.
@@ -42,6 +44,8 @@ pub struct Config {
     pub tokens: Arc<Tokens>,
     /// What keeps each issuer's keys fresh.
     pub key_refreshes: Vec<KeyRefresh>,
+    /// What usage costs.
+    pub prices: Arc<PriceList>,
     /// The backend's name in metrics, audit log and metadata.
     pub backend: Arc<str>,
     /// How long live streams may go on after SIGTERM.

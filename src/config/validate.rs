@@ -10,6 +10,7 @@ use super::clients::clients;
 use super::identity::identity;
 use super::issuers::Issuers;
 use super::listen::listen;
+use super::prices::prices;
 use super::problem::Problem;
 use super::products::products;
 use super::{Config, authorities, duration, file};
@@ -36,6 +37,7 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
         &mut problems,
     );
     let backend = backend(&file.backends, &mut problems);
+    let prices = prices(&file.prices, backend.as_deref(), &mut problems);
     let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
     match (listen, identity, backend) {
         (Some(listen), Some(identity), Some(backend)) if problems.is_empty() => Ok(Config {
@@ -46,6 +48,7 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
             certificates,
             tokens: Arc::new(tokens),
             key_refreshes,
+            prices: Arc::new(prices),
             backend,
             drain_timeout,
         }),

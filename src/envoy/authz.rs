@@ -25,6 +25,7 @@ use crate::auth::{
     PresentedHeaders,
 };
 use crate::telemetry::Refused;
+use crate::usage::RecordId;
 
 /// Headers of the caller's that a backend must not see: with them it could choose a deployment that
 /// it may not use (<https://learn.microsoft.com/azure/ai-services/openai/how-to/spillover-traffic-management>).
@@ -69,6 +70,8 @@ impl Authz {
             target,
             grant,
             request_id: Arc::clone(&refused.request_id),
+            record: RecordId::new(refused.started).map_err(|_| Refusal::overloaded())?,
+            trace_id: None,
             started: refused.started,
             at: Instant::now(),
         };

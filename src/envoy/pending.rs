@@ -10,10 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use dashmap::DashMap;
+use envoy_types::pb::envoy::config::core::v3::HeaderMap;
 use tokio::time::Instant;
 
-use crate::access::{Grant, Target};
+use super::headers;
+use crate::access::{Grant, Target, UserFrom, user_name, user_of_body};
 use crate::auth::Caller;
+use crate::usage::{RecordId, TraceId};
 
 /// Decisions that may wait; a client that opens and drops requests can't fill the memory.
 const MAX_PENDING: usize = 100_000;
@@ -28,8 +31,31 @@ pub(super) struct Admitted {
     /// Where the path names the deployment, what was granted.
     pub(super) grant: Option<Grant>,
     pub(super) request_id: Arc<str>,
+    /// The name of its usage record.
+    pub(super) record: RecordId,
+    pub(super) trace_id: Option<TraceId>,
     pub(super) started: SystemTime,
     pub(super) at: Instant,
+}
+
+impl Admitted {
+    /// Takes what the request's headers say: the trace, and the end user where the client is trusted
+    /// to name one and the credential has not.
+    pub(super) fn note_headers(&mut self, map: Option<&HeaderMap>) {
+        self.trace_id = headers::get(map, "traceparent").and_then(TraceId::of_traceparent);
+        if let (None, Some(UserFrom::Header(name))) =
+            (&self.caller.user, &self.caller.client.user_from)
+        {
+            self.caller.user = headers::get(map, name).and_then(user_name);
+        }
+    }
+
+    /// Takes the end user from the body, as from the headers.
+    pub(super) fn note_body(&mut self, body: &[u8]) {
+        if let (None, Some(UserFrom::Body)) = (&self.caller.user, &self.caller.client.user_from) {
+            self.caller.user = user_of_body(body);
+        }
+    }
 }
 
 /// Names a decision between two messages.
@@ -108,6 +134,8 @@ mod tests {
             target: Target::parse("POST", "/openai/v1/embeddings").expect("a path"),
             grant: None,
             request_id: "1".into(),
+            record: RecordId::new(SystemTime::UNIX_EPOCH).expect("random numbers"),
+            trace_id: None,
             started: SystemTime::UNIX_EPOCH,
             at: Instant::now(),
         }

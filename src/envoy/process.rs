@@ -114,9 +114,10 @@ impl Exchange {
         message: &HttpHeaders,
         admitted: Option<Admitted>,
     ) -> ProcessingResponse {
-        let Some(admitted) = admitted else {
+        let Some(mut admitted) = admitted else {
             return self.refuse(&Refusal::no_decision(), None);
         };
+        admitted.note_headers(message.headers.as_ref());
         match &admitted.target.endpoint {
             Endpoint::Stored { .. } => match forward::stored(&self.gateway, admitted) {
                 Ok(forwarded) => {
@@ -137,7 +138,8 @@ impl Exchange {
     fn request_body(&mut self, message: HttpBody) -> ProcessingResponse {
         match std::mem::replace(&mut self.stage, Stage::New) {
             // A part of a body says nothing: Envoy has to buffer it.
-            Stage::Admitted(admitted) if message.end_of_stream => {
+            Stage::Admitted(mut admitted) if message.end_of_stream => {
+                admitted.note_body(&message.body);
                 match forward::create(&self.gateway, *admitted, message.body) {
                     Ok(forwarded) => self.forward(forwarded, reply::request_body),
                     Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
@@ -163,6 +165,7 @@ impl Exchange {
             None | Some("identity") => headers::get(map, "content-type").and_then(body_format),
             Some(_) => None,
         };
+        transaction.region(headers::get(map, "x-ms-region"));
         let is_read = transaction.answered(status.unwrap_or(0), format);
         let changes_length =
             format == Some(BodyFormat::EventStream) && transaction.changes_length();

@@ -20,6 +20,9 @@ use crate::usage::{
 /// Where `error.code` says that the content filter refused the prompt, which is billed all the same.
 const CONTENT_FILTER: &str = "content_filter";
 
+/// Longest name of a region.
+const MAX_REGION_BYTES: usize = 64;
+
 /// What the gateway knows of a request when it goes out.
 pub(super) struct Outgoing {
     pub(super) admitted: Admitted,
@@ -61,6 +64,7 @@ struct Open {
     outgoing: Outgoing,
     status: Option<u16>,
     meter: Option<Meter>,
+    region: Option<Arc<str>>,
     time_to_first_token: Option<Duration>,
     is_remembered: bool,
 }
@@ -73,6 +77,7 @@ impl Transaction {
             outgoing,
             status: None,
             meter: None,
+            region: None,
             time_to_first_token: None,
             is_remembered: false,
         };
@@ -80,6 +85,16 @@ impl Transaction {
             _live: gateway.settlements.token(),
             gateway,
             open: Some(Box::new(open)),
+        }
+    }
+
+    /// The region that the backend says it answers from; what no region can be called is left out.
+    pub(super) fn region(&mut self, name: Option<&str>) {
+        let is_name = |name: &&str| {
+            name.len() <= MAX_REGION_BYTES && name.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        if let (Some(open), Some(name)) = (&mut self.open, name.filter(is_name)) {
+            open.region = Some(name.into());
         }
     }
 
@@ -193,8 +208,11 @@ impl Open {
             dropped_text_bytes: metered.dropped_text_bytes,
         });
         let record = UsageRecord {
+            id: admitted.record,
             started: admitted.started,
             request_id: admitted.request_id,
+            trace_id: admitted.trace_id,
+            labels: admitted.caller.client.labels.to_json(),
             client: admitted.caller.client.id.to_shared(),
             user: admitted.caller.user,
             credential: admitted.caller.credential.as_str(),
@@ -203,12 +221,14 @@ impl Open {
             deployment,
             model,
             backend: Arc::clone(backend),
+            region: self.region,
             stream,
             status: self.status,
             tokens: metered.counts.unwrap_or_default(),
             units: Units::default(),
             outcome: Outcome::default(),
             source,
+            cost: None,
             duration: admitted.at.elapsed(),
             time_to_first_token: self.time_to_first_token,
         };

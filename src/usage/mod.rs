@@ -6,17 +6,21 @@ mod meter;
 mod outcome;
 mod price;
 mod record;
+mod record_id;
 mod sse;
 mod text;
 mod tokens;
+mod trace;
 mod units;
 
 pub use estimate::{EstimateInput, Prompt, estimate};
 pub use meter::{BodyFormat, Meter, Metered, Released};
 pub use outcome::{FinishReason, Outcome};
-pub use price::{Amount, NotAnAmount, Price, PriceFor, PriceList, Prices, Quantities};
-pub use record::{EstimateReason, NoneReason, UsageRecord, UsageSource};
+pub use price::{Amount, NotAnAmount, Price, PriceFor, PriceList, Prices, Quantities, Tariff};
+pub use record::{Cost, EstimateReason, NoneReason, UsageRecord, UsageSource};
+pub use record_id::{NoRandom, RecordId};
 pub use tokens::TokenCounts;
+pub use trace::TraceId;
 pub use units::Units;
 
 #[cfg(test)]

@@ -28,12 +28,29 @@ pub struct Prices {
     pub audio_input: Option<Amount>,
     /// Audio tokens of the answer.
     pub audio_output: Option<Amount>,
-    /// Images.
+    /// Image tokens of the prompt; where there is none, `input` holds for them.
+    pub image_input: Option<Amount>,
+    /// Images that were made.
     pub image: Option<Amount>,
     /// Seconds of audio.
     pub second: Option<Amount>,
     /// Characters of text that was spoken.
     pub character: Option<Amount>,
+}
+
+/// How a price is charged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tariff {
+    /// By what is used (pay-as-you-go).
+    PerUse {
+        /// The amounts.
+        prices: Box<Prices>,
+        /// How many units an amount is for.
+        per: u64,
+    },
+    /// So much a calendar month whatever is used (provisioned throughput, PTU); reports share it by
+    /// use.
+    Monthly(Amount),
 }
 
 /// One line of the price list.
@@ -48,9 +65,7 @@ pub struct Price {
     /// Names it in records: `gpt-4o@2026-01-01`.
     pub name: Arc<str>,
     /// The amounts.
-    pub prices: Prices,
-    /// How many units an amount is for.
-    pub per: u64,
+    pub tariff: Tariff,
     /// ISO 4217's code.
     pub currency: Arc<str>,
 }
@@ -64,6 +79,8 @@ pub struct Quantities {
     pub cached_input: u64,
     /// The audio ones among them.
     pub audio_input: u64,
+    /// The ones of images among them.
+    pub image_input: u64,
     /// Tokens of the answer, all of them.
     pub output: u64,
     /// The audio ones among them.
@@ -77,20 +94,32 @@ pub struct Quantities {
 }
 
 impl Price {
-    /// The cost, rounded to a billionth; `None` where something was used that has no price here, or
-    /// the sum is too large to be true.
+    /// The cost, rounded to a billionth; `None` where something was used that has no price here, the
+    /// sum is too large to be true, or it is paid by the month.
     pub fn cost(&self, used: &Quantities) -> Option<Amount> {
-        let prices = &self.prices;
+        match &self.tariff {
+            Tariff::PerUse { prices, per } => prices.cost(*per, used),
+            Tariff::Monthly(_) => None,
+        }
+    }
+}
+
+impl Prices {
+    fn cost(&self, per: u64, used: &Quantities) -> Option<Amount> {
+        let prices = self;
         let plain_input = used
             .input
             .saturating_sub(used.cached_input)
-            .saturating_sub(used.audio_input);
+            .saturating_sub(used.audio_input)
+            .saturating_sub(used.image_input);
+        let image_input = prices.image_input.or(prices.input);
         let cached = prices.cached_input.or(prices.input);
         let mut sum = 0_i128;
         for (count, price, scale) in [
             (plain_input, prices.input, 1000),
             (used.cached_input, cached, 1000),
             (used.audio_input, prices.audio_input, 1000),
+            (used.image_input, image_input, 1000),
             (
                 used.output.saturating_sub(used.audio_output),
                 prices.output,
@@ -106,7 +135,7 @@ impl Price {
                 sum = sum.checked_add(thousandths.checked_mul(i128::from(price?.nanos()))?)?;
             }
         }
-        let per = i128::from(self.per).checked_mul(1000)?;
+        let per = i128::from(per).checked_mul(1000)?;
         let rounded = sum.checked_add(per / 2)?.checked_div(per)?;
         i64::try_from(rounded).ok().map(Amount::from_nanos)
     }

@@ -19,14 +19,25 @@ fn price(of: PriceFor, from: SystemTime, input: &str) -> Price {
         of,
         backend: None,
         from,
-        prices: Prices {
-            input: amount(input),
-            cached_input: amount("1.25"),
-            output: amount("10.00"),
-            ..Prices::default()
+        tariff: Tariff::PerUse {
+            prices: Box::new(Prices {
+                input: amount(input),
+                cached_input: amount("1.25"),
+                output: amount("10.00"),
+                ..Prices::default()
+            }),
+            per: MILLION,
         },
-        per: 1_000_000,
         currency: "USD".into(),
+    }
+}
+
+const MILLION: u64 = 1_000_000;
+
+fn prices(price: Price) -> Prices {
+    match price.tariff {
+        Tariff::PerUse { prices, .. } => *prices,
+        Tariff::Monthly(_) => panic!("a price by use"),
     }
 }
 
@@ -112,30 +123,38 @@ fn a_backends_own_price_goes_before_everybodys() {
 
 #[test]
 fn cached_and_audio_tokens_are_not_charged_twice() {
-    let mut price = price(model("gpt-4o"), day(0), "2.50");
+    let mut price = prices(price(model("gpt-4o"), day(0), "2.50"));
     let used = Quantities {
         input: 1_000_000,
         cached_input: 400_000,
         output: 100_000,
         ..Quantities::default()
     };
-    assert_eq!(price.cost(&used), amount("3.00"), "1.50 + 0.50 + 1.00");
+    assert_eq!(
+        price.cost(MILLION, &used),
+        amount("3.00"),
+        "1.50 + 0.50 + 1.00"
+    );
     let spoken = Quantities {
         audio_input: 100_000,
         audio_output: 50_000,
         ..used
     };
-    assert_eq!(price.cost(&spoken), None, "audio has no price here");
-    price.prices.audio_input = amount("40.00");
-    price.prices.audio_output = amount("80.00");
     assert_eq!(
-        price.cost(&spoken),
+        price.cost(MILLION, &spoken),
+        None,
+        "audio has no price here"
+    );
+    price.audio_input = amount("40.00");
+    price.audio_output = amount("80.00");
+    assert_eq!(
+        price.cost(MILLION, &spoken),
         amount("10.25"),
         "1.25 + 0.50 + 4.00 + 0.50 + 4.00"
     );
-    price.prices.cached_input = None;
+    price.cached_input = None;
     assert_eq!(
-        price.cost(&used),
+        price.cost(MILLION, &used),
         amount("3.50"),
         "cached tokens at the price of input"
     );
@@ -143,29 +162,26 @@ fn cached_and_audio_tokens_are_not_charged_twice() {
 
 #[test]
 fn images_seconds_and_characters_have_prices_for_as_many_as_per_says() {
-    let mut price = price(model("tts"), day(0), "0");
-    price.prices = Prices {
+    let mut price = Prices {
         second: amount("0.36"),
         ..Prices::default()
     };
-    price.per = 3600;
     let used = Quantities {
         audio_ms: 90_500,
         ..Quantities::default()
     };
-    assert_eq!(price.cost(&used), amount("0.00905"));
-    price.prices.image = amount("0.04");
-    price.per = 1;
+    assert_eq!(price.cost(3600, &used), amount("0.00905"));
+    price.image = amount("0.04");
     let used = Quantities {
         images: 3,
         ..Quantities::default()
     };
-    assert_eq!(price.cost(&used), amount("0.12"));
+    assert_eq!(price.cost(1, &used), amount("0.12"));
     let used = Quantities {
         characters: 1,
         ..Quantities::default()
     };
-    assert_eq!(price.cost(&used), None, "characters have no price here");
+    assert_eq!(price.cost(1, &used), None, "characters have no price here");
 }
 
 #[test]
@@ -186,8 +202,7 @@ fn small_costs_are_rounded_once_and_huge_ones_are_none() {
         "one and a half"
     );
     assert_eq!(price.cost(&used(0)), Some(Amount::default()));
-    let mut dear = price;
-    dear.prices.input = amount("9000000000");
-    dear.per = 1;
-    assert_eq!(dear.cost(&used(u64::MAX)), None, "no such cost");
+    let mut dear = prices(price);
+    dear.input = amount("9000000000");
+    assert_eq!(dear.cost(1, &used(u64::MAX)), None, "no such cost");
 }
