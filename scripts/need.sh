@@ -36,6 +36,11 @@ for tool in "$@"; do
         >/dev/null 2>&1 ||
         lack "node (20 or later) with npm" "apt-get install nodejs npm"
       ;;
+    postgresql)
+      # The server's programs, where Debian has them; no cluster is needed, and tests make their own.
+      compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
+        lack "postgresql" "apt-get install postgresql"
+      ;;
     curl | openssl | wrk)
       has "$tool" || lack "$tool" "apt-get install $tool"
       ;;

@@ -12,6 +12,8 @@ pub mod auth;
 pub mod cli;
 /// YAML → one validated configuration.
 pub mod config;
+/// The one room that speaks SQL: SQLite, PostgreSQL, migrations.
+pub mod database;
 /// Envoy's messages in, replies out: ext_authz, ext_proc.
 pub mod envoy;
 /// Metrics, audit log, log.

@@ -1,4 +1,5 @@
 //! x
 
 pub mod fakes;
+pub mod postgres;
 pub mod stack;

@@ -11,6 +11,7 @@ use serde_saphyr::Spanned;
 
 use super::ConfigError;
 use super::authorities::Authority;
+use super::database::Database;
 use super::identities::Certificate;
 use super::issuers;
 use super::prices::Price;
@@ -35,6 +36,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) prices: Vec<Spanned<Price>>,
     pub(super) drain_timeout: Option<Spanned<String>>,
+    pub(super) data_directory: Option<Spanned<PathBuf>>,
+    pub(super) database: Option<Spanned<Database>>,
 }
 
 #[derive(Deserialize)]

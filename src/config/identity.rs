@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use secrecy::SecretString;
 use serde_saphyr::Spanned;
 
 use super::problem::Problem;
+use super::secret::read_secret;
 use super::validate::Problems;
 use super::{IdentityConfig, IdentitySource, ManagedIdentity, file};
 
@@ -95,23 +95,4 @@ fn client_secret(
         client_id: application.client_id.value,
         secret,
     })
-}
-
-fn read_secret(secret: &file::SecretRef, directory: &Path) -> Result<SecretString, String> {
-    let value = match (&secret.env, &secret.file) {
-        (Some(name), None) => std::env::var(name)
-            .map_err(|_| format!("the environment variable {name} is not set"))?,
-        (None, Some(file)) => {
-            let path = directory.join(file);
-            std::fs::read_to_string(&path)
-                .map_err(|error| format!("{} can't be read: {error}", path.display()))?
-        }
-        _ => {
-            return Err("a secret is read from `env` or from `file`: write one of them".to_owned());
-        }
-    };
-    match value.trim() {
-        "" => Err("the secret is empty".to_owned()),
-        secret => Ok(secret.into()),
-    }
 }

@@ -2,6 +2,7 @@
 
 mod authorities;
 mod clients;
+mod database;
 mod duration;
 mod file;
 mod identities;
@@ -12,6 +13,7 @@ mod moment;
 mod prices;
 mod problem;
 mod products;
+mod secret;
 mod validate;
 
 use std::fmt;
@@ -25,6 +27,7 @@ use secrecy::SecretString;
 
 use crate::access::Client;
 use crate::auth::{CertificateRing, KeyRing, Tokens};
+use crate::database::PostgresUrl;
 use crate::usage::PriceList;
 pub use issuers::KeyRefresh;
 
@@ -50,6 +53,10 @@ pub struct Config {
     pub backend: Arc<str>,
     /// How long live streams may go on after SIGTERM.
     pub drain_timeout: Duration,
+    /// Where the files of this process are; `None`: nothing is kept on disk.
+    pub data_directory: Option<PathBuf>,
+    /// The PostgreSQL that replicas share; `None`: SQLite in the data directory, if there is one.
+    pub database: Option<PostgresUrl>,
 }
 
 /// Where the service listens.

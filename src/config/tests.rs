@@ -384,3 +384,63 @@ fn a_key_may_have_limits_in_time_and_a_state() {
         assert!(error.to_string().contains(reason), "{error}");
     }
 }
+
+#[test]
+fn state_is_kept_where_the_file_says() {
+    let with = |more: &str| Config::parse("t.yaml", &format!("{GOOD}{more}\n"), Path::new("/etc"));
+    let none = with("").expect("good");
+    assert!(none.data_directory.is_none() && none.database.is_none());
+    let config = with("data_directory: /var/lib/tollgate").expect("good");
+    assert_eq!(
+        config.data_directory.as_deref(),
+        Some(Path::new("/var/lib/tollgate"))
+    );
+    let config = with("database: postgres://gate@db:5432/tollgate").expect("good");
+    assert_eq!(
+        config.database.expect("a database").to_string(),
+        "postgres://gate@db:5432/tollgate"
+    );
+}
+
+#[test]
+fn the_password_of_a_database_is_read_from_elsewhere_and_never_repeated() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("password"), "canary-5d1f\n").expect("written");
+    let with = |database: &str| {
+        let text = format!("{GOOD}database: {database}\n");
+        Config::parse("t.yaml", &text, directory.path())
+    };
+    let good = with("{ url: \"postgres://gate@db/tollgate\", password: { file: password } }");
+    let printed = format!("{:?}", good.expect("good").database);
+    assert!(!printed.contains("canary"), "{printed}");
+    for (wrong, reason) in [
+        (
+            "postgres://gate:canary-5d1f@db/tollgate",
+            "every copy of this file",
+        ),
+        (
+            "{ url: \"postgres://gate@db/tollgate\", password: canary-5d1f }",
+            "not the secret",
+        ),
+        (
+            "{ url: \"postgres://gate@db/tollgate\", password: { env: TOLLGATE_TEST_UNSET } }",
+            "TOLLGATE_TEST_UNSET is not set",
+        ),
+        ("mysql://gate@db/tollgate", "no address of a PostgreSQL"),
+        ("{ password: { file: password } }", "url"),
+        ("[]", "postgres://"),
+    ] {
+        let Err(error) = with(wrong) else {
+            panic!("{wrong} must be refused");
+        };
+        let lines = error.lines().concat();
+        assert!(lines.starts_with("t.yaml:14:"), "{lines}");
+        assert!(lines.contains(reason), "{lines}");
+        assert!(!lines.contains("canary"), "{lines}");
+    }
+    let file = refused(
+        "drain_timeout: 5s",
+        "drain_timeout: 5s\ndata_directory: Cargo.toml",
+    );
+    assert!(file.contains("is no directory"), "{file}");
+}

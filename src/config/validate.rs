@@ -13,7 +13,7 @@ use super::listen::listen;
 use super::prices::prices;
 use super::problem::Problem;
 use super::products::products;
-use super::{Config, authorities, duration, file};
+use super::{Config, authorities, database, duration, file};
 
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest id of a client, product or backend: it is a metric label and a log field.
@@ -38,6 +38,9 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
     );
     let backend = backend(&file.backends, &mut problems);
     let prices = prices(&file.prices, backend.as_deref(), &mut problems);
+    let data_directory =
+        database::data_directory(file.data_directory.as_ref(), directory, &mut problems);
+    let database = database::database(file.database.as_ref(), directory, &mut problems);
     let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
     match (listen, identity, backend) {
         (Some(listen), Some(identity), Some(backend)) if problems.is_empty() => Ok(Config {
@@ -51,6 +54,8 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
             prices: Arc::new(prices),
             backend,
             drain_timeout,
+            data_directory,
+            database,
         }),
         _ => Err(problems),
     }

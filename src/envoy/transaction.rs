@@ -196,6 +196,7 @@ impl Open {
         } = self.outgoing;
         let model = metered.model.map(Arc::<str>::from);
         let operation = admitted.target.endpoint.operation();
+        let response_id = metered.id.filter(|_| operation == Operation::Responses);
         let deployment = deployment.map(|name| name.to_shared());
         let to_estimate = matches!(source, UsageSource::Estimated(_)).then(|| EstimateInput {
             operation,
@@ -227,6 +228,7 @@ impl Open {
             tokens: metered.counts.unwrap_or_default(),
             units: Units::default(),
             outcome: Outcome::default(),
+            response_id: response_id.map(Arc::from),
             source,
             cost: None,
             duration: admitted.at.elapsed(),

@@ -133,6 +133,8 @@ pub struct UsageRecord {
     pub units: Units,
     /// How the answer ended.
     pub outcome: Outcome,
+    /// The id of a response that the service may have stored for the client.
+    pub response_id: Option<Arc<str>>,
     /// Where the counts come from.
     pub source: UsageSource,
     /// What it costs; `None` where nothing was counted or there is no price.

@@ -1,0 +1,4 @@
+//! The databases: one contract, over SQLite and PostgreSQL.
+
+mod opening;
+mod rig;
