@@ -18,8 +18,8 @@ pub(crate) use either::on_either;
 pub use error::DatabaseError;
 pub use postgres::{PostgresUrl, PostgresUrlError};
 pub use purpose::Purpose;
-pub use usage::{Dimension, LedgerRow, Period, Position, Sum, UsageStore, rfc3339};
 use sqlx::{PgPool, SqlitePool};
+pub use usage::{Dimension, LedgerRow, Period, Position, Sum, UsageStore, rfc3339};
 
 /// Where a database is.
 #[derive(Clone, Debug)]

@@ -27,7 +27,11 @@ const KEYS: &[Step] = &[(
     include_str!("migrations/keys/0001_issued_keys.sql"),
 )];
 
-const USAGE: &[Step] = &[(1, "ledger", include_str!("migrations/usage/0001_ledger.sql"))];
+const USAGE: &[Step] = &[(
+    1,
+    "ledger",
+    include_str!("migrations/usage/0001_ledger.sql"),
+)];
 
 const USAGE_SHARED: &[Step] = &[(
     1,

@@ -76,17 +76,23 @@ impl UsageStore {
 async fn insert_sqlite(pool: &SqlitePool, rows: &[LedgerRow]) -> Result<i64, DatabaseError> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     let last = "SELECT COALESCE(MAX(seq), 0) FROM usage_records";
-    let before: i64 = sqlx::query_scalar(last).fetch_one(&mut *transaction).await?;
+    let before: i64 = sqlx::query_scalar(last)
+        .fetch_one(&mut *transaction)
+        .await?;
     for (statement, chunk) in chunks(rows) {
         let query = sqlx::query(AssertSqlSafe(statement.0.as_str()));
-        let query = chunk.iter().fold(query, |query, row| row.bind_sqlite(query));
+        let query = chunk
+            .iter()
+            .fold(query, |query, row| row.bind_sqlite(query));
         query.execute(&mut *transaction).await?;
     }
     sqlx::query(AssertSqlSafe(SUMS.as_str()))
         .bind(before)
         .execute(&mut *transaction)
         .await?;
-    let after: i64 = sqlx::query_scalar(last).fetch_one(&mut *transaction).await?;
+    let after: i64 = sqlx::query_scalar(last)
+        .fetch_one(&mut *transaction)
+        .await?;
     transaction.commit().await?;
     Ok(after)
 }
@@ -95,7 +101,9 @@ async fn insert_postgres(pool: &PgPool, rows: &[LedgerRow]) -> Result<i64, Datab
     let mut transaction = pool.begin().await?;
     for (statement, chunk) in chunks(rows) {
         let query = sqlx::query(AssertSqlSafe(statement.1.as_str()));
-        let query = chunk.iter().fold(query, |query, row| row.bind_postgres(query));
+        let query = chunk
+            .iter()
+            .fold(query, |query, row| row.bind_postgres(query));
         query.execute(&mut *transaction).await?;
     }
     transaction.commit().await?;

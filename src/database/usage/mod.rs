@@ -50,7 +50,9 @@ impl Period {
     fn days(self) -> (i64, i64) {
         const DAY_S: u64 = 86_400;
         let seconds = |at: SystemTime| {
-            let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let since = at
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default();
             since.as_secs()
         };
         let day = |seconds: u64| i64::try_from(seconds / DAY_S).unwrap_or(i64::MAX);

@@ -44,7 +44,13 @@ impl UsageStore {
         limit: i64,
     ) -> Result<(Vec<LedgerRow>, i64), DatabaseError> {
         let (rows, position) = self
-            .follow(Position { transaction: 0, seq }, limit)
+            .follow(
+                Position {
+                    transaction: 0,
+                    seq,
+                },
+                limit,
+            )
             .await?;
         Ok((rows, position.seq))
     }
@@ -63,11 +69,22 @@ impl UsageStore {
         use sqlx::{FromRow, Row};
         match &self.0 {
             Database::Sqlite(pool) => {
-                const NEXT: &str = "SELECT * FROM usage_records WHERE seq > $1 ORDER BY seq LIMIT $2";
-                let rows = sqlx::query(NEXT).bind(after.seq).bind(limit).fetch_all(pool).await?;
+                const NEXT: &str =
+                    "SELECT * FROM usage_records WHERE seq > $1 ORDER BY seq LIMIT $2";
+                let rows = sqlx::query(NEXT)
+                    .bind(after.seq)
+                    .bind(limit)
+                    .fetch_all(pool)
+                    .await?;
                 let seq = rows.last().map(|row| row.try_get("seq")).transpose()?;
-                let read = rows.iter().map(LedgerRow::from_row).collect::<Result<_, _>>()?;
-                let position = Position { transaction: 0, seq: seq.unwrap_or(after.seq) };
+                let read = rows
+                    .iter()
+                    .map(LedgerRow::from_row)
+                    .collect::<Result<_, _>>()?;
+                let position = Position {
+                    transaction: 0,
+                    seq: seq.unwrap_or(after.seq),
+                };
                 Ok((read, position))
             }
             Database::Postgres(pool) => {
@@ -85,7 +102,10 @@ impl UsageStore {
                     },
                     None => after,
                 };
-                let read = rows.iter().map(LedgerRow::from_row).collect::<Result<_, _>>()?;
+                let read = rows
+                    .iter()
+                    .map(LedgerRow::from_row)
+                    .collect::<Result<_, _>>()?;
                 Ok((read, position))
             }
         }
@@ -100,12 +120,19 @@ impl UsageStore {
             Database::Sqlite(pool) => {
                 let last = "SELECT COALESCE(MAX(seq), 0) FROM usage_records";
                 let seq = sqlx::query_scalar(last).fetch_one(pool).await?;
-                Ok(Position { transaction: 0, seq })
+                Ok(Position {
+                    transaction: 0,
+                    seq,
+                })
             }
             Database::Postgres(pool) => {
-                let next = "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)";
+                let next =
+                    "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)";
                 let next: i64 = sqlx::query_scalar(next).fetch_one(pool).await?;
-                Ok(Position { transaction: next - 1, seq: i64::MAX })
+                Ok(Position {
+                    transaction: next - 1,
+                    seq: i64::MAX,
+                })
             }
         }
     }
@@ -142,7 +169,10 @@ impl UsageStore {
     ///
     /// # Errors
     /// The database's.
-    pub async fn response_owners(&self, limit: i64) -> Result<Vec<(String, String)>, DatabaseError> {
+    pub async fn response_owners(
+        &self,
+        limit: i64,
+    ) -> Result<Vec<(String, String)>, DatabaseError> {
         const OWNERS: &str = "SELECT response_id, client FROM usage_records \
              WHERE response_id IS NOT NULL AND source <> 'none' ORDER BY seq DESC LIMIT $1";
         Ok(on_either!(&self.0, pool => {

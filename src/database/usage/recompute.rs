@@ -15,15 +15,20 @@ impl UsageStore {
     pub async fn reprice(&self, rows: &[LedgerRow]) -> Result<(), DatabaseError> {
         const SET: &str =
             "UPDATE usage_records SET price = $2, cost_nanos = $3, currency = $4 WHERE id = $1";
-        let places: Vec<_> = (1..=rows.len()).map(|number| format!("${number}")).collect();
+        let places: Vec<_> = (1..=rows.len())
+            .map(|number| format!("${number}"))
+            .collect();
         let places = places.join(", ");
-        let lock = format!("SELECT COUNT(*) FROM (SELECT id FROM usage_records WHERE id IN ({places}) FOR UPDATE) AS locked");
+        let lock = format!(
+            "SELECT COUNT(*) FROM (SELECT id FROM usage_records WHERE id IN ({places}) FOR UPDATE) AS locked"
+        );
         let source = format!("usage_records WHERE id IN ({places})");
         let (less, more) = (
             rollup::statement(&source, Sign::Minus),
             rollup::statement(&source, Sign::Plus),
         );
-        const EMPTY: &str = "DELETE FROM usage_daily WHERE requests = 0 AND total_tokens = 0 AND cost_nanos = 0";
+        const EMPTY: &str =
+            "DELETE FROM usage_daily WHERE requests = 0 AND total_tokens = 0 AND cost_nanos = 0";
         on_either!(&self.0, pool => {
             let mut transaction = pool.begin_with(self.0.begin_write()).await?;
             if matches!(self.0, Database::Postgres(_)) {

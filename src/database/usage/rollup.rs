@@ -49,14 +49,21 @@ pub(super) fn statement(source: &str, sign: Sign) -> String {
         Sign::Minus => "-",
     };
     let sums = SUMMED.map(|name| format!("{by}SUM({name})"));
-    let written = [&["requests", "unpriced"][..], &SUMMED[..], &["cost_nanos"][..]].concat();
+    let written = [
+        &["requests", "unpriced"][..],
+        &SUMMED[..],
+        &["cost_nanos"][..],
+    ]
+    .concat();
     let grown: Vec<_> = written
         .iter()
         .map(|name| format!("{name} = usage_daily.{name} + excluded.{name}"))
         .collect();
     let key = DIMENSIONS.join(", ");
     // The day and each dimension, by number: the first columns of the selection.
-    let numbers: Vec<_> = (1..=DIMENSIONS.len() + 1).map(|it| it.to_string()).collect();
+    let numbers: Vec<_> = (1..=DIMENSIONS.len() + 1)
+        .map(|it| it.to_string())
+        .collect();
     let numbers = numbers.join(", ");
     format!(
         "INSERT INTO usage_daily (day, {key}, {columns}) \

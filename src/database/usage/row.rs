@@ -241,7 +241,9 @@ pub fn rfc3339(unix_ms: i64) -> String {
 }
 
 fn json<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    let value = text.as_deref().map(serde_json::from_str::<serde_json::Value>);
+    let value = text
+        .as_deref()
+        .map(serde_json::from_str::<serde_json::Value>);
     value.and_then(Result::ok).serialize(serializer)
 }
 

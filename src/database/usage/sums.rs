@@ -94,13 +94,19 @@ impl UsageStore {
         by_day: bool,
         period: Period,
     ) -> Result<Vec<Sum>, DatabaseError> {
-        let day = if by_day { "day" } else { "CAST(0 AS BIGINT) AS day" };
+        let day = if by_day {
+            "day"
+        } else {
+            "CAST(0 AS BIGINT) AS day"
+        };
         let columns: String = dimensions
             .iter()
             .enumerate()
             .map(|(at, dimension)| format!(", {} AS key_{at}", dimension.column()))
             .collect();
-        let numbers: Vec<_> = (1..=dimensions.len() + 3).map(|it| it.to_string()).collect();
+        let numbers: Vec<_> = (1..=dimensions.len() + 3)
+            .map(|it| it.to_string())
+            .collect();
         let sum = |name: &str| format!(", CAST(SUM({name}) AS BIGINT) AS {name}");
         let sums: String = SUMS.iter().map(|name| sum(name)).collect();
         // A literal can't be grouped by in every database; the day's place is always the first.
@@ -119,14 +125,7 @@ impl UsageStore {
         Ok(on_either!(&self.0, pool => {
             let query = sqlx::query(AssertSqlSafe(statement)).bind(from).bind(to);
             let rows = query.fetch_all(pool).await?;
-            let read = |row| {
-                let mut sum = Sum::from_row(row)?;
-                for at in 0..keys {
-                    sum.keys.push(row.try_get(format!("key_{at}").as_str())?);
-                }
-                Ok::<_, sqlx::Error>(sum)
-            };
-            rows.iter().map(read).collect::<Result<_, _>>()?
+            rows.iter().map(|row| Sum::from_row(row)?.with_keys(row, keys)).collect::<Result<_, _>>()?
         }))
     }
 }
@@ -146,8 +145,22 @@ const SUMS: [&str; 11] = [
     "cost_nanos",
 ];
 
+/// Reads the columns that were asked for by name.
+trait WithKeys<R>: Sized {
+    fn with_keys(self, row: &R, keys: usize) -> Result<Self, sqlx::Error>;
+}
+
 macro_rules! from_row {
     ($row:ty) => {
+        impl WithKeys<$row> for Sum {
+            fn with_keys(mut self, row: &$row, keys: usize) -> Result<Self, sqlx::Error> {
+                for at in 0..keys {
+                    self.keys.push(row.try_get(format!("key_{at}").as_str())?);
+                }
+                Ok(self)
+            }
+        }
+
         impl FromRow<'_, $row> for Sum {
             fn from_row(row: &$row) -> Result<Self, sqlx::Error> {
                 Ok(Self {
