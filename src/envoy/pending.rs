@@ -27,6 +27,8 @@ pub(super) struct Admitted {
     pub(super) target: Target,
     /// Where the path names the deployment, what was granted.
     pub(super) grant: Option<Grant>,
+    /// `content-type` of a form; ext_proc fills it in.
+    pub(super) content_type: String,
     pub(super) request_id: Arc<str>,
     pub(super) started: SystemTime,
     pub(super) at: Instant,
@@ -107,6 +109,7 @@ mod tests {
             },
             target: Target::parse("POST", "/openai/v1/embeddings").expect("a path"),
             grant: None,
+            content_type: String::new(),
             request_id: "1".into(),
             started: SystemTime::UNIX_EPOCH,
             at: Instant::now(),
