@@ -69,6 +69,7 @@ impl Authz {
             caller,
             target,
             grant,
+            content_type: String::new(),
             request_id: Arc::clone(&refused.request_id),
             record: RecordId::new(refused.started).map_err(|_| Refusal::overloaded())?,
             trace_id: None,
@@ -127,27 +128,29 @@ impl Authz {
         refused: &mut Refused,
     ) -> Result<Option<Grant>, Refusal> {
         let (client, has) = (&caller.client, caller.entitlements());
+        let operation = target.endpoint.operation();
         match &target.endpoint {
             Endpoint::Create {
-                operation,
                 deployment: Some(deployment),
-            } => {
+                ..
+            }
+            | Endpoint::Realtime { deployment } => {
                 refused.deployment = Some(deployment.to_shared());
                 Ok(Some(authorize_deployment(
                     client,
                     has,
-                    *operation,
+                    operation,
                     deployment.clone(),
                 )?))
             }
-            Endpoint::Create { operation, .. } => {
-                Ok(authorize_operation(client, has, *operation).map(|()| None)?)
+            Endpoint::Create { .. } | Endpoint::Models => {
+                Ok(authorize_operation(client, has, operation).map(|()| None)?)
             }
-            Endpoint::Stored { response_id, .. } => {
-                authorize_operation(client, has, target.endpoint.operation())?;
-                match self.0.owners.owns(&client.id, response_id) {
+            Endpoint::Stored { kind, id, .. } => {
+                authorize_operation(client, has, operation)?;
+                match self.0.owners.owns(*kind, &client.id, id) {
                     true => Ok(None),
-                    false => Err(Refusal::response_not_found(response_id)),
+                    false => Err(Refusal::object_not_found(*kind, id)),
                 }
             }
         }

@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use super::pending::PendingDecisions;
 use super::refusal::Refusal;
-use crate::access::ResponseOwners;
+use crate::access::ObjectOwners;
 use crate::auth::{CertificateRing, KeyRing, Tokens};
 use crate::config::Config;
 use crate::telemetry::{AuditLog, Metrics, Refused};
@@ -25,7 +25,7 @@ pub struct Gateway {
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: AuditLog,
     pub(super) pending: PendingDecisions,
-    pub(super) owners: ResponseOwners,
+    pub(super) owners: ObjectOwners,
     /// Requests at a backend, and estimates that are being counted: shutdown waits for them.
     pub(super) settlements: TaskTracker,
     pub(super) runtime: Handle,
@@ -48,7 +48,7 @@ impl Gateway {
             metrics,
             audit,
             pending: PendingDecisions::default(),
-            owners: ResponseOwners::default(),
+            owners: ObjectOwners::default(),
             settlements: TaskTracker::new(),
             runtime: Handle::current(),
         }

@@ -9,7 +9,9 @@ mod pending;
 mod process;
 mod refusal;
 mod reply;
+mod source;
 mod transaction;
+mod uploads;
 
 pub use authz::Authz;
 pub use gateway::Gateway;

@@ -30,6 +30,8 @@ pub(super) struct Admitted {
     pub(super) target: Target,
     /// Where the path names the deployment, what was granted.
     pub(super) grant: Option<Grant>,
+    /// `content-type` of a form; ext_proc fills it in.
+    pub(super) content_type: String,
     pub(super) request_id: Arc<str>,
     /// The name of its usage record.
     pub(super) record: RecordId,
@@ -133,6 +135,7 @@ mod tests {
             },
             target: Target::parse("POST", "/openai/v1/embeddings").expect("a path"),
             grant: None,
+            content_type: String::new(),
             request_id: "1".into(),
             record: RecordId::new(SystemTime::UNIX_EPOCH).expect("random numbers"),
             trace_id: None,

@@ -5,6 +5,7 @@
 //! stream whenever Envoy ends it, so what must happen at the end happens in
 //! [`Transaction`]'s `Drop`.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,6 +15,8 @@ use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request a
 use envoy_types::pb::envoy::service::ext_proc::v3::{
     HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse,
 };
+use envoy_types::pb::google::protobuf::Struct;
+use envoy_types::pb::google::protobuf::value::Kind;
 use futures_core::Stream;
 use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status, Streaming};
@@ -21,9 +24,9 @@ use tonic::{Request, Response, Status, Streaming};
 use super::gateway::Gateway;
 use super::pending::Admitted;
 use super::refusal::Refusal;
-use super::transaction::{End, Settlement, Transaction};
+use super::transaction::{Answered, End, Settlement, Transaction};
 use super::{forward, headers, metadata, reply};
-use crate::access::Endpoint;
+use crate::access::{BodyKind, Endpoint};
 use crate::telemetry::Refused;
 use crate::usage::{BodyFormat, UsageRecord};
 
@@ -96,13 +99,14 @@ impl Exchange {
     /// The reply, or none while it waits for the count.
     fn reply_to(&mut self, message: ProcessingRequest) -> Option<ProcessingResponse> {
         let decision = metadata::decision(message.metadata_context.as_ref());
+        let attempts = attempts(&message.attributes);
         match message.request? {
             Message::RequestHeaders(message) => {
                 let admitted = decision.and_then(|id| self.gateway.pending.take(id));
                 Some(self.request_headers(&message, admitted))
             }
             Message::RequestBody(message) => Some(self.request_body(message)),
-            Message::ResponseHeaders(message) => self.response_headers(&message),
+            Message::ResponseHeaders(message) => self.response_headers(&message, attempts),
             Message::ResponseBody(message) => self.response_body(&message),
             Message::RequestTrailers(_) => Some(reply::request_trailers()),
             Message::ResponseTrailers(_) => self.ended(reply::response_trailers()),
@@ -119,16 +123,22 @@ impl Exchange {
         };
         admitted.note_headers(message.headers.as_ref());
         match &admitted.target.endpoint {
-            Endpoint::Stored { .. } => match forward::stored(&self.gateway, admitted) {
-                Ok(forwarded) => {
-                    self.forward(forwarded, |headers, _| reply::request_headers(headers))
+            Endpoint::Stored { .. } | Endpoint::Models | Endpoint::Realtime { .. } => {
+                match forward::without_body(&self.gateway, admitted) {
+                    Ok(forwarded) => {
+                        self.forward(forwarded, |headers, _| reply::request_headers(headers))
+                    }
+                    Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
                 }
-                Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
-            },
+            }
             Endpoint::Create { .. } if message.end_of_stream => {
                 self.refuse(&Refusal::empty_body(), Some(&admitted))
             }
-            Endpoint::Create { .. } => {
+            Endpoint::Create { operation, .. } => {
+                if operation.body_kind() == BodyKind::Form {
+                    let content_type = headers::get(message.headers.as_ref(), "content-type");
+                    admitted.content_type = content_type.unwrap_or_default().to_owned();
+                }
                 self.stage = Stage::Admitted(Box::new(admitted));
                 reply::continue_to_body()
             }
@@ -154,19 +164,32 @@ impl Exchange {
         }
     }
 
-    fn response_headers(&mut self, message: &HttpHeaders) -> Option<ProcessingResponse> {
+    fn response_headers(
+        &mut self,
+        message: &HttpHeaders,
+        attempts: Option<u32>,
+    ) -> Option<ProcessingResponse> {
         let Stage::Forwarded(transaction) = &mut self.stage else {
             // Envoy's own answer to a request that never went out.
             return Some(reply::response_headers(false, false));
         };
         let map = message.headers.as_ref();
-        let status = headers::get(map, ":status").and_then(|status| status.parse().ok());
-        let format = match headers::get(map, "content-encoding") {
-            None | Some("identity") => headers::get(map, "content-type").and_then(body_format),
-            Some(_) => None,
+        let is_encoded =
+            headers::get(map, "content-encoding").is_some_and(|coding| coding != "identity");
+        let format = headers::get(map, "content-type").and_then(body_format);
+        let format = format.filter(|_| !is_encoded);
+        let number = |name| headers::get(map, name).and_then(|value| value.parse().ok());
+        let answered = Answered {
+            status: headers::get(map, ":status")
+                .and_then(|status| status.parse().ok())
+                .unwrap_or(0),
+            format,
+            is_encoded,
+            content_length: number("content-length"),
+            attempts,
         };
         transaction.region(headers::get(map, "x-ms-region"));
-        let is_read = transaction.answered(status.unwrap_or(0), format);
+        let is_read = transaction.answered(answered);
         let changes_length =
             format == Some(BodyFormat::EventStream) && transaction.changes_length();
         let reply = reply::response_headers(is_read, is_read && changes_length);
@@ -243,6 +266,16 @@ impl Exchange {
         };
         self.gateway.note_refusal(refusal, refused);
         reply::refusal(refusal)
+    }
+}
+
+/// How often Envoy tried, if it is set up to say so (`response_attributes`).
+fn attempts(attributes: &HashMap<String, Struct>) -> Option<u32> {
+    let of_filter = attributes.values().next()?;
+    let value = of_filter.fields.get("upstream.request_attempt_count")?;
+    match value.kind.as_ref()? {
+        Kind::NumberValue(count) => format!("{count:.0}").parse().ok(),
+        _ => None,
     }
 }
 

@@ -11,14 +11,14 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::gateway::Gateway;
 use super::pending::Admitted;
-use crate::access::{Deployment, Endpoint, Operation, ProductId};
-use crate::usage::{
-    BodyFormat, EstimateInput, EstimateReason, Meter, Metered, NoneReason, Outcome, Prompt,
-    Released, TokenCounts, Units, UsageRecord, UsageSource, estimate,
+use super::source::{self, Seen};
+use crate::access::{
+    BackgroundResponse, Deployment, Endpoint, Known, ObjectKind, Operation, ProductId, StoredAction,
 };
-
-/// Where `error.code` says that the content filter refused the prompt, which is billed all the same.
-const CONTENT_FILTER: &str = "content_filter";
+use crate::usage::{
+    BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Prompt, Released,
+    Units, UsageRecord, UsageSource, estimate,
+};
 
 /// Longest name of a region.
 const MAX_REGION_BYTES: usize = 64;
@@ -32,6 +32,24 @@ pub(super) struct Outgoing {
     /// The usage event was asked for by the gateway, not by the client.
     pub(super) remove_usage_event: bool,
     pub(super) prompt: Prompt,
+    /// Images and characters, as the request says them.
+    pub(super) units: Units,
+    /// Bytes of the request's body.
+    pub(super) request_bytes: usize,
+    /// What is known of the object that is asked about, or that is made.
+    pub(super) known: Known,
+}
+
+/// What Envoy shows of an answer before its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answered {
+    pub(super) status: u16,
+    /// The kind of body; none if it is compressed or of another kind.
+    pub(super) format: Option<BodyFormat>,
+    pub(super) is_encoded: bool,
+    pub(super) content_length: Option<u64>,
+    /// How often Envoy tried, where it says so.
+    pub(super) attempts: Option<u32>,
 }
 
 /// How an answer ended.
@@ -62,7 +80,7 @@ pub(super) struct Transaction {
 
 struct Open {
     outgoing: Outgoing,
-    status: Option<u16>,
+    answered: Option<Answered>,
     meter: Option<Meter>,
     region: Option<Arc<str>>,
     time_to_first_token: Option<Duration>,
@@ -75,7 +93,7 @@ impl Transaction {
         gateway.metrics.began();
         let open = Open {
             outgoing,
-            status: None,
+            answered: None,
             meter: None,
             region: None,
             time_to_first_token: None,
@@ -99,18 +117,12 @@ impl Transaction {
     }
 
     /// The backend has begun to answer; says whether its body is to be read.
-    pub(super) fn answered(&mut self, status: u16, format: Option<BodyFormat>) -> bool {
+    pub(super) fn answered(&mut self, answered: Answered) -> bool {
         let Some(open) = &mut self.open else {
             return false;
         };
-        open.status = Some(status);
-        let outgoing = &open.outgoing;
-        let Endpoint::Create { operation, .. } = outgoing.admitted.target.endpoint else {
-            return false;
-        };
-        let is_read = matches!(status, 200..=299 | 400);
-        let meter = |format| Meter::new(operation, format, outgoing.remove_usage_event);
-        open.meter = format.filter(|_| is_read).map(meter);
+        open.answered = Some(answered);
+        open.meter = open.outgoing.meter(answered);
         open.meter.is_some()
     }
 
@@ -134,15 +146,17 @@ impl Transaction {
         if open.time_to_first_token.is_none() && meter.has_text() {
             open.time_to_first_token = Some(admitted.at.elapsed());
         }
-        let is_response = admitted.target.endpoint.operation() == Operation::Responses;
-        if is_response
-            && !open.is_remembered
+        if !open.is_remembered
+            && let Endpoint::Create { operation, .. } = admitted.target.endpoint
+            && let Some(kind) = ObjectKind::made_by(operation)
             && let Some(id) = meter.id()
         {
             // Before the client can see the id, and ask for it.
+            let owner = admitted.caller.client.id.clone();
+            let known = open.outgoing.known.clone();
             self.gateway
                 .owners
-                .remember(id.to_owned(), admitted.caller.client.id.clone());
+                .remember(kind, id.to_owned(), owner, known);
             open.is_remembered = true;
         }
         released
@@ -150,7 +164,7 @@ impl Transaction {
 
     /// Accounts for the request; `None` if that has been done.
     pub(super) fn settle(&mut self, end: End) -> Option<Settlement> {
-        let (mut record, to_estimate) = self.open.take()?.close(&self.gateway.backend, end);
+        let (mut record, to_estimate) = self.open.take()?.close(&self.gateway, end);
         let Some(input) = to_estimate else {
             self.gateway.record(&record);
             return Some(Settlement::Done(Box::new(record)));
@@ -175,23 +189,131 @@ impl Drop for Transaction {
     }
 }
 
+impl Outgoing {
+    /// The meter of an answer whose body is to be read.
+    fn meter(&self, answered: Answered) -> Option<Meter> {
+        let operation = self.admitted.target.endpoint.operation();
+        let format = match (&self.admitted.target.endpoint, answered.status) {
+            (Endpoint::Create { .. }, 200..=299 | 400) => answered.format.or_else(|| {
+                let is_audio = matches!(
+                    operation,
+                    Operation::AudioSpeech
+                        | Operation::AudioTranscriptions
+                        | Operation::AudioTranslations
+                );
+                (is_audio && !answered.is_encoded).then_some(BodyFormat::Opaque)
+            }),
+            (
+                Endpoint::Stored {
+                    action: StoredAction::Retrieve | StoredAction::Cancel,
+                    kind,
+                    ..
+                },
+                200,
+            ) => answered
+                .format
+                .filter(|_| self.background().is_some() || *kind == ObjectKind::Batch),
+            _ => None,
+        }?;
+        Some(Meter::new(operation, format, self.remove_usage_event))
+    }
+
+    /// The background response that is asked about and not counted yet.
+    fn background(&self) -> Option<&Arc<BackgroundResponse>> {
+        match &self.known {
+            Known::Background(response) if !response.is_counted() => Some(response),
+            _ => None,
+        }
+    }
+}
+
 impl Open {
     /// The record as far as it is known, and what its tokens must be estimated from.
     fn close(
-        self: Box<Self>,
-        backend: &Arc<str>,
+        mut self: Box<Self>,
+        gateway: &Gateway,
         end: End,
     ) -> (UsageRecord, Option<EstimateInput>) {
         let is_readable = self.meter.is_some();
-        let metered = self.meter.map(Meter::finish).unwrap_or_default();
+        let mut metered = self.meter.take().map(Meter::finish).unwrap_or_default();
+        let answered = self.answered.unwrap_or_default();
+        let status = self.answered.map(|it| it.status);
         let endpoint = &self.outgoing.admitted.target.endpoint;
-        let source = source(endpoint, self.status, is_readable, &metered, end);
+        let seen = Seen {
+            endpoint,
+            status,
+            is_readable,
+            metered: &metered,
+            end,
+        };
+        let mut source = source::of(&seen);
+        self.remember(gateway, &metered, source);
+        if let Some(response) = self.outgoing.background().cloned()
+            && metered.counts.is_some()
+            && response.count()
+        {
+            source = UsageSource::Reported;
+            self.outgoing.deployment.clone_from(&response.deployment);
+            self.outgoing.product.clone_from(&response.product);
+        }
+        if !matches!(source, UsageSource::Reported) {
+            metered.counts = None;
+        }
+        let response_bytes = match is_readable {
+            true => Some(metered.bytes),
+            false => answered.content_length,
+        };
+        let outcome = Outcome {
+            finish_reason: source::finish_reason(status, &metered),
+            filtered: source::finish_reason(status, &metered) == Some(FinishReason::ContentFilter),
+            system_fingerprint: metered.system_fingerprint.take().map(Into::into),
+            attempts: answered.attempts.unwrap_or(1),
+            request_bytes: u64::try_from(self.outgoing.request_bytes).unwrap_or(u64::MAX),
+            response_bytes,
+        };
+        self.record(&gateway.backend, metered, source, outcome)
+    }
+
+    /// Remembers what the answer made beside its own id.
+    fn remember(&self, gateway: &Gateway, metered: &Metered, source: UsageSource) {
+        let admitted = &self.outgoing.admitted;
+        let owner = &admitted.caller.client.id;
+        for id in &metered.file_ids {
+            if admitted.target.endpoint.operation() == Operation::Batches {
+                gateway.owners.remember(
+                    ObjectKind::File,
+                    id.clone(),
+                    owner.clone(),
+                    Known::Nothing,
+                );
+            }
+        }
+        if let (UsageSource::None(NoneReason::Background), Some(id)) = (source, &metered.id) {
+            let response = BackgroundResponse::new(
+                self.outgoing.deployment.clone(),
+                self.outgoing.product.clone(),
+            );
+            let known = Known::Background(Arc::new(response));
+            gateway
+                .owners
+                .remember(ObjectKind::Response, id.clone(), owner.clone(), known);
+        }
+    }
+
+    fn record(
+        self: Box<Self>,
+        backend: &Arc<str>,
+        metered: Metered,
+        source: UsageSource,
+        outcome: Outcome,
+    ) -> (UsageRecord, Option<EstimateInput>) {
         let Outgoing {
             admitted,
             deployment,
             product,
             stream,
             prompt,
+            units,
             ..
         } = self.outgoing;
         let model = metered.model.map(Arc::<str>::from);
@@ -224,10 +346,15 @@ impl Open {
             backend: Arc::clone(backend),
             region: self.region,
             stream,
-            status: self.status,
+            status: self.answered.map(|it| it.status),
             tokens: metered.counts.unwrap_or_default(),
-            units: Units::default(),
-            outcome: Outcome::default(),
+            units: Units {
+                image_size: metered.units.image_size.or(units.image_size),
+                image_quality: metered.units.image_quality.or(units.image_quality),
+                characters: units.characters,
+                ..metered.units
+            },
+            outcome,
             response_id: response_id.map(Arc::from),
             source,
             cost: None,
@@ -235,29 +362,5 @@ impl Open {
             time_to_first_token: self.time_to_first_token,
         };
         (record, to_estimate)
-    }
-}
-
-/// Where the counts come from.
-fn source(
-    endpoint: &Endpoint,
-    status: Option<u16>,
-    is_readable: bool,
-    metered: &Metered,
-    end: End,
-) -> UsageSource {
-    if let (Endpoint::Stored { .. }, _) | (_, Some(300..=399)) = (endpoint, status) {
-        // What is stored was counted when it was made.
-        return UsageSource::None(NoneReason::Stored);
-    }
-    match (metered.counts, status) {
-        (Some(TokenCounts { .. }), _) => UsageSource::Reported,
-        (None, Some(400)) if metered.error_code.as_deref() == Some(CONTENT_FILTER) => {
-            UsageSource::Estimated(EstimateReason::ContentFilter)
-        }
-        (None, Some(400..)) => UsageSource::None(NoneReason::Refused),
-        (None, _) if end == End::BrokenOff => UsageSource::Estimated(EstimateReason::Incomplete),
-        (None, _) if !is_readable => UsageSource::Estimated(EstimateReason::Unreadable),
-        (None, _) => UsageSource::Estimated(EstimateReason::NotReported),
     }
 }

@@ -29,6 +29,8 @@ const BYTES_PER_TOKEN: u64 = 4;
 pub enum Prompt {
     /// The body.
     Body(Vec<u8>),
+    /// The text of a form, which has nothing else that a tokenizer could count.
+    Text(String),
     /// How many bytes it had: it was too long to be kept.
     Length(usize),
 }
@@ -66,6 +68,7 @@ pub fn estimate(input: &EstimateInput) -> TokenCounts {
             Ok(parsed) => prompt_tokens(tokenizer, input.operation, &parsed),
             Err(_) => tokens_of_bytes(body.len()),
         },
+        Prompt::Text(text) => count(tokenizer, text),
         Prompt::Length(bytes) => tokens_of_bytes(*bytes),
     };
     let output = count(tokenizer, &input.text) + tokens_of_bytes(input.dropped_text_bytes);
@@ -113,6 +116,16 @@ fn prompt_tokens(tokenizer: &Tokenizer, operation: Operation, body: &Value) -> u
         }
         Operation::Completions => body.get("prompt").map_or(0, |it| strings(tokenizer, it)),
         Operation::Embeddings => body.get("input").map_or(0, |it| strings(tokenizer, it)),
+        Operation::AudioSpeech => ["input", "instructions"]
+            .iter()
+            .filter_map(|name| body.get(*name))
+            .map(|text| strings(tokenizer, text))
+            .sum(),
+        Operation::ImagesGenerations
+        | Operation::ImagesEdits
+        | Operation::AudioTranscriptions
+        | Operation::AudioTranslations => body.get("prompt").map_or(0, |it| strings(tokenizer, it)),
+        Operation::Models | Operation::Files | Operation::Batches | Operation::Realtime => 0,
     }
 }
 
