@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Tokens;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
+use crate::usage::LedgerState;
 
 /// Whether requests can be served: the configuration is loaded, the identity has a token, and the
 /// service is not draining.
@@ -21,15 +22,21 @@ use crate::upstream::Identity;
 pub struct Readiness {
     identity: Arc<Identity>,
     tokens: Arc<Tokens>,
+    ledger: Option<Arc<LedgerState>>,
     is_draining: AtomicBool,
 }
 
 impl Readiness {
     /// Ready as soon as the identity has a token.
-    pub fn new(identity: Arc<Identity>, tokens: Arc<Tokens>) -> Self {
+    pub fn new(
+        identity: Arc<Identity>,
+        tokens: Arc<Tokens>,
+        ledger: Option<Arc<LedgerState>>,
+    ) -> Self {
         Self {
             identity,
             tokens,
+            ledger,
             is_draining: AtomicBool::new(false),
         }
     }
@@ -55,9 +62,14 @@ impl Readiness {
             return Some("draining");
         }
         match self.identity.authorization() {
-            Some(_) => None,
+            Some(_) => self.ledger.as_ref().and_then(|ledger| ledger.obstacle()),
             None => Some("the identity has no token"),
         }
+    }
+
+    /// What is wrong with the ledger while requests are served all the same.
+    pub fn ledger_concern(&self) -> Option<&'static str> {
+        self.ledger.as_ref().and_then(|ledger| ledger.concern())
     }
 }
 
@@ -93,6 +105,9 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             let mut text = "ready\n".to_owned();
             for issuer in admin.readiness.unavailable_issuers() {
                 text.push_str(&format!("issuer {issuer}: no keys\n"));
+            }
+            if let Some(concern) = admin.readiness.ledger_concern() {
+                text.push_str(&format!("ledger: {concern}\n"));
             }
             (StatusCode::OK, text)
         }

@@ -4,6 +4,7 @@ mod check;
 mod connection;
 mod grpc;
 mod key;
+mod ledger;
 mod listener;
 mod serve;
 mod worker;

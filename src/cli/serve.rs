@@ -13,6 +13,7 @@ use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::grpc;
+use super::ledger::RunningLedger;
 use super::listener::Listener;
 use crate::admin::{self, Readiness};
 use crate::auth::certificate::Authority;
@@ -20,6 +21,7 @@ use crate::config::{Config, KeyRefresh};
 use crate::envoy::Gateway;
 use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
 use crate::upstream::{AzureTokenSource, Identity};
+use crate::usage::LedgerWriter;
 
 /// How often decisions that nobody came for are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -58,6 +60,7 @@ struct Service {
     gateway: Arc<Gateway>,
     readiness: Arc<Readiness>,
     audit_writer: AuditWriter,
+    ledger_writer: Option<LedgerWriter>,
     grpc: JoinHandle<io::Result<()>>,
     /// No new streams; the live ones may finish.
     stop_grpc: CancellationToken,
@@ -73,17 +76,24 @@ impl Service {
         let (audit, audit_writer) =
             AuditLog::start(io::stdout()).map_err(|error| error.to_string())?;
         let identity = Arc::new(Identity::default());
-        let readiness = observed(&config, &identity, &metrics, &audit);
-        let gateway = Gateway::new(
+        let stop_background = CancellationToken::new();
+        let ledger = RunningLedger::start(&config, &stop_background).await?;
+        let readiness = observed(&config, &identity, &metrics, &audit, ledger.as_ref());
+        let mut gateway = Gateway::new(
             &mut config,
             Arc::clone(&identity),
             Arc::clone(&metrics),
             audit,
         );
+        let (mut background, mut ledger_writer) = (Vec::new(), None);
+        if let Some(running) = ledger {
+            gateway = gateway.with_ledger(running.ledger, running.stored);
+            background = running.background;
+            ledger_writer = Some(running.writer);
+        }
         let gateway = Arc::new(gateway);
         let (address, admin_listener) = bind_admin(&config).await?;
         let grpc_listener = Listener::bind(&config.listen.grpc).await?;
-        let stop_background = CancellationToken::new();
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
         let grpc = tokio::spawn(grpc::serve(
             grpc_listener,
@@ -92,7 +102,7 @@ impl Service {
             stop_grpc.clone(),
             cut_grpc.clone(),
         ));
-        let mut background = keep_lists_fresh(&gateway, &metrics, &stop_background);
+        background.extend(keep_lists_fresh(&gateway, &metrics, &stop_background));
         let source = Arc::new(AzureTokenSource::new(config.identity));
         let admin = admin::serve(
             admin_listener,
@@ -115,6 +125,7 @@ impl Service {
             gateway,
             readiness,
             audit_writer,
+            ledger_writer,
             grpc,
             stop_grpc,
             cut_grpc,
@@ -145,7 +156,13 @@ impl Service {
         for task in self.background {
             let _ = task.await;
         }
-        let _ = tokio::task::spawn_blocking(|| self.audit_writer.finish()).await;
+        let _ = tokio::task::spawn_blocking(|| {
+            if let Some(writer) = self.ledger_writer {
+                writer.finish();
+            }
+            self.audit_writer.finish();
+        })
+        .await;
         tracing::info!("stopped");
     }
 }
@@ -173,9 +190,14 @@ fn observed(
     identity: &Arc<Identity>,
     metrics: &Metrics,
     audit: &AuditLog,
+    ledger: Option<&RunningLedger>,
 ) -> Arc<Readiness> {
     let tokens = Arc::clone(&config.tokens);
-    let readiness = Arc::new(Readiness::new(Arc::clone(identity), tokens));
+    let ledger = ledger.map(RunningLedger::state);
+    if let Some(ledger) = &ledger {
+        metrics.observe_ledger(ledger);
+    }
+    let readiness = Arc::new(Readiness::new(Arc::clone(identity), tokens, ledger));
     let ready = Arc::clone(&readiness);
     metrics.observe(
         Arc::clone(identity),

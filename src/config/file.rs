@@ -14,6 +14,7 @@ use super::authorities::Authority;
 use super::database::Database;
 use super::identities::Certificate;
 use super::issuers;
+use super::ledger::Ledger;
 use super::prices::Price;
 use super::problem::Problem;
 use crate::access::Operation;
@@ -33,6 +34,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) products: Vec<Product>,
     pub(super) backends: Spanned<Vec<Backend>>,
+    pub(super) ledger: Option<Spanned<Ledger>>,
     #[serde(default)]
     pub(super) prices: Vec<Spanned<Price>>,
     pub(super) drain_timeout: Option<Spanned<String>>,

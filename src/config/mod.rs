@@ -8,6 +8,7 @@ mod file;
 mod identities;
 mod identity;
 mod issuers;
+mod ledger;
 mod listen;
 mod moment;
 mod prices;
@@ -28,7 +29,7 @@ use secrecy::SecretString;
 use crate::access::Client;
 use crate::auth::{CertificateRing, KeyRing, Tokens};
 use crate::database::PostgresUrl;
-use crate::usage::PriceList;
+use crate::usage::{LedgerOptions, PriceList};
 pub use issuers::KeyRefresh;
 
 /// What the service runs with.
@@ -47,6 +48,8 @@ pub struct Config {
     pub tokens: Arc<Tokens>,
     /// What keeps each issuer's keys fresh.
     pub key_refreshes: Vec<KeyRefresh>,
+    /// How the ledger is kept; `None` where there is no data directory.
+    pub ledger: Option<LedgerOptions>,
     /// What usage costs.
     pub prices: Arc<PriceList>,
     /// The backend's name in metrics, audit log and metadata.

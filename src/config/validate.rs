@@ -9,6 +9,7 @@ use serde_saphyr::{Location, Spanned};
 use super::clients::clients;
 use super::identity::identity;
 use super::issuers::Issuers;
+use super::ledger::ledger;
 use super::listen::listen;
 use super::prices::prices;
 use super::problem::Problem;
@@ -41,6 +42,11 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
     let data_directory =
         database::data_directory(file.data_directory.as_ref(), directory, &mut problems);
     let database = database::database(file.database.as_ref(), directory, &mut problems);
+    let ledger = ledger(
+        file.ledger.as_ref(),
+        data_directory.is_some(),
+        &mut problems,
+    );
     let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
     match (listen, identity, backend) {
         (Some(listen), Some(identity), Some(backend)) if problems.is_empty() => Ok(Config {
@@ -51,6 +57,7 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
             certificates,
             tokens: Arc::new(tokens),
             key_refreshes,
+            ledger,
             prices: Arc::new(prices),
             backend,
             drain_timeout,

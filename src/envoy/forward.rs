@@ -217,8 +217,11 @@ fn ask_for_usage(admitted: &Admitted, parsed: &RequestBody, body: &[u8]) -> Opti
     }
 }
 
-/// The identity in place of the caller's credential, and an answer that can be read.
+/// The identity in place of the caller's credential, if what it is used for can be accounted for, and an answer that can be read.
 pub(super) fn swapped_headers(gateway: &Gateway) -> Result<Vec<Header>, Refusal> {
+    if let Some(ledger) = &gateway.ledger {
+        ledger.admit().map_err(|_| Refusal::ledger_unwritable())?;
+    }
     let authorization = gateway
         .identity
         .authorization()

@@ -1,7 +1,7 @@
 //! ext_proc: one stream of messages for each request.
 //!
 //! Every message gets exactly one reply, made at once: nothing here waits, except that the reply to
-//! the last piece of an answer without usage waits until its tokens are counted. tonic drops the
+//! the last piece of an answer waits until its tokens are counted and its record is on the disk. tonic drops the
 //! stream whenever Envoy ends it, so what must happen at the end happens in
 //! [`Transaction`]'s `Drop`.
 
@@ -21,14 +21,14 @@ use futures_core::Stream;
 use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::gateway::Gateway;
+use super::gateway::{Gateway, Recorded};
 use super::pending::Admitted;
 use super::refusal::Refusal;
 use super::transaction::{Answered, End, Settlement, Transaction};
 use super::{forward, headers, metadata, reply};
 use crate::access::{BodyKind, Endpoint};
 use crate::telemetry::Refused;
-use crate::usage::{BodyFormat, UsageRecord};
+use crate::usage::{BodyFormat, Receipt, Unwritable};
 
 /// The ext_proc service.
 pub struct Processor(Arc<Gateway>);
@@ -72,7 +72,9 @@ enum Stage {
     /// It went out with the identity on it.
     Forwarded(Transaction),
     /// Its answer has ended; the reply waits for the count.
-    Counting(JoinHandle<Box<UsageRecord>>, Box<ProcessingResponse>),
+    Counting(JoinHandle<Recorded>, Box<ProcessingResponse>),
+    /// Its answer has ended; the reply waits until the record is on the disk.
+    Writing(Receipt, Box<ProcessingResponse>),
 }
 
 impl Stream for Exchange {
@@ -80,9 +82,19 @@ impl Stream for Exchange {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            if let Stage::Counting(counting, _) = &mut self.stage {
-                let counted = ready!(Pin::new(counting).poll(context));
-                return Poll::Ready(self.counted(counted.ok().as_deref()).map(Ok));
+            match &mut self.stage {
+                Stage::Counting(counting, _) => {
+                    let counted = ready!(Pin::new(counting).poll(context));
+                    if let Some(reply) = self.counted(counted.ok()) {
+                        return Poll::Ready(Some(Ok(reply)));
+                    }
+                    continue;
+                }
+                Stage::Writing(receipt, _) => {
+                    let written = ready!(Pin::new(receipt).poll(context));
+                    return Poll::Ready(self.written(written));
+                }
+                Stage::New | Stage::Admitted(_) | Stage::Forwarded(_) => {}
             }
             let message = match ready!(Pin::new(&mut self.messages).poll_next(context)) {
                 Some(Ok(message)) => message,
@@ -91,6 +103,7 @@ impl Stream for Exchange {
             if let Some(reply) = self.reply_to(message) {
                 return Poll::Ready(Some(Ok(reply)));
             }
+            // The reply waits, and is made above.
         }
     }
 }
@@ -203,24 +216,22 @@ impl Exchange {
         let Stage::Forwarded(transaction) = &mut self.stage else {
             return Some(reply::response_body_unchanged());
         };
-        let reply = reply::response_body(transaction.feed(&message.body, message.end_of_stream));
-        match message.end_of_stream {
+        let (released, is_whole) = transaction.feed(&message.body, message.end_of_stream);
+        let reply = reply::response_body(released);
+        match is_whole {
             true => self.ended(reply),
             false => Some(reply),
         }
     }
 
     /// The answer is complete: the usage goes with the last reply.
-    fn ended(&mut self, mut reply: ProcessingResponse) -> Option<ProcessingResponse> {
+    fn ended(&mut self, reply: ProcessingResponse) -> Option<ProcessingResponse> {
         let settlement = match &mut self.stage {
             Stage::Forwarded(transaction) => transaction.settle(End::Complete),
             _ => None,
         };
         match settlement {
-            Some(Settlement::Done(record)) => {
-                reply.dynamic_metadata = Some(metadata::of_usage(&record));
-                Some(reply)
-            }
+            Some(Settlement::Done(recorded)) => self.recorded(recorded, reply),
             Some(Settlement::Counting(counting)) => {
                 self.stage = Stage::Counting(counting, Box::new(reply));
                 None
@@ -229,12 +240,41 @@ impl Exchange {
         }
     }
 
-    fn counted(&mut self, record: Option<&UsageRecord>) -> Option<ProcessingResponse> {
-        match std::mem::replace(&mut self.stage, Stage::New) {
-            Stage::Counting(_, mut reply) => {
-                reply.dynamic_metadata = record.map(metadata::of_usage);
-                Some(*reply)
+    fn counted(&mut self, counted: Option<Recorded>) -> Option<ProcessingResponse> {
+        match (std::mem::replace(&mut self.stage, Stage::New), counted) {
+            (Stage::Counting(_, reply), Some(recorded)) => self.recorded(recorded, *reply),
+            (Stage::Counting(_, reply), None) => Some(*reply),
+            _ => None,
+        }
+    }
+
+    /// The reply, or none while it waits for the disk.
+    fn recorded(
+        &mut self,
+        recorded: Recorded,
+        mut reply: ProcessingResponse,
+    ) -> Option<ProcessingResponse> {
+        reply.dynamic_metadata = Some(metadata::of_usage(&recorded.record));
+        match recorded.receipt {
+            Some(receipt) => {
+                self.stage = Stage::Writing(receipt, Box::new(reply));
+                None
             }
+            None => Some(reply),
+        }
+    }
+
+    /// A record that is lost ends the stream: Envoy ends the answer, and the client sees that it is not
+    /// whole.
+    fn written(
+        &mut self,
+        written: Result<(), Unwritable>,
+    ) -> Option<Result<ProcessingResponse, Status>> {
+        match (std::mem::replace(&mut self.stage, Stage::New), written) {
+            (Stage::Writing(_, reply), Ok(())) => Some(Ok(*reply)),
+            (Stage::Writing(..), Err(Unwritable)) => Some(Err(Status::unavailable(
+                "the usage record could not be written",
+            ))),
             _ => None,
         }
     }

@@ -123,6 +123,15 @@ impl Refusal {
         }
     }
 
+    /// The usage record of a request could not be written, and the ledger is configured to refuse.
+    pub(super) fn ledger_unwritable() -> Self {
+        let message = "The gateway can't account for requests just now. Please retry.";
+        Self {
+            retry_after_s: Some(RETRY_AFTER_S),
+            ..Self::new(503, "accounting_unavailable", "ledger_unwritable", message)
+        }
+    }
+
     /// A stored object that is not this client's.
     pub(super) fn object_not_found(kind: ObjectKind, id: &str) -> Self {
         let message = format!("{} with id '{id}' not found.", kind.as_str());

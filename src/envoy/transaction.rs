@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::gateway::Gateway;
+use super::ending::Ending;
+use super::gateway::{Gateway, Recorded};
 use super::pending::Admitted;
 use super::source::{self, Seen};
 use crate::access::{
@@ -63,10 +64,10 @@ pub(super) enum End {
 
 /// The record of a request that has ended.
 pub(super) enum Settlement {
-    /// It is written.
-    Done(Box<UsageRecord>),
+    /// It is counted and on its way to the disk.
+    Done(Recorded),
     /// Its tokens are being counted; it is written then, whether or not somebody waits.
-    Counting(JoinHandle<Box<UsageRecord>>),
+    Counting(JoinHandle<Recorded>),
 }
 
 /// A request that has the identity on it.
@@ -82,6 +83,7 @@ struct Open {
     outgoing: Outgoing,
     answered: Option<Answered>,
     meter: Option<Meter>,
+    ending: Ending,
     region: Option<Arc<str>>,
     time_to_first_token: Option<Duration>,
     is_remembered: bool,
@@ -95,6 +97,7 @@ impl Transaction {
             outgoing,
             answered: None,
             meter: None,
+            ending: Ending::default(),
             region: None,
             time_to_first_token: None,
             is_remembered: false,
@@ -122,6 +125,7 @@ impl Transaction {
             return false;
         };
         open.answered = Some(answered);
+        open.ending = Ending::new(answered.content_length);
         open.meter = open.outgoing.meter(answered);
         open.meter.is_some()
     }
@@ -133,14 +137,20 @@ impl Transaction {
             .is_some_and(|open| open.outgoing.remove_usage_event)
     }
 
-    /// Reads the next piece of the answer.
-    pub(super) fn feed(&mut self, piece: &[u8], is_last: bool) -> Released {
+    /// Reads the next piece of the answer; `is_end` when it says that no other follows. Gives what the
+    /// client gets of it, and whether it has the whole answer then.
+    pub(super) fn feed(&mut self, piece: &[u8], is_end: bool) -> (Released, bool) {
         let Some(open) = &mut self.open else {
-            return Released::Unchanged;
+            return (Released::Unchanged, is_end);
         };
         let Some(meter) = &mut open.meter else {
-            return Released::Unchanged;
+            return (Released::Unchanged, is_end);
         };
+        let is_stream = open
+            .answered
+            .is_some_and(|it| it.format == Some(BodyFormat::EventStream));
+        let is_whole = open.ending.is_reached_by(piece, is_stream);
+        let is_last = is_end || (is_whole && !is_stream);
         let released = meter.feed(piece, is_last);
         let admitted = &open.outgoing.admitted;
         if open.time_to_first_token.is_none() && meter.has_text() {
@@ -159,21 +169,22 @@ impl Transaction {
                 .remember(kind, id.to_owned(), owner, known);
             open.is_remembered = true;
         }
-        released
+        // A stream without `[DONE]` ends with the event that has the usage.
+        let operation = open.outgoing.admitted.target.endpoint.operation();
+        let has_said_all = meter.has_streamed_usage() && !operation.usage_must_be_asked_for();
+        (released, is_end || is_whole || has_said_all)
     }
 
     /// Accounts for the request; `None` if that has been done.
     pub(super) fn settle(&mut self, end: End) -> Option<Settlement> {
         let (mut record, to_estimate) = self.open.take()?.close(&self.gateway, end);
         let Some(input) = to_estimate else {
-            self.gateway.record(&record);
-            return Some(Settlement::Done(Box::new(record)));
+            return Some(Settlement::Done(self.gateway.record(record)));
         };
         let gateway = Arc::clone(&self.gateway);
         let count = move || {
             record.tokens = estimate(&input);
-            gateway.record(&record);
-            Box::new(record)
+            gateway.record(record)
         };
         let counting = self
             .gateway

@@ -41,7 +41,7 @@ pub struct Refused {
 }
 
 enum Entry {
-    Usage(Box<UsageRecord>),
+    Usage(Arc<UsageRecord>),
     Refused(Box<Refused>),
     End,
 }
@@ -86,8 +86,8 @@ impl AuditLog {
     }
 
     /// Writes a usage record.
-    pub fn usage(&self, record: UsageRecord) {
-        self.send(Entry::Usage(Box::new(record)));
+    pub fn usage(&self, record: Arc<UsageRecord>) {
+        self.send(Entry::Usage(record));
     }
 
     /// Writes a refusal.

@@ -5,6 +5,7 @@
 //! the configuration's or the backend's, never a caller's, so their number is bounded.
 
 mod issuers;
+mod ledger;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,6 +59,7 @@ pub struct Metrics {
     duration: Histogram<f64>,
     time_to_first_token: Histogram<f64>,
     active: UpDownCounter<i64>,
+    unpriced: Counter<u64>,
 }
 
 impl Metrics {
@@ -108,6 +110,11 @@ impl Metrics {
                 "gen_ai.server.time_to_first_token",
                 "From a request's arrival to the first token of its stream",
                 &FIRST_TOKEN_BOUNDS,
+            ),
+            unpriced: counter(
+                &meter,
+                "tollgate.usage.unpriced",
+                "Requests that used something and have no price",
             ),
             active: meter
                 .i64_up_down_counter("tollgate.active_requests")

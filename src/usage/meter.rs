@@ -152,6 +152,11 @@ impl Meter {
         found.id.as_deref()
     }
 
+    /// Whether the answer is a stream that has said its usage.
+    pub fn has_streamed_usage(&self) -> bool {
+        matches!(self.body, Body::Events(_)) && self.found.usage.is_some()
+    }
+
     /// Reads the next piece; `is_last` when no other follows.
     pub fn feed(&mut self, piece: &[u8], is_last: bool) -> Released {
         let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);

@@ -2,6 +2,7 @@
 
 mod estimate;
 mod json_probe;
+mod ledger;
 mod meter;
 mod outcome;
 mod price;
@@ -14,6 +15,10 @@ mod trace;
 mod units;
 
 pub use estimate::{EstimateInput, Prompt, estimate};
+pub use ledger::{
+    Durability, Ledger, LedgerOptions, LedgerState, LedgerStatus, LedgerWriter, OnFailure, Outbox,
+    Receipt, Retention, StoredResponse, Unwritable, stored_responses,
+};
 pub use meter::{BodyFormat, Meter, Metered, Released};
 pub use outcome::{FinishReason, Outcome};
 pub use price::{Amount, NotAnAmount, Price, PriceFor, PriceList, Prices, Quantities, Tariff};

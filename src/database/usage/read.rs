@@ -1,7 +1,5 @@
 //! Reading records: in the order of time, in the order of commits, and who owns a stored response.
 
-use sqlx::AssertSqlSafe;
-
 use super::{LedgerRow, Period, UsageStore};
 use crate::database::{Database, DatabaseError, on_either};
 
@@ -165,18 +163,24 @@ impl UsageStore {
         Ok(())
     }
 
-    /// The newest stored responses and their owners, newest first: id and client.
+    /// The last `seq`.
     ///
     /// # Errors
     /// The database's.
-    pub async fn response_owners(
-        &self,
-        limit: i64,
-    ) -> Result<Vec<(String, String)>, DatabaseError> {
-        const OWNERS: &str = "SELECT response_id, client FROM usage_records \
-             WHERE response_id IS NOT NULL AND source <> 'none' ORDER BY seq DESC LIMIT $1";
+    pub async fn last_seq(&self) -> Result<i64, DatabaseError> {
+        const LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM usage_records";
+        Ok(on_either!(&self.0, pool => sqlx::query_scalar(LAST).fetch_one(pool).await?))
+    }
+
+    /// The newest records of responses that the service may have stored, newest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn responses(&self, limit: i64) -> Result<Vec<LedgerRow>, DatabaseError> {
+        const RESPONSES: &str = "SELECT * FROM usage_records WHERE response_id IS NOT NULL \
+             AND (source <> 'none' OR source_reason = 'background') ORDER BY seq DESC LIMIT $1";
         Ok(on_either!(&self.0, pool => {
-            sqlx::query_as(AssertSqlSafe(OWNERS)).bind(limit).fetch_all(pool).await?
+            sqlx::query_as(RESPONSES).bind(limit).fetch_all(pool).await?
         }))
     }
 }
