@@ -1,4 +1,5 @@
 //! The databases: one contract, over SQLite and PostgreSQL.
 
+mod ledger;
 mod opening;
 mod rig;
