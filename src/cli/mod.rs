@@ -7,6 +7,7 @@ mod key;
 mod ledger;
 mod listener;
 mod serve;
+mod usage;
 mod worker;
 
 use std::io::{self, Write};
@@ -47,6 +48,8 @@ enum Command {
         #[command(subcommand)]
         command: key::KeyCommand,
     },
+    /// Who used what, when, and for how much.
+    Usage(usage::UsageArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -56,6 +59,7 @@ pub fn run() -> ExitCode {
         Command::Serve { config, log_format } => serve::run(&config, log_format),
         Command::Check { config } => check::run(&config),
         Command::Key { command } => key::run(&command),
+        Command::Usage(arguments) => usage::run(arguments),
     };
     outcome.unwrap_or_else(|message| {
         say(&mut io::stderr(), &format!("tollgate: {message}\n"));

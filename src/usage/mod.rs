@@ -8,6 +8,7 @@ mod outcome;
 mod price;
 mod record;
 mod record_id;
+mod report;
 mod sse;
 mod text;
 mod tokens;
@@ -24,6 +25,11 @@ pub use outcome::{FinishReason, Outcome};
 pub use price::{Amount, NotAnAmount, Price, PriceFor, PriceList, Prices, Quantities, Tariff};
 pub use record::{Cost, EstimateReason, NoneReason, UsageRecord, UsageSource};
 pub use record_id::{NoRandom, RecordId};
+pub(crate) use report::RECONCILED_BY;
+pub use report::{
+    AzureTokens, AzureUsage, By, Difference, NotADimension, ReconcileError, Report, ReportRow,
+    differences, share_monthly,
+};
 pub use tokens::TokenCounts;
 pub use trace::TraceId;
 pub use units::Units;

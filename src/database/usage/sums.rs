@@ -31,6 +31,14 @@ pub enum Dimension {
 }
 
 impl Dimension {
+    /// The word that asks for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            other => other.column(),
+        }
+    }
+
     const fn column(self) -> &'static str {
         match self {
             Self::Client => "client",

@@ -170,6 +170,24 @@ impl PriceList {
         list
     }
 
+    /// The price that a record names.
+    pub fn by_name(&self, name: &str) -> Option<&Arc<Price>> {
+        self.all().find(|price| &*price.name == name)
+    }
+
+    /// Whether something is paid by the month.
+    pub fn has_monthly(&self) -> bool {
+        self.all()
+            .any(|price| matches!(price.tariff, Tariff::Monthly(_)))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Price>> {
+        self.models
+            .values()
+            .chain(self.deployments.values())
+            .flatten()
+    }
+
     /// Whether there is no price at all: then none is missing, either.
     pub fn is_empty(&self) -> bool {
         self.models.is_empty() && self.deployments.is_empty()
