@@ -112,7 +112,10 @@ impl Transaction {
     /// The region that the backend says it answers from; what no region can be called is left out.
     pub(super) fn region(&mut self, name: Option<&str>) {
         let is_name = |name: &&str| {
-            name.len() <= MAX_REGION_BYTES && name.bytes().all(|byte| byte.is_ascii_graphic())
+            name.len() <= MAX_REGION_BYTES
+                && name
+                    .bytes()
+                    .all(|byte| byte == b' ' || byte.is_ascii_graphic())
         };
         if let (Some(open), Some(name)) = (&mut self.open, name.filter(is_name)) {
             open.region = Some(name.into());

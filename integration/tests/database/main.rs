@@ -3,3 +3,4 @@
 mod ledger;
 mod opening;
 mod rig;
+mod size;

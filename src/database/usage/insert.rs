@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection, PgPool, SqliteConnection, SqlitePool};
 
 use super::rollup::{self, Sign};
 use super::row::COLUMNS;
@@ -74,7 +74,21 @@ impl UsageStore {
 }
 
 async fn insert_sqlite(pool: &SqlitePool, rows: &[LedgerRow]) -> Result<i64, DatabaseError> {
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let mut connection = pool.acquire().await?;
+    let written = write_sqlite(&mut connection, rows).await;
+    if written.is_err() {
+        // A full disk ends SQLite's transaction, which sqlx does not hear of: the connection would
+        // refuse to begin another one. A new one is opened at the next attempt.
+        let _ = connection.close().await;
+    }
+    written
+}
+
+async fn write_sqlite(
+    connection: &mut SqliteConnection,
+    rows: &[LedgerRow],
+) -> Result<i64, DatabaseError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let last = "SELECT COALESCE(MAX(seq), 0) FROM usage_records";
     let before: i64 = sqlx::query_scalar(last)
         .fetch_one(&mut *transaction)

@@ -100,8 +100,9 @@ impl LedgerState {
 
     pub(super) fn failed(&self, error: &dyn std::fmt::Display) {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        if !self.is_failing.swap(true, Ordering::Relaxed) {
-            tracing::error!(%error, "the usage ledger can't be written");
+        match self.is_failing.swap(true, Ordering::Relaxed) {
+            false => tracing::error!(%error, "the usage ledger can't be written"),
+            true => tracing::debug!(%error, "the usage ledger can't be written yet"),
         }
     }
 
