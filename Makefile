@@ -6,7 +6,7 @@ ENVOY := $(BUILT)/tools/envoy-1.40.0/envoy
 SDK   := $(BUILT)/tools/venv
 ISSUERS := $(BUILT)/tools/issuers
 
-.PHONY: help demo test bench tools fmt
+.PHONY: help demo test soak bench tools fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,12 @@ test: ## format, lints, and every test: unit, property, and through the real Env
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --workspace --all-targets --locked
 	@scripts/tests.sh
+
+soak: ## the long runs of the ledger: 200 kills, 100,000 mixed requests, a million records
+	@scripts/need.sh cargo cc python postgresql
+	@scripts/envoy.sh $(ENVOY)
+	cargo build --workspace --all-targets --locked
+	@scripts/soak.sh
 
 bench: ## what the gateway costs, in requests per second and CPU, beside Envoy alone
 	@scripts/need.sh cargo cc python wrk

@@ -49,7 +49,7 @@ enum Command {
         command: key::KeyCommand,
     },
     /// Who used what, when, and for how much.
-    Usage(usage::UsageArguments),
+    Usage(Box<usage::UsageArguments>),
 }
 
 /// Runs the command that the process was started with.
@@ -59,7 +59,7 @@ pub fn run() -> ExitCode {
         Command::Serve { config, log_format } => serve::run(&config, log_format),
         Command::Check { config } => check::run(&config),
         Command::Key { command } => key::run(&command),
-        Command::Usage(arguments) => usage::run(arguments),
+        Command::Usage(arguments) => usage::run(*arguments),
     };
     outcome.unwrap_or_else(|message| {
         say(&mut io::stderr(), &format!("tollgate: {message}\n"));

@@ -85,12 +85,13 @@ impl Service {
             Arc::clone(&metrics),
             audit,
         );
-        let (mut background, mut ledger_writer) = (Vec::new(), None);
-        if let Some(running) = ledger {
-            gateway = gateway.with_ledger(running.ledger, running.stored);
-            background = running.background;
-            ledger_writer = Some(running.writer);
-        }
+        let (mut background, ledger_writer) = match ledger {
+            Some(running) => {
+                gateway = gateway.with_ledger(running.ledger, running.stored);
+                (running.background, Some(running.writer))
+            }
+            None => (Vec::new(), None),
+        };
         let gateway = Arc::new(gateway);
         let (address, admin_listener) = bind_admin(&config).await?;
         let grpc_listener = Listener::bind(&config.listen.grpc).await?;
@@ -113,11 +114,7 @@ impl Service {
         background.extend([
             tokio::spawn(identity.keep_fresh(source, stop_background.clone())),
             tokio::spawn(sweep(Arc::clone(&gateway), stop_background.clone())),
-            tokio::spawn(async move {
-                if let Err(error) = admin.await {
-                    tracing::error!(%error, "the admin endpoint has failed");
-                }
-            }),
+            tokio::spawn(report_failure(admin)),
         ]);
         background.extend(KeyRefresh::start(config.key_refreshes, &stop_background));
         tracing::info!(grpc = %config.listen.grpc, admin = %address, "listening");
@@ -164,6 +161,12 @@ impl Service {
         })
         .await;
         tracing::info!("stopped");
+    }
+}
+
+async fn report_failure(admin: impl Future<Output = io::Result<()>>) {
+    if let Err(error) = admin.await {
+        tracing::error!(%error, "the admin endpoint has failed");
     }
 }
 

@@ -83,7 +83,10 @@ async fn records(
             give(&page, collector).await?;
         }
     }
-    while follow {
+    if !follow {
+        return Ok(());
+    }
+    loop {
         match store.follow(position, PAGE).await {
             Ok((rows, next)) => {
                 position = next;
@@ -98,7 +101,6 @@ async fn records(
             }
         }
     }
-    Ok(())
 }
 
 async fn give(rows: &[LedgerRow], collector: Option<&Collector>) -> Result<(), String> {

@@ -68,6 +68,57 @@ pub(super) const HEADER: [&str; 37] = [
 /// The line of a sum by day and [`DIMENSIONS`]; `None` where nothing was used, or it has no price and
 /// so no currency.
 pub(super) fn line(sum: &Sum, account: &str) -> Option<Vec<String>> {
+    let (quantity, unit) = quantity(sum)?;
+    if sum.currency.is_empty() {
+        return None;
+    }
+    let charge = charge(sum, account, &quantity, unit)?;
+    Some([charge, consumption(sum)?].concat())
+}
+
+/// What is charged, for which time: the columns up to `PublisherName`.
+fn charge(sum: &Sum, account: &str, quantity: &str, unit: &str) -> Option<Vec<String>> {
+    let day = OffsetDateTime::UNIX_EPOCH
+        .date()
+        .checked_add(Duration::days(sum.day))?;
+    let first = day.replace_day(1).ok()?;
+    let cost = Amount::from_nanos(sum.cost_nanos).to_string();
+    let [_, _, _, operation, deployment, ..] = sum.keys.as_slice() else {
+        return None;
+    };
+    let description = format!("{operation} on {deployment}");
+    let (month_end, month_start) = (midnight(next_month(first)?), midnight(first));
+    let (day_end, day_start) = (midnight(day.next_day()?), midnight(day));
+    let values = [
+        cost.as_str(),
+        account,
+        account,
+        sum.currency.as_str(),
+        month_end.as_str(),
+        month_start.as_str(),
+        "Usage",
+        "",
+        description.as_str(),
+        "Usage-Based",
+        day_end.as_str(),
+        day_start.as_str(),
+        quantity,
+        unit,
+        cost.as_str(),
+        cost.as_str(),
+        "Microsoft",
+        cost.as_str(),
+        "Standard",
+        quantity,
+        unit,
+        "Microsoft",
+        "Microsoft",
+    ];
+    Some(values.map(str::to_owned).into())
+}
+
+/// Who used what, and where: the columns after that.
+fn consumption(sum: &Sum) -> Option<Vec<String>> {
     let [
         client,
         labels,
@@ -83,40 +134,8 @@ pub(super) fn line(sum: &Sum, account: &str) -> Option<Vec<String>> {
     else {
         return None;
     };
-    let (quantity, unit) = quantity(sum)?;
-    if sum.currency.is_empty() {
-        return None;
-    }
-    let day = OffsetDateTime::UNIX_EPOCH
-        .date()
-        .checked_add(Duration::days(sum.day))?;
-    let first = day.replace_day(1).ok()?;
-    let cost = Amount::from_nanos(sum.cost_nanos).to_string();
     let region = region.to_ascii_lowercase().replace(' ', "");
-    let values = [
-        cost.clone(),
-        account.to_owned(),
-        account.to_owned(),
-        sum.currency.clone(),
-        midnight(next_month(first)?),
-        midnight(first),
-        "Usage".to_owned(),
-        String::new(),
-        format!("{operation} on {deployment}"),
-        "Usage-Based".to_owned(),
-        midnight(day.next_day()?),
-        midnight(day),
-        quantity.clone(),
-        unit.to_owned(),
-        cost.clone(),
-        cost.clone(),
-        "Microsoft".to_owned(),
-        cost,
-        "Standard".to_owned(),
-        quantity,
-        unit.to_owned(),
-        "Microsoft".to_owned(),
-        "Microsoft".to_owned(),
+    Some(vec![
         region.clone(),
         region,
         format!("{backend}/{deployment}"),
@@ -131,8 +150,7 @@ pub(super) fn line(sum: &Sum, account: &str) -> Option<Vec<String>> {
         sum.requests.to_string(),
         source.clone(),
         user.clone(),
-    ];
-    Some(values.into())
+    ])
 }
 
 /// What was used most of all kinds that have a unit.

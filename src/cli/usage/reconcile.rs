@@ -10,6 +10,7 @@ use comfy_table::{CellAlignment, Table};
 
 use super::failed;
 use super::place::Place;
+use super::table::no_lines_between_rows;
 use crate::cli::say;
 use crate::database::Period;
 use crate::usage::{AzureTokens, Difference, RECONCILED_BY, differences};
@@ -44,6 +45,7 @@ pub(super) async fn run(
 fn render(found: &[Difference]) -> String {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY);
+    no_lines_between_rows(&mut table);
     table.set_header([
         "deployment",
         "ledger input",

@@ -1,7 +1,7 @@
 //! The report for a person: a table with totals and small bars.
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, Table, TableComponent};
 
 use crate::usage::{Amount, Report, ReportRow};
 
@@ -18,6 +18,7 @@ pub(super) fn render(report: &Report) -> String {
     }
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY);
+    no_lines_between_rows(&mut table);
     let titles = ["requests", "input", "cached", "output", "cost", "", "share"];
     table.set_header([&[report.by.as_str()][..], &titles[..]].concat());
     let has_costs = report.rows.iter().any(|row| row.cost_nanos > 0);
@@ -41,6 +42,18 @@ pub(super) fn render(report: &Report) -> String {
         count => format!("{count} requests used something that has no price.\n"),
     };
     format!("{table}\n{note}")
+}
+
+/// A line under the titles is enough.
+pub(super) fn no_lines_between_rows(table: &mut Table) {
+    for line in [
+        TableComponent::HorizontalLines,
+        TableComponent::LeftBorderIntersections,
+        TableComponent::MiddleIntersections,
+        TableComponent::RightBorderIntersections,
+    ] {
+        table.remove_style(line);
+    }
 }
 
 fn cells(row: &ReportRow, bar: String) -> Vec<String> {
@@ -78,7 +91,7 @@ fn grouped(count: i64) -> String {
     let digits = count.unsigned_abs().to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(' ');
         }
         grouped.push(digit);
