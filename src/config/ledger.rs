@@ -81,3 +81,62 @@ fn parse_retention(written: &Spanned<String>, problems: &mut Problems) -> Durati
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use crate::config::Config;
+    use crate::usage::{Durability, LedgerOptions, OnFailure};
+
+    const BEFORE: &str = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\nbackends: [ { name: sweden } ]\n";
+
+    fn parse(more: &str) -> Result<Option<LedgerOptions>, String> {
+        let text = format!("{BEFORE}{more}\n");
+        let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+        parsed
+            .map(|config| config.ledger)
+            .map_err(|error| error.lines().concat())
+    }
+
+    #[test]
+    fn a_data_directory_has_a_ledger_and_its_defaults_are_the_safe_ones() {
+        let safe = LedgerOptions {
+            durability: Durability::Strict,
+            on_failure: OnFailure::Refuse,
+            retention: Duration::from_secs(400 * 86_400),
+        };
+        assert_eq!(parse("data_directory: data"), Ok(Some(safe)));
+        assert_eq!(parse(""), Ok(None));
+        let other = "data_directory: data\nledger: { durability: relaxed, on_failure: continue, retention: 30d }";
+        let other = parse(other).expect("good").expect("a ledger");
+        assert_eq!(other.durability, Durability::Relaxed);
+        assert_eq!(other.on_failure, OnFailure::Continue);
+        assert_eq!(other.retention, Duration::from_secs(30 * 86_400));
+    }
+
+    #[test]
+    fn a_wrong_ledger_says_where_and_why() {
+        for (more, reason) in [
+            (
+                "ledger: {}",
+                "tollgate.yaml:4:9: there is no ledger without `data_directory`",
+            ),
+            (
+                "data_directory: d\nledger: { retention: 1d }",
+                "tollgate.yaml:5:22: `1d` is no time to keep records for",
+            ),
+            (
+                "data_directory: d\nledger: { retention: soon }",
+                "`soon` is no time",
+            ),
+            ("data_directory: d\nledger: { durability: loose }", "loose"),
+            ("data_directory: d\nledger: { on_failure: panic }", "panic"),
+            ("data_directory: d\nledger: { sync: full }", "sync"),
+        ] {
+            let error = parse(more).expect_err("wrong");
+            assert!(error.contains(reason), "{more}: {error}");
+        }
+    }
+}
