@@ -7,6 +7,8 @@
 //! | `x-fake-output-tokens: N` | exactly N tokens of text |
 //! | `x-fake-cached-tokens: N` | so many of the prompt's tokens came from the cache |
 //! | `x-fake-reasoning-tokens: N` | so many more were generated, and not shown |
+//! | `x-fake-audio-tokens: N` | so many of the prompt's tokens, and of the answer's, are audio |
+//! | `x-fake-prediction-tokens: N` | so many of the answer's tokens were predicted, half of them rightly |
 //! | `x-fake-first-byte-delay-ms: N` | nothing, not even headers, for so long |
 //! | `x-fake-token-delay-ms: N` | each generated token takes so long |
 //! | `x-fake-event-delay-us: N` | each event of a stream takes so long (timers round to 1 ms) |
@@ -120,6 +122,10 @@ pub struct Script {
     pub cached_tokens: u64,
     /// `x-fake-reasoning-tokens`
     pub reasoning_tokens: u64,
+    /// `x-fake-audio-tokens`
+    pub audio_tokens: u64,
+    /// `x-fake-prediction-tokens`
+    pub prediction_tokens: u64,
     /// `x-fake-first-byte-delay-ms`
     pub first_byte_delay: Duration,
     /// `x-fake-token-delay-ms`
@@ -176,6 +182,8 @@ impl Script {
             "output-tokens" => self.output_tokens = Some(number(value)?),
             "cached-tokens" => self.cached_tokens = number(value)?,
             "reasoning-tokens" => self.reasoning_tokens = number(value)?,
+            "audio-tokens" => self.audio_tokens = number(value)?,
+            "prediction-tokens" => self.prediction_tokens = number(value)?,
             "first-byte-delay-ms" => self.first_byte_delay = milliseconds(value)?,
             "token-delay-ms" => self.token_delay = milliseconds(value)?,
             "event-delay-us" => self.event_delay = microseconds(value)?,
