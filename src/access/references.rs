@@ -56,9 +56,8 @@ impl References {
 
 /// Whether one of the names may stand in a body, in whichever spelling: an escape can hide any.
 fn may_refer(body: &[u8]) -> bool {
-    static NAMES: LazyLock<[Finder<'static>; 4]> = LazyLock::new(|| {
-        ["file_id", "vector_store_id", "\"container\"", "\\u00"].map(|name| Finder::new(name))
-    });
+    static NAMES: LazyLock<[Finder<'static>; 4]> =
+        LazyLock::new(|| ["file_id", "vector_store_id", "\"container\"", "\\u00"].map(Finder::new));
     let is_ascii_escape = |at: usize| matches!(body.get(at + 4), Some(b'2'..=b'7'));
     NAMES.iter().any(|name| match name.needle() {
         b"\\u00" => name.find_iter(body).any(is_ascii_escape),

@@ -19,3 +19,5 @@ pub use units::Units;
 
 #[cfg(test)]
 mod meter_tests;
+#[cfg(test)]
+mod stream_tests;

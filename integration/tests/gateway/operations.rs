@@ -200,7 +200,10 @@ async fn a_broken_or_refused_answer_of_images_and_audio_is_recorded() {
         Some(("file", &AUDIO)),
     );
     let request = dated(&stack, "gpt-4o-transcribe", "audio/transcriptions", body);
-    let cut = send(request.header("x-fake-fault", "drop-mid-stream")).await;
+    let request = request
+        .header("x-fake-fault", "drop-mid-stream")
+        .header("x-fake-event-delay-us", "20000");
+    let cut = send(request).await;
     assert!(cut.bytes().await.is_err(), "the stream breaks off");
     let usage = usage_line(&stack).await;
     assert_eq!(usage["source"], "estimated");

@@ -22,6 +22,7 @@
 //! | `x-fake-async-filter: 1` | annotations with `content_filter_offsets`, between and after the text |
 //! | `x-fake-tool-call: 1` | a tool call, and text with a literal `"usage":{` in it |
 //! | `x-fake-event-bytes: N` | Responses: the last event has at least N bytes |
+//! | `x-fake-trailer: 1` | a trailer after a stream (HTTP/2) |
 //! | `x-fake-canned: 1` | the fast path for load tests; see [`super::canned`] |
 //!
 //! A header that is none of these is an error: a typing mistake must not make a test pass.
@@ -150,6 +151,8 @@ pub struct Script {
     pub async_filter: bool,
     /// `x-fake-tool-call`
     pub tool_call: bool,
+    /// `x-fake-trailer`
+    pub trailer: bool,
     /// `x-fake-event-bytes`
     pub event_bytes: usize,
 }
@@ -196,6 +199,7 @@ impl Script {
             "gzip" => self.gzip = flag(value)?,
             "async-filter" => self.async_filter = flag(value)?,
             "tool-call" => self.tool_call = flag(value)?,
+            "trailer" => self.trailer = flag(value)?,
             "event-bytes" => self.event_bytes = number(value)?,
             _ => return Err("no such switch".to_owned()),
         }
