@@ -5,6 +5,7 @@
 //! the configuration's or the backend's, never a caller's, so their number is bounded.
 
 mod issuers;
+mod units;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,8 @@ use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider, UpDownCou
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder, Registry, TextEncoder};
+
+use units::UnitMetrics;
 
 use crate::auth::CertificateRing;
 use crate::auth::certificate::{AuthorityState, ClientExpiry};
@@ -46,11 +49,6 @@ const FIRST_TOKEN_BOUNDS: [f64; 16] = [
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 
-/// Bucket bounds that the conventions recommend for the time of a token, in seconds.
-const PER_TOKEN_BOUNDS: [f64; 13] = [
-    0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5,
-];
-
 /// The instruments that requests record to.
 pub struct Metrics {
     registry: Registry,
@@ -62,9 +60,7 @@ pub struct Metrics {
     token_usage: Histogram<u64>,
     duration: Histogram<f64>,
     time_to_first_token: Histogram<f64>,
-    time_per_output_token: Histogram<f64>,
-    units: Counter<u64>,
-    finished: Counter<u64>,
+    units: UnitMetrics,
     active: UpDownCounter<i64>,
 }
 
@@ -117,22 +113,7 @@ impl Metrics {
                 "From a request's arrival to the first token of its stream",
                 &FIRST_TOKEN_BOUNDS,
             ),
-            time_per_output_token: seconds(
-                &meter,
-                "gen_ai.server.time_per_output_token",
-                "The time that each token after the first took",
-                &PER_TOKEN_BOUNDS,
-            ),
-            units: counter(
-                &meter,
-                "tollgate.usage.units",
-                "What is charged for that is no token: images, milliseconds of audio, characters",
-            ),
-            finished: counter(
-                &meter,
-                "tollgate.answers.finished",
-                "Answers of a model, by why it stopped",
-            ),
+            units: UnitMetrics::new(&meter),
             active: meter
                 .i64_up_down_counter("tollgate.active_requests")
                 .with_description("Requests that are at a backend now")
@@ -277,7 +258,7 @@ impl Metrics {
         self.active.add(-1, &[]);
         let mut labels = labels(record);
         self.record_tokens(record, &labels);
-        self.record_units(record, &labels);
+        self.units.record(record, &labels);
         labels.push(KeyValue::new(
             "gen_ai.operation.name",
             record.operation.gen_ai_name(),
@@ -292,33 +273,7 @@ impl Metrics {
             self.time_to_first_token
                 .record(Duration::as_secs_f64(&time), &labels);
         }
-        if let Some(time) = record.time_per_output_token() {
-            self.time_per_output_token
-                .record(Duration::as_secs_f64(&time), &labels);
-        }
-    }
-
-    /// Units, and why the answer ended.
-    fn record_units(&self, record: &UsageRecord, labels: &[KeyValue]) {
-        let with = |key: &'static str, value: &'static str| {
-            let mut all = labels.to_vec();
-            all.push(KeyValue::new(key, value));
-            all
-        };
-        let units = &record.units;
-        for (unit, count) in [
-            ("image", units.images),
-            ("audio_ms", units.audio_ms),
-            ("character", units.characters),
-        ] {
-            if count > 0 {
-                self.units.add(count, &with("tollgate.unit", unit));
-            }
-        }
-        if let Some(reason) = record.outcome.finish_reason {
-            let labels = with("tollgate.finish.reason", reason.as_str());
-            self.finished.add(1, &labels);
-        }
+        self.units.record_pace(record, &labels);
     }
 
     fn record_tokens(&self, record: &UsageRecord, labels: &[KeyValue]) {

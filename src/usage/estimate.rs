@@ -43,6 +43,14 @@ impl Prompt {
             length => Self::Length(length),
         }
     }
+
+    /// Keeps the text of a form, or its length.
+    pub fn of_text(text: &str) -> Self {
+        match text.len() {
+            0..=MAX_KEPT_PROMPT_BYTES => Self::Text(text.to_owned()),
+            length => Self::Length(length),
+        }
+    }
 }
 
 /// What an estimate is made from.

@@ -6,7 +6,7 @@ use tollgate_integration::fakes::azure::ledger::Entry;
 use tollgate_integration::stack::Stack;
 
 use crate::support::{
-    assert_backend_untouched, assert_no_violations, call, everything, form, refused, send,
+    assert_backend_untouched, assert_no_violations, call, everything, form, metric, refused, send,
     send_json, settled, stack_with, usage_line, with_form,
 };
 
@@ -115,6 +115,13 @@ async fn images_are_counted_in_both_shapes_streamed_or_not() {
     assert!(text.contains("image_edit.completed"), "{text}");
     assert_billed(&usage, &bill);
     assert_eq!(usage["stream"], true);
+    let images = metric(
+        &stack,
+        "tollgate_usage_units_total",
+        &["tollgate_unit=\"image\""],
+    )
+    .await;
+    assert_eq!(images, 5.0, "the metric agrees with the records");
     assert_no_violations(&stack);
 }
 
@@ -213,6 +220,23 @@ async fn a_broken_or_refused_answer_of_images_and_audio_is_recorded() {
         "what was heard is counted: {usage}"
     );
 
+    let heard = form(&[], Some(("file", &AUDIO)));
+    let spoken = json!({"model": "tts", "input": "x", "voice": "alloy"});
+    for request in [
+        dated(&stack, "whisper", "audio/translations", heard.clone()),
+        dated(&stack, "gpt-image-1", "images/edits", heard),
+        stack.post("/openai/v1/audio/speech", &spoken),
+    ] {
+        let response = send(request.header("x-fake-fault", "status-503")).await;
+        assert_eq!(response.status(), 503);
+    }
+    let audit = stack.tollgate().audit();
+    let failed = audit.wait_for_count("the failures", 4).await;
+    for record in failed.iter().skip(1) {
+        assert_eq!(record["source_reason"], "refused", "{record}");
+        assert_eq!(record["images"], Value::Null, "{record}");
+    }
+
     let image = json!({"model": "gpt-image-1", "prompt": "x"});
     for (fault, status) in [("filter-prompt", 400), ("status-429", 429)] {
         let request = stack.post("/openai/v1/images/generations", &image);
@@ -303,16 +327,18 @@ async fn audio_may_be_larger_than_other_bodies_and_no_larger() {
         let audio = vec![0_u8; megabytes << 20];
         form(&[("model", "whisper")], Some(("file", &audio)))
     };
+    // A connection for each: Envoy may answer before it has read all of a body.
+    let close = |request: RequestBuilder| request.header("connection", "close");
     let transcribe = "audio/transcriptions";
-    let response = send(v1(&stack, transcribe, of_megabytes(20))).await;
+    let response = send(close(v1(&stack, transcribe, of_megabytes(20)))).await;
     assert_eq!(response.status(), 200, "20 MiB of audio");
     assert_eq!(
-        send(v1(&stack, transcribe, of_megabytes(27)))
+        send(close(v1(&stack, transcribe, of_megabytes(27))))
             .await
             .status(),
         413
     );
-    let edit = send(v1(&stack, "images/edits", of_megabytes(17))).await;
+    let edit = send(close(v1(&stack, "images/edits", of_megabytes(17)))).await;
     assert_eq!(
         edit.status(),
         413,
@@ -397,4 +423,14 @@ async fn the_details_of_a_chat_are_in_its_record() {
             .await;
         assert_eq!(usage["filtered"], reason == "content_filter", "{usage}");
     }
+    for (reason, count) in [("stop", 2.0), ("tool_calls", 1.0), ("content_filter", 2.0)] {
+        let label = format!("tollgate_finish_reason=\"{reason}\"");
+        let name = "tollgate_answers_finished_total";
+        assert_eq!(metric(&stack, name, &[&label]).await, count, "{reason}");
+    }
+    let pace = "gen_ai_server_time_per_output_token_seconds_count";
+    assert!(
+        metric(&stack, pace, &[]).await >= 1.0,
+        "the stream had a pace"
+    );
 }
