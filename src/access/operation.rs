@@ -124,8 +124,8 @@ impl Operation {
         }
     }
 
-    /// Whether its answers have text of the model's that an estimate can count.
-    pub const fn has_text(self) -> bool {
+    /// Whether each of its answers costs tokens that the service reports, or that can be estimated.
+    pub const fn always_has_tokens(self) -> bool {
         matches!(
             self,
             Self::ChatCompletions | Self::Completions | Self::Embeddings | Self::Responses

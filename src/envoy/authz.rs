@@ -28,8 +28,12 @@ use crate::telemetry::Refused;
 use crate::usage::RecordId;
 
 /// Headers of the caller's that a backend must not see: with them it could choose a deployment that
-/// it may not use (<https://learn.microsoft.com/azure/ai-services/openai/how-to/spillover-traffic-management>).
-const FORBIDDEN_HEADERS: [&str; 1] = ["x-ms-spillover-deployment"];
+/// it may not use (<https://learn.microsoft.com/azure/ai-services/openai/how-to/spillover-traffic-management>,
+/// <https://learn.microsoft.com/azure/ai-services/openai/how-to/responses>).
+const FORBIDDEN_HEADERS: [&str; 2] = [
+    "x-ms-spillover-deployment",
+    "x-ms-oai-image-generation-deployment",
+];
 
 /// The ext_authz service.
 pub struct Authz(Arc<Gateway>);

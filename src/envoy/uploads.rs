@@ -15,7 +15,7 @@ use crate::access::{
 };
 use crate::usage::{Prompt, Units};
 
-/// Fields of a form whose text the model reads.
+/// The field of a form whose text the model reads.
 const PROMPT: &str = "prompt";
 
 /// What a body was found to ask for.
@@ -24,7 +24,7 @@ struct Asked {
     deployment: Option<Deployment>,
     product: Option<ProductId>,
     stream: bool,
-    prompt: Option<String>,
+    prompt: Option<Prompt>,
     units: Units,
     known: Known,
 }
@@ -67,7 +67,7 @@ fn forward(
                 product: asked.product,
                 stream: asked.stream,
                 remove_usage_event: false,
-                prompt: asked.prompt.map_or(Prompt::Length(0), Prompt::Text),
+                prompt: asked.prompt.unwrap_or(Prompt::Length(0)),
                 units: asked.units,
                 request_bytes: body.len(),
                 known: asked.known,
@@ -87,7 +87,7 @@ fn read_form(admitted: &Admitted, body: &[u8]) -> Result<Asked, Refusal> {
         deployment: Some(grant.deployment),
         product: Some(grant.product.id.clone()),
         stream: form.field("stream")? == Some("true"),
-        prompt: form.field(PROMPT)?.map(str::to_owned),
+        prompt: form.field(PROMPT)?.map(Prompt::of_text),
         units: Units {
             image_size: word_of("size")?,
             image_quality: word_of("quality")?,

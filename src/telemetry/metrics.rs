@@ -6,6 +6,7 @@
 
 mod issuers;
 mod ledger;
+mod units;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,8 @@ use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider, UpDownCou
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder, Registry, TextEncoder};
+
+use units::UnitMetrics;
 
 use crate::auth::CertificateRing;
 use crate::auth::certificate::{AuthorityState, ClientExpiry};
@@ -58,6 +61,7 @@ pub struct Metrics {
     token_usage: Histogram<u64>,
     duration: Histogram<f64>,
     time_to_first_token: Histogram<f64>,
+    units: UnitMetrics,
     active: UpDownCounter<i64>,
     unpriced: Counter<u64>,
 }
@@ -116,6 +120,7 @@ impl Metrics {
                 "tollgate.usage.unpriced",
                 "Requests that used something and have no price",
             ),
+            units: UnitMetrics::new(&meter),
             active: meter
                 .i64_up_down_counter("tollgate.active_requests")
                 .with_description("Requests that are at a backend now")
@@ -260,6 +265,7 @@ impl Metrics {
         self.active.add(-1, &[]);
         let mut labels = labels(record);
         self.record_tokens(record, &labels);
+        self.units.record(record, &labels);
         labels.push(KeyValue::new(
             "gen_ai.operation.name",
             record.operation.gen_ai_name(),
@@ -274,6 +280,7 @@ impl Metrics {
             self.time_to_first_token
                 .record(Duration::as_secs_f64(&time), &labels);
         }
+        self.units.record_pace(record, &labels);
     }
 
     fn record_tokens(&self, record: &UsageRecord, labels: &[KeyValue]) {
@@ -289,6 +296,11 @@ impl Metrics {
             ("cached_input", tokens.cached_input),
             ("output", tokens.output),
             ("reasoning", tokens.reasoning),
+            ("audio_input", tokens.audio_input),
+            ("audio_output", tokens.audio_output),
+            ("image_input", tokens.image_input),
+            ("accepted_prediction", tokens.accepted_prediction),
+            ("rejected_prediction", tokens.rejected_prediction),
         ] {
             if count > 0 {
                 self.tokens.add(count, &with("tollgate.token.kind", kind));

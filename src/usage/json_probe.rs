@@ -273,26 +273,34 @@ impl JsonProbe {
         self.found
     }
 
-    /// Skips to the end of the string or to the next escape.
+    /// Skips to the end of the string, or to an escape that the bytes cut in two.
     fn inside<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let end = memchr2(b'"', b'\\', bytes);
-        let (head, tail) = bytes.split_at(end.unwrap_or(bytes.len()));
-        self.keep(head);
-        let Some((&mark, rest)) = tail.split_first() else {
-            return tail;
+        let mut from = 0;
+        let end = loop {
+            let rest = bytes.get(from..).unwrap_or_default();
+            let Some(at) = memchr2(b'"', b'\\', rest).map(|at| from + at) else {
+                self.keep(bytes);
+                return &[];
+            };
+            if bytes.get(at) == Some(&b'"') {
+                break at;
+            }
+            if at + 1 == bytes.len() {
+                self.text = Text::Escaped;
+                self.keep(bytes);
+                return &[];
+            }
+            from = at + 2;
         };
-        if mark == b'\\' {
-            self.text = Text::Escaped;
-            self.keep(&[mark]);
-            return rest;
-        }
+        let (head, tail) = bytes.split_at(end);
+        self.keep(head);
         self.text = Text::Outside;
         if self.place == Place::InKey {
             self.place = Place::AfterKey;
         } else {
-            self.keep(&[mark]);
+            self.keep(b"\"");
         }
-        rest
+        tail.get(1..).unwrap_or_default()
     }
 
     fn outside(&mut self, byte: u8) {

@@ -36,3 +36,5 @@ pub use units::Units;
 
 #[cfg(test)]
 mod meter_tests;
+#[cfg(test)]
+mod stream_tests;
