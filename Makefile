@@ -6,7 +6,7 @@ ENVOY := $(BUILT)/tools/envoy-1.40.0/envoy
 SDK   := $(BUILT)/tools/venv
 ISSUERS := $(BUILT)/tools/issuers
 
-.PHONY: help demo test fuzz bench tools fmt
+.PHONY: help demo test fuzz soak bench tools fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,12 @@ test: ## format, lints, and every test: unit, property, and through the real Env
 fuzz: ## a coverage-guided fuzzer on all that comes from outside; TIME=60 seconds for each target
 	@scripts/need.sh cargo cc c++
 	@RUNS=-1 TIME=$(or $(TIME),60) scripts/fuzz.sh $(TARGETS)
+
+soak: ## the long runs of the ledger: 200 kills, 100,000 mixed requests, a million records
+	@scripts/need.sh cargo cc python postgresql
+	@scripts/envoy.sh $(ENVOY)
+	cargo build --workspace --all-targets --locked
+	@scripts/soak.sh
 
 bench: ## what the gateway costs, in requests per second and CPU, beside Envoy alone
 	@scripts/need.sh cargo cc python wrk

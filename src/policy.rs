@@ -13,6 +13,7 @@ use crate::auth::{
     AuthError, Caller, CertificateRing, Credential, CredentialKind, IssuedKeys, KeyDigest, KeyRing,
     PresentedCertificate, PresentedHeaders, Tokens,
 };
+use crate::usage::PriceList;
 
 /// Clients, their credentials and what they may use.
 pub struct Policy {
@@ -27,6 +28,8 @@ pub struct Policy {
     pub tokens: Arc<Tokens>,
     /// The backend's name in metrics, audit log and metadata.
     pub backend: Arc<str>,
+    /// What usage costs.
+    pub prices: Arc<PriceList>,
     /// How long live streams may go on after SIGTERM.
     pub drain_timeout: Duration,
 }

@@ -26,8 +26,8 @@ pub(crate) fn run(data: &[u8]) -> bool {
         let expected = RequestBody {
             include_usage: IncludeUsage::Asked,
             // Places have moved.
-            user: again.user.clone(),
-            output: again.output.clone(),
+            user: again.user,
+            output: again.output,
             ..body
         };
         assert_eq!(again, expected, "the splice changed something else");

@@ -118,7 +118,7 @@ async fn envoys_own_errors_have_the_shape_that_sdks_parse() {
         (400, "bad_request", line("nonsense")),
         (400, "bad_request", format!("{get}\r\nconnection: close\r\n\r\n")),
         (403, "bad_request", line("CONNECT localhost:443 HTTP/1.1")),
-        (403, "bad_request", "GET /openai/v1/realtime HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".into()),
+        (403, "bad_request", "GET /openai/v1/responses HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".into()),
         (404, "not_found", line("GET /metrics HTTP/1.1")),
         (404, "not_found", line("GET /OpenAI/v1/models HTTP/1.1")),
         (404, "not_found", line("TRACE /openai/v1/models HTTP/1.1")),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{ClientOptions, Product};
+use super::{ClientOptions, Labels, Product};
 
 /// The stable name of an application that we know: the unit of access and accounting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,15 +52,18 @@ pub struct Client {
     pub products: Vec<Arc<Product>>,
     /// What it is trusted with, or kept from.
     pub options: ClientOptions,
+    /// What its usage is charged under.
+    pub labels: Labels,
 }
 
 impl Client {
-    /// A client with its products, without options.
+    /// A client with its products, without options or labels.
     pub fn new(id: ClientId, products: Vec<Arc<Product>>) -> Self {
         Self {
             id,
             products,
             options: ClientOptions::default(),
+            labels: Labels::default(),
         }
     }
 }

@@ -1,11 +1,16 @@
 //! A caller and a request in, allowed or the reason why not out.
 
+mod batch;
 mod body;
 mod client;
 mod decision;
 mod deployments;
 mod entitlement;
 mod hours;
+mod labels;
+mod media;
+mod members;
+mod multipart;
 mod network;
 mod operation;
 mod options;
@@ -13,19 +18,30 @@ mod output;
 mod ownership;
 mod path;
 mod product;
+mod references;
 mod splice;
 
+pub use batch::{BATCH_PURPOSE, BatchBody, BatchLine, batch_lines};
 pub use body::{BodyError, IncludeUsage, OutputMembers, RequestBody};
 pub use client::{Client, ClientId, ProductId};
 pub use decision::{AccessError, Denied, Grant, authorize_deployment, authorize_operation};
 pub use deployments::{Deployments, PatternError};
 pub use entitlement::{Entitlements, Requirements};
 pub use hours::{Hours, Minute};
+pub use labels::{
+    LabelError, Labels, MAX_LABEL_NAME, MAX_LABEL_VALUE_BYTES, MAX_LABELS, is_label_name,
+};
+pub use media::MediaRequest;
+pub(crate) use media::word;
+pub use multipart::Form;
 pub use network::{Network, NetworkError};
-pub use operation::Operation;
+pub use operation::{BodyKind, Operation};
 pub use options::{AllowedVersion, ClientOptions, OptionError, UserSource};
 pub use output::limit_output;
-pub use ownership::ResponseOwners;
-pub use path::{ApiShape, ApiVersion, Deployment, Endpoint, PathError, StoredResponse, Target};
+pub use ownership::{BackgroundResponse, BatchInput, Known, ObjectOwners};
+pub use path::{
+    ApiShape, ApiVersion, Deployment, Endpoint, ObjectKind, PathError, StoredAction, Target,
+};
 pub use product::{Asked, Product};
+pub use references::References;
 pub use splice::{Edit, Place};

@@ -19,15 +19,60 @@ pub enum Operation {
     /// `responses`, with retrieval, deletion, cancellation and input items of a stored response
     #[serde(rename = "responses")]
     Responses,
+    /// `images/generations`
+    #[serde(rename = "images.generations")]
+    ImagesGenerations,
+    /// `images/edits`
+    #[serde(rename = "images.edits")]
+    ImagesEdits,
+    /// `audio/transcriptions`
+    #[serde(rename = "audio.transcriptions")]
+    AudioTranscriptions,
+    /// `audio/translations`
+    #[serde(rename = "audio.translations")]
+    AudioTranslations,
+    /// `audio/speech`
+    #[serde(rename = "audio.speech")]
+    AudioSpeech,
+    /// `models`: the list, and one of them
+    #[serde(rename = "models")]
+    Models,
+    /// `files`: the input of batches, with retrieval, content and deletion
+    #[serde(rename = "files")]
+    Files,
+    /// `batches`, with retrieval and cancellation
+    #[serde(rename = "batches")]
+    Batches,
+    /// `realtime`: a session over a WebSocket
+    #[serde(rename = "realtime")]
+    Realtime,
+}
+
+/// What the body of an operation's `POST` is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyKind {
+    /// `application/json`
+    Json,
+    /// `multipart/form-data` (RFC 7578)
+    Form,
 }
 
 impl Operation {
     /// Every operation, in the order in which messages list them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 13] = [
         Self::ChatCompletions,
         Self::Completions,
         Self::Embeddings,
         Self::Responses,
+        Self::ImagesGenerations,
+        Self::ImagesEdits,
+        Self::AudioTranscriptions,
+        Self::AudioTranslations,
+        Self::AudioSpeech,
+        Self::Models,
+        Self::Files,
+        Self::Batches,
+        Self::Realtime,
     ];
 
     /// The name in configuration, audit log and metadata.
@@ -37,17 +82,59 @@ impl Operation {
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
             Self::Responses => "responses",
+            Self::ImagesGenerations => "images.generations",
+            Self::ImagesEdits => "images.edits",
+            Self::AudioTranscriptions => "audio.transcriptions",
+            Self::AudioTranslations => "audio.translations",
+            Self::AudioSpeech => "audio.speech",
+            Self::Models => "models",
+            Self::Files => "files",
+            Self::Batches => "batches",
+            Self::Realtime => "realtime",
         }
     }
 
     /// The value of OpenTelemetry's `gen_ai.operation.name` that fits this operation
-    /// (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>).
+    /// (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>); our own name where the
+    /// conventions have none.
     pub const fn gen_ai_name(self) -> &'static str {
         match self {
             Self::ChatCompletions | Self::Responses => "chat",
             Self::Completions => "text_completion",
             Self::Embeddings => "embeddings",
+            Self::ImagesGenerations | Self::ImagesEdits => "generate_content",
+            Self::AudioTranscriptions
+            | Self::AudioTranslations
+            | Self::AudioSpeech
+            | Self::Models
+            | Self::Files
+            | Self::Batches
+            | Self::Realtime => self.as_str(),
         }
+    }
+
+    /// What the body of its `POST` is written in.
+    pub const fn body_kind(self) -> BodyKind {
+        match self {
+            Self::ImagesEdits
+            | Self::AudioTranscriptions
+            | Self::AudioTranslations
+            | Self::Files => BodyKind::Form,
+            _ => BodyKind::Json,
+        }
+    }
+
+    /// Whether each of its answers costs tokens that the service reports, or that can be estimated.
+    pub const fn always_has_tokens(self) -> bool {
+        matches!(
+            self,
+            Self::ChatCompletions | Self::Completions | Self::Embeddings | Self::Responses
+        )
+    }
+
+    /// Whether it makes images.
+    pub const fn makes_images(self) -> bool {
+        matches!(self, Self::ImagesGenerations | Self::ImagesEdits)
     }
 
     /// Whether a stream of it carries usage only when `stream_options.include_usage` asks for it.

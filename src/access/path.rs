@@ -3,9 +3,13 @@
 //! ```text
 //! target     = path [ "?" query ]
 //! path       = "/openai/deployments/" deployment "/" operation     ; needs api-version
-//!            | "/openai/responses" [ "/" id [ "/" action ] ]       ; needs api-version
-//!            | "/openai/v1/" operation                             ; the body's model names the deployment
-//!            | "/openai/v1/responses/" id [ "/" action ]
+//!            | "/openai/" resource                                 ; needs api-version
+//!            | "/openai/v1/" ( operation | resource )              ; the body's model names the deployment
+//! operation  = "chat/completions" | "completions" | "embeddings" | "images/generations" | "images/edits"
+//!            | "audio/transcriptions" | "audio/translations" | "audio/speech"
+//! resource   = ( "responses" | "files" | "batches" ) [ "/" id [ "/" action ] ]
+//!            | "models" [ "/" model ]
+//!            | "realtime"                                          ; the query names the deployment
 //! deployment = 1*64( ALPHA / DIGIT / "-" / "_" / "." )             ; first and last ALPHA or DIGIT
 //! ```
 //!
@@ -22,10 +26,12 @@ use super::Operation;
 const MAX_TARGET_BYTES: usize = 4096;
 /// Longest name that Azure gives to a deployment.
 const MAX_DEPLOYMENT_BYTES: usize = 64;
-/// Longest id of a stored response that is looked at; Azure's have about 60 bytes.
-const MAX_RESPONSE_ID_BYTES: usize = 128;
+/// Longest id of a stored object that is looked at; Azure's have about 60 bytes.
+const MAX_ID_BYTES: usize = 128;
 /// Query parameters in which Azure's front door, API Management, takes a key.
 const KEY_PARAMETERS: [&str; 3] = ["subscription-key", "api-key", "ocp-apim-subscription-key"];
+/// Query parameters that name the deployment of a realtime session: one of them, once.
+const DEPLOYMENT_PARAMETERS: [&str; 2] = ["deployment", "model"];
 
 /// The name of a deployment, checked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -98,17 +104,60 @@ impl ApiVersion {
     }
 }
 
-/// What is asked of a response that the service has stored.
+/// A kind of thing that the service stores, each owned by the client that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ObjectKind {
+    /// A response.
+    Response,
+    /// A file: a batch's input, output or errors.
+    File,
+    /// A batch.
+    Batch,
+}
+
+impl ObjectKind {
+    /// The operation that a product must allow for it.
+    pub const fn operation(self) -> Operation {
+        match self {
+            Self::Response => Operation::Responses,
+            Self::File => Operation::Files,
+            Self::Batch => Operation::Batches,
+        }
+    }
+
+    /// What an operation's `POST` makes that stays.
+    pub const fn made_by(operation: Operation) -> Option<Self> {
+        match operation {
+            Operation::Responses => Some(Self::Response),
+            Operation::Files => Some(Self::File),
+            Operation::Batches => Some(Self::Batch),
+            _ => None,
+        }
+    }
+
+    /// Azure's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Response => "Response",
+            Self::File => "File",
+            Self::Batch => "Batch",
+        }
+    }
+}
+
+/// What is asked of something that the service has stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoredResponse {
-    /// `GET responses/{id}`
+pub enum StoredAction {
+    /// `GET {kind}/{id}`
     Retrieve,
-    /// `DELETE responses/{id}`
+    /// `DELETE {kind}/{id}`, of responses and files
     Delete,
-    /// `POST responses/{id}/cancel`
+    /// `POST {kind}/{id}/cancel`, of responses and batches
     Cancel,
     /// `GET responses/{id}/input_items`
     InputItems,
+    /// `GET files/{id}/content`
+    Content,
 }
 
 /// What a path stands for.
@@ -121,12 +170,21 @@ pub enum Endpoint {
         /// The deployment, where the path and not the body's `model` says it.
         deployment: Option<Deployment>,
     },
-    /// Something asked of a stored response.
+    /// Something asked of a stored object.
     Stored {
+        /// What it is.
+        kind: ObjectKind,
         /// Its id.
-        response_id: String,
+        id: String,
         /// What is asked.
-        action: StoredResponse,
+        action: StoredAction,
+    },
+    /// `GET models` and `GET models/{model}`.
+    Models,
+    /// `GET realtime`: the upgrade to a WebSocket.
+    Realtime {
+        /// The deployment that the query names.
+        deployment: Deployment,
     },
 }
 
@@ -135,7 +193,9 @@ impl Endpoint {
     pub const fn operation(&self) -> Operation {
         match self {
             Self::Create { operation, .. } => *operation,
-            Self::Stored { .. } => Operation::Responses,
+            Self::Stored { kind, .. } => kind.operation(),
+            Self::Models => Operation::Models,
+            Self::Realtime { .. } => Operation::Realtime,
         }
     }
 }
@@ -160,7 +220,7 @@ pub enum PathError {
     /// Empty segments, dots, escapes, or characters that no path of Azure OpenAI has.
     #[error("the path is not in canonical form")]
     NotCanonical,
-    /// The query can't be read, or says something twice.
+    /// The query can't be read, says something twice, or lacks the deployment of a session.
     #[error("the query is malformed")]
     MalformedQuery,
     /// A key in the query string.
@@ -191,19 +251,24 @@ impl Target {
             None => (target, None),
         };
         check_canonical(path)?;
-        let api_version = parse_query(query.unwrap_or_default())?;
+        let query = Query::parse(query.unwrap_or_default())?;
         let rest = path.strip_prefix("/openai/").ok_or(PathError::Unknown)?;
-        let (endpoint, shape) = match rest.strip_prefix("v1/") {
-            Some(rest) => (parse_v1(method, rest)?, ApiShape::V1),
-            None => (parse_dated(method, rest)?, ApiShape::Dated),
+        let (rest, shape) = match rest.strip_prefix("v1/") {
+            Some(rest) => (rest, ApiShape::V1),
+            None => (rest, ApiShape::Dated),
         };
-        if shape == ApiShape::Dated && api_version.is_none() {
+        let endpoint = match (rest, shape) {
+            ("realtime", _) => parse_realtime(method, &query)?,
+            (_, ApiShape::V1) => parse_v1(method, rest)?,
+            (_, ApiShape::Dated) => parse_dated(method, rest)?,
+        };
+        if shape == ApiShape::Dated && query.api_version.is_none() {
             return Err(PathError::ApiVersion);
         }
         Ok(Self {
             endpoint,
             shape,
-            api_version,
+            api_version: query.api_version,
         })
     }
 }
@@ -219,38 +284,72 @@ fn check_canonical(path: &str) -> Result<(), PathError> {
 }
 
 fn parse_v1(method: &str, rest: &str) -> Result<Endpoint, PathError> {
-    if let Some(stored) = rest.strip_prefix("responses/") {
-        return parse_stored(method, stored);
+    match parse_resource(method, rest) {
+        Some(endpoint) => endpoint,
+        None => create(method, operation(rest)?, None),
     }
-    create(method, operation(rest)?, None)
 }
 
 fn parse_dated(method: &str, rest: &str) -> Result<Endpoint, PathError> {
-    if let Some(stored) = rest.strip_prefix("responses/") {
-        return parse_stored(method, stored);
-    }
-    if rest == "responses" {
-        return create(method, Operation::Responses, None);
+    if let Some(endpoint) = parse_resource(method, rest) {
+        return endpoint;
     }
     let rest = rest
         .strip_prefix("deployments/")
         .ok_or(PathError::Unknown)?;
     let (name, rest) = rest.split_once('/').ok_or(PathError::Unknown)?;
     let deployment = Deployment::parse(name).ok_or(PathError::NotCanonical)?;
-    match operation(rest)? {
-        // Azure has the responses API beside the deployments, not below them.
-        Operation::Responses => Err(PathError::Unknown),
-        known => create(method, known, Some(deployment)),
-    }
+    create(method, operation(rest)?, Some(deployment))
 }
 
+/// What a deployment does.
 fn operation(rest: &str) -> Result<Operation, PathError> {
     match rest {
         "chat/completions" => Ok(Operation::ChatCompletions),
         "completions" => Ok(Operation::Completions),
         "embeddings" => Ok(Operation::Embeddings),
-        "responses" => Ok(Operation::Responses),
+        "images/generations" => Ok(Operation::ImagesGenerations),
+        "images/edits" => Ok(Operation::ImagesEdits),
+        "audio/transcriptions" => Ok(Operation::AudioTranscriptions),
+        "audio/translations" => Ok(Operation::AudioTranslations),
+        "audio/speech" => Ok(Operation::AudioSpeech),
         _ => Err(PathError::Unknown),
+    }
+}
+
+/// What Azure has beside the deployments, in both shapes; `None` for any other path. There is no
+/// list of responses, files or batches: it would show those of every client.
+fn parse_resource(method: &str, rest: &str) -> Option<Result<Endpoint, PathError>> {
+    let (name, item) = match rest.split_once('/') {
+        Some((name, item)) => (name, Some(item)),
+        None => (rest, None),
+    };
+    let kind = match name {
+        "responses" => ObjectKind::Response,
+        "files" => ObjectKind::File,
+        "batches" => ObjectKind::Batch,
+        "models" => return Some(parse_model(method, item)),
+        _ => return None,
+    };
+    Some(match item {
+        None => create(method, kind.operation(), None),
+        Some(item) => parse_stored(method, kind, item),
+    })
+}
+
+fn parse_model(method: &str, item: Option<&str>) -> Result<Endpoint, PathError> {
+    match (method, item) {
+        (_, Some(name)) if name.contains('/') => Err(PathError::Unknown),
+        ("GET", _) => Ok(Endpoint::Models),
+        _ => Err(PathError::Method),
+    }
+}
+
+fn parse_realtime(method: &str, query: &Query<'_>) -> Result<Endpoint, PathError> {
+    match (method, query.deployment.and_then(Deployment::parse)) {
+        ("GET", Some(deployment)) => Ok(Endpoint::Realtime { deployment }),
+        ("GET", None) => Err(PathError::MalformedQuery),
+        _ => Err(PathError::Method),
     }
 }
 
@@ -268,53 +367,85 @@ fn create(
     }
 }
 
-fn parse_stored(method: &str, rest: &str) -> Result<Endpoint, PathError> {
+fn parse_stored(method: &str, kind: ObjectKind, rest: &str) -> Result<Endpoint, PathError> {
     let (id, action) = match rest.split_once('/') {
         Some((id, action)) => (id, Some(action)),
         None => (rest, None),
     };
     let id_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    if id.len() > MAX_RESPONSE_ID_BYTES || !id.bytes().all(id_byte) {
+    if id.len() > MAX_ID_BYTES || !id.bytes().all(id_byte) {
         return Err(PathError::NotCanonical);
     }
-    let action = match (method, action) {
-        ("GET", None) => StoredResponse::Retrieve,
-        ("DELETE", None) => StoredResponse::Delete,
-        ("POST", Some("cancel")) => StoredResponse::Cancel,
-        ("GET", Some("input_items")) => StoredResponse::InputItems,
-        (_, None | Some("cancel" | "input_items")) => return Err(PathError::Method),
+    let action = match (kind, action) {
+        (_, None) => match method {
+            "GET" => StoredAction::Retrieve,
+            "DELETE" if kind != ObjectKind::Batch => StoredAction::Delete,
+            _ => return Err(PathError::Method),
+        },
+        (ObjectKind::Response | ObjectKind::Batch, Some("cancel")) => {
+            only("POST", method, StoredAction::Cancel)?
+        }
+        (ObjectKind::Response, Some("input_items")) => {
+            only("GET", method, StoredAction::InputItems)?
+        }
+        (ObjectKind::File, Some("content")) => only("GET", method, StoredAction::Content)?,
         _ => return Err(PathError::Unknown),
     };
     Ok(Endpoint::Stored {
-        response_id: id.to_owned(),
+        kind,
+        id: id.to_owned(),
         action,
     })
 }
 
-/// Reads the query for what concerns us; the rest goes to the backend as it is.
-fn parse_query(query: &str) -> Result<Option<ApiVersion>, PathError> {
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"#?\"<>\\^`{}|".contains(&byte);
-    if !query.bytes().all(plain) {
-        return Err(PathError::MalformedQuery);
+fn only(expected: &str, method: &str, action: StoredAction) -> Result<StoredAction, PathError> {
+    match method == expected {
+        true => Ok(action),
+        false => Err(PathError::Method),
     }
-    let mut api_version = None;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let name = percent_decode(name).ok_or(PathError::MalformedQuery)?;
-        if KEY_PARAMETERS
-            .iter()
-            .any(|key| name.eq_ignore_ascii_case(key))
-        {
-            return Err(PathError::KeyInQuery);
+}
+
+/// What concerns us of a query; the rest goes to the backend as it is.
+#[derive(Default)]
+struct Query<'a> {
+    api_version: Option<ApiVersion>,
+    /// `deployment` or `model`; only realtime reads it.
+    deployment: Option<&'a str>,
+}
+
+impl<'a> Query<'a> {
+    fn parse(query: &'a str) -> Result<Self, PathError> {
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"#?\"<>\\^`{}|".contains(&byte);
+        if !query.bytes().all(plain) {
+            return Err(PathError::MalformedQuery);
         }
-        if name.eq_ignore_ascii_case("api-version") {
-            if api_version.is_some() {
+        let mut found = Self::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = percent_decode(name).ok_or(PathError::MalformedQuery)?;
+            if KEY_PARAMETERS
+                .iter()
+                .any(|key| name.eq_ignore_ascii_case(key))
+            {
+                return Err(PathError::KeyInQuery);
+            }
+            let is_twice = if name.eq_ignore_ascii_case("api-version") {
+                let version = ApiVersion::parse(value).ok_or(PathError::ApiVersion)?;
+                found.api_version.replace(version).is_some()
+            } else if DEPLOYMENT_PARAMETERS
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known))
+            {
+                found.deployment.replace(value).is_some()
+            } else {
+                false
+            };
+            if is_twice {
                 return Err(PathError::MalformedQuery);
             }
-            api_version = Some(ApiVersion::parse(value).ok_or(PathError::ApiVersion)?);
         }
+        Ok(found)
     }
-    Ok(api_version)
 }
 
 /// Decodes `%XX` and `+` in the name of a parameter, so that no spelling of it is missed.

@@ -11,7 +11,8 @@ fn post(target: &str) -> Result<Target, PathError> {
 fn deployment_of(target: Target) -> Option<String> {
     match target.endpoint {
         Endpoint::Create { deployment, .. } => deployment.map(|name| name.as_str().to_owned()),
-        Endpoint::Stored { .. } => None,
+        Endpoint::Realtime { deployment } => Some(deployment.as_str().to_owned()),
+        Endpoint::Stored { .. } | Endpoint::Models => None,
     }
 }
 
@@ -33,24 +34,116 @@ fn both_shapes_are_understood() {
 }
 
 #[test]
-fn what_is_asked_of_a_stored_response_is_understood() {
+fn what_is_asked_of_a_stored_object_is_understood() {
+    use {ObjectKind as Kind, StoredAction as Action};
     let cases = [
-        ("GET", "resp_1", StoredResponse::Retrieve),
-        ("DELETE", "resp_1", StoredResponse::Delete),
-        ("POST", "resp_1/cancel", StoredResponse::Cancel),
-        ("GET", "resp_1/input_items", StoredResponse::InputItems),
+        ("GET", "responses/x_1", Kind::Response, Action::Retrieve),
+        ("DELETE", "responses/x_1", Kind::Response, Action::Delete),
+        (
+            "POST",
+            "responses/x_1/cancel",
+            Kind::Response,
+            Action::Cancel,
+        ),
+        (
+            "GET",
+            "responses/x_1/input_items",
+            Kind::Response,
+            Action::InputItems,
+        ),
+        ("GET", "files/x_1", Kind::File, Action::Retrieve),
+        ("DELETE", "files/x_1", Kind::File, Action::Delete),
+        ("GET", "files/x_1/content", Kind::File, Action::Content),
+        ("GET", "batches/x_1", Kind::Batch, Action::Retrieve),
+        ("POST", "batches/x_1/cancel", Kind::Batch, Action::Cancel),
     ];
-    for (method, rest, expected) in cases {
-        let target = Target::parse(method, &format!("/openai/v1/responses/{rest}"));
-        let Endpoint::Stored {
-            response_id,
-            action,
-        } = target.expect("a known path").endpoint
-        else {
-            panic!("{method} {rest} is about a stored response");
-        };
-        assert_eq!((response_id.as_str(), action), ("resp_1", expected));
+    for (method, rest, kind, action) in cases {
+        for target in [
+            format!("/openai/v1/{rest}"),
+            format!("/openai/{rest}?api-version=2025-03-01-preview"),
+        ] {
+            let endpoint = Target::parse(method, &target)
+                .expect("a known path")
+                .endpoint;
+            let id = "x_1".to_owned();
+            assert_eq!(endpoint, Endpoint::Stored { kind, id, action }, "{target}");
+        }
     }
+}
+
+#[test]
+fn every_operation_of_a_deployment_has_its_path_in_both_shapes() {
+    for (rest, operation) in [
+        ("images/generations", Operation::ImagesGenerations),
+        ("images/edits", Operation::ImagesEdits),
+        ("audio/transcriptions", Operation::AudioTranscriptions),
+        ("audio/translations", Operation::AudioTranslations),
+        ("audio/speech", Operation::AudioSpeech),
+    ] {
+        let v1 = post(&format!("/openai/v1/{rest}")).expect("a known path");
+        let dated = format!("/openai/deployments/d/{rest}?api-version=2025-03-01-preview");
+        let dated = post(&dated).expect("a known path");
+        assert_eq!(v1.endpoint.operation(), operation);
+        assert_eq!(dated.endpoint.operation(), operation);
+        assert_eq!(deployment_of(dated).as_deref(), Some("d"));
+    }
+    for path in [
+        "/openai/v1/models",
+        "/openai/models/gpt-4o?api-version=2024-10-21",
+    ] {
+        let target = Target::parse("GET", path).expect("a known path");
+        assert_eq!(target.endpoint, Endpoint::Models);
+        assert_eq!(Target::parse("DELETE", path), Err(PathError::Method));
+    }
+}
+
+#[test]
+fn a_list_of_what_everybody_stored_is_refused() {
+    for name in ["responses", "files", "batches"] {
+        let list = Target::parse("GET", &format!("/openai/v1/{name}"));
+        assert_eq!(list, Err(PathError::Method), "{name}");
+    }
+    for path in [
+        "assistants",
+        "threads",
+        "threads/thread_1/runs",
+        "vector_stores",
+        "uploads",
+        "conversations",
+        "containers",
+        "fine_tuning/jobs",
+        "evals",
+        "realtime/client_secrets",
+        "realtime/sessions",
+        "images/variations",
+    ] {
+        let found = post(&format!("/openai/v1/{path}"));
+        assert_eq!(found, Err(PathError::Unknown), "{path}");
+    }
+}
+
+#[test]
+fn a_realtime_session_names_its_deployment_once() {
+    let get = |query: &str| Target::parse("GET", &format!("/openai/v1/realtime{query}"));
+    for query in ["?model=rt", "?deployment=rt&x=1"] {
+        let target = get(query).expect("a session");
+        assert_eq!(deployment_of(target).as_deref(), Some("rt"), "{query}");
+    }
+    let dated = "/openai/realtime?api-version=2025-04-01-preview&deployment=rt";
+    assert!(Target::parse("GET", dated).is_ok());
+    for query in [
+        "",
+        "?model=",
+        "?model=rt&model=rt",
+        "?model=rt&deployment=other",
+        "?model=rt&MODEL=other",
+        "?model=r%74",
+        "?mod%65l=rt&model=x",
+        "?intent=transcription",
+    ] {
+        assert_eq!(get(query), Err(PathError::MalformedQuery), "{query}");
+    }
+    assert_eq!(post("/openai/v1/realtime?model=rt"), Err(PathError::Method));
 }
 
 #[test]
@@ -92,7 +185,8 @@ fn a_canonical_path_that_nobody_knows_is_refused() {
         "/OpenAI/v1/embeddings",
         "/openai/V1/embeddings",
         "/openai/v1/Embeddings",
-        "/openai/v1/files",
+        "/openai/v1/files/file-1/other",
+        "/openai/v1/batches/batch_1/input_items",
         "/openai/v1/embeddings/x",
         "/openai/deployments/gpt-4o/responses?api-version=2024-10-21",
         "/openai/deployments/gpt-4o?api-version=2024-10-21",

@@ -16,6 +16,7 @@ use crate::auth::certificate::{AuthorityState, CrlState};
 use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
+use crate::usage::LedgerState;
 
 /// Whether requests can be served: the configuration is loaded, the identity has a token, the issued
 /// keys have been loaded once, and the service is not draining.
@@ -23,6 +24,7 @@ pub struct Readiness {
     identity: Arc<Identity>,
     policy: Arc<LivePolicy>,
     issued: Option<Arc<IssuedKeys>>,
+    ledger: Option<Arc<LedgerState>>,
     /// The file on disk is refused, and what was read before it stays in force.
     is_config_refused: AtomicBool,
     is_draining: AtomicBool,
@@ -34,11 +36,13 @@ impl Readiness {
         identity: Arc<Identity>,
         policy: Arc<LivePolicy>,
         issued: Option<Arc<IssuedKeys>>,
+        ledger: Option<Arc<LedgerState>>,
     ) -> Self {
         Self {
             identity,
             policy,
             issued,
+            ledger,
             is_config_refused: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
         }
@@ -81,7 +85,15 @@ impl Readiness {
             return Some("the identity has no token");
         }
         let is_loading = self.issued.as_ref().is_some_and(|keys| !keys.is_loaded());
-        is_loading.then_some("the issued keys are not loaded")
+        if is_loading {
+            return Some("the issued keys are not loaded");
+        }
+        self.ledger.as_ref().and_then(|ledger| ledger.obstacle())
+    }
+
+    /// What is wrong with the ledger while requests are served all the same.
+    pub fn ledger_concern(&self) -> Option<&'static str> {
+        self.ledger.as_ref().and_then(|ledger| ledger.concern())
     }
 }
 
@@ -142,6 +154,9 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             for line in admin.readiness.ailing_authorities() {
                 text.push_str(&line);
                 text.push('\n');
+            }
+            if let Some(concern) = admin.readiness.ledger_concern() {
+                text.push_str(&format!("ledger: {concern}\n"));
             }
             (StatusCode::OK, text)
         }

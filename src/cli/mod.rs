@@ -7,9 +7,11 @@ mod explain;
 mod generation;
 mod grpc;
 mod key;
+mod ledger;
 mod listener;
 mod reload;
 mod serve;
+mod usage;
 mod worker;
 
 use std::io::{self, Write};
@@ -52,6 +54,8 @@ enum Command {
         #[command(subcommand)]
         command: key::KeyCommand,
     },
+    /// Who used what, when, and for how much.
+    Usage(Box<usage::UsageArguments>),
 }
 
 /// Runs the command that the process was started with.
@@ -62,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Check { config } => check::run(&config),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Key { command } => key::run(command),
+        Command::Usage(arguments) => usage::run(*arguments),
     };
     outcome.unwrap_or_else(|message| {
         say(&mut io::stderr(), &format!("tollgate: {message}\n"));

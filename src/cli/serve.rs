@@ -13,16 +13,18 @@ use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::generation::Generation;
+use super::ledger::{LedgerTasks, RunningLedger};
 use super::listener::Listener;
 use super::reload::{Parts, Reload};
 use super::{control, grpc};
 use crate::admin::{self, Readiness};
+use crate::auth::IssuedKeys;
 use crate::config::{Config, Watch};
-use crate::control::Replica;
 use crate::envoy::Gateway;
 use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
 use crate::upstream::Identity;
+use crate::usage::LedgerWriter;
 
 /// How often decisions that nobody came for are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -62,6 +64,7 @@ struct Service {
     gateway: Arc<Gateway>,
     readiness: Arc<Readiness>,
     audit_writer: AuditWriter,
+    ledger_writer: Option<LedgerWriter>,
     grpc: JoinHandle<io::Result<()>>,
     /// No new streams; the live ones may finish.
     stop_grpc: CancellationToken,
@@ -77,8 +80,10 @@ impl Service {
         let (address, admin_listener) = bind_admin(&config).await?;
         let grpc_listener = Listener::bind(&config.listen.grpc).await?;
         let replica = control::replica(&config).await?;
-        let (state, audit_writer) = State::new(config.policy, replica.as_ref())?;
         let stop_background = CancellationToken::new();
+        let ledger = RunningLedger::start(&config, &stop_background).await?;
+        let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
+        let (state, audit_writer, ledger) = State::new(config.policy, issued, ledger)?;
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
         let socket = config.listen.control.as_deref();
         let stop = &stop_background;
@@ -110,6 +115,8 @@ impl Service {
             metrics,
             stop.clone(),
         );
+        let (ledger_writer, ledger_tasks) = ledger.unzip();
+        background.extend(ledger_tasks.into_iter().flatten());
         background.extend([
             tokio::spawn(reload.run(stop.clone())),
             tokio::spawn(sweep(Arc::clone(&gateway), stop.clone())),
@@ -120,6 +127,7 @@ impl Service {
             gateway,
             readiness,
             audit_writer,
+            ledger_writer,
             grpc,
             stop_grpc,
             cut_grpc,
@@ -151,7 +159,13 @@ impl Service {
         for task in self.background {
             let _ = task.await;
         }
-        let _ = tokio::task::spawn_blocking(|| self.audit_writer.finish()).await;
+        let _ = tokio::task::spawn_blocking(|| {
+            if let Some(writer) = self.ledger_writer {
+                writer.finish();
+            }
+            self.audit_writer.finish();
+        })
+        .await;
         tracing::info!("stopped");
     }
 }
@@ -167,15 +181,26 @@ struct State {
 
 impl State {
     /// Puts it together, and starts the audit log.
-    fn new(policy: Policy, replica: Option<&Arc<Replica>>) -> Result<(Self, AuditWriter), String> {
+    fn new(
+        policy: Policy,
+        issued: Option<Arc<IssuedKeys>>,
+        ledger: Option<RunningLedger>,
+    ) -> Result<(Self, AuditWriter, Option<LedgerTasks>), String> {
         let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
         let (audit, audit_writer) =
             AuditLog::start(io::stdout()).map_err(|error| error.to_string())?;
         let identity = Arc::new(Identity::default());
         let policy = Arc::new(LivePolicy::new(policy));
-        let issued = replica.map(|it| Arc::clone(it.keys()));
-        let readiness = Readiness::new(Arc::clone(&identity), Arc::clone(&policy), issued.clone());
-        let readiness = Arc::new(readiness);
+        let ledger_state = ledger.as_ref().map(RunningLedger::state);
+        if let Some(ledger) = &ledger_state {
+            metrics.observe_ledger(ledger);
+        }
+        let readiness = Arc::new(Readiness::new(
+            Arc::clone(&identity),
+            Arc::clone(&policy),
+            issued.clone(),
+            ledger_state,
+        ));
         let ready = Arc::clone(&readiness);
         metrics.observe(
             Arc::clone(&identity),
@@ -184,21 +209,17 @@ impl State {
         );
         metrics.observe_issuers(&policy);
         metrics.observe_certificates(&policy);
-        let gateway = Arc::new(Gateway::new(
-            Arc::clone(&policy),
-            Arc::clone(&identity),
-            Arc::clone(&metrics),
-            audit,
-            issued,
-        ));
+        let (shared, policy_of) = (Arc::clone(&metrics), Arc::clone(&policy));
+        let mut gateway = Gateway::new(policy_of, Arc::clone(&identity), shared, audit, issued);
+        let tasks = ledger.map(|running| running.connect(&mut gateway));
         let state = Self {
             policy,
             identity,
             metrics,
             readiness,
-            gateway,
+            gateway: Arc::new(gateway),
         };
-        Ok((state, audit_writer))
+        Ok((state, audit_writer, tasks))
     }
 
     /// What a change of the configuration changes.

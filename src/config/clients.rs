@@ -1,6 +1,6 @@
 //! Clients, their products and their keys: what is written, and what it means.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_saphyr::Spanned;
@@ -10,7 +10,7 @@ use super::options::options;
 use super::problem::Problem;
 use super::validate::{Problems, check_id, not_empty, twice};
 use super::{file, moment};
-use crate::access::{Client, ClientId, Product};
+use crate::access::{Client, ClientId, Labels, MAX_LABELS, Product};
 use crate::auth::{KeyDigest, KeyRing, Validity};
 
 /// Every client. Where keys are issued at run time, one may come without a credential of the file's.
@@ -38,15 +38,28 @@ pub(super) fn clients(
                 None => problems.push(unknown_product(name, products)),
             }
         }
-        let meaning = Arc::new(Client {
-            options: options(client, problems),
-            ..Client::new(ClientId::new(client.id.value.as_str()), own)
-        });
+        let mut meaning = Client::new(ClientId::new(client.id.value.as_str()), own);
+        meaning.labels = labels(client.labels.as_ref(), problems);
+        meaning.options = options(client, problems);
+        let meaning = Arc::new(meaning);
         issuers.add_client(&client.credentials.value, &meaning, problems);
         add_keys(&client.credentials, &meaning, &mut keys, problems);
         clients.push(meaning);
     }
     (clients, keys)
+}
+
+fn labels(written: Option<&Spanned<BTreeMap<String, String>>>, problems: &mut Problems) -> Labels {
+    let Some(written) = written else {
+        return Labels::default();
+    };
+    Labels::new(&written.value).unwrap_or_else(|error| {
+        let help = format!(
+            "labels are what usage is charged under, such as `labels: {{ team: search }}`; at most {MAX_LABELS}"
+        );
+        problems.push(Problem::at(written.referenced, error.to_string()).help(help));
+        Labels::default()
+    })
 }
 
 fn add_keys(

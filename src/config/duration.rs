@@ -1,4 +1,4 @@
-//! Durations as people write them: `500ms`, `30s`, `5m`, `1h`.
+//! Durations as people write them: `500ms`, `30s`, `5m`, `1h`, `400d`.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
         "h" => number.checked_mul(3600).map(Duration::from_secs),
+        "d" => number.checked_mul(86_400).map(Duration::from_secs),
         _ => None,
     }
 }
@@ -26,6 +27,7 @@ mod tests {
         assert_eq!(parse("30s"), Some(Duration::from_secs(30)));
         assert_eq!(parse("5m"), Some(Duration::from_secs(300)));
         assert_eq!(parse("1h"), Some(Duration::from_secs(3600)));
+        assert_eq!(parse("2d"), Some(Duration::from_secs(172_800)));
         for wrong in [
             "",
             "30",
@@ -33,7 +35,7 @@ mod tests {
             "-1s",
             "1.5s",
             "1 s",
-            "1d",
+            "1w",
             "99999999999999999999s",
         ] {
             assert_eq!(parse(wrong), None, "{wrong}");

@@ -1,6 +1,6 @@
 //! The file as it is written: shapes and spellings, no meaning.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -15,6 +15,8 @@ use super::database::Database;
 use super::hours::Hours;
 use super::identities::Certificate;
 use super::issuers;
+use super::ledger::Ledger;
+use super::prices::Price;
 use super::problem::Problem;
 use crate::access::Operation;
 use crate::auth::{KeySlot, KeyState};
@@ -33,6 +35,9 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) products: Vec<Product>,
     pub(super) backends: Spanned<Vec<Backend>>,
+    pub(super) ledger: Option<Spanned<Ledger>>,
+    #[serde(default)]
+    pub(super) prices: Vec<Spanned<Price>>,
     pub(super) drain_timeout: Option<Spanned<String>>,
     pub(super) data_directory: Option<Spanned<PathBuf>>,
     pub(super) database: Option<Spanned<Database>>,
@@ -134,6 +139,7 @@ pub(super) struct Client {
     pub(super) id: Spanned<String>,
     pub(super) credentials: Spanned<Vec<Credential>>,
     pub(super) products: Spanned<Vec<Spanned<String>>>,
+    pub(super) labels: Option<Spanned<BTreeMap<String, String>>>,
     pub(super) user_from: Option<Spanned<UserFrom>>,
     pub(super) max_output_tokens: Option<Spanned<u32>>,
     pub(super) api_versions: Option<Spanned<Vec<Spanned<String>>>>,

@@ -11,9 +11,11 @@ mod identities;
 mod identity;
 mod issuers;
 mod key_vault;
+mod ledger;
 mod listen;
 pub(crate) mod moment;
 mod options;
+mod prices;
 mod problem;
 mod products;
 mod secret;
@@ -29,6 +31,7 @@ use secrecy::SecretString;
 
 use crate::database::{DatabaseUrl, PostgresUrl, Purpose, Synchronous};
 use crate::policy::Policy;
+use crate::usage::LedgerOptions;
 pub use issuers::KeyRefresh;
 pub use watch::Watch;
 
@@ -44,6 +47,8 @@ pub struct Config {
     pub key_refreshes: Vec<KeyRefresh>,
     /// The files that it was read from: a change of any of them makes another configuration.
     pub files: Vec<PathBuf>,
+    /// How the ledger is kept; `None` where there is no data directory.
+    pub ledger: Option<LedgerOptions>,
     /// Where the files of this process are; `None`: nothing is kept on disk.
     pub data_directory: Option<PathBuf>,
     /// The PostgreSQL that replicas share; `None`: SQLite in the data directory, if there is one.
@@ -133,6 +138,7 @@ pub struct Fixed {
     listen: Listen,
     data_directory: Option<PathBuf>,
     database: Option<PostgresUrl>,
+    ledger: Option<LedgerOptions>,
 }
 
 impl Fixed {
@@ -142,6 +148,7 @@ impl Fixed {
             _ if self.listen != other.listen => Some("listen"),
             _ if self.data_directory != other.data_directory => Some("data_directory"),
             _ if self.database != other.database => Some("database"),
+            _ if self.ledger != other.ledger => Some("ledger"),
             _ => None,
         }
     }
@@ -154,6 +161,7 @@ impl Config {
             listen: self.listen.clone(),
             data_directory: self.data_directory.clone(),
             database: self.database.clone(),
+            ledger: self.ledger.clone(),
         }
     }
 

@@ -9,7 +9,9 @@ use serde_saphyr::{Location, Spanned};
 use super::clients::clients;
 use super::identity::identity;
 use super::issuers::Issuers;
+use super::ledger::ledger;
 use super::listen::{check_control, listen};
+use super::prices::prices;
 use super::problem::Problem;
 use super::products::products;
 use super::{Config, authorities, database, duration, file, files};
@@ -45,9 +47,15 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
         &mut problems,
     );
     let backend = backend(&file.backends, &mut problems);
+    let prices = prices(&file.prices, backend.as_deref(), &mut problems);
     let data_directory =
         database::data_directory(file.data_directory.as_ref(), directory, &mut problems);
     let database = database::database(file.database.as_ref(), directory, &mut problems);
+    let ledger = ledger(
+        file.ledger.as_ref(),
+        data_directory.is_some(),
+        &mut problems,
+    );
     let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
     match (listen, identity, backend) {
         (Some(listen), Some(identity), Some(backend)) if problems.is_empty() => Ok(Config {
@@ -59,10 +67,12 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
                 certificates,
                 tokens: Arc::new(tokens),
                 backend,
+                prices: Arc::new(prices),
                 drain_timeout,
             },
             key_refreshes,
             files,
+            ledger,
             data_directory,
             database,
         }),

@@ -11,6 +11,10 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 pub enum Purpose {
     /// The keys that are issued at run time.
     Keys,
+    /// The usage ledger of this process.
+    Usage,
+    /// The usage of all replicas.
+    UsageShared,
 }
 
 /// One step of a schema: its number, its name and its statements. What has been released is never
@@ -23,11 +27,25 @@ const KEYS: &[Step] = &[(
     include_str!("migrations/keys/0001_issued_keys.sql"),
 )];
 
+const USAGE: &[Step] = &[(
+    1,
+    "ledger",
+    include_str!("migrations/usage/0001_ledger.sql"),
+)];
+
+const USAGE_SHARED: &[Step] = &[(
+    1,
+    "ledger",
+    include_str!("migrations/usage_shared/0001_ledger.sql"),
+)];
+
 impl Purpose {
     /// The name of its file in the data directory.
     pub(super) const fn file_name(self) -> &'static str {
         match self {
             Self::Keys => "keys.db",
+            Self::Usage => "usage.db",
+            Self::UsageShared => "usage_shared.db",
         }
     }
 
@@ -35,12 +53,16 @@ impl Purpose {
     const fn migrations_table(self) -> &'static str {
         match self {
             Self::Keys => "keys_migrations",
+            Self::Usage => "usage_migrations",
+            Self::UsageShared => "usage_shared_migrations",
         }
     }
 
     const fn steps(self) -> &'static [Step] {
         match self {
             Self::Keys => KEYS,
+            Self::Usage => USAGE,
+            Self::UsageShared => USAGE_SHARED,
         }
     }
 
@@ -49,6 +71,8 @@ impl Purpose {
         match self {
             // One for the poll, the rest for commands of people.
             Self::Keys => 4,
+            // One that writes, one that is read for the server, one that prunes.
+            Self::Usage | Self::UsageShared => 3,
         }
     }
 
@@ -57,6 +81,8 @@ impl Purpose {
         match self {
             // Loading 100,000 keys takes a second or two on a slow disk.
             Self::Keys => Duration::from_secs(10),
+            // A report over years.
+            Self::Usage | Self::UsageShared => Duration::from_secs(120),
         }
     }
 

@@ -26,10 +26,15 @@ use crate::access::{
 };
 use crate::auth::{CREDENTIAL_HEADERS, Caller, PresentedCertificate, PresentedHeaders};
 use crate::telemetry::Refused;
+use crate::usage::RecordId;
 
 /// Headers of the caller's that a backend must not see: with them it could choose a deployment that
-/// it may not use (<https://learn.microsoft.com/azure/ai-services/openai/how-to/spillover-traffic-management>).
-const FORBIDDEN_HEADERS: [&str; 1] = ["x-ms-spillover-deployment"];
+/// it may not use (<https://learn.microsoft.com/azure/ai-services/openai/how-to/spillover-traffic-management>,
+/// <https://learn.microsoft.com/azure/ai-services/openai/how-to/responses>).
+const FORBIDDEN_HEADERS: [&str; 2] = [
+    "x-ms-spillover-deployment",
+    "x-ms-oai-image-generation-deployment",
+];
 
 /// Where Envoy's configuration says the caller's address, with trusted hops counted. It is metadata of
 /// Envoy's own call: no header of a caller gets there.
@@ -87,8 +92,11 @@ impl Authz {
             caller,
             target,
             grant,
+            content_type: String::new(),
             request_id: Arc::clone(&refused.request_id),
             source: peer.address,
+            record: RecordId::new(refused.started).map_err(|_| Refusal::overloaded())?,
+            trace_id: None,
             started: refused.started,
             at: Instant::now(),
         };
@@ -126,17 +134,20 @@ impl Authz {
             Endpoint::Create {
                 deployment: Some(deployment),
                 ..
-            } => {
+            }
+            | Endpoint::Realtime { deployment } => {
                 refused.deployment = Some(deployment.to_shared());
                 let grant = authorize_deployment(client, asked, deployment.clone())?;
                 Ok(Some(grant))
             }
-            Endpoint::Create { .. } => Ok(authorize_operation(client, asked).map(|()| None)?),
-            Endpoint::Stored { response_id, .. } => {
+            Endpoint::Create { .. } | Endpoint::Models => {
+                Ok(authorize_operation(client, asked).map(|()| None)?)
+            }
+            Endpoint::Stored { kind, id, .. } => {
                 authorize_operation(client, asked)?;
-                match self.0.owners.owns(&client.id, response_id) {
+                match self.0.owners.owns(*kind, &client.id, id) {
                     true => Ok(None),
-                    false => Err(Refusal::response_not_found(response_id)),
+                    false => Err(Refusal::object_not_found(*kind, id)),
                 }
             }
         }

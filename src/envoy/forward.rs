@@ -8,11 +8,12 @@ use super::pending::Admitted;
 use super::refusal::Refusal;
 use super::reply::Header;
 use super::transaction::Outgoing;
+use super::uploads;
 use crate::access::{
-    ApiShape, Deployment, Edit, Endpoint, Grant, IncludeUsage, Operation, RequestBody,
-    authorize_deployment, limit_output,
+    ApiShape, BodyKind, Deployment, Edit, Endpoint, Grant, IncludeUsage, Known, MediaRequest,
+    ObjectKind, Operation, References, RequestBody, authorize_deployment, limit_output,
 };
-use crate::usage::Prompt;
+use crate::usage::{Prompt, Units};
 
 /// The first dated version of the API that knows `stream_options`
 /// (<https://learn.microsoft.com/azure/ai-services/openai/api-version-deprecation>).
@@ -28,34 +29,55 @@ pub(super) struct Forwarded {
 }
 
 /// A refusal hands the request back, so that it can be accounted for.
-type Refused = (Box<Refusal>, Box<Admitted>);
+pub(super) type Refused = (Box<Refusal>, Box<Admitted>);
 
-/// What is asked of a stored response goes out as it is; ext_authz has seen that it is the client's.
-pub(super) fn stored(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded, Refused> {
+/// What needs no body goes out as it is: ext_authz has seen all that decides.
+pub(super) fn without_body(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded, Refused> {
     let headers = match swapped_headers(gateway) {
         Ok(headers) => headers,
         Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
     };
+    let known = match &admitted.target.endpoint {
+        Endpoint::Stored { kind, id, .. } => {
+            let client = &admitted.caller.client.id;
+            gateway.owners.known(*kind, client, id).unwrap_or_default()
+        }
+        _ => Known::Nothing,
+    };
+    let grant = admitted.grant.clone();
     Ok(Forwarded {
         outgoing: Outgoing {
             admitted,
-            deployment: None,
-            product: None,
+            deployment: grant.as_ref().map(|it| it.deployment.clone()),
+            product: grant.map(|it| it.product.id.clone()),
             stream: false,
             remove_usage_event: false,
             prompt: Prompt::Length(0),
+            units: Units::default(),
+            request_bytes: 0,
+            known,
         },
         headers,
         body: None,
     })
 }
 
-/// A request with a body: authorised for the model that the body names before it gets the identity.
+/// A request with a body: what the body names is authorised before it gets the identity.
 pub(super) fn create(
     gateway: &Gateway,
-    mut admitted: Admitted,
+    admitted: Admitted,
     body: Vec<u8>,
 ) -> Result<Forwarded, Refused> {
+    let operation = admitted.target.endpoint.operation();
+    match operation {
+        Operation::Files | Operation::Batches => uploads::object(gateway, admitted, &body),
+        _ if operation.body_kind() == BodyKind::Form => uploads::form(gateway, admitted, &body),
+        _ => json(gateway, admitted, body),
+    }
+}
+
+/// A request of JSON: authorised for the model that the body names.
+fn json(gateway: &Gateway, mut admitted: Admitted, body: Vec<u8>) -> Result<Forwarded, Refused> {
     let checked = match check(gateway, &admitted, &body) {
         Ok(checked) => checked,
         Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
@@ -72,6 +94,9 @@ pub(super) fn create(
             product: Some(checked.grant.product.id.clone()),
             stream: checked.stream,
             remove_usage_event: checked.remove_usage_event,
+            units: checked.units,
+            request_bytes: body.len(),
+            known: Known::Nothing,
             prompt: Prompt::of_body(body),
         },
         headers: checked.headers,
@@ -87,13 +112,17 @@ struct Checked {
     user: Option<Arc<str>>,
     stream: bool,
     remove_usage_event: bool,
+    units: Units,
     edits: Vec<Edit>,
 }
 
 fn check(gateway: &Gateway, admitted: &Admitted, body: &[u8]) -> Result<Checked, Refusal> {
     let parsed = RequestBody::parse(body)?;
     let grant = grant(admitted, &parsed)?;
-    check_references(gateway, admitted, &parsed)?;
+    if refers(admitted) {
+        check_references(gateway, admitted, &parsed, body)?;
+    }
+    let units = units(admitted, body)?;
     let options = &admitted.caller.client.options;
     let user = options.user_of_body(&parsed, body)?;
     let cap = match options.max_output_tokens {
@@ -109,46 +138,92 @@ fn check(gateway: &Gateway, admitted: &Admitted, body: &[u8]) -> Result<Checked,
         user,
         stream,
         remove_usage_event: asked.is_some(),
+        units,
         edits: cap.into_iter().chain(asked).collect(),
+    })
+}
+
+/// Whether the operation's bodies can refer to something stored.
+fn refers(admitted: &Admitted) -> bool {
+    let operation = admitted.target.endpoint.operation();
+    matches!(operation, Operation::Responses | Operation::ChatCompletions)
+}
+
+/// Images and speech, as the request asks for them.
+fn units(admitted: &Admitted, body: &[u8]) -> Result<Units, Refusal> {
+    let asked = match admitted.target.endpoint.operation() {
+        Operation::ImagesGenerations => MediaRequest::of_images(body)?,
+        Operation::AudioSpeech => MediaRequest::of_speech(body)?,
+        _ => return Ok(Units::default()),
+    };
+    Ok(Units {
+        image_size: asked.size.map(Into::into),
+        image_quality: asked.quality.map(Into::into),
+        characters: asked.characters,
+        ..Units::default()
     })
 }
 
 /// The deployment that the request is granted, from its path or from its body.
 fn grant(admitted: &Admitted, body: &RequestBody) -> Result<Grant, Refusal> {
-    match (&admitted.grant, body.model.as_deref()) {
+    grant_model(admitted, body.model.as_deref())
+}
+
+/// The deployment that the request is granted, from its path or from the model that it names.
+pub(super) fn grant_model(admitted: &Admitted, model: Option<&str>) -> Result<Grant, Refusal> {
+    match (&admitted.grant, model) {
         (Some(grant), None) => Ok(grant.clone()),
         (Some(grant), Some(model)) if model == grant.deployment.as_str() => Ok(grant.clone()),
         (Some(_), Some(_)) => Err(Refusal::model_mismatch()),
         (None, None) => Err(Refusal::model_missing()),
         (None, Some(model)) => {
             let deployment = Deployment::parse(model).ok_or_else(Refusal::model_name)?;
-            let client = &admitted.caller.client;
-            Ok(authorize_deployment(client, &admitted.asked(), deployment)?)
+            let operation = admitted.target.endpoint.operation();
+            grant_deployment(admitted, operation, deployment)
         }
     }
 }
 
+/// Whether a product allows an operation on a deployment.
+pub(super) fn grant_deployment(
+    admitted: &Admitted,
+    operation: Operation,
+    deployment: Deployment,
+) -> Result<Grant, Refusal> {
+    let client = &admitted.caller.client;
+    let asked = admitted.asked_for(operation);
+    Ok(authorize_deployment(client, &asked, deployment)?)
+}
+
 /// What the service has stored for another client can't be referred to.
-fn check_references(
+pub(super) fn check_references(
     gateway: &Gateway,
     admitted: &Admitted,
-    body: &RequestBody,
+    parsed: &RequestBody,
+    body: &[u8],
 ) -> Result<(), Refusal> {
-    if admitted.target.endpoint.operation() != Operation::Responses {
-        return Ok(());
-    }
-    if body.has_conversation {
+    if parsed.has_conversation {
         return Err(Refusal::conversation());
     }
-    if body.has_item_reference {
+    if parsed.has_item_reference {
         return Err(Refusal::item_reference());
     }
-    match &body.previous_response_id {
-        Some(id) if !gateway.owners.owns(&admitted.caller.client.id, id) => {
-            Err(Refusal::response_not_found(id))
-        }
-        _ => Ok(()),
+    let client = &admitted.caller.client.id;
+    let owns = |kind, id: &str| match gateway.owners.owns(kind, client, id) {
+        true => Ok(()),
+        false => Err(Refusal::object_not_found(kind, id)),
+    };
+    if let Some(id) = &parsed.previous_response_id {
+        owns(ObjectKind::Response, id)?;
     }
+    let references = References::of(body)?;
+    if let Some(name) = references.unsupported {
+        return Err(Refusal::stored_reference(name));
+    }
+    references
+        .files
+        .iter()
+        .try_for_each(|id| owns(ObjectKind::File, id))
 }
 
 /// `include_usage`, where a stream would have no usage without it.
@@ -173,8 +248,12 @@ fn ask_for_usage(admitted: &Admitted, parsed: RequestBody) -> Option<Edit> {
     }
 }
 
-/// The identity in place of the caller's credential, and an answer that can be read.
-fn swapped_headers(gateway: &Gateway) -> Result<Vec<Header>, Refusal> {
+/// The identity in place of the caller's credential, if what it is used for can be accounted for, and
+/// an answer that can be read.
+pub(super) fn swapped_headers(gateway: &Gateway) -> Result<Vec<Header>, Refusal> {
+    if let Some(ledger) = &gateway.ledger {
+        ledger.admit().map_err(|_| Refusal::ledger_unwritable())?;
+    }
     let authorization = gateway
         .identity
         .authorization()

@@ -8,12 +8,21 @@ use tokio_util::task::TaskTracker;
 
 use super::pending::PendingDecisions;
 use super::refusal::Refusal;
-use crate::access::ResponseOwners;
+use crate::access::{
+    BackgroundResponse, ClientId, Deployment, Known, ObjectKind, ObjectOwners, ProductId,
+};
 use crate::auth::IssuedKeys;
 use crate::policy::LivePolicy;
 use crate::telemetry::{AuditLog, Metrics, Refused};
 use crate::upstream::Identity;
-use crate::usage::UsageRecord;
+use crate::usage::{Ledger, Receipt, StoredResponse, UsageRecord};
+
+/// A record that is on its way to the disk.
+pub(super) struct Recorded {
+    pub(super) record: Arc<UsageRecord>,
+    /// To be waited for before the client has the last byte; none where nobody waits.
+    pub(super) receipt: Option<Receipt>,
+}
 
 /// The service's state, as requests see it.
 pub struct Gateway {
@@ -24,7 +33,9 @@ pub struct Gateway {
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: AuditLog,
     pub(super) pending: PendingDecisions,
-    pub(super) owners: ResponseOwners,
+    pub(super) owners: ObjectOwners,
+    /// `None` where there is no data directory.
+    pub(super) ledger: Option<Ledger>,
     /// Requests at a backend, and estimates that are being counted: shutdown waits for them.
     pub(super) settlements: TaskTracker,
     pub(super) runtime: Handle,
@@ -46,7 +57,8 @@ impl Gateway {
             metrics,
             audit,
             pending: PendingDecisions::default(),
-            owners: ResponseOwners::default(),
+            owners: ObjectOwners::default(),
+            ledger: None,
             settlements: TaskTracker::new(),
             runtime: Handle::current(),
         }
@@ -55,6 +67,25 @@ impl Gateway {
     /// How long live streams may go on after SIGTERM.
     pub fn drain_timeout(&self) -> Duration {
         self.policy.now().drain_timeout
+    }
+
+    /// Keeps the records of requests in a ledger, and knows the stored responses that it names.
+    pub fn keep_ledger(&mut self, ledger: Ledger, stored: Vec<StoredResponse>) {
+        for response in stored {
+            let known = match response.background {
+                Some((deployment, product)) => {
+                    Known::Background(Arc::new(BackgroundResponse::new(
+                        deployment.as_deref().and_then(Deployment::parse),
+                        product.map(ProductId::new),
+                    )))
+                }
+                None => Known::Nothing,
+            };
+            let owner = ClientId::new(response.client);
+            self.owners
+                .remember(ObjectKind::Response, response.id, owner, known);
+        }
+        self.ledger = Some(ledger);
     }
 
     /// Forgets decisions that no ext_proc stream has come for.
@@ -68,10 +99,18 @@ impl Gateway {
         self.settlements.wait().await;
     }
 
-    /// Counts a request that has ended and writes it to the audit log.
-    pub(super) fn record(&self, record: &UsageRecord) {
-        self.metrics.ended(record);
-        self.audit.usage(record.clone());
+    /// Computes what a request that has ended costs, counts it, and writes it to the audit log and the
+    /// ledger.
+    pub(super) fn record(&self, mut record: UsageRecord) -> Recorded {
+        if record.price_by(&self.policy.now().prices) {
+            self.metrics.unpriced(&record);
+        }
+        self.metrics.ended(&record);
+        let record = Arc::new(record);
+        self.audit.usage(Arc::clone(&record));
+        let ledger = self.ledger.as_ref();
+        let receipt = ledger.and_then(|ledger| ledger.write(Arc::clone(&record)));
+        Recorded { record, receipt }
     }
 
     /// Counts a refusal and writes it to the audit log.

@@ -1,6 +1,7 @@
 //! The only room that knows Envoy: ext_authz, ext_proc, and how their messages are spelled.
 
 mod authz;
+mod ending;
 mod forward;
 mod gateway;
 mod headers;
@@ -10,7 +11,9 @@ mod pending;
 mod process;
 mod refusal;
 mod reply;
+mod source;
 mod transaction;
+mod uploads;
 
 pub use authz::Authz;
 pub use gateway::Gateway;

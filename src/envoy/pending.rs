@@ -11,10 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use dashmap::DashMap;
+use envoy_types::pb::envoy::config::core::v3::HeaderMap;
 use tokio::time::Instant;
 
-use crate::access::{Asked, Grant, Target};
+use super::headers;
+use crate::access::{Asked, Grant, Operation, Target};
 use crate::auth::Caller;
+use crate::usage::{RecordId, TraceId};
 
 /// Decisions that may wait; a client that opens and drops requests can't fill the memory.
 const MAX_PENDING: usize = 100_000;
@@ -28,22 +31,32 @@ pub(super) struct Admitted {
     pub(super) target: Target,
     /// Where the path names the deployment, what was granted.
     pub(super) grant: Option<Grant>,
+    /// `content-type` of a form; ext_proc fills it in.
+    pub(super) content_type: String,
     pub(super) request_id: Arc<str>,
     /// Where it comes from, as Envoy says.
     pub(super) source: Option<IpAddr>,
+    /// The name of its usage record.
+    pub(super) record: RecordId,
+    pub(super) trace_id: Option<TraceId>,
     pub(super) started: SystemTime,
     pub(super) at: Instant,
 }
 
 impl Admitted {
-    /// What is asked, as products look at it.
-    pub(super) fn asked(&self) -> Asked<'_> {
+    /// What is asked, as products look at it: the path's operation, or that of a batch's lines.
+    pub(super) fn asked_for(&self, operation: Operation) -> Asked<'_> {
         Asked {
-            operation: self.target.endpoint.operation(),
+            operation,
             has: self.caller.entitlements(),
             source: self.source,
             at: self.started,
         }
+    }
+
+    /// Takes the trace from the request's headers.
+    pub(super) fn note_headers(&mut self, map: Option<&HeaderMap>) {
+        self.trace_id = headers::get(map, "traceparent").and_then(TraceId::of_traceparent);
     }
 }
 
@@ -122,8 +135,11 @@ mod tests {
             },
             target: Target::parse("POST", "/openai/v1/embeddings").expect("a path"),
             grant: None,
+            content_type: String::new(),
             request_id: "1".into(),
             source: None,
+            record: RecordId::new(SystemTime::UNIX_EPOCH).expect("random numbers"),
+            trace_id: None,
             started: SystemTime::UNIX_EPOCH,
             at: Instant::now(),
         }

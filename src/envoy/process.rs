@@ -1,10 +1,11 @@
 //! ext_proc: one stream of messages for each request.
 //!
 //! Every message gets exactly one reply, made at once: nothing here waits, except that the reply to
-//! the last piece of an answer without usage waits until its tokens are counted. tonic drops the
+//! the last piece of an answer waits until its tokens are counted and its record is on the disk. tonic drops the
 //! stream whenever Envoy ends it, so what must happen at the end happens in
 //! [`Transaction`]'s `Drop`.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,18 +15,20 @@ use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request a
 use envoy_types::pb::envoy::service::ext_proc::v3::{
     HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse,
 };
+use envoy_types::pb::google::protobuf::Struct;
+use envoy_types::pb::google::protobuf::value::Kind;
 use futures_core::Stream;
 use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::gateway::Gateway;
+use super::gateway::{Gateway, Recorded};
 use super::pending::Admitted;
 use super::refusal::Refusal;
-use super::transaction::{End, Settlement, Transaction};
+use super::transaction::{Answered, End, Settlement, Transaction};
 use super::{forward, headers, metadata, reply};
-use crate::access::Endpoint;
+use crate::access::{BodyKind, Endpoint};
 use crate::telemetry::Refused;
-use crate::usage::{BodyFormat, UsageRecord};
+use crate::usage::{BodyFormat, Receipt, Unwritable};
 
 /// The ext_proc service.
 pub struct Processor(Arc<Gateway>);
@@ -69,7 +72,9 @@ enum Stage {
     /// It went out with the identity on it.
     Forwarded(Transaction),
     /// Its answer has ended; the reply waits for the count.
-    Counting(JoinHandle<Box<UsageRecord>>, Box<ProcessingResponse>),
+    Counting(JoinHandle<Recorded>, Box<ProcessingResponse>),
+    /// Its answer has ended; the reply waits until the record is on the disk.
+    Writing(Receipt, Box<ProcessingResponse>),
 }
 
 impl Stream for Exchange {
@@ -77,9 +82,19 @@ impl Stream for Exchange {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            if let Stage::Counting(counting, _) = &mut self.stage {
-                let counted = ready!(Pin::new(counting).poll(context));
-                return Poll::Ready(self.counted(counted.ok().as_deref()).map(Ok));
+            match &mut self.stage {
+                Stage::Counting(counting, _) => {
+                    let counted = ready!(Pin::new(counting).poll(context));
+                    if let Some(reply) = self.counted(counted.ok()) {
+                        return Poll::Ready(Some(Ok(reply)));
+                    }
+                    continue;
+                }
+                Stage::Writing(receipt, _) => {
+                    let written = ready!(Pin::new(receipt).poll(context));
+                    return Poll::Ready(self.written(written));
+                }
+                Stage::New | Stage::Admitted(_) | Stage::Forwarded(_) => {}
             }
             let message = match ready!(Pin::new(&mut self.messages).poll_next(context)) {
                 Some(Ok(message)) => message,
@@ -88,6 +103,7 @@ impl Stream for Exchange {
             if let Some(reply) = self.reply_to(message) {
                 return Poll::Ready(Some(Ok(reply)));
             }
+            // The reply waits, and is made above.
         }
     }
 }
@@ -96,13 +112,14 @@ impl Exchange {
     /// The reply, or none while it waits for the count.
     fn reply_to(&mut self, message: ProcessingRequest) -> Option<ProcessingResponse> {
         let decision = metadata::decision(message.metadata_context.as_ref());
+        let attempts = attempts(&message.attributes);
         match message.request? {
             Message::RequestHeaders(message) => {
                 let admitted = decision.and_then(|id| self.gateway.pending.take(id));
                 Some(self.request_headers(&message, admitted))
             }
             Message::RequestBody(message) => Some(self.request_body(message)),
-            Message::ResponseHeaders(message) => self.response_headers(&message),
+            Message::ResponseHeaders(message) => self.response_headers(&message, attempts),
             Message::ResponseBody(message) => self.response_body(&message),
             Message::RequestTrailers(_) => Some(reply::request_trailers()),
             Message::ResponseTrailers(_) => self.ended(reply::response_trailers()),
@@ -114,20 +131,27 @@ impl Exchange {
         message: &HttpHeaders,
         admitted: Option<Admitted>,
     ) -> ProcessingResponse {
-        let Some(admitted) = admitted else {
+        let Some(mut admitted) = admitted else {
             return self.refuse(&Refusal::no_decision(), None);
         };
+        admitted.note_headers(message.headers.as_ref());
         match &admitted.target.endpoint {
-            Endpoint::Stored { .. } => match forward::stored(&self.gateway, admitted) {
-                Ok(forwarded) => {
-                    self.forward(forwarded, |headers, _| reply::request_headers(headers))
+            Endpoint::Stored { .. } | Endpoint::Models | Endpoint::Realtime { .. } => {
+                match forward::without_body(&self.gateway, admitted) {
+                    Ok(forwarded) => {
+                        self.forward(forwarded, |headers, _| reply::request_headers(headers))
+                    }
+                    Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
                 }
-                Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
-            },
+            }
             Endpoint::Create { .. } if message.end_of_stream => {
                 self.refuse(&Refusal::empty_body(), Some(&admitted))
             }
-            Endpoint::Create { .. } => {
+            Endpoint::Create { operation, .. } => {
+                if operation.body_kind() == BodyKind::Form {
+                    let content_type = headers::get(message.headers.as_ref(), "content-type");
+                    admitted.content_type = content_type.unwrap_or_default().to_owned();
+                }
                 self.stage = Stage::Admitted(Box::new(admitted));
                 reply::continue_to_body()
             }
@@ -152,18 +176,32 @@ impl Exchange {
         }
     }
 
-    fn response_headers(&mut self, message: &HttpHeaders) -> Option<ProcessingResponse> {
+    fn response_headers(
+        &mut self,
+        message: &HttpHeaders,
+        attempts: Option<u32>,
+    ) -> Option<ProcessingResponse> {
         let Stage::Forwarded(transaction) = &mut self.stage else {
             // Envoy's own answer to a request that never went out.
             return Some(reply::response_headers(false, false));
         };
         let map = message.headers.as_ref();
-        let status = headers::get(map, ":status").and_then(|status| status.parse().ok());
-        let format = match headers::get(map, "content-encoding") {
-            None | Some("identity") => headers::get(map, "content-type").and_then(body_format),
-            Some(_) => None,
+        let is_encoded =
+            headers::get(map, "content-encoding").is_some_and(|coding| coding != "identity");
+        let format = headers::get(map, "content-type").and_then(body_format);
+        let format = format.filter(|_| !is_encoded);
+        let number = |name| headers::get(map, name).and_then(|value| value.parse().ok());
+        let answered = Answered {
+            status: headers::get(map, ":status")
+                .and_then(|status| status.parse().ok())
+                .unwrap_or(0),
+            format,
+            is_encoded,
+            content_length: number("content-length"),
+            attempts,
         };
-        let is_read = transaction.answered(status.unwrap_or(0), format);
+        transaction.region(headers::get(map, "x-ms-region"));
+        let is_read = transaction.answered(answered);
         let changes_length =
             format == Some(BodyFormat::EventStream) && transaction.changes_length();
         let reply = reply::response_headers(is_read, is_read && changes_length);
@@ -177,24 +215,22 @@ impl Exchange {
         let Stage::Forwarded(transaction) = &mut self.stage else {
             return Some(reply::response_body_unchanged());
         };
-        let reply = reply::response_body(transaction.feed(&message.body, message.end_of_stream));
-        match message.end_of_stream {
+        let (released, is_whole) = transaction.feed(&message.body, message.end_of_stream);
+        let reply = reply::response_body(released);
+        match is_whole {
             true => self.ended(reply),
             false => Some(reply),
         }
     }
 
     /// The answer is complete: the usage goes with the last reply.
-    fn ended(&mut self, mut reply: ProcessingResponse) -> Option<ProcessingResponse> {
+    fn ended(&mut self, reply: ProcessingResponse) -> Option<ProcessingResponse> {
         let settlement = match &mut self.stage {
             Stage::Forwarded(transaction) => transaction.settle(End::Complete),
             _ => None,
         };
         match settlement {
-            Some(Settlement::Done(record)) => {
-                reply.dynamic_metadata = Some(metadata::of_usage(&record));
-                Some(reply)
-            }
+            Some(Settlement::Done(recorded)) => self.recorded(recorded, reply),
             Some(Settlement::Counting(counting)) => {
                 self.stage = Stage::Counting(counting, Box::new(reply));
                 None
@@ -203,12 +239,41 @@ impl Exchange {
         }
     }
 
-    fn counted(&mut self, record: Option<&UsageRecord>) -> Option<ProcessingResponse> {
-        match std::mem::replace(&mut self.stage, Stage::New) {
-            Stage::Counting(_, mut reply) => {
-                reply.dynamic_metadata = record.map(metadata::of_usage);
-                Some(*reply)
+    fn counted(&mut self, counted: Option<Recorded>) -> Option<ProcessingResponse> {
+        match (std::mem::replace(&mut self.stage, Stage::New), counted) {
+            (Stage::Counting(_, reply), Some(recorded)) => self.recorded(recorded, *reply),
+            (Stage::Counting(_, reply), None) => Some(*reply),
+            _ => None,
+        }
+    }
+
+    /// The reply, or none while it waits for the disk.
+    fn recorded(
+        &mut self,
+        recorded: Recorded,
+        mut reply: ProcessingResponse,
+    ) -> Option<ProcessingResponse> {
+        reply.dynamic_metadata = Some(metadata::of_usage(&recorded.record));
+        match recorded.receipt {
+            Some(receipt) => {
+                self.stage = Stage::Writing(receipt, Box::new(reply));
+                None
             }
+            None => Some(reply),
+        }
+    }
+
+    /// A record that is lost ends the stream: Envoy ends the answer, and the client sees that it is not
+    /// whole.
+    fn written(
+        &mut self,
+        written: Result<(), Unwritable>,
+    ) -> Option<Result<ProcessingResponse, Status>> {
+        match (std::mem::replace(&mut self.stage, Stage::New), written) {
+            (Stage::Writing(_, reply), Ok(())) => Some(Ok(*reply)),
+            (Stage::Writing(..), Err(Unwritable)) => Some(Err(Status::unavailable(
+                "the usage record could not be written",
+            ))),
             _ => None,
         }
     }
@@ -241,6 +306,16 @@ impl Exchange {
         };
         self.gateway.note_refusal(refusal, refused);
         reply::refusal(refusal)
+    }
+}
+
+/// How often Envoy tried, if it is set up to say so (`response_attributes`).
+fn attempts(attributes: &HashMap<String, Struct>) -> Option<u32> {
+    let of_filter = attributes.values().next()?;
+    let value = of_filter.fields.get("upstream.request_attempt_count")?;
+    match value.kind.as_ref()? {
+        Kind::NumberValue(count) => format!("{count:.0}").parse().ok(),
+        _ => None,
     }
 }
 

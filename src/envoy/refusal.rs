@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::access::{BodyError, PathError};
+use crate::access::{BodyError, ObjectKind, PathError};
 use crate::auth::{AuthError, KeyFormatError};
 
 /// When to ask again while the identity has no token, in seconds.
@@ -135,10 +135,35 @@ impl Refusal {
         }
     }
 
-    /// A stored response that is not this client's.
-    pub(super) fn response_not_found(id: &str) -> Self {
-        let message = format!("Response with id '{id}' not found.");
-        Self::new(404, "not_found", "response_not_found", message)
+    /// The usage record of a request could not be written, and the ledger is configured to refuse.
+    pub(super) fn ledger_unwritable() -> Self {
+        let message = "The gateway can't account for requests just now. Please retry.";
+        Self {
+            retry_after_s: Some(RETRY_AFTER_S),
+            ..Self::new(503, "accounting_unavailable", "ledger_unwritable", message)
+        }
+    }
+
+    /// A stored object that is not this client's.
+    pub(super) fn object_not_found(kind: ObjectKind, id: &str) -> Self {
+        let message = format!("{} with id '{id}' not found.", kind.as_str());
+        let reason = match kind {
+            ObjectKind::Response => "response_not_found",
+            ObjectKind::File => "file_not_found",
+            ObjectKind::Batch => "batch_not_found",
+        };
+        Self::new(404, "not_found", reason, message)
+    }
+
+    /// A member that refers to something stored whose owner can't be checked.
+    pub(super) fn stored_reference(member: &str) -> Self {
+        let message = format!("`{member}` is not supported by this gateway.");
+        Self::new(400, "unsupported_parameter", "stored_reference", message)
+    }
+
+    pub(super) fn file_purpose() -> Self {
+        let message = "This gateway takes files of the purpose `batch` only.";
+        Self::new(400, "unsupported_parameter", "file_purpose", message)
     }
 
     /// A path without a deployment, and a body without a model.
@@ -179,7 +204,7 @@ impl Refusal {
             400,
             "invalid_body",
             "body_empty",
-            "The request has no body; it needs a JSON object.",
+            "The request has no body; it needs a JSON object or a form.",
         )
     }
 }
@@ -262,7 +287,7 @@ impl From<PathError> for Refusal {
                 400,
                 "invalid_query",
                 "query_malformed",
-                "The query can't be read, or names `api-version` twice.",
+                "The query can't be read, names `api-version` or the deployment twice, or lacks the deployment of a realtime session.",
             ),
             PathError::KeyInQuery => Self::new(
                 400,
@@ -338,7 +363,11 @@ mod tests {
             Refusal::no_decision(),
             Refusal::overloaded(),
             Refusal::no_identity(),
-            Refusal::response_not_found("resp_1"),
+            Refusal::object_not_found(ObjectKind::Response, "resp_1"),
+            Refusal::object_not_found(ObjectKind::File, "file-1"),
+            Refusal::object_not_found(ObjectKind::Batch, "batch_1"),
+            Refusal::stored_reference("container"),
+            Refusal::file_purpose(),
             Refusal::model_missing(),
             Refusal::model_name(),
             Refusal::model_mismatch(),

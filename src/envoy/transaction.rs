@@ -9,16 +9,20 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::gateway::Gateway;
+use super::ending::Ending;
+use super::gateway::{Gateway, Recorded};
 use super::pending::Admitted;
-use crate::access::{Deployment, Endpoint, Operation, ProductId};
+use super::source::{self, Seen};
+use crate::access::{
+    BackgroundResponse, Deployment, Endpoint, Known, ObjectKind, Operation, ProductId, StoredAction,
+};
 use crate::usage::{
-    BodyFormat, EstimateInput, EstimateReason, Meter, Metered, Prompt, Released, TokenCounts,
-    UsageRecord, UsageSource, estimate,
+    BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Prompt, Released,
+    Units, UsageRecord, UsageSource, estimate,
 };
 
-/// Where `error.code` says that the content filter refused the prompt, which is billed all the same.
-const CONTENT_FILTER: &str = "content_filter";
+/// Longest name of a region.
+const MAX_REGION_BYTES: usize = 64;
 
 /// What the gateway knows of a request when it goes out.
 pub(super) struct Outgoing {
@@ -29,6 +33,24 @@ pub(super) struct Outgoing {
     /// The usage event was asked for by the gateway, not by the client.
     pub(super) remove_usage_event: bool,
     pub(super) prompt: Prompt,
+    /// Images and characters, as the request says them.
+    pub(super) units: Units,
+    /// Bytes of the request's body.
+    pub(super) request_bytes: usize,
+    /// What is known of the object that is asked about, or that is made.
+    pub(super) known: Known,
+}
+
+/// What Envoy shows of an answer before its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answered {
+    pub(super) status: u16,
+    /// The kind of body; none if it is compressed or of another kind.
+    pub(super) format: Option<BodyFormat>,
+    pub(super) is_encoded: bool,
+    pub(super) content_length: Option<u64>,
+    /// How often Envoy tried, where it says so.
+    pub(super) attempts: Option<u32>,
 }
 
 /// How an answer ended.
@@ -42,10 +64,10 @@ pub(super) enum End {
 
 /// The record of a request that has ended.
 pub(super) enum Settlement {
-    /// It is written.
-    Done(Box<UsageRecord>),
+    /// It is counted and on its way to the disk.
+    Done(Recorded),
     /// Its tokens are being counted; it is written then, whether or not somebody waits.
-    Counting(JoinHandle<Box<UsageRecord>>),
+    Counting(JoinHandle<Recorded>),
 }
 
 /// A request that has the identity on it.
@@ -59,8 +81,10 @@ pub(super) struct Transaction {
 
 struct Open {
     outgoing: Outgoing,
-    status: Option<u16>,
+    answered: Option<Answered>,
     meter: Option<Meter>,
+    ending: Ending,
+    region: Option<Arc<str>>,
     time_to_first_token: Option<Duration>,
     is_remembered: bool,
 }
@@ -71,8 +95,10 @@ impl Transaction {
         gateway.metrics.began();
         let open = Open {
             outgoing,
-            status: None,
+            answered: None,
             meter: None,
+            ending: Ending::default(),
+            region: None,
             time_to_first_token: None,
             is_remembered: false,
         };
@@ -83,19 +109,27 @@ impl Transaction {
         }
     }
 
+    /// The region that the backend says it answers from; what no region can be called is left out.
+    pub(super) fn region(&mut self, name: Option<&str>) {
+        let is_name = |name: &&str| {
+            name.len() <= MAX_REGION_BYTES
+                && name
+                    .bytes()
+                    .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        };
+        if let (Some(open), Some(name)) = (&mut self.open, name.filter(is_name)) {
+            open.region = Some(name.into());
+        }
+    }
+
     /// The backend has begun to answer; says whether its body is to be read.
-    pub(super) fn answered(&mut self, status: u16, format: Option<BodyFormat>) -> bool {
+    pub(super) fn answered(&mut self, answered: Answered) -> bool {
         let Some(open) = &mut self.open else {
             return false;
         };
-        open.status = Some(status);
-        let outgoing = &open.outgoing;
-        let Endpoint::Create { operation, .. } = outgoing.admitted.target.endpoint else {
-            return false;
-        };
-        let is_read = matches!(status, 200..=299 | 400);
-        let meter = |format| Meter::new(operation, format, outgoing.remove_usage_event);
-        open.meter = format.filter(|_| is_read).map(meter);
+        open.answered = Some(answered);
+        open.ending = Ending::new(answered.content_length);
+        open.meter = open.outgoing.meter(answered);
         open.meter.is_some()
     }
 
@@ -106,48 +140,54 @@ impl Transaction {
             .is_some_and(|open| open.outgoing.remove_usage_event)
     }
 
-    /// Reads the next piece of the answer.
-    pub(super) fn feed(&mut self, piece: &[u8], is_last: bool) -> Released {
+    /// Reads the next piece of the answer; `is_end` when it says that no other follows. Gives what the
+    /// client gets of it, and whether it has the whole answer then.
+    pub(super) fn feed(&mut self, piece: &[u8], is_end: bool) -> (Released, bool) {
         let Some(open) = &mut self.open else {
-            return Released::Unchanged;
+            return (Released::Unchanged, is_end);
         };
         let Some(meter) = &mut open.meter else {
-            return Released::Unchanged;
+            return (Released::Unchanged, is_end);
         };
+        let is_stream = open
+            .answered
+            .is_some_and(|it| it.format == Some(BodyFormat::EventStream));
+        let is_whole = open.ending.is_reached_by(piece, is_stream);
+        let is_last = is_end || (is_whole && !is_stream);
         let released = meter.feed(piece, is_last);
         let admitted = &open.outgoing.admitted;
         if open.time_to_first_token.is_none() && meter.has_text() {
             open.time_to_first_token = Some(admitted.at.elapsed());
         }
-        let is_response = admitted.target.endpoint.operation() == Operation::Responses;
-        if is_response
-            && !open.is_remembered
+        if !open.is_remembered
+            && let Endpoint::Create { operation, .. } = admitted.target.endpoint
+            && let Some(kind) = ObjectKind::made_by(operation)
             && let Some(id) = meter.id()
         {
             // Before the client can see the id, and ask for it.
+            let owner = admitted.caller.client.id.clone();
+            let known = open.outgoing.known.clone();
             self.gateway
                 .owners
-                .remember(id.to_owned(), admitted.caller.client.id.clone());
+                .remember(kind, id.to_owned(), owner, known);
             open.is_remembered = true;
         }
-        released
+        // A stream without `[DONE]` ends with the event that has the usage.
+        let operation = open.outgoing.admitted.target.endpoint.operation();
+        let has_said_all = meter.has_streamed_usage() && !operation.usage_must_be_asked_for();
+        (released, is_end || is_whole || has_said_all)
     }
 
     /// Accounts for the request; `None` if that has been done.
     pub(super) fn settle(&mut self, end: End) -> Option<Settlement> {
-        let (mut record, to_estimate) = self
-            .open
-            .take()?
-            .close(&self.gateway.policy.now().backend, end);
+        let (mut record, to_estimate) = self.open.take()?.close(&self.gateway, end);
         let Some(input) = to_estimate else {
-            self.gateway.record(&record);
-            return Some(Settlement::Done(Box::new(record)));
+            return Some(Settlement::Done(self.gateway.record(record)));
         };
         let gateway = Arc::clone(&self.gateway);
         let count = move || {
             record.tokens = estimate(&input);
-            gateway.record(&record);
-            Box::new(record)
+            gateway.record(record)
         };
         let counting = self
             .gateway
@@ -163,27 +203,136 @@ impl Drop for Transaction {
     }
 }
 
+impl Outgoing {
+    /// The meter of an answer whose body is to be read.
+    fn meter(&self, answered: Answered) -> Option<Meter> {
+        let operation = self.admitted.target.endpoint.operation();
+        let format = match (&self.admitted.target.endpoint, answered.status) {
+            (Endpoint::Create { .. }, 200..=299 | 400) => answered.format.or_else(|| {
+                let is_audio = matches!(
+                    operation,
+                    Operation::AudioSpeech
+                        | Operation::AudioTranscriptions
+                        | Operation::AudioTranslations
+                );
+                (is_audio && !answered.is_encoded).then_some(BodyFormat::Opaque)
+            }),
+            (
+                Endpoint::Stored {
+                    action: StoredAction::Retrieve | StoredAction::Cancel,
+                    kind,
+                    ..
+                },
+                200,
+            ) => answered
+                .format
+                .filter(|_| self.background().is_some() || *kind == ObjectKind::Batch),
+            _ => None,
+        }?;
+        Some(Meter::new(operation, format, self.remove_usage_event))
+    }
+
+    /// The background response that is asked about and not counted yet.
+    fn background(&self) -> Option<&Arc<BackgroundResponse>> {
+        match &self.known {
+            Known::Background(response) if !response.is_counted() => Some(response),
+            _ => None,
+        }
+    }
+}
+
 impl Open {
     /// The record as far as it is known, and what its tokens must be estimated from.
     fn close(
-        self: Box<Self>,
-        backend: &Arc<str>,
+        mut self: Box<Self>,
+        gateway: &Gateway,
         end: End,
     ) -> (UsageRecord, Option<EstimateInput>) {
         let is_readable = self.meter.is_some();
-        let metered = self.meter.map(Meter::finish).unwrap_or_default();
+        let mut metered = self.meter.take().map(Meter::finish).unwrap_or_default();
+        let answered = self.answered.unwrap_or_default();
+        let status = self.answered.map(|it| it.status);
         let endpoint = &self.outgoing.admitted.target.endpoint;
-        let source = source(endpoint, self.status, is_readable, &metered, end);
+        let seen = Seen {
+            endpoint,
+            status,
+            is_readable,
+            metered: &metered,
+            end,
+        };
+        let mut source = source::of(&seen);
+        self.remember(gateway, &metered, source);
+        if let Some(response) = self.outgoing.background().cloned()
+            && metered.counts.is_some()
+            && response.count()
+        {
+            source = UsageSource::Reported;
+            self.outgoing.deployment.clone_from(&response.deployment);
+            self.outgoing.product.clone_from(&response.product);
+        }
+        if !matches!(source, UsageSource::Reported) {
+            metered.counts = None;
+        }
+        let response_bytes = match is_readable {
+            true => Some(metered.bytes),
+            false => answered.content_length,
+        };
+        let outcome = Outcome {
+            finish_reason: source::finish_reason(status, &metered),
+            filtered: source::finish_reason(status, &metered) == Some(FinishReason::ContentFilter),
+            system_fingerprint: metered.system_fingerprint.take().map(Into::into),
+            attempts: answered.attempts.unwrap_or(1),
+            request_bytes: u64::try_from(self.outgoing.request_bytes).unwrap_or(u64::MAX),
+            response_bytes,
+        };
+        self.record(&gateway.policy.now().backend, metered, source, outcome)
+    }
+
+    /// Remembers what the answer made beside its own id.
+    fn remember(&self, gateway: &Gateway, metered: &Metered, source: UsageSource) {
+        let admitted = &self.outgoing.admitted;
+        let owner = &admitted.caller.client.id;
+        for id in &metered.file_ids {
+            if admitted.target.endpoint.operation() == Operation::Batches {
+                gateway.owners.remember(
+                    ObjectKind::File,
+                    id.clone(),
+                    owner.clone(),
+                    Known::Nothing,
+                );
+            }
+        }
+        if let (UsageSource::None(NoneReason::Background), Some(id)) = (source, &metered.id) {
+            let response = BackgroundResponse::new(
+                self.outgoing.deployment.clone(),
+                self.outgoing.product.clone(),
+            );
+            let known = Known::Background(Arc::new(response));
+            gateway
+                .owners
+                .remember(ObjectKind::Response, id.clone(), owner.clone(), known);
+        }
+    }
+
+    fn record(
+        self: Box<Self>,
+        backend: &Arc<str>,
+        metered: Metered,
+        source: UsageSource,
+        outcome: Outcome,
+    ) -> (UsageRecord, Option<EstimateInput>) {
         let Outgoing {
             admitted,
             deployment,
             product,
             stream,
             prompt,
+            units,
             ..
         } = self.outgoing;
         let model = metered.model.map(Arc::<str>::from);
         let operation = admitted.target.endpoint.operation();
+        let response_id = metered.id.filter(|_| operation == Operation::Responses);
         let deployment = deployment.map(|name| name.to_shared());
         let to_estimate = matches!(source, UsageSource::Estimated(_)).then(|| EstimateInput {
             operation,
@@ -196,8 +345,11 @@ impl Open {
             dropped_text_bytes: metered.dropped_text_bytes,
         });
         let record = UsageRecord {
+            id: admitted.record,
             started: admitted.started,
             request_id: admitted.request_id,
+            trace_id: admitted.trace_id,
+            labels: admitted.caller.client.labels.to_json(),
             client: admitted.caller.client.id.to_shared(),
             user: admitted.caller.user,
             credential: admitted.caller.credential.as_str(),
@@ -206,37 +358,23 @@ impl Open {
             deployment,
             model,
             backend: Arc::clone(backend),
+            region: self.region,
             stream,
-            status: self.status,
+            status: self.answered.map(|it| it.status),
             tokens: metered.counts.unwrap_or_default(),
+            units: Units {
+                image_size: metered.units.image_size.or(units.image_size),
+                image_quality: metered.units.image_quality.or(units.image_quality),
+                characters: units.characters,
+                ..metered.units
+            },
+            outcome,
+            response_id: response_id.map(Arc::from),
             source,
+            cost: None,
             duration: admitted.at.elapsed(),
             time_to_first_token: self.time_to_first_token,
         };
         (record, to_estimate)
-    }
-}
-
-/// Where the counts come from.
-fn source(
-    endpoint: &Endpoint,
-    status: Option<u16>,
-    is_readable: bool,
-    metered: &Metered,
-    end: End,
-) -> UsageSource {
-    if let (Endpoint::Stored { .. }, _) | (_, Some(300..=399)) = (endpoint, status) {
-        // What is stored was counted when it was made.
-        return UsageSource::None;
-    }
-    match (metered.counts, status) {
-        (Some(TokenCounts { .. }), _) => UsageSource::Reported,
-        (None, Some(400)) if metered.error_code.as_deref() == Some(CONTENT_FILTER) => {
-            UsageSource::Estimated(EstimateReason::ContentFilter)
-        }
-        (None, Some(400..)) => UsageSource::None,
-        (None, _) if end == End::BrokenOff => UsageSource::Estimated(EstimateReason::Incomplete),
-        (None, _) if !is_readable => UsageSource::Estimated(EstimateReason::Unreadable),
-        (None, _) => UsageSource::Estimated(EstimateReason::NotReported),
     }
 }

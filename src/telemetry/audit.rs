@@ -17,7 +17,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::auth::IssuedKey;
 use crate::control::KeyAction;
-use crate::usage::UsageRecord;
+use crate::usage::{FinishReason, UsageRecord};
 
 /// Lines that may wait to be written: about 20 MB.
 const QUEUE_LINES: usize = 65_536;
@@ -45,7 +45,7 @@ pub struct Refused {
 }
 
 enum Entry {
-    Usage(Box<UsageRecord>),
+    Usage(Arc<UsageRecord>),
     Refused(Box<Refused>),
     Key(KeyAction, Box<IssuedKey>),
     End,
@@ -91,8 +91,8 @@ impl AuditLog {
     }
 
     /// Writes a usage record.
-    pub fn usage(&self, record: UsageRecord) {
-        self.send(Entry::Usage(Box::new(record)));
+    pub fn usage(&self, record: Arc<UsageRecord>) {
+        self.send(Entry::Usage(record));
     }
 
     /// Writes a refusal.
@@ -175,11 +175,68 @@ struct UsageLine<'a> {
     total_tokens: u64,
     cached_tokens: u64,
     reasoning_tokens: u64,
+    #[serde(flatten)]
+    details: Details<'a>,
     source: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_reason: Option<&'static str>,
+    finish_reason: Option<&'static str>,
+    filtered: bool,
+    system_fingerprint: Option<&'a str>,
+    attempts: u32,
+    request_bytes: u64,
+    response_bytes: Option<u64>,
     duration_ms: f64,
     time_to_first_token_ms: Option<f64>,
+    time_per_output_token_ms: Option<f64>,
+}
+
+/// Counts that few requests have; what is nought is left out.
+#[derive(Serialize)]
+struct Details<'a> {
+    #[serde(skip_serializing_if = "is_nought")]
+    audio_input_tokens: u64,
+    #[serde(skip_serializing_if = "is_nought")]
+    audio_output_tokens: u64,
+    #[serde(skip_serializing_if = "is_nought")]
+    image_input_tokens: u64,
+    #[serde(skip_serializing_if = "is_nought")]
+    accepted_prediction_tokens: u64,
+    #[serde(skip_serializing_if = "is_nought")]
+    rejected_prediction_tokens: u64,
+    #[serde(skip_serializing_if = "is_nought")]
+    images: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_size: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_quality: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_nought")]
+    audio_ms: u64,
+    #[serde(skip_serializing_if = "is_nought")]
+    characters: u64,
+}
+
+impl<'a> Details<'a> {
+    fn of(record: &'a UsageRecord) -> Self {
+        let (tokens, units) = (&record.tokens, &record.units);
+        Self {
+            audio_input_tokens: tokens.audio_input,
+            audio_output_tokens: tokens.audio_output,
+            image_input_tokens: tokens.image_input,
+            accepted_prediction_tokens: tokens.accepted_prediction,
+            rejected_prediction_tokens: tokens.rejected_prediction,
+            images: units.images,
+            image_size: units.image_size.as_deref(),
+            image_quality: units.image_quality.as_deref(),
+            audio_ms: units.audio_ms,
+            characters: units.characters,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_nought(count: &u64) -> bool {
+    *count == 0
 }
 
 impl<'a> UsageLine<'a> {
@@ -203,10 +260,18 @@ impl<'a> UsageLine<'a> {
             total_tokens: record.tokens.total,
             cached_tokens: record.tokens.cached_input,
             reasoning_tokens: record.tokens.reasoning,
+            details: Details::of(record),
             source: record.source.as_str(),
             source_reason: record.source.reason(),
+            finish_reason: record.outcome.finish_reason.map(FinishReason::as_str),
+            filtered: record.outcome.filtered,
+            system_fingerprint: record.outcome.system_fingerprint.as_deref(),
+            attempts: record.outcome.attempts,
+            request_bytes: record.outcome.request_bytes,
+            response_bytes: record.outcome.response_bytes,
             duration_ms: milliseconds(record.duration),
             time_to_first_token_ms: record.time_to_first_token.map(milliseconds),
+            time_per_output_token_ms: record.time_per_output_token().map(milliseconds),
         }
     }
 }

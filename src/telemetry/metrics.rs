@@ -8,6 +8,8 @@ mod certificates;
 mod changes;
 mod issuers;
 mod keys;
+mod ledger;
+mod units;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +21,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder, Registry, TextEncoder};
 
 use self::changes::Changes;
+use self::units::UnitMetrics;
 use crate::upstream::Identity;
 use crate::usage::UsageRecord;
 
@@ -59,8 +62,10 @@ pub struct Metrics {
     token_usage: Histogram<u64>,
     duration: Histogram<f64>,
     time_to_first_token: Histogram<f64>,
+    units: UnitMetrics,
     active: UpDownCounter<i64>,
     changes: Changes,
+    unpriced: Counter<u64>,
 }
 
 impl Metrics {
@@ -112,6 +117,12 @@ impl Metrics {
                 "From a request's arrival to the first token of its stream",
                 &FIRST_TOKEN_BOUNDS,
             ),
+            unpriced: counter(
+                &meter,
+                "tollgate.usage.unpriced",
+                "Requests that used something and have no price",
+            ),
+            units: UnitMetrics::new(&meter),
             active: meter
                 .i64_up_down_counter("tollgate.active_requests")
                 .with_description("Requests that are at a backend now")
@@ -193,6 +204,7 @@ impl Metrics {
         self.active.add(-1, &[]);
         let mut labels = labels(record);
         self.record_tokens(record, &labels);
+        self.units.record(record, &labels);
         labels.push(KeyValue::new(
             "gen_ai.operation.name",
             record.operation.gen_ai_name(),
@@ -207,6 +219,7 @@ impl Metrics {
             self.time_to_first_token
                 .record(Duration::as_secs_f64(&time), &labels);
         }
+        self.units.record_pace(record, &labels);
     }
 
     fn record_tokens(&self, record: &UsageRecord, labels: &[KeyValue]) {
@@ -222,6 +235,11 @@ impl Metrics {
             ("cached_input", tokens.cached_input),
             ("output", tokens.output),
             ("reasoning", tokens.reasoning),
+            ("audio_input", tokens.audio_input),
+            ("audio_output", tokens.audio_output),
+            ("image_input", tokens.image_input),
+            ("accepted_prediction", tokens.accepted_prediction),
+            ("rejected_prediction", tokens.rejected_prediction),
         ] {
             if count > 0 {
                 self.tokens.add(count, &with("tollgate.token.kind", kind));

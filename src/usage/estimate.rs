@@ -29,6 +29,8 @@ const BYTES_PER_TOKEN: u64 = 4;
 pub enum Prompt {
     /// The body.
     Body(Vec<u8>),
+    /// The text of a form, which has nothing else that a tokenizer could count.
+    Text(String),
     /// How many bytes it had: it was too long to be kept.
     Length(usize),
 }
@@ -38,6 +40,14 @@ impl Prompt {
     pub fn of_body(body: Vec<u8>) -> Self {
         match body.len() {
             0..=MAX_KEPT_PROMPT_BYTES => Self::Body(body),
+            length => Self::Length(length),
+        }
+    }
+
+    /// Keeps the text of a form, or its length.
+    pub fn of_text(text: &str) -> Self {
+        match text.len() {
+            0..=MAX_KEPT_PROMPT_BYTES => Self::Text(text.to_owned()),
             length => Self::Length(length),
         }
     }
@@ -66,9 +76,11 @@ pub fn estimate(input: &EstimateInput) -> TokenCounts {
             Ok(parsed) => prompt_tokens(tokenizer, input.operation, &parsed),
             Err(_) => tokens_of_bytes(body.len()),
         },
+        Prompt::Text(text) => count(tokenizer, text),
         Prompt::Length(bytes) => tokens_of_bytes(*bytes),
     };
-    let output = count(tokenizer, &input.text) + tokens_of_bytes(input.dropped_text_bytes);
+    let kept = count(tokenizer, &input.text);
+    let output = kept + tokens_like(kept, input.text.len(), input.dropped_text_bytes);
     TokenCounts {
         input: prompt,
         output,
@@ -113,6 +125,16 @@ fn prompt_tokens(tokenizer: &Tokenizer, operation: Operation, body: &Value) -> u
         }
         Operation::Completions => body.get("prompt").map_or(0, |it| strings(tokenizer, it)),
         Operation::Embeddings => body.get("input").map_or(0, |it| strings(tokenizer, it)),
+        Operation::AudioSpeech => ["input", "instructions"]
+            .iter()
+            .filter_map(|name| body.get(*name))
+            .map(|text| strings(tokenizer, text))
+            .sum(),
+        Operation::ImagesGenerations
+        | Operation::ImagesEdits
+        | Operation::AudioTranscriptions
+        | Operation::AudioTranslations => body.get("prompt").map_or(0, |it| strings(tokenizer, it)),
+        Operation::Models | Operation::Files | Operation::Batches | Operation::Realtime => 0,
     }
 }
 
@@ -159,6 +181,16 @@ fn strings_named(tokenizer: &Tokenizer, value: &Value, name: &str) -> u64 {
 
 fn count(tokenizer: &Tokenizer, text: &str) -> u64 {
     u64::try_from(tokenizer.count(text)).unwrap_or(u64::MAX)
+}
+
+/// Tokens of text that was not kept, if it is like the text that was.
+fn tokens_like(tokens: u64, kept_bytes: usize, dropped_bytes: usize) -> u64 {
+    let widen = |bytes| u128::try_from(bytes).unwrap_or(u128::MAX);
+    let scaled = u128::from(tokens).saturating_mul(widen(dropped_bytes));
+    match scaled.checked_div(widen(kept_bytes)) {
+        Some(tokens) => u64::try_from(tokens).unwrap_or(u64::MAX),
+        None => tokens_of_bytes(dropped_bytes),
+    }
 }
 
 fn tokens_of_bytes(bytes: usize) -> u64 {
@@ -209,6 +241,28 @@ mod tests {
         assert_eq!(counts.input, 3);
         let counts = estimated(Operation::Responses, r#"{"input":"hello world"}"#, "hello");
         assert_eq!((counts.input, counts.output), (9, 1));
+    }
+
+    #[test]
+    fn text_that_was_not_kept_is_counted_like_the_text_that_was() {
+        for (text, what) in [("Wie geht es dir? ", "German"), ("你好，世界。", "Chinese")] {
+            let kept = text.repeat(1000);
+            let whole = estimated(Operation::ChatCompletions, "{}", &text.repeat(4000));
+            let cut = estimate(&EstimateInput {
+                operation: Operation::ChatCompletions,
+                model: "gpt-4o".into(),
+                prompt: Prompt::Length(0),
+                dropped_text_bytes: kept.len() * 3,
+                text: kept,
+            });
+            let off = whole.output.abs_diff(cut.output);
+            assert!(
+                off * 100 <= whole.output,
+                "{what}: {} {}",
+                whole.output,
+                cut.output
+            );
+        }
     }
 
     #[test]

@@ -5,17 +5,21 @@
 //! any string, and must not be taken for it.
 //!
 //! ```text
-//! id  model  usage  choices                ; chat completions, completions, embeddings, responses
-//! response.id  response.model  response.usage   ; events of the responses API
-//! error.code                               ; failures
+//! id  model  usage  choices  choices[].finish_reason  system_fingerprint     ; completions, embeddings
+//! [response.] ( id  model  usage  status  incomplete_details.reason  error.code )   ; responses
+//! data[]  type  size  quality                                               ; images
+//! duration                                                                  ; transcriptions
+//! output_file_id  error_file_id                                             ; batches
+//! error.code                                                                ; failures
 //! ```
 
 use memchr::memchr2;
 
-use super::TokenCounts;
+use super::tokens::{audio_ms_from_duration, audio_ms_from_usage};
+use super::{FinishReason, TokenCounts};
 
-/// Longest member name that can matter; `response` is the longest.
-const MAX_KEY_BYTES: usize = 8;
+/// Longest member name that can matter; `incomplete_details` is one of the longest.
+const MAX_KEY_BYTES: usize = 18;
 /// Longest `usage` that is read; real ones have about 300 bytes.
 const MAX_USAGE_BYTES: usize = 16 * 1024;
 /// Longest id, model or code that is read.
@@ -32,6 +36,68 @@ pub(super) struct Found {
     pub(super) error_code: Option<String>,
     /// `choices` is `[]`: with a `usage` this is the event that `include_usage` asks for.
     pub(super) has_empty_choices: bool,
+    pub(super) system_fingerprint: Option<String>,
+    /// Of the choices: the filter's, or else the first.
+    pub(super) finish_reason: Option<FinishReason>,
+    /// `status` of a response.
+    pub(super) status: Option<String>,
+    /// `incomplete_details.reason` of a response.
+    pub(super) incomplete: Option<FinishReason>,
+    /// Length of audio; by `usage`, or else by `duration`.
+    pub(super) audio_ms: Option<u64>,
+    /// `usage` says a length of audio and no tokens.
+    pub(super) has_audio_usage: bool,
+    /// Objects in `data`, or events of a finished image.
+    pub(super) images: u64,
+    pub(super) size: Option<String>,
+    pub(super) quality: Option<String>,
+    /// `type` of an event.
+    pub(super) kind: Option<String>,
+    pub(super) output_file_id: Option<String>,
+    pub(super) error_file_id: Option<String>,
+}
+
+impl Found {
+    /// Takes over what a later event says.
+    pub(super) fn merge(&mut self, later: Self) {
+        let is_image = matches!(
+            later.kind.as_deref(),
+            Some("image_generation.completed" | "image_edit.completed")
+        );
+        self.images += u64::from(is_image);
+        if let Some(reason) = later.finish_reason {
+            self.finished(reason);
+        }
+        self.has_audio_usage |= later.has_audio_usage;
+        self.usage = later.usage.or(self.usage);
+        self.incomplete = later.incomplete.or(self.incomplete);
+        self.audio_ms = later.audio_ms.or(self.audio_ms);
+        for (known, later) in [
+            (&mut self.id, later.id),
+            (&mut self.model, later.model),
+            (&mut self.error_code, later.error_code),
+            (&mut self.system_fingerprint, later.system_fingerprint),
+            (&mut self.status, later.status),
+            (&mut self.size, later.size),
+            (&mut self.quality, later.quality),
+        ] {
+            if later.is_some() {
+                *known = later;
+            }
+        }
+    }
+
+    fn finished(&mut self, reason: FinishReason) {
+        if reason == FinishReason::ContentFilter || self.finish_reason.is_none() {
+            self.finish_reason = Some(reason);
+        }
+    }
+
+    /// Why the model stopped, in whichever way the operation says it.
+    pub(super) fn finish(&self) -> Option<FinishReason> {
+        let by_status = || self.status.as_deref().and_then(FinishReason::from_status);
+        self.finish_reason.or(self.incomplete).or_else(by_status)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +107,16 @@ enum Field {
     Usage,
     Choices,
     ErrorCode,
+    SystemFingerprint,
+    FinishReason,
+    Status,
+    IncompleteReason,
+    Duration,
+    Size,
+    Quality,
+    Kind,
+    OutputFile,
+    ErrorFile,
 }
 
 impl Field {
@@ -48,8 +124,31 @@ impl Field {
         match self {
             Self::Usage => MAX_USAGE_BYTES,
             Self::Choices => MAX_CHOICES_BYTES,
-            Self::Id | Self::Model | Self::ErrorCode => MAX_NAME_BYTES,
+            _ => MAX_NAME_BYTES,
         }
+    }
+
+    /// What a member of a followed object is, if it matters.
+    fn named(scope: Scope, key: &[u8]) -> Option<Self> {
+        let field = match (scope, key) {
+            (Scope::Top | Scope::Response, b"id") => Self::Id,
+            (Scope::Top | Scope::Response, b"model") => Self::Model,
+            (Scope::Top | Scope::Response, b"usage") => Self::Usage,
+            (Scope::Top | Scope::Response, b"status") => Self::Status,
+            (Scope::Top, b"choices") => Self::Choices,
+            (Scope::Top, b"system_fingerprint") => Self::SystemFingerprint,
+            (Scope::Top, b"duration") => Self::Duration,
+            (Scope::Top, b"size") => Self::Size,
+            (Scope::Top, b"quality") => Self::Quality,
+            (Scope::Top, b"type") => Self::Kind,
+            (Scope::Top, b"output_file_id") => Self::OutputFile,
+            (Scope::Top, b"error_file_id") => Self::ErrorFile,
+            (Scope::Error | Scope::ResponseError, b"code") => Self::ErrorCode,
+            (Scope::Incomplete | Scope::ResponseIncomplete, b"reason") => Self::IncompleteReason,
+            (Scope::Choice, b"finish_reason") => Self::FinishReason,
+            _ => return None,
+        };
+        Some(field)
     }
 }
 
@@ -59,6 +158,47 @@ enum Scope {
     Top,
     Response,
     Error,
+    Incomplete,
+    ResponseError,
+    ResponseIncomplete,
+    Choice,
+}
+
+impl Scope {
+    /// How deep its members stand.
+    const fn depth(self) -> usize {
+        match self {
+            Self::Top => 1,
+            Self::Response | Self::Error | Self::Incomplete => 2,
+            Self::ResponseError | Self::ResponseIncomplete | Self::Choice => 3,
+        }
+    }
+
+    const fn parent(self) -> Self {
+        match self {
+            Self::ResponseError | Self::ResponseIncomplete => Self::Response,
+            _ => Self::Top,
+        }
+    }
+
+    /// The object that a member of this one has for its value, if it matters.
+    fn child(self, key: &[u8]) -> Option<Self> {
+        match (self, key) {
+            (Self::Top, b"response") => Some(Self::Response),
+            (Self::Top, b"error") => Some(Self::Error),
+            (Self::Top, b"incomplete_details") => Some(Self::Incomplete),
+            (Self::Response, b"error") => Some(Self::ResponseError),
+            (Self::Response, b"incomplete_details") => Some(Self::ResponseIncomplete),
+            _ => None,
+        }
+    }
+}
+
+/// A list at the top whose objects matter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum List {
+    Choices,
+    Data,
 }
 
 /// Where in a followed object the next byte stands.
@@ -81,6 +221,7 @@ enum Text {
 pub(super) struct JsonProbe {
     depth: usize,
     scope: Scope,
+    list: Option<List>,
     place: Place,
     text: Text,
     key: Vec<u8>,
@@ -93,6 +234,7 @@ impl Default for JsonProbe {
         Self {
             depth: 0,
             scope: Scope::Top,
+            list: None,
             place: Place::InValue,
             text: Text::Outside,
             key: Vec::new(),
@@ -131,26 +273,34 @@ impl JsonProbe {
         self.found
     }
 
-    /// Skips to the end of the string or to the next escape.
+    /// Skips to the end of the string, or to an escape that the bytes cut in two.
     fn inside<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let end = memchr2(b'"', b'\\', bytes);
-        let (head, tail) = bytes.split_at(end.unwrap_or(bytes.len()));
-        self.keep(head);
-        let Some((&mark, rest)) = tail.split_first() else {
-            return tail;
+        let mut from = 0;
+        let end = loop {
+            let rest = bytes.get(from..).unwrap_or_default();
+            let Some(at) = memchr2(b'"', b'\\', rest).map(|at| from + at) else {
+                self.keep(bytes);
+                return &[];
+            };
+            if bytes.get(at) == Some(&b'"') {
+                break at;
+            }
+            if at + 1 == bytes.len() {
+                self.text = Text::Escaped;
+                self.keep(bytes);
+                return &[];
+            }
+            from = at + 2;
         };
-        if mark == b'\\' {
-            self.text = Text::Escaped;
-            self.keep(&[mark]);
-            return rest;
-        }
+        let (head, tail) = bytes.split_at(end);
+        self.keep(head);
         self.text = Text::Outside;
         if self.place == Place::InKey {
             self.place = Place::AfterKey;
         } else {
-            self.keep(&[mark]);
+            self.keep(b"\"");
         }
-        rest
+        tail.get(1..).unwrap_or_default()
     }
 
     fn outside(&mut self, byte: u8) {
@@ -178,22 +328,28 @@ impl JsonProbe {
 
     /// Whether the bytes at this depth are members of the followed object.
     fn is_followed(&self) -> bool {
-        match self.scope {
-            Scope::Top => self.depth == 1,
-            Scope::Response | Scope::Error => self.depth == 2,
-        }
+        self.depth == self.scope.depth()
     }
 
     fn open(&mut self, byte: u8) {
-        let scope = match self.depth {
-            0 => Some(Scope::Top),
-            1 if self.place == Place::InValue => match self.key.as_slice() {
-                b"response" => Some(Scope::Response),
-                b"error" => Some(Scope::Error),
-                _ => None,
-            },
+        let in_value = self.is_followed() && self.place == Place::InValue;
+        let scope = match (self.depth, self.list) {
+            (0, _) => Some(Scope::Top),
+            (2, Some(List::Choices)) => Some(Scope::Choice),
+            (2, Some(List::Data)) => {
+                self.found.images += u64::from(byte == b'{');
+                None
+            }
+            _ if in_value => self.scope.child(&self.key),
             _ => None,
         };
+        if self.depth == 1 && in_value && byte == b'[' {
+            self.list = match self.key.as_slice() {
+                b"choices" => Some(List::Choices),
+                b"data" => Some(List::Data),
+                _ => None,
+            };
+        }
         self.keep(&[byte]);
         self.depth += 1;
         if let (Some(scope), b'{') = (scope, byte) {
@@ -205,40 +361,58 @@ impl JsonProbe {
     fn close(&mut self, byte: u8) {
         if self.is_followed() {
             self.end_value();
-            self.scope = Scope::Top;
+            self.scope = self.scope.parent();
             self.place = Place::InValue;
             self.key.clear();
         } else {
             self.keep(&[byte]);
         }
         self.depth = self.depth.saturating_sub(1);
+        if self.depth == 1 {
+            self.list = None;
+        }
     }
 
     fn start_value(&mut self) {
         self.place = Place::InValue;
-        let field = match (self.scope, self.key.as_slice()) {
-            (Scope::Top | Scope::Response, b"id") => Field::Id,
-            (Scope::Top | Scope::Response, b"model") => Field::Model,
-            (Scope::Top | Scope::Response, b"usage") => Field::Usage,
-            (Scope::Top, b"choices") => Field::Choices,
-            (Scope::Error, b"code") => Field::ErrorCode,
-            _ => return,
-        };
-        self.capture = Some((field, Vec::new()));
+        self.capture = Field::named(self.scope, &self.key).map(|field| (field, Vec::new()));
     }
 
     fn end_value(&mut self) {
         let Some((field, value)) = self.capture.take() else {
             return;
         };
+        let found = &mut self.found;
         match field {
             Field::Usage => {
-                self.found.usage = TokenCounts::from_wire(&value).or(self.found.usage);
+                found.usage = TokenCounts::from_wire(&value).or(found.usage);
+                if let Some(audio_ms) = audio_ms_from_usage(&value) {
+                    found.has_audio_usage = true;
+                    found.audio_ms = Some(audio_ms);
+                }
             }
-            Field::Choices => self.found.has_empty_choices = value == b"[]",
-            Field::Id => set_name(&mut self.found.id, &value),
-            Field::Model => set_name(&mut self.found.model, &value),
-            Field::ErrorCode => set_name(&mut self.found.error_code, &value),
+            Field::Choices => found.has_empty_choices = value == b"[]",
+            Field::Duration => {
+                found.audio_ms = found.audio_ms.or_else(|| audio_ms_from_duration(&value));
+            }
+            Field::FinishReason => {
+                if let Some(reason) = name(&value) {
+                    found.finished(FinishReason::from_wire(&reason));
+                }
+            }
+            Field::IncompleteReason => {
+                found.incomplete = name(&value).map(|it| FinishReason::from_wire(&it));
+            }
+            Field::Id => set_name(&mut found.id, &value),
+            Field::Model => set_name(&mut found.model, &value),
+            Field::ErrorCode => set_name(&mut found.error_code, &value),
+            Field::SystemFingerprint => set_name(&mut found.system_fingerprint, &value),
+            Field::Status => set_name(&mut found.status, &value),
+            Field::Size => set_name(&mut found.size, &value),
+            Field::Quality => set_name(&mut found.quality, &value),
+            Field::Kind => set_name(&mut found.kind, &value),
+            Field::OutputFile => set_name(&mut found.output_file_id, &value),
+            Field::ErrorFile => set_name(&mut found.error_file_id, &value),
         }
     }
 
@@ -263,10 +437,14 @@ impl JsonProbe {
 }
 
 /// Reads a JSON string; an empty one says nothing.
-fn set_name(name: &mut Option<String>, value: &[u8]) {
-    match serde_json::from_slice::<String>(value) {
-        Ok(text) if !text.is_empty() => *name = Some(text),
-        _ => {}
+fn name(value: &[u8]) -> Option<String> {
+    let text = serde_json::from_slice::<String>(value).ok()?;
+    (!text.is_empty()).then_some(text)
+}
+
+fn set_name(known: &mut Option<String>, value: &[u8]) {
+    if let Some(name) = name(value) {
+        *known = Some(name);
     }
 }
 

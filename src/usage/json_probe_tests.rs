@@ -58,6 +58,40 @@ fn a_callers_text_is_never_taken_for_usage() {
 }
 
 #[test]
+fn what_a_choice_says_is_found_at_its_own_place_only() {
+    let found = probe(
+        br#"{"choices":[{"finish_reason":null,"x":[{"finish_reason":"length"}]},
+            {"message":{"finish_reason":"length"},"finish_reason":"tool_calls"},
+            {"finish_reason":"stop"}],"finish_reason":"length","system_fingerprint":"fp_1"}"#,
+    );
+    assert_eq!(
+        found.finish_reason,
+        Some(FinishReason::ToolCalls),
+        "the first"
+    );
+    assert_eq!(found.system_fingerprint.as_deref(), Some("fp_1"));
+    let found = probe(br#"{"choices":{"a":{"finish_reason":"stop"}}}"#);
+    assert_eq!(found.finish_reason, None, "no list of choices");
+    let found = probe(br#"{"choices":[],"x":[{"finish_reason":"stop"}]}"#);
+    assert_eq!(found.finish_reason, None, "another list");
+}
+
+#[test]
+fn images_audio_and_files_are_found() {
+    let found = probe(br#"{"data":[{"b64_json":"x"},{"url":"y","z":{"a":[{}]}}],"size":"1x1"}"#);
+    assert_eq!((found.images, found.size.as_deref()), (2, Some("1x1")));
+    let found = probe(br#"{"duration":2.5,"usage":{"type":"duration","seconds":3}}"#);
+    assert_eq!((found.audio_ms, found.has_audio_usage), (Some(3000), true));
+    let found = probe(br#"{"duration":"2.5","segments":[{"duration":9}]}"#);
+    assert_eq!((found.audio_ms, found.has_audio_usage), (Some(2500), false));
+    let found = probe(
+        br#"{"output_file_id":"file-1","error_file_id":null,"metadata":{"error_file_id":"x"}}"#,
+    );
+    assert_eq!(found.output_file_id.as_deref(), Some("file-1"));
+    assert_eq!(found.error_file_id, None, "a client's own metadata");
+}
+
+#[test]
 fn usage_null_and_empty_choices_are_told_apart() {
     let found = probe(br#"{"choices":[{"delta":{}}],"usage":null}"#);
     assert_eq!((found.usage, found.has_empty_choices), (None, false));
@@ -100,6 +134,12 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         Just("choices".to_owned()),
         Just("error".to_owned()),
         Just("code".to_owned()),
+        Just("data".to_owned()),
+        Just("status".to_owned()),
+        Just("reason".to_owned()),
+        Just("duration".to_owned()),
+        Just("finish_reason".to_owned()),
+        Just("incomplete_details".to_owned()),
         any::<String>(),
     ];
     let leaf = prop_oneof![

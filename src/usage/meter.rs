@@ -5,17 +5,26 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::TokenCounts;
 use super::json_probe::{Found, JsonProbe};
 use super::sse::{DataLines, EventEnds, may_be_usage_event};
 use super::text::CollectedText;
-use crate::access::Operation;
+use super::{FinishReason, TokenCounts, Units};
+use crate::access::{Operation, word};
 
 /// Longest event that is looked at whole. A longer one (the responses API embeds the answer in its
 /// events) is read as it goes by, and is no usage event that could have to be removed.
 const MAX_WHOLE_EVENT_BYTES: usize = 64 * 1024;
 /// How much of a JSON answer is kept for an estimate, should it be cut.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Operations whose answers are text that an estimate counts.
+const COLLECTED: [Operation; 5] = [
+    Operation::ChatCompletions,
+    Operation::Completions,
+    Operation::Responses,
+    Operation::AudioTranscriptions,
+    Operation::AudioTranslations,
+];
 
 /// The kind of body that an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +33,8 @@ pub enum BodyFormat {
     Json,
     /// `text/event-stream`
     EventStream,
+    /// Anything else whose bytes are only counted: audio, plain text.
+    Opaque,
 }
 
 /// What of a piece of the body goes on to the client.
@@ -46,6 +57,20 @@ pub struct Metered {
     pub id: Option<String>,
     /// `error.code` of a failure.
     pub error_code: Option<String>,
+    /// Why the model stopped.
+    pub finish_reason: Option<FinishReason>,
+    /// The response is made in the background and not over.
+    pub is_pending: bool,
+    /// `system_fingerprint`
+    pub system_fingerprint: Option<String>,
+    /// Images and audio, as the answer says them.
+    pub units: Units,
+    /// `usage` says a length of audio in place of tokens.
+    pub has_audio_usage: bool,
+    /// Files that a batch has made.
+    pub file_ids: Vec<String>,
+    /// Bytes of the body.
+    pub bytes: u64,
     /// The text of the answer, as far as it came; collected only while no usage has.
     pub text: String,
     /// Bytes of the answer's text that were not kept.
@@ -59,11 +84,13 @@ pub struct Meter {
     found: Found,
     text: CollectedText,
     has_text: bool,
+    bytes: u64,
 }
 
 enum Body {
     Json { probe: JsonProbe, head: Vec<u8> },
     Events(Events),
+    Opaque,
 }
 
 /// State of a stream of events.
@@ -99,6 +126,7 @@ impl Meter {
                 removal: remove_usage_event.then(Removal::default),
                 ..Events::default()
             }),
+            BodyFormat::Opaque => Body::Opaque,
         };
         Self {
             operation,
@@ -106,6 +134,7 @@ impl Meter {
             found: Found::default(),
             text: CollectedText::default(),
             has_text: false,
+            bytes: 0,
         }
     }
 
@@ -118,13 +147,20 @@ impl Meter {
     pub fn id(&self) -> Option<&str> {
         let found = match &self.body {
             Body::Json { probe, .. } => probe.found(),
-            Body::Events(_) => &self.found,
+            Body::Events(_) | Body::Opaque => &self.found,
         };
         found.id.as_deref()
     }
 
+    /// Whether the answer is a stream that has said its usage.
+    pub fn has_streamed_usage(&self) -> bool {
+        matches!(self.body, Body::Events(_)) && self.found.usage.is_some()
+    }
+
     /// Reads the next piece; `is_last` when no other follows.
     pub fn feed(&mut self, piece: &[u8], is_last: bool) -> Released {
+        let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        self.bytes = self.bytes.saturating_add(length);
         let read = &mut Reading {
             operation: self.operation,
             found: &mut self.found,
@@ -139,6 +175,7 @@ impl Meter {
                 Released::Unchanged
             }
             Body::Events(events) => events.feed(piece, is_last, read),
+            Body::Opaque => Released::Unchanged,
         }
     }
 
@@ -147,7 +184,7 @@ impl Meter {
         let mut found = self.found;
         if let Body::Json { probe, head } = self.body {
             found = probe.into_found();
-            if found.usage.is_none() && self.operation != Operation::Embeddings {
+            if found.usage.is_none() && COLLECTED.contains(&self.operation) {
                 self.text.collect_message(&head);
             }
         }
@@ -155,11 +192,33 @@ impl Meter {
             Some(_) => Default::default(),
             None => self.text.into_text(),
         };
+        let finish_reason = found.finish();
+        let is_pending = matches!(found.status.as_deref(), Some("queued" | "in_progress"));
         Metered {
             counts: found.usage,
             model: found.model,
             id: found.id,
             error_code: found.error_code,
+            finish_reason,
+            is_pending,
+            system_fingerprint: found.system_fingerprint,
+            units: Units {
+                images: if self.operation.makes_images() {
+                    found.images
+                } else {
+                    0
+                },
+                image_size: found.size.and_then(word).map(Into::into),
+                image_quality: found.quality.and_then(word).map(Into::into),
+                audio_ms: found.audio_ms.unwrap_or(0),
+                characters: 0,
+            },
+            has_audio_usage: found.has_audio_usage,
+            file_ids: [found.output_file_id, found.error_file_id]
+                .into_iter()
+                .flatten()
+                .collect(),
+            bytes: self.bytes,
             text,
             dropped_text_bytes,
         }
@@ -224,7 +283,8 @@ impl Events {
     fn end_event(&mut self, event: &[u8], read: &mut Reading<'_>) -> bool {
         if let Some((mut lines, mut probe)) = self.long.take() {
             lines.feed(event, |data| probe.feed(data));
-            read.merge(probe.into_found());
+            *read.has_text |= read.operation.makes_images();
+            read.found.merge(probe.into_found());
             return false;
         }
         let found_usage = match self.partial.is_empty() {
@@ -275,36 +335,41 @@ impl Reading<'_> {
         // Where an event ends between CR and LF, its text must not know.
         let event = event.trim_ascii_end();
         *self.has_text |= self.text.collect(self.operation, event);
-        if self.found.model.is_some() && !may_have_usage(event) {
+        if self.found.model.is_some() && !may_have_usage(event) && !self.may_end(event) {
             return false;
         }
         let (mut lines, mut probe) = (DataLines::default(), JsonProbe::default());
         lines.feed(event, |data| probe.feed(data));
         let found = probe.into_found();
         let is_usage_event = found.usage.is_some() && found.has_empty_choices;
-        self.merge(found);
+        // An image or a piece of audio comes whole in its event.
+        *self.has_text |= found.kind.is_some() && !COLLECTED.contains(&self.operation);
+        self.found.merge(found);
         is_usage_event
     }
 
-    fn merge(&mut self, found: Found) {
-        let known = &mut *self.found;
-        known.usage = found.usage.or(known.usage);
-        known.model = found.model.or_else(|| known.model.take());
-        known.id = found.id.or_else(|| known.id.take());
-        known.error_code = found.error_code.or_else(|| known.error_code.take());
+    /// Whether a choice may end in an event.
+    fn may_end(&self, event: &[u8]) -> bool {
+        static FINISH: LazyLock<Finder<'static>> =
+            LazyLock::new(|| Finder::new(b"\"finish_reason\""));
+        self.operation.usage_must_be_asked_for() && has_value(&FINISH, event)
     }
 }
 
 /// Whether a `usage` that is not `null` may stand in an event; most have `"usage":null`.
 fn may_have_usage(event: &[u8]) -> bool {
     static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
-    let usage = &*USAGE;
+    has_value(&USAGE, event)
+}
+
+/// Whether a name stands in an event with something else than `null` after it.
+fn has_value(name: &Finder<'_>, event: &[u8]) -> bool {
     let has_value = |at: usize| {
-        let value = event.get(at + usage.needle().len()..).unwrap_or_default();
+        let value = event.get(at + name.needle().len()..).unwrap_or_default();
         let value = value.trim_ascii_start().strip_prefix(b":").unwrap_or(value);
         !value.trim_ascii_start().starts_with(b"null")
     };
-    usage.find_iter(event).any(has_value)
+    name.find_iter(event).any(has_value)
 }
 
 /// What goes on to the client of one piece.

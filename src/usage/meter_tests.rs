@@ -15,6 +15,11 @@ const COUNTS: TokenCounts = TokenCounts {
     total: 34,
     cached_input: 16,
     reasoning: 0,
+    audio_input: 0,
+    audio_output: 0,
+    image_input: 0,
+    accepted_prediction: 0,
+    rejected_prediction: 0,
 };
 
 /// A stream with and without its usage event.

@@ -2,16 +2,39 @@
 
 mod estimate;
 mod json_probe;
+mod ledger;
 mod meter;
+mod outcome;
+mod price;
 mod record;
+mod record_id;
+mod report;
 mod sse;
 mod text;
 mod tokens;
+mod trace;
+mod units;
 
 pub use estimate::{EstimateInput, Prompt, estimate};
+pub use ledger::{
+    Durability, Ledger, LedgerOptions, LedgerState, LedgerStatus, LedgerWriter, OnFailure, Outbox,
+    Receipt, Retention, StoredResponse, Unwritable, stored_responses,
+};
 pub use meter::{BodyFormat, Meter, Metered, Released};
-pub use record::{EstimateReason, UsageRecord, UsageSource};
+pub use outcome::{FinishReason, Outcome};
+pub use price::{Amount, NotAnAmount, Price, PriceFor, PriceList, Prices, Quantities, Tariff};
+pub use record::{Cost, EstimateReason, NoneReason, UsageRecord, UsageSource};
+pub use record_id::{NoRandom, RecordId};
+pub(crate) use report::RECONCILED_BY;
+pub use report::{
+    AzureTokens, AzureUsage, By, Difference, NotADimension, ReconcileError, Report, ReportRow,
+    differences, share_monthly,
+};
 pub use tokens::TokenCounts;
+pub use trace::TraceId;
+pub use units::Units;
 
 #[cfg(test)]
 mod meter_tests;
+#[cfg(test)]
+mod stream_tests;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::TokenCounts;
+use super::{
+    Amount, Outcome, Price, PriceList, Quantities, RecordId, Tariff, TokenCounts, TraceId, Units,
+};
 use crate::access::Operation;
 
 /// Where the token counts of a record come from.
@@ -13,8 +15,8 @@ pub enum UsageSource {
     Reported,
     /// Counted by us over what was seen, because the service reported none.
     Estimated(EstimateReason),
-    /// Nothing was used: the backend refused or failed before it served.
-    None,
+    /// There are none to count.
+    None(NoneReason),
 }
 
 /// Why counts had to be estimated.
@@ -30,38 +32,82 @@ pub enum EstimateReason {
     Unreadable,
 }
 
+/// Why a record has no tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoneReason {
+    /// The backend refused or failed before it served.
+    Refused,
+    /// The request was about something stored; its tokens were counted when it was made.
+    Stored,
+    /// The operation reports no tokens; what it is charged by stands in the units, if anywhere.
+    NotReportedByOperation,
+    /// It uses tokens that are not counted here: batches and realtime sessions.
+    NotCounted,
+    /// A background response: it is counted when a retrieval first shows its usage.
+    Background,
+}
+
+impl NoneReason {
+    /// The name in audit log and ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Stored => "stored",
+            Self::NotReportedByOperation => "not_reported_by_operation",
+            Self::NotCounted => "not_counted",
+            Self::Background => "background",
+        }
+    }
+}
+
 impl UsageSource {
     /// `reported`, `estimated` or `none`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Reported => "reported",
             Self::Estimated(_) => "estimated",
-            Self::None => "none",
+            Self::None(_) => "none",
         }
     }
 
-    /// Why it was estimated.
+    /// Why it was estimated, or why there is nothing to count.
     pub const fn reason(self) -> Option<&'static str> {
         match self {
             Self::Estimated(EstimateReason::NotReported) => Some("not_reported"),
             Self::Estimated(EstimateReason::Incomplete) => Some("incomplete"),
             Self::Estimated(EstimateReason::ContentFilter) => Some("content_filter"),
             Self::Estimated(EstimateReason::Unreadable) => Some("unreadable"),
-            Self::Reported | Self::None => None,
+            Self::None(reason) => Some(reason.as_str()),
+            Self::Reported => None,
         }
     }
+}
+
+/// What a request costs, and by which price.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    /// In billionths of the price's currency; `None` where it is paid by the month.
+    pub amount: Option<Amount>,
+    /// The price; it names the currency.
+    pub price: Arc<Price>,
 }
 
 /// One request that reached a backend.
 #[derive(Clone, Debug)]
 pub struct UsageRecord {
+    /// Its name, wherever it is copied to.
+    pub id: RecordId,
     /// When the request came.
     pub started: SystemTime,
     /// Envoy's id of it.
     pub request_id: Arc<str>,
+    /// The trace that it belongs to, where the request named one.
+    pub trace_id: Option<TraceId>,
     /// The client that is charged.
     pub client: Arc<str>,
-    /// The end user, where the credential names one.
+    /// The client's labels when the request came: a JSON object.
+    pub labels: Option<Arc<str>>,
+    /// The end user, where the credential names one or a trusted client says it.
     pub user: Option<Arc<str>>,
     /// The kind of credential.
     pub credential: &'static str,
@@ -75,16 +121,71 @@ pub struct UsageRecord {
     pub model: Option<Arc<str>>,
     /// The backend that served it.
     pub backend: Arc<str>,
+    /// The region that answered, as the service calls it.
+    pub region: Option<Arc<str>>,
     /// Whether the answer was streamed.
     pub stream: bool,
     /// The backend's HTTP status; none if it gave none.
     pub status: Option<u16>,
     /// What was used.
     pub tokens: TokenCounts,
+    /// What was used that is no token.
+    pub units: Units,
+    /// How the answer ended.
+    pub outcome: Outcome,
+    /// The id of a response that the service may have stored for the client.
+    pub response_id: Option<Arc<str>>,
     /// Where the counts come from.
     pub source: UsageSource,
+    /// What it costs; `None` where nothing was counted or there is no price.
+    pub cost: Option<Cost>,
     /// From the request's arrival to its end.
     pub duration: Duration,
     /// From the request's arrival to the first token of a stream.
     pub time_to_first_token: Option<Duration>,
+}
+
+impl UsageRecord {
+    /// Looks up the price and computes the cost. Says whether the usage lacks a price.
+    pub fn price_by(&mut self, prices: &PriceList) -> bool {
+        if matches!(self.source, UsageSource::None(_)) && self.units == Units::default() {
+            self.cost = None;
+            return false;
+        }
+        let (model, deployment) = (self.model.as_deref(), self.deployment.as_deref());
+        let price = prices.find(model, deployment, &self.backend, self.started);
+        self.cost = price.and_then(|price| {
+            let amount = match price.tariff {
+                Tariff::PerUse { .. } => Some(price.cost(&self.quantities())?),
+                Tariff::Monthly(_) => None,
+            };
+            let price = Arc::clone(price);
+            Some(Cost { amount, price })
+        });
+        self.cost.is_none() && !prices.is_empty()
+    }
+
+    fn quantities(&self) -> Quantities {
+        let (tokens, units) = (&self.tokens, &self.units);
+        Quantities {
+            input: tokens.input,
+            cached_input: tokens.cached_input,
+            audio_input: tokens.audio_input,
+            image_input: tokens.image_input,
+            output: tokens.output,
+            audio_output: tokens.audio_output,
+            images: units.images,
+            audio_ms: units.audio_ms,
+            characters: units.characters,
+        }
+    }
+
+    /// The time that each token after the first took: the rest of the answer by the rest of its
+    /// tokens, as `gen_ai.server.time_per_output_token` is defined
+    /// (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>).
+    pub fn time_per_output_token(&self) -> Option<Duration> {
+        let rest = self.duration.checked_sub(self.time_to_first_token?)?;
+        let tokens = u32::try_from(self.tokens.output.checked_sub(1)?).ok()?;
+        rest.checked_div(tokens)
+    }
 }

@@ -36,9 +36,12 @@ impl CollectedText {
     pub(super) fn collect(&mut self, operation: Operation, data: &[u8]) -> bool {
         let before = self.len();
         let name = match operation {
-            Operation::ChatCompletions | Operation::Responses => &*DELTA,
+            Operation::ChatCompletions
+            | Operation::Responses
+            | Operation::AudioTranscriptions
+            | Operation::AudioTranslations => &*DELTA,
             Operation::Completions => &*TEXT,
-            Operation::Embeddings => return false,
+            _ => return false,
         };
         let mut rest = data;
         while let Some(at) = name.find(rest) {

@@ -1,4 +1,4 @@
-//! The token counts that Azure OpenAI reports, in its two spellings.
+//! The token counts that Azure OpenAI reports, in its spellings.
 
 use serde::Deserialize;
 
@@ -15,12 +15,26 @@ pub struct TokenCounts {
     pub cached_input: u64,
     /// Tokens that the model reasoned with; part of `output`.
     pub reasoning: u64,
+    /// Tokens of audio in the prompt; part of `input`.
+    pub audio_input: u64,
+    /// Tokens of audio in the answer; part of `output`.
+    pub audio_output: u64,
+    /// Tokens of images in the prompt, where the service tells them apart; part of `input`.
+    pub image_input: u64,
+    /// Tokens of a predicted output that the model took over; part of `output`.
+    pub accepted_prediction: u64,
+    /// Tokens of a predicted output that it did not take over and that are billed all the same;
+    /// part of `output`.
+    pub rejected_prediction: u64,
 }
 
 /// `usage` as chat completions, completions and embeddings have it (`prompt_tokens`, …) or as
-/// responses have it (`input_tokens`, …):
+/// responses, images and audio have it (`input_tokens`, …; transcriptions spell the details
+/// `input_token_details`):
 /// <https://platform.openai.com/docs/api-reference/chat/object>,
-/// <https://platform.openai.com/docs/api-reference/responses/object>.
+/// <https://platform.openai.com/docs/api-reference/responses/object>,
+/// <https://platform.openai.com/docs/api-reference/audio/json-object>,
+/// <https://platform.openai.com/docs/api-reference/images/object>.
 #[derive(Deserialize)]
 struct WireUsage {
     #[serde(alias = "input_tokens")]
@@ -28,40 +42,77 @@ struct WireUsage {
     #[serde(alias = "output_tokens", default)]
     completion_tokens: u64,
     total_tokens: Option<u64>,
-    #[serde(alias = "input_tokens_details")]
+    #[serde(alias = "input_tokens_details", alias = "input_token_details")]
     prompt_tokens_details: Option<WireInputDetails>,
-    #[serde(alias = "output_tokens_details")]
+    #[serde(alias = "output_tokens_details", alias = "output_token_details")]
     completion_tokens_details: Option<WireOutputDetails>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct WireInputDetails {
     cached_tokens: Option<u64>,
+    audio_tokens: Option<u64>,
+    image_tokens: Option<u64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct WireOutputDetails {
     reasoning_tokens: Option<u64>,
+    audio_tokens: Option<u64>,
+    accepted_prediction_tokens: Option<u64>,
+    rejected_prediction_tokens: Option<u64>,
+}
+
+/// `usage` of a transcription that is billed by its length: `{"type":"duration","seconds":12}`.
+#[derive(Deserialize)]
+struct WireDuration {
+    seconds: f64,
 }
 
 impl TokenCounts {
     /// Reads the value of a `usage` member; `None` where it is not one (`null` in most events).
     pub fn from_wire(usage: &[u8]) -> Option<Self> {
         let wire: WireUsage = serde_json::from_slice(usage).ok()?;
-        let input_details = wire.prompt_tokens_details;
-        let output_details = wire.completion_tokens_details;
+        let input = wire.prompt_tokens_details.unwrap_or_default();
+        let output = wire.completion_tokens_details.unwrap_or_default();
         Some(Self {
             input: wire.prompt_tokens,
             output: wire.completion_tokens,
             total: wire
                 .total_tokens
                 .unwrap_or_else(|| wire.prompt_tokens.saturating_add(wire.completion_tokens)),
-            cached_input: input_details.and_then(|it| it.cached_tokens).unwrap_or(0),
-            reasoning: output_details
-                .and_then(|it| it.reasoning_tokens)
-                .unwrap_or(0),
+            cached_input: input.cached_tokens.unwrap_or(0),
+            reasoning: output.reasoning_tokens.unwrap_or(0),
+            audio_input: input.audio_tokens.unwrap_or(0),
+            audio_output: output.audio_tokens.unwrap_or(0),
+            image_input: input.image_tokens.unwrap_or(0),
+            accepted_prediction: output.accepted_prediction_tokens.unwrap_or(0),
+            rejected_prediction: output.rejected_prediction_tokens.unwrap_or(0),
         })
     }
+}
+
+/// Reads a `usage` that says a length of audio, in milliseconds.
+pub(super) fn audio_ms_from_usage(usage: &[u8]) -> Option<u64> {
+    let wire: WireDuration = serde_json::from_slice(usage).ok()?;
+    milliseconds(wire.seconds)
+}
+
+/// Reads `duration` of a transcription: seconds, as a number or as text.
+pub(super) fn audio_ms_from_duration(duration: &[u8]) -> Option<u64> {
+    let seconds = serde_json::from_slice::<f64>(duration).ok();
+    let text = || {
+        serde_json::from_slice::<String>(duration)
+            .ok()?
+            .parse()
+            .ok()
+    };
+    milliseconds(seconds.or_else(text)?)
+}
+
+fn milliseconds(seconds: f64) -> Option<u64> {
+    let length = std::time::Duration::try_from_secs_f64(seconds).ok()?;
+    u64::try_from(length.as_millis()).ok()
 }
 
 #[cfg(test)]
@@ -81,6 +132,7 @@ mod tests {
             total: 34,
             cached_input: 16,
             reasoning: 4,
+            ..TokenCounts::default()
         };
         assert_eq!(TokenCounts::from_wire(chat), Some(expected));
         assert_eq!(TokenCounts::from_wire(responses), Some(expected));
@@ -108,6 +160,40 @@ mod tests {
             r#"{"prompt_tokens":"1"}"#,
         ] {
             assert_eq!(TokenCounts::from_wire(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn audio_images_and_predictions_are_told_apart() {
+        let chat = br#"{"completion_tokens":11,"completion_tokens_details":
+            {"accepted_prediction_tokens":2,"audio_tokens":5,"rejected_prediction_tokens":3},
+            "prompt_tokens":23,"prompt_tokens_details":{"audio_tokens":7},"total_tokens":34}"#;
+        let counts = TokenCounts::from_wire(chat).expect("usage");
+        assert_eq!((counts.audio_input, counts.audio_output), (7, 5));
+        assert_eq!(
+            (counts.accepted_prediction, counts.rejected_prediction),
+            (2, 3)
+        );
+        let heard = br#"{"type":"tokens","input_tokens":14,"input_token_details":
+            {"text_tokens":10,"audio_tokens":4},"output_tokens":45,"total_tokens":59}"#;
+        assert_eq!(TokenCounts::from_wire(heard).expect("usage").audio_input, 4);
+        let drawn = br#"{"total_tokens":100,"input_tokens":50,"output_tokens":50,
+            "input_tokens_details":{"text_tokens":10,"image_tokens":40}}"#;
+        assert_eq!(
+            TokenCounts::from_wire(drawn).expect("usage").image_input,
+            40
+        );
+    }
+
+    #[test]
+    fn lengths_of_audio_are_read_in_each_spelling() {
+        let usage = br#"{"type":"duration","seconds":12.5}"#;
+        assert_eq!(audio_ms_from_usage(usage), Some(12_500));
+        assert_eq!(TokenCounts::from_wire(usage), None, "they are no tokens");
+        assert_eq!(audio_ms_from_duration(b"8.47"), Some(8470));
+        assert_eq!(audio_ms_from_duration(b"\"8.47\""), Some(8470));
+        for other in ["-1", "1e300", "null", "{}", "\"x\"", "\"NaN\""] {
+            assert_eq!(audio_ms_from_duration(other.as_bytes()), None, "{other}");
         }
     }
 }

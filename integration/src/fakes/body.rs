@@ -5,6 +5,7 @@
 //! ledger of the Azure fake rests on that.
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use std::fmt;
@@ -23,6 +24,8 @@ pub enum Step {
     Flush,
     /// Nothing for this long. Pauses follow each other without drift: ten of 2 ms end after 20 ms.
     Wait(Duration),
+    /// The end, with a trailer after it.
+    Trailer,
     /// The connection (HTTP/1.1) or the stream (HTTP/2) is torn down.
     Abort,
 }
@@ -126,6 +129,11 @@ impl ScriptedBody {
             match self.steps.next() {
                 Some(Step::Write(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Some(Step::Wait(duration)) => self.wait(duration),
+                Some(Step::Trailer) => {
+                    let mut trailers = HeaderMap::new();
+                    trailers.insert("x-trailer", HeaderValue::from_static("1"));
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
                 Some(Step::Abort) => return Poll::Ready(Some(Err(Reset))),
                 // hyper flushes its buffer when the body has nothing for it.
                 Some(Step::Flush) => {

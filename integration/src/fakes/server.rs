@@ -153,7 +153,7 @@ async fn drive<H: Handler>(
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS);
     let service = service_fn(move |request| Arc::clone(&handler).handle(request));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
     // A connection that breaks is the client's business, or the script's: nothing to report.
     tokio::select! {
         _ = connection.as_mut() => {}

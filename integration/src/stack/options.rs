@@ -37,6 +37,7 @@ pub struct Options {
     pub(super) envoy_edits: Vec<EnvoyEdit>,
     pub(super) config_edits: Vec<ConfigEdit>,
     pub(super) environment: Vec<(String, String)>,
+    pub(super) ignores_file_limits: bool,
     pub(super) azure: AzureOptions,
     pub(super) identity: IdentityOptions,
     pub(super) launch: Launch,
@@ -52,6 +53,7 @@ impl Default for Options {
             envoy_edits: Vec::new(),
             config_edits: Vec::new(),
             environment: Vec::new(),
+            ignores_file_limits: false,
             azure: AzureOptions::default(),
             identity: IdentityOptions::default(),
             launch: Launch {
@@ -103,6 +105,12 @@ impl Options {
     /// Sets an environment variable of tollgate's.
     pub fn tollgate_env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// tollgate outlives a file that may not grow: for tests of a full disk.
+    pub fn ignoring_file_limits(mut self) -> Self {
+        self.ignores_file_limits = true;
         self
     }
 

@@ -71,6 +71,7 @@ impl Stack {
         let socket = directory.path().join("tollgate.sock");
         let mut launch = TollgateLaunch::new(directory.path(), &identity);
         launch.environment.append(&mut options.environment);
+        launch.ignores_file_limits = options.ignores_file_limits;
         launch.configure(&tollgate_yaml(&socket, &key), options.config_edits)?;
         let (tollgate, substitute) = serve(options.service, &launch, &socket).await?;
 

@@ -51,6 +51,8 @@ pub struct TollgateLaunch {
     pub environment: Vec<(String, String)>,
     /// What becomes of the audit log.
     pub audit: Output,
+    /// A file that may not grow is an error of its write, not the end of the process (SIGXFSZ).
+    pub ignores_file_limits: bool,
 }
 
 impl TollgateLaunch {
@@ -63,6 +65,7 @@ impl TollgateLaunch {
                 ("IDENTITY_HEADER".into(), identity.header_secret().into()),
             ],
             audit: Output::Kept,
+            ignores_file_limits: false,
         }
     }
 
@@ -86,7 +89,17 @@ pub struct Tollgate {
 impl Tollgate {
     /// Starts `tollgate serve` and waits until it listens, which is not yet to be ready.
     pub async fn start(launch: &TollgateLaunch) -> Result<Self, Failure> {
-        let mut command = Command::new(paths::binary("tollgate")?);
+        let binary = paths::binary("tollgate")?;
+        let mut command = match launch.ignores_file_limits {
+            true => {
+                let mut shell = Command::new("sh");
+                shell
+                    .args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#])
+                    .arg(binary);
+                shell
+            }
+            false => Command::new(binary),
+        };
         command.arg("serve").arg("--config").arg(&launch.config);
         for (name, value) in &launch.environment {
             command.env(name, value);

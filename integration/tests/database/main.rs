@@ -1,6 +1,8 @@
 //! The databases: one contract, over SQLite and PostgreSQL.
 
 mod keys;
+mod ledger;
 mod opening;
 mod replica;
 mod rig;
+mod size;

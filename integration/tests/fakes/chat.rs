@@ -202,5 +202,7 @@ async fn the_models_are_listed() {
     let rig = Rig::start().await;
     let url = format!("{}/openai/v1/models", rig.azure.url());
     let list = json_of(send(rig.client.get(url).bearer_auth(&rig.token)).await).await;
-    assert_eq!(list["data"][1]["id"], "gpt-4o-2024-08-06", "{list}");
+    let models = list["data"].as_array().expect("a list");
+    let is_there = models.iter().any(|it| it["id"] == "gpt-4o-2024-08-06");
+    assert!(is_there, "{list}");
 }

@@ -408,6 +408,7 @@ async fn internal_headers_of_a_caller_mean_nothing() {
         .header("x-envoy-retry-on", "5xx")
         .header("x-envoy-original-path", "/openai/v1/files")
         .header("x-ms-spillover-deployment", "gpt-4o-mini")
+        .header("x-ms-oai-image-generation-deployment", "gpt-image-1")
         .header("tollgate", "x")
         .header("x-request-id", "chosen-by-the-caller");
     let (status, body) = send_json(request).await;

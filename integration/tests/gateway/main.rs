@@ -1,9 +1,12 @@
 //! The gateway as its users meet it: through the real Envoy, with the real tollgate beside it.
 
 mod access;
+mod books;
 mod callers;
 mod certificates;
+mod chargeback;
 mod control;
+mod crash;
 mod deployments;
 mod explain;
 mod faults;
@@ -12,11 +15,16 @@ mod health;
 mod identity;
 mod issued;
 mod issuers;
+mod ledger;
 mod lifecycle;
+mod load;
 mod matrix;
 mod metering;
+mod objects;
+mod operations;
 mod options;
 mod pki;
+mod realtime;
 mod reload;
 mod secrets;
 mod support;

@@ -4,7 +4,8 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tollgate_integration::fakes::azure::ledger::Entry;
 use tollgate_integration::fakes::azure::route::Operation;
-use tollgate_integration::stack::Stack;
+use tollgate_integration::stack::config::BACKEND_CLUSTER;
+use tollgate_integration::stack::{Options, Stack};
 
 use crate::support::{hello, hello_stream, metric, send, send_json, settled, stack, usage_line};
 
@@ -473,4 +474,62 @@ async fn usage_is_in_the_metrics_and_in_envoys_access_log() {
     assert_eq!(line["client"], "mobile-app");
     assert_eq!(line["source"], "reported");
     assert_eq!(line["model"], "gpt-4o-2024-08-06");
+}
+
+#[tokio::test]
+async fn a_stream_with_trailers_is_counted_once() {
+    let options = Options::default().edit_envoy(|envoy| {
+        let protocols = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+        let cluster = envoy.cluster(BACKEND_CLUSTER);
+        cluster["typed_extension_protocol_options"][protocols]["explicit_http_config"] =
+            json!({ "http2_protocol_options": {} });
+    });
+    let stack = Stack::start(options).await;
+    let request = stack.chat(&hello_stream()).header("x-fake-trailer", "1");
+    let text = send(request).await.text().await.expect("a stream");
+    assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+    assert!(!text.contains("\"usage\":{"), "{text}");
+    let (usage, bill) = (usage_line(&stack).await, bill(&stack).await);
+    assert_equals_bill(&usage, &bill);
+    assert_eq!(usage["source"], "reported");
+    let lines = stack.tollgate().audit().json();
+    assert_eq!(lines.len(), 1, "one record: {lines:?}");
+}
+
+#[tokio::test]
+async fn the_attempts_of_envoy_are_recorded() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = closed.local_addr().expect("its number").port();
+    drop(closed);
+    let options = Options::default().edit_envoy(move |envoy| {
+        let cluster = envoy.cluster(BACKEND_CLUSTER);
+        cluster["type"] = json!("STATIC");
+        let hosts = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"];
+        let mut dead = hosts[0].clone();
+        dead["endpoint"]["address"]["socket_address"]["port_value"] = json!(port);
+        hosts.as_array_mut().expect("a list").push(dead);
+    });
+    let stack = Stack::start(options).await;
+    for _ in 0..4 {
+        assert_eq!(send(stack.chat(&hello())).await.status(), 200);
+    }
+    let lines = stack
+        .tollgate()
+        .audit()
+        .wait_for_count("four records", 4)
+        .await;
+    let log = stack.envoy.access_log();
+    let log = log.wait_for_count("four requests", 4).await;
+    for record in &lines {
+        let logged = log
+            .iter()
+            .find(|it| it["request_id"] == record["request_id"]);
+        let logged = logged.expect("a line of Envoy's");
+        assert_eq!(record["attempts"], logged["attempts"], "{record}");
+    }
+    let attempts: Vec<_> = lines.iter().map(|it| it["attempts"].as_u64()).collect();
+    assert!(
+        attempts.contains(&Some(2)),
+        "one host of two is dead: {attempts:?}"
+    );
 }

@@ -138,3 +138,50 @@ pub(crate) fn with_client_line(yaml: &str, line: &str) -> String {
     assert!(yaml.contains(client), "there is no client mobile-app");
     yaml.replacen(client, &format!("{client}    {line}\n"), 1)
 }
+
+/// Every operation, on every deployment of the fake.
+pub(crate) fn everything(yaml: &str) -> String {
+    yaml.replace(
+        "deployments: [gpt-4o, text-embedding-3-large]",
+        "deployments: [gpt-4o, text-embedding-3-large, gpt-image-1, dall-e-3, whisper, gpt-4o-transcribe, tts, gpt-4o-mini-tts, gpt-realtime]",
+    )
+    .replace(
+        "responses]",
+        "responses, images.generations, images.edits, audio.transcriptions, audio.translations, audio.speech, models, files, batches, realtime]",
+    )
+}
+
+/// A request of any method, with a key.
+pub(crate) fn call(stack: &Stack, key: &str, method: &str, path: &str) -> RequestBuilder {
+    let method = method.parse().expect("a method");
+    let url = stack.callers.url(path);
+    let request = stack.callers.http1().request(method, url);
+    request.header("api-key", key)
+}
+
+/// A form of text fields and one file, as client libraries write it.
+pub(crate) fn form(fields: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, text) in fields {
+        let part = format!(
+            "--bOuNdArY\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n"
+        );
+        body.extend_from_slice(part.as_bytes());
+    }
+    if let Some((name, content)) = file {
+        let head = format!(
+            "--bOuNdArY\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"f\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--bOuNdArY--\r\n");
+    body
+}
+
+/// Sends a form.
+pub(crate) fn with_form(request: RequestBuilder, form: Vec<u8>) -> RequestBuilder {
+    let content_type = "multipart/form-data; boundary=bOuNdArY";
+    request.header("content-type", content_type).body(form)
+}

@@ -79,6 +79,58 @@ def response_conversation(client):
     client.responses.retrieve(first.id)
 
 
+WAV = ("hello.wav", b"RIFF" + bytes(1200), "audio/wav")
+PNG = ("gate.png", bytes(1200), "image/png")
+
+
+def image(client):
+    answer = client.images.generate(model=MODEL, prompt="A toll gate", size="1024x1024")
+    yield report(answer, None, answer.usage, images=len(answer.data))
+
+
+def image_edit(client):
+    answer = client.images.edit(model=MODEL, image=PNG, prompt="Open it")
+    yield report(answer, None, answer.usage, images=len(answer.data))
+
+
+def transcription(client):
+    answer = client.audio.transcriptions.create(model=MODEL, file=WAV)
+    yield report(answer, answer.text, answer.usage)
+
+
+def transcription_stream(client):
+    stream = client.audio.transcriptions.create(model=MODEL, file=WAV, stream=True)
+    events = list(stream)
+    text = "".join(it.delta for it in events if it.type == "transcript.text.delta")
+    yield streamed(stream, text, events[-1].usage, whole=events[-1].text)
+
+
+def speech(client):
+    answer = client.audio.speech.create(model=MODEL, voice="alloy", input="Grüße")
+    request_id = answer.response.headers["x-request-id"]
+    yield {"request_id": request_id, "bytes": len(answer.read())}
+
+
+def models(client):
+    answer = client.models.with_raw_response.list()
+    names = [it.id for it in answer.parse()]
+    yield {"request_id": answer.headers["x-request-id"], "models": names}
+
+
+def batch(client):
+    line = {"custom_id": "1", "method": "POST", "url": "/chat/completions"}
+    line["body"] = {"model": MODEL, "messages": HELLO}
+    lines = ("lines.jsonl", json.dumps(line).encode())
+    file = client.files.create(file=lines, purpose="batch")
+    made = client.batches.create(
+        input_file_id=file.id, endpoint="/chat/completions", completion_window="24h"
+    )
+    done = client.batches.retrieve(made.id)
+    output = client.files.content(done.output_file_id)
+    client.files.delete(file.id)
+    yield {"request_id": made._request_id, "status": done.status, "output": output.text}
+
+
 def of_chunks(stream, chunks):
     text = "".join(it.choices[0].delta.content or "" for it in chunks if it.choices)
     finish = [it.choices[0].finish_reason for it in chunks if it.choices]

@@ -57,7 +57,7 @@ def counts(usage):
     prompt, generated = ("input", "output") if is_response else ("prompt", "completion")
 
     def detail(name, tokens):
-        return getattr(getattr(usage, f"{name}_tokens_details", None), tokens, 0)
+        return getattr(getattr(usage, f"{name}_tokens_details", None), tokens, 0) or 0
 
     return {
         "input_tokens": getattr(usage, f"{prompt}_tokens"),

@@ -5,5 +5,6 @@
 
 mod answers;
 mod errors;
+mod media;
 mod responses;
 mod sdk;

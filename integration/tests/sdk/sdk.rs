@@ -27,7 +27,11 @@ pub(crate) fn options() -> Options {
     Options::default().edit_config(|yaml| {
         yaml.replace(
             "deployments: [gpt-4o, ",
-            "deployments: [gpt-4o, gpt-35-turbo-instruct, ",
+            "deployments: [gpt-4o, gpt-35-turbo-instruct, gpt-image-1, gpt-4o-transcribe, tts, ",
+        )
+        .replace(
+            "responses]",
+            "responses, images.generations, images.edits, audio.transcriptions, audio.speech, models, files, batches]",
         )
     })
 }

@@ -137,12 +137,10 @@ async fn decide(
         None => authorize_operation(&caller.client, &asked)?,
     }
     check_body(&caller.client, &target, request, to)?;
-    if let Endpoint::Stored { response_id, .. } = &target.endpoint {
+    if let Endpoint::Stored { kind, id, .. } = &target.endpoint {
         to.note(
-            "stored response",
-            format!(
-                "{response_id}: only the running service knows whose it is; another client's is 404"
-            ),
+            format!("stored {}", kind.as_str()),
+            format!("{id}: only the running service knows whose it is; another client's is 404"),
         );
     }
     Ok(())

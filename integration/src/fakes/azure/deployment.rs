@@ -53,12 +53,19 @@ impl Deployment {
 
     /// Whether the model can do `operation`.
     pub fn supports(&self, operation: Operation) -> bool {
-        let embeds = self.model.contains("embedding");
-        let instructs = self.model.contains("instruct");
+        let is = |words: &[&str]| words.iter().any(|word| self.model.contains(word));
+        let (embeds, instructs) = (is(&["embedding"]), is(&["instruct"]));
+        let (draws, speaks) = (is(&["image", "dall"]), is(&["tts"]));
+        let hears = is(&["whisper", "transcribe"]);
         match operation {
             Operation::Embeddings => embeds,
             Operation::Completions => instructs,
-            Operation::Chat | Operation::Responses => !embeds && !instructs,
+            Operation::Chat | Operation::Responses => {
+                ![embeds, instructs, draws, speaks, hears].contains(&true)
+            }
+            Operation::ImagesGenerations | Operation::ImagesEdits => draws,
+            Operation::Transcriptions | Operation::Translations => hears,
+            Operation::Speech => speaks,
         }
     }
 }
@@ -70,6 +77,13 @@ pub fn default_deployments() -> Deployments {
         ("gpt-4o-mini", "gpt-4o-mini-2024-07-18"),
         ("gpt-35-turbo-instruct", "gpt-35-turbo-instruct"),
         ("text-embedding-3-large", "text-embedding-3-large"),
+        ("gpt-image-1", "gpt-image-1"),
+        ("dall-e-3", "dall-e-3"),
+        ("whisper", "whisper-001"),
+        ("gpt-4o-transcribe", "gpt-4o-transcribe"),
+        ("tts", "tts-1"),
+        ("gpt-4o-mini-tts", "gpt-4o-mini-tts"),
+        ("gpt-realtime", "gpt-realtime"),
     ]
     .into_iter()
     .map(|(name, model)| (name.to_owned(), Deployment::new(model)))

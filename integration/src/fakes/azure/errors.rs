@@ -195,6 +195,11 @@ fn azure_verb(operation: Operation) -> &'static str {
         Operation::Completions => "completion",
         Operation::Embeddings => "embeddings",
         Operation::Responses => "responses",
+        Operation::ImagesGenerations => "imageGenerations",
+        Operation::ImagesEdits => "imageEdits",
+        Operation::Transcriptions => "audioTranscriptions",
+        Operation::Translations => "audioTranslations",
+        Operation::Speech => "audioSpeech",
     }
 }
 

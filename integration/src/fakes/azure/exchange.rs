@@ -10,7 +10,7 @@ use super::script::{Fault, Script};
 use super::service::Service;
 use super::tokenizer::Encoding;
 use super::turn::{Speaker, Turn, max_tokens};
-use super::{chat, completions, embeddings, responses};
+use super::{chat, completions, embeddings, media, responses};
 use crate::fakes::body::{ReplyBody, Reset};
 use http::Response;
 use http::request::Parts;
@@ -74,9 +74,27 @@ async fn decide(
         Target::Create {
             operation,
             deployment,
+        } if operation.is_media() => asked.media(operation, deployment, parts, body, bill).await,
+        Target::Create {
+            operation,
+            deployment,
         } => asked.create(operation, deployment, body, bill).await,
         Target::Stored { id, action } => Ok(asked.told(service.responses.act(&id, action)?)),
         Target::Models => Ok(asked.told(models(&service.deployments()))),
+        Target::Model(name) => {
+            let model = json!({"id": name, "object": "model", "status": "succeeded"});
+            Ok(asked.told(model.to_string()))
+        }
+        Target::Object {
+            is_batch,
+            id,
+            action,
+        } => {
+            let said = service.objects.act(is_batch, id, action, parts, body)?;
+            Ok(asked.said(said))
+        }
+        // Answered before, where the connection can still be taken over.
+        Target::Realtime { .. } => Err(ApiError::invalid("no upgrade").into()),
     }
 }
 
@@ -89,11 +107,56 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// An answer that no deployment gives.
     fn told(self, text: String) -> Reply {
+        self.said(Said::Json(text))
+    }
+
+    fn said(self, said: Said) -> Reply {
         Reply {
-            said: Said::Json(text),
+            said,
             script: self.script,
             served: None,
         }
+    }
+
+    /// Images and audio.
+    async fn media(
+        self,
+        operation: Operation,
+        deployment: Option<String>,
+        parts: &Parts,
+        body: &[u8],
+        bill: &mut Bill,
+    ) -> Result<Reply, Denial> {
+        bill.note(|entry| entry.operation = Some(operation));
+        let request = media::Request::read(&parts.headers, body)?;
+        let named = deployment
+            .or_else(|| request.text("model"))
+            .ok_or_else(|| ApiError::invalid("you must provide a model parameter"))?;
+        let deployments = self.service.deployments();
+        let known = deployments
+            .get(&named)
+            .ok_or(ApiError::DeploymentNotFound)?;
+        let model = known.model.clone();
+        bill.note(|entry| {
+            entry.stream = request.streams();
+            entry.deployment = Some(named.clone());
+            entry.model = Some(model.clone());
+        });
+        self.fail_early(operation)?;
+        if !known.supports(operation) {
+            return Err(ApiError::OperationNotSupported(operation, model).into());
+        }
+        if self.script.fault == Some(Fault::FilterPrompt) {
+            return Err(ApiError::PromptFiltered.into());
+        }
+        let served = self.admit(operation, named, &Value::Null, &Prompt::default())?;
+        pause(self.script.first_byte_delay).await;
+        let said = media::answer(operation, &model, &request, &self.script, bill)?;
+        Ok(Reply {
+            said,
+            script: self.script,
+            served: Some(served),
+        })
     }
 
     async fn create(
@@ -128,6 +191,7 @@ impl Asked<'_> {
         bill.add(Tokens {
             prompt: prompt.tokens,
             cached: self.script.cached_tokens.min(prompt.tokens),
+            audio_prompt: self.script.audio_tokens.min(prompt.tokens),
             ..Tokens::default()
         });
         if self.script.fault == Some(Fault::FilterPrompt) {
@@ -174,6 +238,7 @@ impl Asked<'_> {
                 prompt.tokens += self.service.responses.context_tokens(body)?;
                 Ok(prompt)
             }
+            _ => Ok(Prompt::default()),
         }
     }
 
@@ -257,7 +322,7 @@ impl Asked<'_> {
             return Ok(Said::Stream(match operation {
                 Operation::Completions => completions::plan(&turn),
                 Operation::Responses => responses::stream::plan(&turn, &self.service.responses),
-                Operation::Chat | Operation::Embeddings => chat::plan(&turn),
+                _ => chat::plan(&turn),
             }));
         }
         if self.script.fault == Some(Fault::ErrorMidStream) {
@@ -267,7 +332,7 @@ impl Asked<'_> {
         Ok(Said::Json(match operation {
             Operation::Completions => completions::json(&turn),
             Operation::Responses => responses::json(&turn, &self.service.responses),
-            Operation::Chat | Operation::Embeddings => chat::json(&turn),
+            _ => chat::json(&turn),
         }))
     }
 
@@ -306,7 +371,7 @@ fn require(operation: Operation, body: &Value) -> Result<(), ApiError> {
     let (name, is_there) = match operation {
         Operation::Chat => ("messages", body["messages"].is_array()),
         Operation::Completions => ("prompt", !body["prompt"].is_null()),
-        Operation::Embeddings | Operation::Responses => ("input", !body["input"].is_null()),
+        _ => ("input", !body["input"].is_null()),
     };
     if is_there {
         return Ok(());

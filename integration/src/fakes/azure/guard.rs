@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Headers that are the caller's business, or the gateway's, but never the backend's.
-pub const FORBIDDEN_HEADERS: [&str; 7] = [
+pub const FORBIDDEN_HEADERS: [&str; 8] = [
     "api-key",
     "x-api-key",
     "ocp-apim-subscription-key",
@@ -20,6 +20,7 @@ pub const FORBIDDEN_HEADERS: [&str; 7] = [
     "cookie",
     "proxy-authorization",
     "x-ms-spillover-deployment",
+    "x-ms-oai-image-generation-deployment",
 ];
 
 /// Query parameters that carry a key.

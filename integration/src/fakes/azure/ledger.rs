@@ -29,6 +29,32 @@ pub struct Tokens {
     /// Tokens that were generated and not shown.
     #[serde(rename = "reasoning_tokens")]
     pub reasoning: u64,
+    /// Tokens of audio in the prompt.
+    #[serde(default)]
+    pub audio_prompt: u64,
+    /// Tokens of audio that were generated.
+    #[serde(default)]
+    pub audio_completion: u64,
+    /// Tokens of a prediction that were taken over.
+    #[serde(default)]
+    pub accepted_prediction: u64,
+    /// Tokens of a prediction that were not.
+    #[serde(default)]
+    pub rejected_prediction: u64,
+}
+
+/// What is billed that is no token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Units {
+    /// Images that were made.
+    #[serde(default)]
+    pub images: u64,
+    /// Milliseconds of audio that were heard.
+    #[serde(default)]
+    pub audio_ms: u64,
+    /// Characters that were spoken.
+    #[serde(default)]
+    pub characters: u64,
 }
 
 impl AddAssign for Tokens {
@@ -37,6 +63,10 @@ impl AddAssign for Tokens {
         self.cached += more.cached;
         self.completion += more.completion;
         self.reasoning += more.reasoning;
+        self.audio_prompt += more.audio_prompt;
+        self.audio_completion += more.audio_completion;
+        self.accepted_prediction += more.accepted_prediction;
+        self.rejected_prediction += more.rejected_prediction;
     }
 }
 
@@ -49,6 +79,10 @@ impl Sub for Tokens {
             cached: self.cached - less.cached,
             completion: self.completion - less.completion,
             reasoning: self.reasoning - less.reasoning,
+            audio_prompt: self.audio_prompt - less.audio_prompt,
+            audio_completion: self.audio_completion - less.audio_completion,
+            accepted_prediction: self.accepted_prediction - less.accepted_prediction,
+            rejected_prediction: self.rejected_prediction - less.rejected_prediction,
         }
     }
 }
@@ -87,6 +121,9 @@ pub struct Entry {
     /// What was billed.
     #[serde(flatten)]
     pub tokens: Tokens,
+    /// What was billed beside tokens.
+    #[serde(flatten)]
+    pub units: Units,
     /// How it ended.
     pub outcome: Outcome,
 }
@@ -158,6 +195,7 @@ impl Ledger {
             stream: false,
             status: 0,
             tokens: Tokens::default(),
+            units: Units::default(),
             outcome: Outcome::ClientGone,
         };
         Bill {

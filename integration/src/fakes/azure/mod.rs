@@ -7,7 +7,7 @@
 //! - [`script`]: what the request wants of the fake (`x-fake-*` headers);
 //! - [`deployment`]: which model, and its limits; [`prompt`] and [`tokenizer`]: what the prompt costs;
 //! - [`speech`], [`answer`] and [`turn`]: what is said; [`chat`], [`completions`], [`embeddings`],
-//!   [`responses`]: in which shape, with [`filter`] and [`usage`] as parts;
+//!   [`responses`], `media`, `objects`, [`realtime`]: in which shape, with [`filter`] and [`usage`] as parts;
 //! - [`plan`]: when, and at whose cost ([`ledger`]); [`wire`]: in which bytes;
 //! - [`errors`] and [`headers`]: Azure's own;
 //! - [`canned`]: a fast path for load tests; [`inspect`]: what happened, for other processes; [`log`].
@@ -26,8 +26,11 @@ mod headers;
 pub mod inspect;
 pub mod ledger;
 pub mod log;
+mod media;
+mod objects;
 pub mod plan;
 pub mod prompt;
+pub mod realtime;
 mod reply;
 pub mod responses;
 pub mod route;

@@ -71,6 +71,7 @@ pub struct Player {
     line_ending: LineEnding,
     wire: Wire,
     abort: bool,
+    trailer: bool,
     ended: bool,
     bill: Bill,
 }
@@ -90,6 +91,7 @@ impl Player {
             line_ending: script.line_ending,
             wire: Wire::new(script, script.gzip),
             abort: plan.abort,
+            trailer: script.trailer,
             ended: false,
             bill,
         }
@@ -131,6 +133,7 @@ impl Player {
             self.ready.extend(Step::LINGERING_ABORT);
         } else {
             self.ready.extend(self.wire.finish());
+            self.ready.extend(self.trailer.then_some(Step::Trailer));
             self.bill.settle(Outcome::Finished);
         }
     }

@@ -22,6 +22,8 @@ const MIN_GZIP_BYTES: usize = 1024;
 pub(super) enum Said {
     Json(String),
     Stream(Plan),
+    /// Another kind of body: its `content-type`, its bytes.
+    Bytes(&'static str, Vec<u8>),
 }
 
 /// An answer before it has its HTTP form.
@@ -45,6 +47,7 @@ impl Reply {
         let mut response = match self.said {
             Said::Json(text) => json_response(&text, &self.script, request, bill),
             Said::Stream(plan) => stream_response(plan, &self.script, bill),
+            Said::Bytes(kind, bytes) => bytes_response(kind, bytes, &self.script, bill),
         };
         if let Some(served) = &self.served {
             served.sign(&mut response);
@@ -79,6 +82,32 @@ fn stream_response(plan: Plan, script: &Script, bill: Bill) -> Response<ReplyBod
     if script.gzip {
         headers.insert(CONTENT_ENCODING, GZIP);
     }
+    response
+}
+
+fn bytes_response(
+    kind: &'static str,
+    bytes: Vec<u8>,
+    script: &Script,
+    mut bill: Bill,
+) -> Response<ReplyBody> {
+    let drops = script.fault == Some(Fault::DropMidStream);
+    bill.settle(if drops {
+        Outcome::Cut
+    } else {
+        Outcome::Finished
+    });
+    let body = match drops {
+        true => {
+            let half = bytes.get(..bytes.len() / 2).unwrap_or_default().to_vec();
+            let steps = [Step::Write(half.into()), Step::Flush];
+            ReplyBody::scripted(steps.into_iter().chain(Step::LINGERING_ABORT))
+        }
+        false => ReplyBody::whole(bytes),
+    };
+    let mut response = Response::new(body);
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
     response
 }
 

@@ -19,6 +19,21 @@ pub enum Operation {
     /// `responses`
     #[serde(rename = "responses")]
     Responses,
+    /// `images/generations`
+    #[serde(rename = "images.generations")]
+    ImagesGenerations,
+    /// `images/edits`
+    #[serde(rename = "images.edits")]
+    ImagesEdits,
+    /// `audio/transcriptions`
+    #[serde(rename = "audio.transcriptions")]
+    Transcriptions,
+    /// `audio/translations`
+    #[serde(rename = "audio.translations")]
+    Translations,
+    /// `audio/speech`
+    #[serde(rename = "audio.speech")]
+    Speech,
 }
 
 impl Operation {
@@ -27,6 +42,11 @@ impl Operation {
             "chat/completions" => Some(Self::Chat),
             "completions" => Some(Self::Completions),
             "embeddings" => Some(Self::Embeddings),
+            "images/generations" => Some(Self::ImagesGenerations),
+            "images/edits" => Some(Self::ImagesEdits),
+            "audio/transcriptions" => Some(Self::Transcriptions),
+            "audio/translations" => Some(Self::Translations),
+            "audio/speech" => Some(Self::Speech),
             _ => None,
         }
     }
@@ -38,7 +58,20 @@ impl Operation {
             Self::Completions => "Completions_Create",
             Self::Embeddings => "Embeddings_Create",
             Self::Responses => "Responses_Create",
+            Self::ImagesGenerations => "ImageGenerations_Create",
+            Self::ImagesEdits => "ImageEdits_Create",
+            Self::Transcriptions => "Transcriptions_Create",
+            Self::Translations => "Translations_Create",
+            Self::Speech => "Speech_Create",
         }
+    }
+
+    /// Whether it is about images or audio.
+    pub fn is_media(self) -> bool {
+        !matches!(
+            self,
+            Self::Chat | Self::Completions | Self::Embeddings | Self::Responses
+        )
     }
 }
 
@@ -74,11 +107,48 @@ pub enum Target {
     },
     /// The list of models: `GET models`.
     Models,
+    /// One of them: `GET models/{id}`.
+    Model(String),
+    /// Files and batches.
+    Object {
+        /// Whether it is a batch and not a file.
+        is_batch: bool,
+        /// Its id; none makes one.
+        id: Option<String>,
+        /// What is done with it.
+        action: ObjectAction,
+    },
+    /// A session over a WebSocket: `GET realtime`.
+    Realtime {
+        /// The deployment that the query names.
+        deployment: String,
+    },
+}
+
+/// What is done with a file or a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectAction {
+    /// `POST files`, `POST batches`
+    Create,
+    /// `GET …/{id}`
+    Get,
+    /// `DELETE files/{id}`
+    Delete,
+    /// `GET files/{id}/content`
+    Content,
+    /// `POST batches/{id}/cancel`
+    Cancel,
 }
 
 /// The target of a request, or nothing: Azure's 404 "Resource not found".
 pub fn parse(method: &Method, path: &str, query: &str) -> Option<Target> {
     let path = path.strip_prefix("/openai/")?;
+    if path.trim_start_matches("v1/") == "realtime" {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let (_, name) = pairs.find(|(name, _)| matches!(*name, "model" | "deployment"))?;
+        let deployment = name.to_owned();
+        return (*method == Method::GET).then_some(Target::Realtime { deployment });
+    }
     if let Some(rest) = path.strip_prefix("v1/") {
         return match Operation::parse(rest) {
             Some(operation) if *method == Method::POST => Some(Target::Create {
@@ -111,7 +181,33 @@ fn without_deployment(method: &Method, path: &str) -> Option<Target> {
     if path == "models" && *method == Method::GET {
         return Some(Target::Models);
     }
-    responses(method, path)
+    if let Some(model) = path.strip_prefix("models/") {
+        return (*method == Method::GET).then(|| Target::Model(model.to_owned()));
+    }
+    object(method, path).or_else(|| responses(method, path))
+}
+
+fn object(method: &Method, path: &str) -> Option<Target> {
+    let mut segments = path.split('/');
+    let is_batch = match segments.next()? {
+        "files" => false,
+        "batches" => true,
+        _ => return None,
+    };
+    let id = segments.next().map(str::to_owned);
+    let action = match (method.as_str(), &id, segments.next(), is_batch) {
+        ("POST", None, None, _) => ObjectAction::Create,
+        ("GET", Some(_), None, _) => ObjectAction::Get,
+        ("DELETE", Some(_), None, false) => ObjectAction::Delete,
+        ("GET", Some(_), Some("content"), false) => ObjectAction::Content,
+        ("POST", Some(_), Some("cancel"), true) => ObjectAction::Cancel,
+        _ => return None,
+    };
+    Some(Target::Object {
+        is_batch,
+        id,
+        action,
+    })
 }
 
 fn responses(method: &Method, path: &str) -> Option<Target> {
@@ -194,7 +290,7 @@ mod tests {
         let path = "/openai/deployments/gpt-4o/chat/completions";
         assert_eq!(post(path, ""), None, "a path of the old API has a version");
         assert_eq!(post("/chat/completions", "api-version=1"), None);
-        assert_eq!(post("/openai/v1/images/generations", ""), None);
+        assert_eq!(post("/openai/v1/images/variations", ""), None);
         assert_eq!(parse(&Method::GET, path, "api-version=1"), None);
     }
 }

@@ -7,6 +7,8 @@
 //! | `x-fake-output-tokens: N` | exactly N tokens of text |
 //! | `x-fake-cached-tokens: N` | so many of the prompt's tokens came from the cache |
 //! | `x-fake-reasoning-tokens: N` | so many more were generated, and not shown |
+//! | `x-fake-audio-tokens: N` | so many of the prompt's tokens, and of the answer's, are audio |
+//! | `x-fake-prediction-tokens: N` | so many of the answer's tokens were predicted, half of them rightly |
 //! | `x-fake-first-byte-delay-ms: N` | nothing, not even headers, for so long |
 //! | `x-fake-token-delay-ms: N` | each generated token takes so long |
 //! | `x-fake-event-delay-us: N` | each event of a stream takes so long (timers round to 1 ms) |
@@ -20,6 +22,7 @@
 //! | `x-fake-async-filter: 1` | annotations with `content_filter_offsets`, between and after the text |
 //! | `x-fake-tool-call: 1` | a tool call, and text with a literal `"usage":{` in it |
 //! | `x-fake-event-bytes: N` | Responses: the last event has at least N bytes |
+//! | `x-fake-trailer: 1` | a trailer after a stream (HTTP/2) |
 //! | `x-fake-canned: 1` | the fast path for load tests; see [`super::canned`] |
 //!
 //! A header that is none of these is an error: a typing mistake must not make a test pass.
@@ -120,6 +123,10 @@ pub struct Script {
     pub cached_tokens: u64,
     /// `x-fake-reasoning-tokens`
     pub reasoning_tokens: u64,
+    /// `x-fake-audio-tokens`
+    pub audio_tokens: u64,
+    /// `x-fake-prediction-tokens`
+    pub prediction_tokens: u64,
     /// `x-fake-first-byte-delay-ms`
     pub first_byte_delay: Duration,
     /// `x-fake-token-delay-ms`
@@ -144,6 +151,8 @@ pub struct Script {
     pub async_filter: bool,
     /// `x-fake-tool-call`
     pub tool_call: bool,
+    /// `x-fake-trailer`
+    pub trailer: bool,
     /// `x-fake-event-bytes`
     pub event_bytes: usize,
 }
@@ -176,6 +185,8 @@ impl Script {
             "output-tokens" => self.output_tokens = Some(number(value)?),
             "cached-tokens" => self.cached_tokens = number(value)?,
             "reasoning-tokens" => self.reasoning_tokens = number(value)?,
+            "audio-tokens" => self.audio_tokens = number(value)?,
+            "prediction-tokens" => self.prediction_tokens = number(value)?,
             "first-byte-delay-ms" => self.first_byte_delay = milliseconds(value)?,
             "token-delay-ms" => self.token_delay = milliseconds(value)?,
             "event-delay-us" => self.event_delay = microseconds(value)?,
@@ -188,6 +199,7 @@ impl Script {
             "gzip" => self.gzip = flag(value)?,
             "async-filter" => self.async_filter = flag(value)?,
             "tool-call" => self.tool_call = flag(value)?,
+            "trailer" => self.trailer = flag(value)?,
             "event-bytes" => self.event_bytes = number(value)?,
             _ => return Err("no such switch".to_owned()),
         }

@@ -4,9 +4,10 @@ use super::deployment::{Deployments, Limiter};
 use super::guard::{Guard, text};
 use super::ledger::Ledger;
 use super::log::{RecordedRequest, RequestLog};
+use super::objects::ObjectStore;
 use super::responses::store::ResponseStore;
 use super::script::Fault;
-use super::{AzureOptions, canned, exchange, headers, inspect};
+use super::{AzureOptions, canned, exchange, headers, inspect, realtime};
 use crate::fakes::body::{ReplyBody, Reset};
 use crate::fakes::server::Handler;
 use http::{HeaderValue, Request, Response};
@@ -23,6 +24,7 @@ pub(super) struct Service {
     pub(super) log: RequestLog,
     pub(super) limiter: Limiter,
     pub(super) responses: ResponseStore,
+    pub(super) objects: ObjectStore,
     pub(super) canned: canned::Cache,
     region: HeaderValue,
     deployments: RwLock<Arc<Deployments>>,
@@ -38,6 +40,7 @@ impl Service {
             log: RequestLog::default(),
             limiter: Limiter::default(),
             responses: ResponseStore::default(),
+            objects: ObjectStore::default(),
             canned: canned::Cache::default(),
             region: HeaderValue::try_from(options.region)
                 .expect("a region's name is text that fits into a header"),
@@ -74,6 +77,7 @@ impl Service {
         self.guard.clear();
         self.limiter.clear();
         self.responses.clear();
+        self.objects.clear();
     }
 }
 
@@ -82,6 +86,9 @@ impl Handler for Service {
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<ReplyBody>, Reset> {
+        if realtime::is_upgrade(&request) {
+            return Ok(realtime::answer(&self, request));
+        }
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Reset)?.to_bytes();
         if parts.uri.path().starts_with(inspect::PATH) {

@@ -94,6 +94,10 @@ impl Turn {
                 cached: script.cached_tokens.min(prompt.tokens),
                 completion: reasoning + shown,
                 reasoning,
+                audio_prompt: script.audio_tokens.min(prompt.tokens),
+                audio_completion: script.audio_tokens.min(shown),
+                accepted_prediction: script.prediction_tokens.min(shown).div_ceil(2),
+                rejected_prediction: script.prediction_tokens.min(shown) / 2,
             },
             answers,
             tells_usage: script.fault != Some(Fault::NoUsage),
@@ -141,7 +145,7 @@ fn choices(operation: Operation, body: &Value) -> usize {
     };
     let choices = match operation {
         Operation::Chat | Operation::Completions => (each * prompts).clamp(1, MAX_CHOICES),
-        Operation::Embeddings | Operation::Responses => 1,
+        _ => 1,
     };
     usize::try_from(choices).unwrap_or(1)
 }
@@ -164,7 +168,7 @@ fn id_prefix(operation: Operation) -> &'static str {
         Operation::Chat => "chatcmpl-",
         Operation::Completions => "cmpl-",
         Operation::Embeddings => "embd-",
-        Operation::Responses => "resp_",
+        _ => "resp_",
     }
 }
 

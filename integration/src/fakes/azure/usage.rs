@@ -33,12 +33,14 @@ impl From<Tokens> for ChatUsage {
             completion_tokens: tokens.completion,
             completion_tokens_details: CompletionDetails {
                 reasoning_tokens: tokens.reasoning,
-                ..CompletionDetails::default()
+                audio_tokens: tokens.audio_completion,
+                accepted_prediction_tokens: tokens.accepted_prediction,
+                rejected_prediction_tokens: tokens.rejected_prediction,
             },
             prompt_tokens: tokens.prompt,
             prompt_tokens_details: PromptDetails {
                 cached_tokens: tokens.cached,
-                ..PromptDetails::default()
+                audio_tokens: tokens.audio_prompt,
             },
             total_tokens: tokens.prompt + tokens.completion,
         }

@@ -122,7 +122,7 @@ mod tests {
     fn written(steps: &[Step]) -> Vec<Vec<u8>> {
         let writes = steps.iter().filter_map(|step| match step {
             Step::Write(bytes) => Some(bytes.to_vec()),
-            Step::Flush | Step::Wait(_) | Step::Abort => None,
+            Step::Flush | Step::Wait(_) | Step::Trailer | Step::Abort => None,
         });
         writes.collect()
     }

@@ -1,0 +1,395 @@
+//! The chargeback, as an operator types it.
+
+use std::path::Path;
+use std::process::Output;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tollgate_integration::stack::{Stack, paths, wait_for};
+
+use crate::books::{PRICES, bills, directory, ledger, rows, with_ledger};
+use crate::support::{hello, hello_stream, send, send_json};
+
+async fn usage(arguments: &[&str]) -> Output {
+    let tollgate = paths::binary("tollgate").expect("it is built");
+    let command = Command::new(tollgate).arg("usage").args(arguments).output();
+    command.await.expect("it runs")
+}
+
+async fn succeeds(arguments: &[&str]) -> String {
+    let output = usage(arguments).await;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path of text")
+}
+
+/// A stack with four requests in its ledger.
+async fn used() -> Stack {
+    let stack = Stack::start(with_ledger(PRICES)).await;
+    for user in ["ann", "bob"] {
+        for body in [hello(), hello_stream()] {
+            let answer = send(stack.chat(&body).header("x-end-user", user)).await;
+            answer.text().await.expect("a whole answer");
+        }
+    }
+    stack
+}
+
+#[tokio::test]
+async fn a_report_says_who_used_what_and_for_how_much() {
+    let stack = used().await;
+    let written = rows(&ledger(&stack).await).await;
+    let tokens: i64 = written.iter().map(|row| row.total_tokens).sum();
+    let cost: i64 = written.iter().filter_map(|row| row.cost_nanos).sum();
+    let directory = directory(&stack);
+    for (by, keys) in [
+        ("client", vec!["mobile-app"]),
+        ("user", vec!["ann", "bob"]),
+        ("label:team", vec!["search"]),
+        ("label:other", vec![""]),
+        ("product", vec!["standard"]),
+        ("deployment", vec!["gpt-4o"]),
+        ("model", vec!["gpt-4o-2024-08-06"]),
+        ("backend", vec!["sweden"]),
+        ("operation", vec!["chat.completions"]),
+    ] {
+        let arguments = [
+            "--data-directory",
+            text(&directory),
+            "--by",
+            by,
+            "--format",
+            "json",
+        ];
+        let report: Value = serde_json::from_str(&succeeds(&arguments).await).expect("JSON");
+        let lines = report["rows"].as_array().expect("rows");
+        let mut found: Vec<_> = lines.iter().filter_map(|row| row["key"].as_str()).collect();
+        found.sort_unstable();
+        assert_eq!(found, keys, "{by}");
+        assert_eq!(report["totals"][0]["total_tokens"], tokens, "{by}");
+        assert_eq!(report["totals"][0]["requests"], 4);
+        let exact = format!("{}.{:09}", cost / 1_000_000_000, cost % 1_000_000_000);
+        let shown = report["totals"][0]["cost"].as_str().expect("text");
+        assert_eq!(
+            exact.trim_end_matches('0'),
+            shown.trim_end_matches('0'),
+            "{by}"
+        );
+    }
+    let config = ["--config", text(stack.config_path()), "--by", "day"];
+    let table = succeeds(&config).await;
+    assert!(
+        table.contains("█") && table.contains("total") && table.contains("USD"),
+        "{table}"
+    );
+    let csv = succeeds(&["--data-directory", text(&directory), "--format", "csv"]).await;
+    assert!(csv.starts_with("key,requests,input_tokens,"), "{csv}");
+    assert_eq!(csv.lines().count(), 2);
+    let before = ["--data-directory", text(&directory), "--to", "2020-01-01"];
+    assert_eq!(succeeds(&before).await, "no usage in this period\n");
+}
+
+#[tokio::test]
+async fn records_are_exported_as_lines_and_as_focus() {
+    let stack = used().await;
+    let directory = directory(&stack);
+    let arguments = [
+        "export",
+        "--data-directory",
+        text(&directory),
+        "--format",
+        "json",
+    ];
+    let lines = succeeds(&arguments).await;
+    let bills = bills(&stack);
+    assert_eq!(lines.lines().count(), 4);
+    for line in lines.lines() {
+        let record: Value = serde_json::from_str(line).expect("JSON");
+        let bill = &bills[record["request_id"].as_str().expect("an id")];
+        assert_eq!(record["input_tokens"], bill.tokens.prompt);
+        assert_eq!(record["output_tokens"], bill.tokens.completion);
+        assert_eq!(record["labels"]["team"], "search");
+        assert!(record["cost"].is_string(), "exact: {record}");
+        assert_eq!(record["id"].as_str().map(str::len), Some(36));
+    }
+    let focus = succeeds(&["export", "--data-directory", text(&directory)]).await;
+    let mut lines = focus.lines();
+    assert!(
+        lines
+            .next()
+            .is_some_and(|header| header.starts_with("BilledCost,BillingAccountId,"))
+    );
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 2, "a line for each user of the day: {focus}");
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.contains("Azure OpenAI") && line.contains(",Tokens,")),
+        "{focus}"
+    );
+}
+
+/// Batches of events that a collector was sent, with their content type and credential; it is
+/// unavailable at first.
+type Batches = Arc<Mutex<Vec<(String, Value)>>>;
+
+async fn collector() -> (String, Batches) {
+    let batches = Batches::default();
+    let (kept, is_first) = (Arc::clone(&batches), Arc::new(AtomicBool::new(true)));
+    let take = move |headers: HeaderMap, Json(events): Json<Value>| async move {
+        if is_first.swap(false, Ordering::Relaxed) {
+            return StatusCode::SERVICE_UNAVAILABLE;
+        }
+        let header = |name| {
+            headers
+                .get(name)
+                .and_then(|it| it.to_str().ok())
+                .unwrap_or_default()
+        };
+        let said = format!("{} {}", header("content-type"), header("authorization"));
+        kept.lock().expect("no poison").push((said, events));
+        StatusCode::ACCEPTED
+    };
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let url = format!(
+        "http://{}/events",
+        listener.local_addr().expect("an address")
+    );
+    let router = Router::new().route("/events", post(take));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, batches)
+}
+
+#[tokio::test]
+async fn new_records_go_to_a_collector_as_they_are_written() {
+    let stack = Stack::start(with_ledger(PRICES)).await;
+    send_json(stack.chat(&hello())).await;
+    let (url, batches) = collector().await;
+    let token = stack.directory().join("token");
+    std::fs::write(&token, "canary-token\n").expect("written");
+    let tollgate = paths::binary("tollgate").expect("it is built");
+    let data = directory(&stack);
+    let follower = Command::new(tollgate)
+        .args([
+            "usage",
+            "export",
+            "--follow",
+            "--from",
+            "2020-01-01",
+            "--to-url",
+            &url,
+        ])
+        .args([
+            "--data-directory",
+            text(&data),
+            "--bearer-file",
+            text(&token),
+        ])
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it runs");
+    let events = || {
+        let batches = batches.lock().expect("no poison");
+        let all = batches.iter().filter_map(|(_, events)| events.as_array());
+        all.flatten().cloned().collect::<Vec<_>>()
+    };
+    for count in 1..=3 {
+        wait_for(&format!("{count} events"), async || {
+            (events().len() >= count).then_some(())
+        })
+        .await;
+        send_json(stack.chat(&hello())).await;
+    }
+    wait_for("the last event", async || {
+        (events().len() >= 4).then_some(())
+    })
+    .await;
+    drop(follower);
+    let written = rows(&ledger(&stack).await).await;
+    let mut ids: Vec<_> = events()
+        .iter()
+        .map(|event| event["id"].as_str().expect("an id").to_owned())
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let expected: Vec<_> = written
+        .iter()
+        .map(|row| row.record_id().expect("an id").to_string())
+        .collect();
+    assert_eq!(ids, expected, "each at least once");
+    for event in events() {
+        assert_eq!(event["specversion"], "1.0");
+        assert_eq!(event["type"], "dev.tollgate.usage.v1");
+        assert_eq!(event["subject"], "mobile-app");
+        assert_eq!(event["data"]["id"], event["id"]);
+        assert_eq!(event["data"]["time"], event["time"]);
+    }
+    for (said, _) in batches.lock().expect("no poison").iter() {
+        let expected = "application/cloudevents-batch+json; charset=utf-8 Bearer canary-token";
+        assert_eq!(said, expected);
+    }
+}
+
+#[tokio::test]
+async fn other_prices_are_computed_anew_and_the_report_follows() {
+    let stack = used().await;
+    let old: i64 = rows(&ledger(&stack).await)
+        .await
+        .iter()
+        .filter_map(|row| row.cost_nanos)
+        .sum();
+    let config = std::fs::read_to_string(stack.config_path()).expect("the configuration");
+    let dearer = config.replace(
+        "input: 2.50, cached_input: 1.25, output: 10.00",
+        "input: 5.00, cached_input: 2.50, output: 20.00",
+    );
+    std::fs::write(stack.config_path(), dearer).expect("written");
+    let said = succeeds(&["recompute", "--config", text(stack.config_path())]).await;
+    assert_eq!(
+        said,
+        "4 records looked at, 4 have another price or cost now\n"
+    );
+    let new: i64 = rows(&ledger(&stack).await)
+        .await
+        .iter()
+        .filter_map(|row| row.cost_nanos)
+        .sum();
+    assert_eq!(new, 2 * old);
+    let report = succeeds(&["--config", text(stack.config_path()), "--format", "json"]).await;
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let exact = format!("{}.{:09}", new / 1_000_000_000, new % 1_000_000_000);
+    let shown = report["totals"][0]["cost"].as_str().expect("text");
+    assert_eq!(exact.trim_end_matches('0'), shown.trim_end_matches('0'));
+    let again = succeeds(&["recompute", "--config", text(stack.config_path())]).await;
+    assert_eq!(
+        again,
+        "4 records looked at, 0 have another price or cost now\n"
+    );
+}
+
+#[tokio::test]
+async fn what_is_paid_by_the_month_is_shared_by_use() {
+    let flat = "prices: [ { deployment: gpt-4o, tier: ptu, monthly: 900.00, currency: EUR } ]\n";
+    let stack = Stack::start(with_ledger(flat)).await;
+    for user in ["ann", "bob", "ann"] {
+        send_json(
+            stack
+                .chat(&hello())
+                .header("x-end-user", user)
+                .header("x-fake-output-tokens", "10"),
+        )
+        .await;
+    }
+    let arguments = [
+        "--config",
+        text(stack.config_path()),
+        "--by",
+        "user",
+        "--format",
+        "json",
+    ];
+    let report: Value = serde_json::from_str(&succeeds(&arguments).await).expect("JSON");
+    let costs: Vec<_> = report["rows"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| (row["key"].as_str(), row["cost"].as_str()))
+        .collect();
+    assert_eq!(
+        costs,
+        [(Some("ann"), Some("600.00")), (Some("bob"), Some("300.00"))]
+    );
+}
+
+#[tokio::test]
+async fn the_ledger_is_compared_with_azures_own_count() {
+    let stack = used().await;
+    let directory = directory(&stack);
+    let (input, output) = stack
+        .azure
+        .ledger()
+        .iter()
+        .fold((0, 0), |(input, output), bill| {
+            (input + bill.tokens.prompt, output + bill.tokens.completion)
+        });
+    let file = stack.directory().join("metrics.csv");
+    let write = |output: u64| {
+        let text = format!(
+            "ModelDeploymentName,ProcessedPromptTokens,GeneratedTokens\ngpt-4o,{input},{output}\n"
+        );
+        std::fs::write(&file, text).expect("written");
+    };
+    write(output);
+    let arguments = [
+        "reconcile",
+        "--data-directory",
+        text(&directory),
+        "--azure-metrics",
+        text(&file),
+    ];
+    let table = succeeds(&arguments).await;
+    assert!(
+        table.contains("gpt-4o") && table.contains("0.000"),
+        "{table}"
+    );
+    write(output + 100);
+    let differs = usage(&arguments).await;
+    assert!(!differs.status.success(), "a difference ends in an error");
+    assert!(String::from_utf8_lossy(&differs.stdout).contains("-100"));
+}
+
+#[tokio::test]
+async fn a_wrong_question_is_answered_with_what_to_do() {
+    let nowhere = tempfile::tempdir().expect("a directory");
+    for (arguments, reason) in [
+        (
+            vec!["--data-directory", text(nowhere.path())],
+            "there is no ledger at",
+        ),
+        (vec!["--by", "moon"], "label:NAME"),
+        (vec!["--from", "soon"], "not a date"),
+        (
+            vec![
+                "--data-directory",
+                "x",
+                "--from",
+                "2026-02-01",
+                "--to",
+                "2026-02-01",
+            ],
+            "--to must be after --from",
+        ),
+        (vec!["recompute", "--data-directory", "x"], "--config FILE"),
+        (
+            vec![
+                "export",
+                "--data-directory",
+                text(nowhere.path()),
+                "--follow",
+            ],
+            "there is no ledger at",
+        ),
+        (
+            vec!["--database", "postgres://u:secret@h/d"],
+            "--database: a password in the URL",
+        ),
+    ] {
+        let output = usage(&arguments).await;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && errors.contains(reason),
+            "{arguments:?}: {errors}"
+        );
+        assert!(!errors.contains("secret@"), "{errors}");
+    }
+}

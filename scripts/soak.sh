@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The long runs of the tests of the ledger. The judge is the fake's own bills.
+# usage: scripts/soak.sh
+set -euo pipefail
+
+export TOLLGATE_SOAK_KILLS=${TOLLGATE_SOAK_KILLS:-200}
+export TOLLGATE_SOAK_REQUESTS=${TOLLGATE_SOAK_REQUESTS:-100000}
+export TOLLGATE_SOAK_RECORDS=${TOLLGATE_SOAK_RECORDS:-1000000}
+
+# One after the other: each wants the machine for itself.
+cargo test --workspace --locked --test gateway -- --nocapture crash::
+cargo test --workspace --locked --test gateway -- --nocapture load::
+cargo test --workspace --locked --test database -- --nocapture size::

@@ -1,0 +1,74 @@
+//! The ledger's parts as the service runs them.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::envoy::Gateway;
+use crate::usage::{
+    Ledger, LedgerState, LedgerWriter, Outbox, Retention, StoredResponse, stored_responses,
+};
+
+/// Stored responses whose owners are remembered over a restart: as many as fit into the memory of them.
+const MAX_OWNERS: i64 = 100_000;
+
+/// The ledger's thread, and what follows it.
+pub(super) type LedgerTasks = (LedgerWriter, Vec<JoinHandle<()>>);
+
+/// A running ledger.
+pub(super) struct RunningLedger {
+    /// Where requests hand their records over.
+    pub(super) ledger: Ledger,
+    /// The responses that it knows the owners of.
+    pub(super) stored: Vec<StoredResponse>,
+    /// Its thread.
+    pub(super) writer: LedgerWriter,
+    /// What follows it.
+    pub(super) background: Vec<JoinHandle<()>>,
+}
+
+impl RunningLedger {
+    /// Starts it, where there is a data directory.
+    pub(super) async fn start(
+        config: &Config,
+        stop: &CancellationToken,
+    ) -> Result<Option<Self>, String> {
+        let (Some(options), Some(directory)) = (&config.ledger, &config.data_directory) else {
+            return Ok(None);
+        };
+        let failed = |error: &dyn std::fmt::Display| format!("the usage ledger: {error}");
+        let (ledger, writer, store) = Ledger::start(directory.clone(), options)
+            .await
+            .map_err(|error| failed(&error))?;
+        let stored = stored_responses(&store, MAX_OWNERS)
+            .await
+            .map_err(|error| failed(&error))?;
+        let state = ledger.state();
+        let only_copied = config.database.is_some();
+        let retention = Retention::new(store.clone(), state, options.retention, only_copied);
+        let mut background = vec![tokio::spawn(retention.run(stop.clone()))];
+        if let Some(server) = &config.database {
+            let outbox = Outbox::new(store, state, server.clone());
+            background.push(tokio::spawn(outbox.run(stop.clone())));
+        }
+        Ok(Some(Self {
+            ledger,
+            stored,
+            writer,
+            background,
+        }))
+    }
+
+    /// Gives it to the gateway; what is left are its thread and what follows it.
+    pub(super) fn connect(self, gateway: &mut Gateway) -> LedgerTasks {
+        gateway.keep_ledger(self.ledger, self.stored);
+        (self.writer, self.background)
+    }
+
+    /// Its condition.
+    pub(super) fn state(&self) -> Arc<LedgerState> {
+        Arc::clone(self.ledger.state())
+    }
+}

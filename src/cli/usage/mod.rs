@@ -1,0 +1,177 @@
+//! `tollgate usage`: who used what, and what it costs.
+
+mod cloud_events;
+mod export;
+mod focus;
+mod place;
+mod recompute;
+mod reconcile;
+mod report;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, Subcommand, ValueEnum};
+use time::Date;
+use time::format_description::well_known::Iso8601;
+
+use crate::database::{DatabaseError, Period};
+use crate::usage::By;
+use place::Place;
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct UsageArguments {
+    #[command(subcommand)]
+    command: Option<UsageCommand>,
+    #[command(flatten)]
+    report: ReportArguments,
+}
+
+#[derive(Subcommand)]
+enum UsageCommand {
+    /// Write usage for other programs: FOCUS' CSV by day, or records as JSON lines or CloudEvents.
+    Export(ExportArguments),
+    /// Compute the costs of a period anew, by the prices of the configuration.
+    Recompute {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        days: Days,
+    },
+    /// Compare the tokens of a period with Azure Monitor's, by deployment.
+    Reconcile {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        days: Days,
+        /// Azure's metrics: a CSV with the columns ModelDeploymentName, ProcessedPromptTokens,
+        /// GeneratedTokens and, if it has several times, TimeStamp.
+        #[arg(long, value_name = "FILE")]
+        azure_metrics: PathBuf,
+        /// The largest difference that is not an error, in per cent of Azure's tokens.
+        #[arg(long, value_name = "PERCENT", default_value_t = 0)]
+        tolerance: u8,
+    },
+}
+
+#[derive(Args)]
+struct ReportArguments {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    days: Days,
+    /// client, user, label:NAME, product, operation, deployment, model, backend, region, source, day
+    /// or month.
+    #[arg(long, value_name = "WHAT", default_value = "client")]
+    by: By,
+    /// How it looks.
+    #[arg(long, value_enum, default_value = "table")]
+    format: ReportFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ReportFormat {
+    Table,
+    Csv,
+    Json,
+}
+
+#[derive(Args)]
+struct ExportArguments {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    days: Days,
+    /// FOCUS' CSV, by day; or each record as a line of JSON.
+    #[arg(long, value_enum, default_value = "focus")]
+    format: ExportFormat,
+    /// Go on with records as they are written; without --from only with these. Needs --format json or
+    /// --to-url.
+    #[arg(long)]
+    follow: bool,
+    /// Send records as batches of CloudEvents to a collector.
+    #[arg(long, value_name = "URL")]
+    to_url: Option<reqwest::Url>,
+    /// A file with the token that the collector wants as `authorization: Bearer`.
+    #[arg(long, value_name = "FILE", requires = "to_url")]
+    bearer_file: Option<PathBuf>,
+    /// FOCUS' BillingAccountId: what your FinOps tool calls this account.
+    #[arg(long, value_name = "ID", default_value = "tollgate")]
+    billing_account: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExportFormat {
+    Focus,
+    Json,
+}
+
+/// Days in UTC.
+#[derive(Args)]
+struct Days {
+    /// The first day, such as 2026-01-01, in UTC.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    from: Option<Date>,
+    /// The day after the last one.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    to: Option<Date>,
+}
+
+impl Days {
+    fn period(&self) -> Result<Period, String> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && to <= from
+        {
+            return Err("--to must be after --from: it is the day after the last one".to_owned());
+        }
+        let moment = |date: Date| SystemTime::from(date.midnight().assume_utc());
+        Ok(Period {
+            from: self.from.map(moment),
+            to: self.to.map(moment),
+        })
+    }
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    Date::parse(text, &Iso8601::DATE).map_err(|_| "not a date, such as 2026-01-31".to_owned())
+}
+
+/// Whole months around a period: what is paid by the month is shared by their tokens.
+fn whole_months(period: Period) -> Period {
+    const MONTH: Duration = Duration::from_secs(31 * 86_400);
+    Period {
+        from: period.from.and_then(|from| from.checked_sub(MONTH)),
+        to: period.to.and_then(|to| to.checked_add(MONTH)),
+    }
+}
+
+pub(super) fn run(arguments: UsageArguments) -> Result<ExitCode, String> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime could not be started: {error}"))?
+        .block_on(dispatch(arguments))
+}
+
+async fn dispatch(arguments: UsageArguments) -> Result<ExitCode, String> {
+    match arguments.command {
+        None => report::run(&arguments.report).await,
+        Some(UsageCommand::Export(export)) => export::run(&export).await,
+        Some(UsageCommand::Recompute { place, days }) => {
+            recompute::run(&place, days.period()?).await
+        }
+        Some(UsageCommand::Reconcile {
+            place,
+            days,
+            azure_metrics,
+            tolerance,
+        }) => reconcile::run(&place, days.period()?, &azure_metrics, tolerance).await,
+    }
+}
+
+fn failed(error: &DatabaseError) -> String {
+    error.to_string()
+}

@@ -1,0 +1,80 @@
+//! Where the usage is that a command is about.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::config::Config;
+use crate::database::{DatabaseUrl, PostgresUrl, Purpose, Synchronous, UsageStore};
+use crate::usage::PriceList;
+
+/// The environment variable with the password of `--database`.
+const PASSWORD: &str = "TOLLGATE_DATABASE_PASSWORD";
+
+#[derive(Args)]
+pub(super) struct Place {
+    /// The configuration: its `database` if it has one, or else its `data_directory`.
+    #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
+    config: PathBuf,
+    /// The ledger of one replica, without a configuration.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "database"])]
+    data_directory: Option<PathBuf>,
+    /// A PostgreSQL, without a configuration; its password is in TOLLGATE_DATABASE_PASSWORD.
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    database: Option<String>,
+}
+
+/// An open ledger, and the prices of the configuration that named it.
+pub(super) struct Opened {
+    pub(super) store: UsageStore,
+    pub(super) prices: Arc<PriceList>,
+}
+
+impl Place {
+    pub(super) async fn open(&self) -> Result<Opened, String> {
+        let no_prices = Arc::<PriceList>::default;
+        let (url, prices) = match (&self.data_directory, &self.database) {
+            (Some(directory), _) => (file(directory)?, no_prices()),
+            (None, Some(url)) => {
+                let password = std::env::var(PASSWORD).ok().map(Into::into);
+                let url = PostgresUrl::new(url, password)
+                    .map_err(|error| format!("--database: {error}"))?;
+                (DatabaseUrl::Postgres(url), no_prices())
+            }
+            (None, None) => {
+                let config = Config::load(&self.config).map_err(|error| error.to_string())?;
+                let url = match (config.database, &config.data_directory) {
+                    (Some(server), _) => DatabaseUrl::Postgres(server),
+                    (None, Some(directory)) => file(directory)?,
+                    (None, None) => {
+                        let name = self.config.display();
+                        return Err(format!(
+                            "{name} has neither `data_directory` nor `database`: there is no ledger"
+                        ));
+                    }
+                };
+                (url, config.policy.prices)
+            }
+        };
+        let store = UsageStore::open(&url).await;
+        let store = store.map_err(|error| error.to_string())?;
+        Ok(Opened { store, prices })
+    }
+
+    /// Whether there is a configuration to take prices from.
+    pub(super) const fn has_config(&self) -> bool {
+        self.data_directory.is_none() && self.database.is_none()
+    }
+}
+
+/// Opening would make a file that isn't there, and report that nobody used anything.
+fn file(directory: &Path) -> Result<DatabaseUrl, String> {
+    let url = DatabaseUrl::in_directory(directory, Purpose::Usage, Synchronous::Full);
+    match &url {
+        DatabaseUrl::Sqlite { file, .. } if !file.exists() => {
+            Err(format!("there is no ledger at {}", file.display()))
+        }
+        _ => Ok(url),
+    }
+}

@@ -1,0 +1,82 @@
+//! `tollgate usage recompute`: costs by the prices of today's configuration.
+
+use std::io;
+use std::process::ExitCode;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::failed;
+use super::place::Place;
+use crate::cli::say;
+use crate::database::{LedgerRow, Period};
+use crate::usage::{Amount, PriceList, Quantities, Tariff};
+
+/// Records that change together; the service's own writer waits for them.
+const PAGE: i64 = 256;
+
+pub(super) async fn run(place: &Place, period: Period) -> Result<ExitCode, String> {
+    if !place.has_config() {
+        return Err(
+            "recompute takes the prices from a configuration: say --config FILE".to_owned(),
+        );
+    }
+    let opened = place.open().await?;
+    let (mut seen, mut changed) = (0_usize, 0_usize);
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = opened.store.page(period, after.as_deref(), PAGE).await;
+        let page = page.map_err(|error| failed(&error))?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.clone());
+        seen += page.len();
+        let others: Vec<_> = page
+            .into_iter()
+            .filter_map(|row| repriced(row, &opened.prices))
+            .collect();
+        if !others.is_empty() {
+            let repriced = opened.store.reprice(&others).await;
+            repriced.map_err(|error| failed(&error))?;
+            changed += others.len();
+        }
+    }
+    say(
+        &mut io::stdout(),
+        &format!("{seen} records looked at, {changed} have another price or cost now\n"),
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The record with the cost that it has now; `None` where it is the same.
+fn repriced(row: LedgerRow, prices: &PriceList) -> Option<LedgerRow> {
+    let unsigned = |count: i64| u64::try_from(count).unwrap_or(0);
+    let used = Quantities {
+        input: unsigned(row.input_tokens),
+        cached_input: unsigned(row.cached_tokens),
+        audio_input: unsigned(row.audio_input_tokens),
+        image_input: unsigned(row.image_input_tokens),
+        output: unsigned(row.output_tokens),
+        audio_output: unsigned(row.audio_output_tokens),
+        images: unsigned(row.images),
+        audio_ms: unsigned(row.audio_ms),
+        characters: unsigned(row.characters),
+    };
+    let at = UNIX_EPOCH + Duration::from_millis(unsigned(row.started_ms));
+    let is_used = row.source != "none" || used != Quantities::default();
+    let found = prices
+        .find(
+            row.model.as_deref(),
+            row.deployment.as_deref(),
+            &row.backend,
+            at,
+        )
+        .filter(|_| is_used);
+    let cost = found.and_then(|price| price.cost(&used));
+    let holds = |tariff: &Tariff| cost.is_some() || matches!(tariff, Tariff::Monthly(_));
+    let price = found.filter(|price| holds(&price.tariff));
+    let new = LedgerRow {
+        price: price.map(|price| price.name.to_string()),
+        cost_nanos: cost.map(Amount::nanos),
+        currency: price.map(|price| price.currency.to_string()),
+        ..row.clone()
+    };
+    (new != row).then_some(new)
+}

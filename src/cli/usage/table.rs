@@ -1,0 +1,148 @@
+//! The report for a person: a table with totals and small bars.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, Table, TableComponent};
+
+use crate::usage::{Amount, Report, ReportRow};
+
+/// Longest bar, in characters.
+const BAR_CHARS: i64 = 12;
+/// Decimals of a cost that a person wants to see.
+const COST_DECIMALS: usize = 2;
+/// What stands for records that name nobody.
+const NOBODY: &str = "(none)";
+
+pub(super) fn render(report: &Report) -> String {
+    if report.rows.is_empty() {
+        return "no usage in this period\n".to_owned();
+    }
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    no_lines_between_rows(&mut table);
+    let titles = ["requests", "input", "cached", "output", "cost", "", "share"];
+    table.set_header([&[report.by.as_str()][..], &titles[..]].concat());
+    let has_costs = report.rows.iter().any(|row| row.cost_nanos > 0);
+    let size = |row: &ReportRow| match has_costs {
+        true => row.cost_nanos,
+        false => row.total_tokens,
+    };
+    let largest = report.rows.iter().map(size).max().unwrap_or(0);
+    for row in &report.rows {
+        table.add_row(cells(row, bar(size(row), largest)));
+    }
+    for total in &report.totals {
+        table.add_row(cells(total, String::new()));
+    }
+    for column in table.column_iter_mut().skip(1).take(5) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let unpriced: i64 = report.totals.iter().map(|row| row.unpriced_requests).sum();
+    let note = match unpriced {
+        0 => String::new(),
+        count => format!("{count} requests used something that has no price.\n"),
+    };
+    format!("{table}\n{note}")
+}
+
+/// A line under the titles is enough.
+pub(super) fn no_lines_between_rows(table: &mut Table) {
+    for line in [
+        TableComponent::HorizontalLines,
+        TableComponent::LeftBorderIntersections,
+        TableComponent::MiddleIntersections,
+        TableComponent::RightBorderIntersections,
+    ] {
+        table.remove_style(line);
+    }
+}
+
+fn cells(row: &ReportRow, bar: String) -> Vec<String> {
+    let name = match row.key.as_str() {
+        "" => NOBODY,
+        key => key,
+    };
+    let cost = Amount::from_nanos(row.cost_nanos).rounded(COST_DECIMALS);
+    vec![
+        name.to_owned(),
+        grouped(row.requests),
+        grouped(row.input_tokens),
+        grouped(row.cached_tokens),
+        grouped(row.output_tokens),
+        cost.to_string_with(COST_DECIMALS),
+        row.currency.clone(),
+        bar,
+    ]
+}
+
+/// A bar of eighths of a character.
+fn bar(size: i64, largest: i64) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (i128::from(size.max(0)) * i128::from(BAR_CHARS) * 8)
+        .checked_div(i128::from(largest))
+        .unwrap_or(0);
+    let whole = usize::try_from(eighths / 8).unwrap_or(0);
+    let rest = usize::try_from(eighths % 8).unwrap_or(0);
+    let rest = EIGHTHS.get(rest).copied().unwrap_or_default();
+    format!("{}{rest}", "█".repeat(whole))
+}
+
+/// `1 234 567`
+fn grouped(count: i64) -> String {
+    let digits = count.unsigned_abs().to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(' ');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_bars_totals_and_says_what_has_no_price() {
+        let row = |key: &str, cost_nanos| ReportRow {
+            key: key.to_owned(),
+            requests: 1_234_567,
+            cost_nanos,
+            currency: "USD".to_owned(),
+            ..ReportRow::default()
+        };
+        let mut total = row("total", 6_005_000_000);
+        total.unpriced_requests = 3;
+        let report = Report {
+            by: "client".to_owned(),
+            rows: vec![row("app", 4_000_000_000), row("", 2_005_000_000)],
+            totals: vec![total],
+        };
+        let text = render(&report);
+        for expected in [
+            "1 234 567",
+            "4.00",
+            "2.01",
+            "6.01",
+            "████████████",
+            "██████ ",
+            "(none)",
+            "3 requests used something",
+        ] {
+            assert!(text.contains(expected), "{expected}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_in_words() {
+        let nothing = Report {
+            by: "client".to_owned(),
+            rows: Vec::new(),
+            totals: Vec::new(),
+        };
+        assert_eq!(render(&nothing), "no usage in this period\n");
+        assert_eq!(bar(0, 0), "");
+        assert_eq!(bar(5, 10), "██████");
+    }
+}

@@ -1,0 +1,207 @@
+//! Prices: what is written, and what it means.
+
+use std::collections::HashSet;
+use std::time::SystemTime;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use super::moment;
+use super::problem::Problem;
+use super::validate::Problems;
+use crate::usage::{self, Amount, PriceFor, PriceList, Tariff};
+
+const AMOUNT_HELP: &str =
+    "write it as on the price list, such as 2.50: no sign, no exponent, at most nine decimals";
+/// Longest name of a model or a deployment.
+const MAX_NAME_CHARS: usize = 64;
+
+/// A line of the price list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Price {
+    model: Option<Spanned<String>>,
+    deployment: Option<Spanned<String>>,
+    backend: Option<Spanned<String>>,
+    from: Option<Spanned<String>>,
+    input: Option<Spanned<String>>,
+    cached_input: Option<Spanned<String>>,
+    output: Option<Spanned<String>>,
+    audio_input: Option<Spanned<String>>,
+    audio_output: Option<Spanned<String>>,
+    image_input: Option<Spanned<String>>,
+    image: Option<Spanned<String>>,
+    second: Option<Spanned<String>>,
+    character: Option<Spanned<String>>,
+    per: Option<Spanned<u64>>,
+    monthly: Option<Spanned<String>>,
+    #[serde(default)]
+    tier: Tier,
+    currency: Spanned<String>,
+}
+
+/// How a deployment is paid.
+#[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Tier {
+    /// By use.
+    #[default]
+    Paygo,
+    /// Provisioned throughput: by the month.
+    Ptu,
+}
+
+pub(super) fn prices(
+    written: &[Spanned<Price>],
+    backend: Option<&str>,
+    problems: &mut Problems,
+) -> PriceList {
+    let mut seen = HashSet::new();
+    let mut lines = Vec::new();
+    for line in written {
+        let Some(price) = price(line, backend, problems) else {
+            continue;
+        };
+        if !seen.insert((price.of.clone(), price.backend.clone(), price.from)) {
+            let message = "there is another price for the same from the same day above: nobody can say which one holds";
+            let help =
+                "a price holds until the next one for the same begins: give each its own `from`";
+            problems.push(Problem::at(line.referenced, message).help(help));
+        }
+        lines.push(price);
+    }
+    PriceList::new(lines)
+}
+
+fn price(
+    line: &Spanned<Price>,
+    known_backend: Option<&str>,
+    problems: &mut Problems,
+) -> Option<usage::Price> {
+    let price = &line.value;
+    let of = match (&price.model, &price.deployment) {
+        (Some(model), None) => PriceFor::Model(name(model, problems)?),
+        (None, Some(deployment)) => PriceFor::Deployment(name(deployment, problems)?),
+        _ => {
+            let message =
+                "a price is for a `model` or for a `deployment`: write exactly one of them";
+            problems.push(Problem::at(line.referenced, message));
+            return None;
+        }
+    };
+    if let (Some(backend), Some(known)) = (&price.backend, known_backend)
+        && backend.value != known
+    {
+        let message = format!("there is no backend `{}`", backend.value);
+        problems.push(Problem::at(backend.referenced, message));
+    }
+    let from = from(price.from.as_ref(), problems)?;
+    let currency = &price.currency;
+    if currency.value.len() != 3 || !currency.value.bytes().all(|b| b.is_ascii_uppercase()) {
+        let message = format!("`{}` is no currency", currency.value);
+        problems.push(
+            Problem::at(currency.referenced, message).help("ISO 4217's code, such as USD or EUR"),
+        );
+    }
+    let tariff = tariff(line, problems)?;
+    let (PriceFor::Model(subject) | PriceFor::Deployment(subject)) = &of;
+    let since = price.from.as_ref().map(|from| format!("@{}", from.value));
+    let place = price.backend.as_ref().map(|it| format!("/{}", it.value));
+    let place = place.unwrap_or_default();
+    Some(usage::Price {
+        name: format!("{subject}{place}{}", since.unwrap_or_default()).into(),
+        of,
+        backend: price.backend.as_ref().map(|it| it.value.clone()),
+        from,
+        tariff,
+        currency: currency.value.as_str().into(),
+    })
+}
+
+/// Paid by use or by the month, never by both.
+fn tariff(line: &Spanned<Price>, problems: &mut Problems) -> Option<Tariff> {
+    let price = &line.value;
+    let before = problems.len();
+    let mut amount = |written: &Option<Spanned<String>>| {
+        let written = written.as_ref()?;
+        let amount: Result<Amount, _> = written.value.parse();
+        if amount.is_err() {
+            let message = format!("`{}` is no amount", written.value);
+            problems.push(Problem::at(written.referenced, message).help(AMOUNT_HELP));
+        }
+        amount.ok()
+    };
+    let monthly = amount(&price.monthly);
+    let prices = usage::Prices {
+        input: amount(&price.input),
+        cached_input: amount(&price.cached_input),
+        output: amount(&price.output),
+        audio_input: amount(&price.audio_input),
+        audio_output: amount(&price.audio_output),
+        image_input: amount(&price.image_input),
+        image: amount(&price.image),
+        second: amount(&price.second),
+        character: amount(&price.character),
+    };
+    if problems.len() > before {
+        return None;
+    }
+    let is_by_use = prices != usage::Prices::default();
+    let mut wrong = |message: &str, help: &str| {
+        problems.push(Problem::at(line.referenced, message).help(help));
+        None
+    };
+    match (price.tier, monthly, is_by_use, &price.per) {
+        (Tier::Ptu, Some(monthly), false, None) => Some(Tariff::Monthly(monthly)),
+        (Tier::Ptu, ..) => wrong(
+            "`tier: ptu` has a `monthly` amount and nothing else",
+            "provisioned throughput costs the same whatever is used; reports share it by use",
+        ),
+        (Tier::Paygo, None, true, Some(per)) if per.value > 0 => Some(Tariff::PerUse {
+            prices: Box::new(prices),
+            per: per.value,
+        }),
+        (Tier::Paygo, Some(_), ..) => wrong(
+            "`monthly` goes with `tier: ptu`",
+            "pay-as-you-go is priced by use: `input`, `output`, …",
+        ),
+        (Tier::Paygo, _, false, _) => wrong(
+            "this price has no amount",
+            "write what it costs: `input`, `cached_input`, `output`, `audio_input`, `audio_output`, `image_input`, `image`, `second` or `character`",
+        ),
+        (Tier::Paygo, _, true, _) => wrong(
+            "`per` says how many tokens, images, seconds or characters an amount is for",
+            "most price lists are per million tokens: `per: 1000000`",
+        ),
+    }
+}
+
+fn name(written: &Spanned<String>, problems: &mut Problems) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let text = &written.value;
+    let is_name = !text.is_empty() && text.len() <= MAX_NAME_CHARS && text.chars().all(plain);
+    if !is_name {
+        let message = format!("`{text}` is no name of a model or a deployment");
+        let help = "letters, digits, `-`, `_` and `.`, at most 64 of them";
+        problems.push(Problem::at(written.referenced, message).help(help));
+    }
+    is_name.then(|| text.clone())
+}
+
+/// A price without a date has always held.
+fn from(written: Option<&Spanned<String>>, problems: &mut Problems) -> Option<SystemTime> {
+    let Some(written) = written else {
+        return Some(SystemTime::UNIX_EPOCH);
+    };
+    let moment = moment::parse(&written.value);
+    if moment.is_none() {
+        let message = format!("`{}` is no moment", written.value);
+        let help = "write a date, 2027-01-01 (its beginning in UTC), or 2027-01-01T12:00:00Z";
+        problems.push(Problem::at(written.referenced, message).help(help));
+    }
+    moment
+}
+
+#[cfg(test)]
+#[path = "prices_tests.rs"]
+mod tests;

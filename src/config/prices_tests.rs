@@ -1,0 +1,153 @@
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::config::Config;
+use crate::usage::Quantities;
+
+const BEFORE: &str = r#"
+listen: { grpc: "unix:/run/tollgate/tollgate.sock", admin: "127.0.0.1:9090" }
+identity: { managed_identity: {} }
+clients:
+  - id: mobile-app
+    credentials:
+      - { key: { sha256: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", slot: primary } }
+    products: [standard]CLIENT
+products:
+  - { id: standard, deployments: [gpt-4o], operations: [chat.completions] }
+backends: [ { name: sweden } ]
+prices:
+"#;
+
+fn parse(client: &str, prices: &str) -> Result<Config, Vec<String>> {
+    let text = BEFORE.replace("CLIENT", client) + prices;
+    Config::parse("tollgate.yaml", &text, Path::new(".")).map_err(|error| error.lines())
+}
+
+fn refused(client: &str, prices: &str) -> String {
+    match parse(client, prices) {
+        Ok(_) => panic!("{client}{prices} must be refused"),
+        Err(lines) => {
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            lines.concat()
+        }
+    }
+}
+
+#[test]
+fn prices_are_read_without_a_float() {
+    let prices = "  - { model: gpt-4o, from: 2026-01-01, input: 2.50, cached_input: 1.25, output: 10, per: 1000000, currency: USD }\n  - { model: gpt-4o, from: 2026-07-01, input: 0.000000001, output: 8.00, per: 1, currency: USD }\n  - { deployment: chat-ptu, tier: ptu, monthly: 9000.00, currency: EUR }\n";
+    let config = parse("", prices).expect("good prices");
+    let at = |days: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400);
+    let find = |days| {
+        config
+            .policy
+            .prices
+            .find(Some("gpt-4o"), None, "sweden", at(days))
+    };
+    assert!(find(20_453).is_none(), "2025-12-31");
+    let first = find(20_454).expect("2026-01-01");
+    assert_eq!(&*first.name, "gpt-4o@2026-01-01");
+    let used = Quantities {
+        input: 3,
+        ..Quantities::default()
+    };
+    assert_eq!(first.cost(&used).map(|it| it.nanos()), Some(7500));
+    let second = find(20_635).expect("2026-07-01");
+    assert_eq!(second.cost(&used).map(|it| it.nanos()), Some(3));
+    let flat = config
+        .policy
+        .prices
+        .find(None, Some("chat-ptu"), "sweden", at(1));
+    assert_eq!(flat.expect("a flat price").cost(&used), None);
+}
+
+#[test]
+fn a_wrong_price_says_where_and_what_to_do() {
+    for (price, reason) in [
+        ("{ input: 1, per: 1, currency: USD }", "exactly one of them"),
+        (
+            "{ model: a, deployment: b, input: 1, per: 1, currency: USD }",
+            "exactly one of them",
+        ),
+        (
+            "{ model: a b, input: 1, per: 1, currency: USD }",
+            "no name of a model",
+        ),
+        (
+            "{ model: a, input: -1, per: 1, currency: USD }",
+            "`-1` is no amount",
+        ),
+        (
+            "{ model: a, input: 1e-6, per: 1, currency: USD }",
+            "is no amount",
+        ),
+        (
+            "{ model: a, input: 1, currency: USD }",
+            "`per` says how many",
+        ),
+        (
+            "{ model: a, input: 1, per: 0, currency: USD }",
+            "`per` says how many",
+        ),
+        ("{ model: a, per: 1, currency: USD }", "has no amount"),
+        (
+            "{ model: a, input: 1, per: 1, currency: dollars }",
+            "is no currency",
+        ),
+        (
+            "{ model: a, from: soon, input: 1, per: 1, currency: USD }",
+            "`soon` is no moment",
+        ),
+        (
+            "{ model: a, backend: france, input: 1, per: 1, currency: USD }",
+            "no backend `france`",
+        ),
+        (
+            "{ model: a, tier: ptu, input: 1, per: 1, currency: USD }",
+            "`tier: ptu` has a `monthly`",
+        ),
+        (
+            "{ model: a, monthly: 5, currency: USD }",
+            "`monthly` goes with `tier: ptu`",
+        ),
+        (
+            "{ model: a, input: 1, per: 1, currency: USD, discount: 5 }",
+            "discount",
+        ),
+    ] {
+        let line = refused("", &format!("  - {price}\n"));
+        assert!(line.contains(reason), "{price}: {line}");
+        assert!(line.starts_with("tollgate.yaml:13:"), "{line}");
+    }
+}
+
+#[test]
+fn two_prices_for_the_same_from_the_same_day_are_refused() {
+    let twice = "  - { model: a, from: 2026-01-01, input: 1, per: 1, currency: USD }\n  - { model: a, from: 2026-01-01T00:00:00Z, input: 2, per: 1, currency: USD }\n";
+    let line = refused("", twice);
+    assert!(line.starts_with("tollgate.yaml:14:"), "{line}");
+    assert!(line.contains("nobody can say which one holds"), "{line}");
+}
+
+#[test]
+fn labels_are_the_clients() {
+    let client = "\n    labels: { team: search, cost_center: \"4711\" }";
+    let config = parse(client, "  []\n").expect("a good client");
+    let client = config.policy.clients.iter().next().expect("a client");
+    assert_eq!(
+        client.labels.to_json().as_deref(),
+        Some(r#"{"cost_center":"4711","team":"search"}"#)
+    );
+}
+
+#[test]
+fn wrong_labels_are_refused() {
+    for (client, reason) in [
+        ("labels: { Team: search }", "no name of a label"),
+        ("labels: { team: \"\" }", "is empty"),
+    ] {
+        let line = refused(&format!("\n    {client}"), "  []\n");
+        assert!(line.contains(reason), "{client}: {line}");
+        assert!(line.starts_with("tollgate.yaml:9:"), "{line}");
+    }
+}

@@ -1,0 +1,84 @@
+//! The tables of the usage ledger: records, their sums by day, and how far they have been copied.
+
+mod insert;
+mod prune;
+mod read;
+mod recompute;
+mod rollup;
+mod row;
+mod sums;
+
+use std::time::SystemTime;
+
+pub use read::Position;
+pub use row::{LedgerRow, rfc3339};
+pub use sums::{Dimension, Sum};
+
+use super::{Database, DatabaseError, DatabaseUrl, Purpose};
+use crate::usage::RecordId;
+
+/// The ledger's tables in one database.
+#[derive(Clone, Debug)]
+pub struct UsageStore(Database);
+
+/// Requests that came from one moment on and before another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// The first moment; `None` is the beginning.
+    pub from: Option<SystemTime>,
+    /// The first moment after it; `None` is open.
+    pub to: Option<SystemTime>,
+}
+
+impl Period {
+    /// All time.
+    pub const ALL: Self = Self {
+        from: None,
+        to: None,
+    };
+
+    /// Ids of records in it: from the first on, before the second.
+    fn ids(self) -> (Vec<u8>, Vec<u8>) {
+        let border = |at: Option<SystemTime>, open: u8| match at {
+            Some(at) => RecordId::first_at(at).to_vec(),
+            None => vec![open; 16],
+        };
+        (border(self.from, 0), border(self.to, u8::MAX))
+    }
+
+    /// Days that it touches, since 1970: from the first on, before the second. Reports go by days.
+    fn days(self) -> (i64, i64) {
+        const DAY_S: u64 = 86_400;
+        let seconds = |at: SystemTime| {
+            let since = at
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default();
+            since.as_secs()
+        };
+        let day = |seconds: u64| i64::try_from(seconds / DAY_S).unwrap_or(i64::MAX);
+        (
+            self.from.map_or(0, |at| day(seconds(at))),
+            self.to
+                .map_or(i64::MAX, |at| day(seconds(at).saturating_add(DAY_S - 1))),
+        )
+    }
+}
+
+impl UsageStore {
+    /// Opens the ledger of a file or of a server and brings its tables up to date.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
+        let purpose = match url {
+            DatabaseUrl::Sqlite { .. } => Purpose::Usage,
+            DatabaseUrl::Postgres(_) => Purpose::UsageShared,
+        };
+        Database::open(url, purpose).await.map(Self)
+    }
+
+    /// Closes every connection, and waits for what they do.
+    pub async fn close(&self) {
+        self.0.close().await;
+    }
+}

@@ -1,0 +1,254 @@
+//! A usage record as its row: the columns, once, for both databases.
+
+use serde::{Serialize, Serializer};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{FromRow, Postgres, Row, Sqlite};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::usage::{Amount, RecordId, UsageRecord};
+
+macro_rules! columns {
+    ($($(#[$meta:meta])* $name:ident: $type:ty,)*) => {
+        /// One row of the ledger; docs/chargeback.md says what the columns mean.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+        pub struct LedgerRow {
+            $($(#[$meta])* pub $name: $type,)*
+        }
+
+        /// The columns that are written, in their order.
+        pub(super) const COLUMNS: &[&str] = &[$(stringify!($name)),*];
+
+        impl LedgerRow {
+            pub(super) fn bind_sqlite<'q>(
+                &self,
+                query: Query<'q, Sqlite, SqliteArguments>,
+            ) -> Query<'q, Sqlite, SqliteArguments> {
+                query$(.bind(self.$name.clone()))*
+            }
+
+            pub(super) fn bind_postgres<'q>(
+                &self,
+                query: Query<'q, Postgres, PgArguments>,
+            ) -> Query<'q, Postgres, PgArguments> {
+                query$(.bind(self.$name.clone()))*
+            }
+        }
+
+        impl FromRow<'_, SqliteRow> for LedgerRow {
+            fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+                Ok(Self { $($name: row.try_get(stringify!($name))?,)* })
+            }
+        }
+
+        impl FromRow<'_, PgRow> for LedgerRow {
+            fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+                Ok(Self { $($name: row.try_get(stringify!($name))?,)* })
+            }
+        }
+    };
+}
+
+columns! {
+    /// The record's id, a UUID of version 7: 16 bytes.
+    #[serde(serialize_with = "id")]
+    id: Vec<u8>,
+    /// When the request came, in milliseconds since 1970.
+    #[serde(rename = "time", serialize_with = "moment")]
+    started_ms: i64,
+    /// Until the end of its answer, in microseconds.
+    duration_us: i64,
+    /// Until the first token of a stream, in microseconds.
+    first_token_us: Option<i64>,
+    /// Envoy's id of the request.
+    request_id: String,
+    /// The trace, 32 hexadecimal digits.
+    trace_id: Option<String>,
+    /// The client that is charged.
+    client: String,
+    /// Its labels, a JSON object.
+    #[serde(serialize_with = "json")]
+    labels: Option<String>,
+    /// The end user.
+    #[serde(rename = "user")]
+    end_user: Option<String>,
+    /// The kind of credential.
+    credential: String,
+    /// The product.
+    product: Option<String>,
+    /// The operation.
+    operation: String,
+    /// The deployment.
+    deployment: Option<String>,
+    /// The model that answered.
+    model: Option<String>,
+    /// The backend.
+    backend: String,
+    /// The backend's region.
+    region: Option<String>,
+    /// 1 for a stream.
+    stream: i64,
+    /// The HTTP status; none if no answer came.
+    status: Option<i64>,
+    /// `reported`, `estimated` or `none`.
+    source: String,
+    /// Why it was estimated or is none.
+    source_reason: Option<String>,
+    /// Tokens of the prompt.
+    input_tokens: i64,
+    /// The cached ones among them.
+    cached_tokens: i64,
+    /// Tokens of the answer.
+    output_tokens: i64,
+    /// The ones of reasoning among them.
+    reasoning_tokens: i64,
+    /// The sum that the service reports.
+    total_tokens: i64,
+    /// Audio tokens of the prompt.
+    audio_input_tokens: i64,
+    /// Audio tokens of the answer.
+    audio_output_tokens: i64,
+    /// Image tokens of the prompt.
+    image_input_tokens: i64,
+    /// Tokens of a prediction that were taken over.
+    accepted_prediction_tokens: i64,
+    /// Tokens of a prediction that were not.
+    rejected_prediction_tokens: i64,
+    /// Images that were made.
+    images: i64,
+    /// Their size.
+    image_size: Option<String>,
+    /// Their quality.
+    image_quality: Option<String>,
+    /// Audio that was heard, in milliseconds.
+    audio_ms: i64,
+    /// Characters that were spoken.
+    characters: i64,
+    /// Why the model stopped.
+    finish_reason: Option<String>,
+    /// 1 where the content filter cut or refused.
+    filtered: i64,
+    /// The version of the backend's configuration.
+    system_fingerprint: Option<String>,
+    /// How often Envoy tried.
+    attempts: i64,
+    /// Bytes of the request's body.
+    request_bytes: i64,
+    /// Bytes of the answer's body.
+    response_bytes: Option<i64>,
+    /// The id of a stored response.
+    response_id: Option<String>,
+    /// The price that the cost was computed by.
+    price: Option<String>,
+    /// The cost, in billionths of the currency.
+    #[serde(rename = "cost", serialize_with = "amount")]
+    cost_nanos: Option<i64>,
+    /// ISO 4217's code.
+    currency: Option<String>,
+}
+
+impl From<&UsageRecord> for LedgerRow {
+    fn from(record: &UsageRecord) -> Self {
+        let (tokens, units, outcome) = (&record.tokens, &record.units, &record.outcome);
+        let started: OffsetDateTime = record.started.into();
+        let cost = record.cost.as_ref();
+        Self {
+            id: record.id.as_bytes().to_vec(),
+            started_ms: integer(started.unix_timestamp_nanos() / 1_000_000),
+            duration_us: integer(record.duration.as_micros()),
+            first_token_us: record.time_to_first_token.map(|it| integer(it.as_micros())),
+            request_id: plain(&record.request_id),
+            trace_id: record.trace_id.map(|id| id.to_string()),
+            client: plain(&record.client),
+            labels: record.labels.as_deref().map(plain),
+            end_user: record.user.as_deref().map(plain),
+            credential: plain(record.credential),
+            product: record.product.as_deref().map(plain),
+            operation: plain(record.operation.as_str()),
+            deployment: record.deployment.as_deref().map(plain),
+            model: record.model.as_deref().map(plain),
+            backend: plain(&record.backend),
+            region: record.region.as_deref().map(plain),
+            stream: i64::from(record.stream),
+            status: record.status.map(i64::from),
+            source: plain(record.source.as_str()),
+            source_reason: record.source.reason().map(plain),
+            input_tokens: integer(tokens.input),
+            cached_tokens: integer(tokens.cached_input),
+            output_tokens: integer(tokens.output),
+            reasoning_tokens: integer(tokens.reasoning),
+            total_tokens: integer(tokens.total),
+            audio_input_tokens: integer(tokens.audio_input),
+            audio_output_tokens: integer(tokens.audio_output),
+            image_input_tokens: integer(tokens.image_input),
+            accepted_prediction_tokens: integer(tokens.accepted_prediction),
+            rejected_prediction_tokens: integer(tokens.rejected_prediction),
+            images: integer(units.images),
+            image_size: units.image_size.as_deref().map(plain),
+            image_quality: units.image_quality.as_deref().map(plain),
+            audio_ms: integer(units.audio_ms),
+            characters: integer(units.characters),
+            finish_reason: outcome.finish_reason.map(|it| plain(it.as_str())),
+            filtered: i64::from(outcome.filtered),
+            system_fingerprint: outcome.system_fingerprint.as_deref().map(plain),
+            attempts: i64::from(outcome.attempts),
+            request_bytes: integer(outcome.request_bytes),
+            response_bytes: outcome.response_bytes.map(integer),
+            response_id: record.response_id.as_deref().map(plain),
+            price: cost.map(|cost| plain(&cost.price.name)),
+            cost_nanos: cost.and_then(|cost| cost.amount).map(Amount::nanos),
+            currency: cost.map(|cost| plain(&cost.price.currency)),
+        }
+    }
+}
+
+impl LedgerRow {
+    /// The record's id.
+    pub fn record_id(&self) -> Option<RecordId> {
+        self.id.as_slice().try_into().ok().map(RecordId::from_bytes)
+    }
+}
+
+/// Counts beyond the column's range are none that anybody has: they stay at its end.
+fn integer(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
+}
+
+/// PostgreSQL has no NUL in its texts, and one row that it refuses would hold up all that follow.
+fn plain(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+fn id<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    match bytes.try_into().map(RecordId::from_bytes) {
+        Ok(id) => serializer.collect_str(&id),
+        Err(_) => serializer.serialize_none(),
+    }
+}
+
+fn moment<S: Serializer>(ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*ms))
+}
+
+/// RFC 3339, in UTC, to the millisecond.
+pub fn rfc3339(unix_ms: i64) -> String {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000)
+        .ok()
+        .and_then(|moment| moment.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}
+
+fn json<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    let value = text
+        .as_deref()
+        .map(serde_json::from_str::<serde_json::Value>);
+    value.and_then(Result::ok).serialize(serializer)
+}
+
+/// As text: a JSON number would be read as a float.
+fn amount<S: Serializer>(nanos: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    let amount = nanos.map(|nanos| Amount::from_nanos(nanos).to_string());
+    amount.serialize(serializer)
+}

@@ -1,0 +1,155 @@
+//! The ledger: every usage record on this machine's disk, before the client has the last byte of its
+//! answer.
+//!
+//! A request hands its record over with one send to a thread of the ledger's own, which writes all
+//! that waits in one transaction (group commit) and then lets each of them go on. What follows the
+//! ledger (PostgreSQL, retention) reads it behind the requests.
+
+mod disk;
+mod outbox;
+mod owners;
+mod retention;
+mod state;
+mod writer;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use outbox::Outbox;
+pub use owners::{StoredResponse, stored_responses};
+pub use retention::Retention;
+pub use state::{LedgerState, LedgerStatus};
+pub use writer::LedgerWriter;
+
+use super::UsageRecord;
+use crate::database::{DatabaseError, DatabaseUrl, Synchronous, UsageStore};
+
+/// Records that may wait to be written: about 100 MB. Beyond them records are lost, and counted.
+const MAX_WAITING: usize = 65_536;
+/// Records that wait before new requests are refused: the rest of the room is for those on their way.
+const MAX_WAITING_BEFORE_REFUSAL: usize = MAX_WAITING / 2;
+
+/// When a request may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Its record is on the disk.
+    Strict,
+    /// At once; its record is on the disk within 100 ms.
+    Relaxed,
+}
+
+/// What happens while records can't be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// New requests are refused.
+    Refuse,
+    /// Requests go on; records wait, and are lost and counted when there are too many.
+    Continue,
+}
+
+/// How the ledger is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerOptions {
+    /// When a request may go on.
+    pub durability: Durability,
+    /// What happens while records can't be written.
+    pub on_failure: OnFailure,
+    /// How long records are kept.
+    pub retention: Duration,
+}
+
+/// Where requests hand their records over; clones share the ledger.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    queue: mpsc::UnboundedSender<Entry>,
+    state: Arc<LedgerState>,
+}
+
+enum Entry {
+    Record(Arc<UsageRecord>, Option<oneshot::Sender<()>>),
+    End,
+}
+
+/// New requests are not taken: their records could not be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unwritable;
+
+/// Ready when the record is on the disk, or the ledger is configured to go on without it; an error
+/// where it is lost and the client must not have a whole answer.
+#[derive(Debug)]
+pub struct Receipt(oneshot::Receiver<()>);
+
+impl Future for Receipt {
+    type Output = Result<(), Unwritable>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|written| written.map_err(|_| Unwritable))
+    }
+}
+
+impl Ledger {
+    /// Opens the ledger in a data directory and starts its thread.
+    ///
+    /// # Errors
+    /// The database's, where the file can't be opened or is not ours.
+    pub async fn start(
+        directory: PathBuf,
+        options: &LedgerOptions,
+    ) -> Result<(Self, LedgerWriter, UsageStore), DatabaseError> {
+        let url = DatabaseUrl::in_directory(
+            &directory,
+            crate::database::Purpose::Usage,
+            Synchronous::Full,
+        );
+        let store = UsageStore::open(&url).await?;
+        let state = Arc::new(LedgerState::new(directory, options));
+        let (queue, entries) = mpsc::unbounded_channel();
+        let writer = LedgerWriter::start(entries, queue.clone(), store.clone(), &state)?;
+        Ok((Self { queue, state }, writer, store))
+    }
+
+    /// What there is to say of it in health and metrics.
+    pub fn state(&self) -> &Arc<LedgerState> {
+        &self.state
+    }
+
+    /// Whether a new request may go out: its record could be written.
+    ///
+    /// # Errors
+    /// [`Unwritable`], only where the ledger is configured to refuse.
+    pub fn admit(&self) -> Result<(), Unwritable> {
+        let is_full = || self.state.waiting.load(Ordering::Relaxed) >= MAX_WAITING_BEFORE_REFUSAL;
+        match self.state.on_failure {
+            OnFailure::Refuse if self.state.is_unwritable() || is_full() => Err(Unwritable),
+            OnFailure::Refuse | OnFailure::Continue => Ok(()),
+        }
+    }
+
+    /// Hands a record over. What comes back must be waited for before the answer's end is given.
+    pub fn write(&self, record: Arc<UsageRecord>) -> Option<Receipt> {
+        let state = &self.state;
+        let waits = state.durability == Durability::Strict
+            && (state.on_failure == OnFailure::Refuse || !state.is_failing());
+        let (written, receipt) = waits.then(oneshot::channel).unzip();
+        if state.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
+            state.waiting.fetch_sub(1, Ordering::Relaxed);
+            state.lose(1);
+            // The sender is dropped: the receipt says that the record is lost.
+            return receipt.map(Receipt);
+        }
+        if self.queue.send(Entry::Record(record, written)).is_err() {
+            state.waiting.fetch_sub(1, Ordering::Relaxed);
+            state.lose(1);
+        }
+        receipt.map(Receipt)
+    }
+}

@@ -1,0 +1,172 @@
+//! What there is to say of the ledger, shared by those who write it, health and metrics.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use super::disk::DiskSpace;
+use super::{Durability, LedgerOptions, OnFailure};
+
+/// Counters and conditions of the ledger.
+#[derive(Debug)]
+pub struct LedgerState {
+    pub(super) directory: PathBuf,
+    pub(super) durability: Durability,
+    pub(super) on_failure: OnFailure,
+    pub(super) waiting: AtomicUsize,
+    written: AtomicU64,
+    lost: AtomicU64,
+    failures: AtomicU64,
+    is_failing: AtomicBool,
+    is_nearly_full: AtomicBool,
+    free_bytes: AtomicU64,
+    has_outbox: AtomicBool,
+    outbox_waiting: AtomicU64,
+    outbox_failures: AtomicU64,
+    outbox_is_failing: AtomicBool,
+    pub(super) last_seq: AtomicU64,
+}
+
+/// The ledger's condition at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerStatus {
+    /// Records that wait to be written.
+    pub waiting: u64,
+    /// Records that were written.
+    pub written: u64,
+    /// Records that were lost.
+    pub lost: u64,
+    /// Attempts to write that failed.
+    pub failures: u64,
+    /// The last attempt failed.
+    pub is_failing: bool,
+    /// The disk is nearly full.
+    pub is_nearly_full: bool,
+    /// Bytes that are free on the disk.
+    pub free_bytes: u64,
+    /// Records that wait for PostgreSQL; `None` where there is none.
+    pub outbox_waiting: Option<u64>,
+    /// Attempts to copy to PostgreSQL that failed.
+    pub outbox_failures: u64,
+    /// The last such attempt failed.
+    pub outbox_is_failing: bool,
+}
+
+impl LedgerState {
+    pub(super) fn new(directory: PathBuf, options: &LedgerOptions) -> Self {
+        Self {
+            directory,
+            durability: options.durability,
+            on_failure: options.on_failure,
+            waiting: AtomicUsize::new(0),
+            written: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            is_failing: AtomicBool::new(false),
+            is_nearly_full: AtomicBool::new(false),
+            free_bytes: AtomicU64::new(0),
+            has_outbox: AtomicBool::new(false),
+            outbox_waiting: AtomicU64::new(0),
+            outbox_failures: AtomicU64::new(0),
+            outbox_is_failing: AtomicBool::new(false),
+            last_seq: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_unwritable(&self) -> bool {
+        self.is_failing() || self.is_nearly_full.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn lose(&self, count: u64) {
+        let lost = self.lost.fetch_add(count, Ordering::Relaxed) + count;
+        if lost.is_power_of_two() {
+            tracing::error!(lost, "usage records are lost: the ledger can't be written");
+        }
+    }
+
+    pub(super) fn wrote(&self, count: usize, last_seq: i64) {
+        let added = u64::try_from(count).unwrap_or(0);
+        self.written.fetch_add(added, Ordering::Relaxed);
+        self.waiting.fetch_sub(count, Ordering::Relaxed);
+        let last_seq = u64::try_from(last_seq).unwrap_or(0);
+        self.last_seq.fetch_max(last_seq, Ordering::Relaxed);
+        if self.is_failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("the usage ledger can be written again");
+        }
+    }
+
+    pub(super) fn failed(&self, error: &dyn std::fmt::Display) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        match self.is_failing.swap(true, Ordering::Relaxed) {
+            false => tracing::error!(%error, "the usage ledger can't be written"),
+            true => tracing::debug!(%error, "the usage ledger can't be written yet"),
+        }
+    }
+
+    pub(super) fn disk(&self, space: DiskSpace) {
+        self.free_bytes.store(space.free_bytes, Ordering::Relaxed);
+        let is_nearly_full = space.is_nearly_full();
+        let was = self.is_nearly_full.swap(is_nearly_full, Ordering::Relaxed);
+        if is_nearly_full && !was {
+            let free_bytes = space.free_bytes;
+            tracing::error!(free_bytes, "the disk of the usage ledger is nearly full");
+        }
+    }
+
+    pub(super) fn has_outbox(&self) {
+        self.has_outbox.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn outbox_copied(&self, waiting: u64) {
+        self.outbox_waiting.store(waiting, Ordering::Relaxed);
+        if self.outbox_is_failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("usage is copied to PostgreSQL again");
+        }
+    }
+
+    pub(super) fn outbox_failed(&self, waiting: u64, error: &dyn std::fmt::Display) {
+        self.outbox_waiting.store(waiting, Ordering::Relaxed);
+        self.outbox_failures.fetch_add(1, Ordering::Relaxed);
+        if !self.outbox_is_failing.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "usage can't be copied to PostgreSQL; it waits here");
+        }
+    }
+
+    /// Its condition now.
+    pub fn status(&self) -> LedgerStatus {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        LedgerStatus {
+            waiting: u64::try_from(self.waiting.load(Ordering::Relaxed)).unwrap_or(u64::MAX),
+            written: count(&self.written),
+            lost: count(&self.lost),
+            failures: count(&self.failures),
+            is_failing: is(&self.is_failing),
+            is_nearly_full: is(&self.is_nearly_full),
+            free_bytes: count(&self.free_bytes),
+            outbox_waiting: is(&self.has_outbox).then(|| count(&self.outbox_waiting)),
+            outbox_failures: count(&self.outbox_failures),
+            outbox_is_failing: is(&self.outbox_is_failing),
+        }
+    }
+
+    /// Why requests are refused because of it; none where it is configured to go on.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        match self.on_failure {
+            OnFailure::Continue => None,
+            OnFailure::Refuse => self.concern(),
+        }
+    }
+
+    /// What is wrong with writing it.
+    pub fn concern(&self) -> Option<&'static str> {
+        match (self.is_failing(), self.is_unwritable()) {
+            (true, _) => Some("the usage ledger can't be written"),
+            (false, true) => Some("the disk of the usage ledger is nearly full"),
+            (false, false) => None,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What usage costs: the price list, and the arithmetic.
+
+mod amount;
+mod list;
+
+pub use amount::{Amount, NotAnAmount};
+pub use list::{Price, PriceFor, PriceList, Prices, Quantities, Tariff};

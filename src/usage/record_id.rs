@@ -1,0 +1,92 @@
+//! The id of a usage record: a UUID of version 7 (RFC 9562, section 5.7), so that ids sort by the
+//! time when their requests came, and a range of time is a range of ids.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use uuid::{Builder, Uuid};
+
+/// Names one usage record, here and wherever it is copied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordId(Uuid);
+
+/// The system gives no random numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the system gives no random numbers")]
+pub struct NoRandom;
+
+impl RecordId {
+    /// An id for a request that came at this moment.
+    ///
+    /// # Errors
+    /// [`NoRandom`]
+    pub fn new(at: SystemTime) -> Result<Self, NoRandom> {
+        let mut random = [0; 10];
+        getrandom::fill(&mut random).map_err(|_| NoRandom)?;
+        Ok(Self(
+            Builder::from_unix_timestamp_millis(unix_ms(at), &random).into_uuid(),
+        ))
+    }
+
+    /// The bytes that sort before every id from this moment on, and after every one before it.
+    pub fn first_at(at: SystemTime) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        for (to, from) in bytes
+            .iter_mut()
+            .zip(unix_ms(at).to_be_bytes().into_iter().skip(2))
+        {
+            *to = from;
+        }
+        bytes
+    }
+
+    /// Its 16 bytes, most significant first.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// From 16 bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
+fn unix_ms(at: SystemTime) -> u64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Display for RecordId {
+    /// `019b1a2c-…`, 36 characters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_differ() {
+        let at = |ms| UNIX_EPOCH + Duration::from_millis(ms);
+        let id = |ms| RecordId::new(at(ms)).expect("random numbers");
+        assert!(id(1_790_000_000_000) < id(1_790_000_000_001));
+        assert_ne!(id(1_790_000_000_000), id(1_790_000_000_000));
+        let text = id(1_790_000_000_000).to_string();
+        assert_eq!(text.as_bytes()[14], b'7', "{text}: the version");
+        assert!(
+            b"89ab".contains(&text.as_bytes()[19]),
+            "{text}: the variant"
+        );
+    }
+
+    #[test]
+    fn a_moment_is_a_border_between_ids() {
+        let moment = UNIX_EPOCH + Duration::from_millis(1_790_000_000_123);
+        let border = RecordId::first_at(moment);
+        let before = RecordId::new(moment - Duration::from_millis(1)).expect("random numbers");
+        let after = RecordId::new(moment).expect("random numbers");
+        assert!(before.as_bytes() < &border && &border < after.as_bytes());
+    }
+}
