@@ -50,7 +50,7 @@ impl RunningLedger {
         let retention = Retention::new(store.clone(), state, options.retention, only_copied);
         let mut background = vec![tokio::spawn(retention.run(stop.clone()))];
         if let Some(server) = &config.database {
-            let outbox = Outbox::new(store, state, server.clone());
+            let outbox = Outbox::new(store, state, server.clone(), options.retention);
             background.push(tokio::spawn(outbox.run(stop.clone())));
         }
         Ok(Some(Self {

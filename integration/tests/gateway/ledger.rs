@@ -1,8 +1,11 @@
 //! The ledger: what is in it and when, and what happens while it can't be written.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use serde_json::json;
 use tokio::process::Command;
-use tollgate::database::{DatabaseUrl, PostgresUrl, UsageStore};
+use tollgate::database::{DatabaseUrl, Dimension, LedgerRow, Period, PostgresUrl, UsageStore};
+use tollgate::usage::RecordId;
 use tollgate_integration::postgres::Postgres;
 use tollgate_integration::stack::{Stack, wait_for};
 
@@ -238,6 +241,44 @@ async fn a_full_disk_may_be_gone_on_without_and_what_waits_is_said_and_written_l
     assert_eq!(lost, 0.0);
 }
 
+/// A record of so many days ago.
+fn old_record(days: u32) -> LedgerRow {
+    let at = SystemTime::now() - Duration::from_secs(86_400) * days;
+    let since = at.duration_since(UNIX_EPOCH).expect("after 1970");
+    LedgerRow {
+        id: RecordId::new(at)
+            .expect("random numbers")
+            .as_bytes()
+            .to_vec(),
+        started_ms: i64::try_from(since.as_millis()).expect("a time"),
+        client: "gone".to_owned(),
+        source: "reported".to_owned(),
+        input_tokens: 1,
+        ..LedgerRow::default()
+    }
+}
+
+#[tokio::test]
+async fn days_that_are_too_old_go_from_records_and_sums() {
+    let mut stack = Stack::start(with_ledger("ledger: { retention: 30d }\n")).await;
+    send_json(stack.chat(&hello())).await;
+    let store = ledger(&stack).await;
+    let (old, kept) = (old_record(32), old_record(28));
+    store.insert(&[old, kept.clone()]).await.expect("written");
+    stack.restart_tollgate().await.expect("a restart");
+    wait_for("the old record to go", async || {
+        (rows(&store).await.len() == 2).then_some(())
+    })
+    .await;
+    assert!(rows(&store).await.contains(&kept));
+    wait_for("its sums to go", async || {
+        let sums = store.sums(&[Dimension::Client], false, Period::ALL).await;
+        let requests: i64 = sums.expect("sums").iter().map(|sum| sum.requests).sum();
+        (requests == 2).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_server_that_is_away_holds_up_nobody_and_misses_nothing() {
     let server = Postgres::start().expect("a PostgreSQL");
@@ -275,7 +316,14 @@ async fn a_server_that_is_away_holds_up_nobody_and_misses_nothing() {
     for _ in 0..10 {
         send_json(stack.chat(&hello())).await;
     }
+    let old = old_record(500);
+    let taken = shared.insert(std::slice::from_ref(&old)).await;
+    taken.expect("an old record");
     stack.restart_tollgate().await.expect("a restart");
+    wait_for("the old record to go", async || {
+        (!rows(&shared).await.contains(&old)).then_some(())
+    })
+    .await;
     server.down().expect("it stops");
     for _ in 0..5 {
         send_json(stack.chat(&hello())).await;

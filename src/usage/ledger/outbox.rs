@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::retention::{PRUNE_INTERVAL, prune};
 use super::state::LedgerState;
 use crate::database::{DatabaseError, DatabaseUrl, PostgresUrl, UsageStore};
 
@@ -29,16 +30,23 @@ pub struct Outbox {
     ledger: UsageStore,
     state: Arc<LedgerState>,
     server: DatabaseUrl,
+    keep: Duration,
 }
 
 impl Outbox {
-    /// Copies from a ledger to a server.
-    pub fn new(ledger: UsageStore, state: &Arc<LedgerState>, server: PostgresUrl) -> Self {
+    /// Copies from a ledger to a server, and keeps records there for a time.
+    pub fn new(
+        ledger: UsageStore,
+        state: &Arc<LedgerState>,
+        server: PostgresUrl,
+        keep: Duration,
+    ) -> Self {
         state.has_outbox();
         Self {
             ledger,
             state: Arc::clone(state),
             server: DatabaseUrl::Postgres(server),
+            keep,
         }
     }
 
@@ -46,9 +54,21 @@ impl Outbox {
     pub async fn run(self, stop: CancellationToken) {
         let mut server = None;
         let mut retry = FIRST_RETRY;
+        let mut pruned: Option<Instant> = None;
         loop {
-            let copied = tokio::select! {
-                copied = self.copy(&mut server) => copied,
+            let work = async {
+                let copied = self.copy(&mut server).await?;
+                if let (0, Some(server)) = (copied, &server)
+                    && pruned.is_none_or(|at| at.elapsed() >= PRUNE_INTERVAL)
+                {
+                    // Every replica does: what one has deleted, another does not find.
+                    prune(server, self.keep, i64::MAX, SystemTime::now()).await?;
+                    pruned = Some(Instant::now());
+                }
+                Ok(copied)
+            };
+            let copied: Result<usize, DatabaseError> = tokio::select! {
+                copied = work => copied,
                 () = stop.cancelled() => return,
             };
             let pause = match copied {

@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How often the disk is looked at.
 const DISK_INTERVAL: Duration = Duration::from_secs(1);
 /// How often old days are looked for.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
+pub(super) const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// What keeps the ledger small, and watches its disk.
@@ -78,31 +78,38 @@ impl Retention {
         }
     }
 
-    /// Deletes whole days that ended before the time that records are kept; gives how many records.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn prune(&self, now: SystemTime) -> Result<u64, DatabaseError> {
-        let kept_from = now.checked_sub(self.keep).unwrap_or(UNIX_EPOCH);
-        let since = kept_from.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let days = since.as_secs() / DAY.as_secs();
-        let old = Period {
-            from: None,
-            to: Some(UNIX_EPOCH + Duration::from_secs(days * DAY.as_secs())),
-        };
+    async fn prune(&self, now: SystemTime) -> Result<u64, DatabaseError> {
         let copied = match self.only_copied {
             true => self.ledger.outbox(DESTINATION).await?.1,
             false => i64::MAX,
         };
-        let mut pruned = 0;
-        loop {
-            match self.ledger.prune_records(old, copied, BATCH).await? {
-                0 => break,
-                some => pruned += some,
-            }
-            sleep(PAUSE).await;
-        }
-        self.ledger.prune_sums(old).await?;
-        Ok(pruned)
+        prune(&self.ledger, self.keep, copied, now).await
     }
+}
+
+/// Deletes whole days that ended longer than `keep` ago, none after `copied` in a file; gives how many
+/// records.
+pub(super) async fn prune(
+    store: &UsageStore,
+    keep: Duration,
+    copied: i64,
+    now: SystemTime,
+) -> Result<u64, DatabaseError> {
+    let kept_from = now.checked_sub(keep).unwrap_or(UNIX_EPOCH);
+    let since = kept_from.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let days = since.as_secs() / DAY.as_secs();
+    let old = Period {
+        from: None,
+        to: Some(UNIX_EPOCH + Duration::from_secs(days * DAY.as_secs())),
+    };
+    let mut pruned = 0;
+    loop {
+        match store.prune_records(old, copied, BATCH).await? {
+            0 => break,
+            some => pruned += some,
+        }
+        sleep(PAUSE).await;
+    }
+    store.prune_sums(old).await?;
+    Ok(pruned)
 }
