@@ -18,8 +18,9 @@ use crate::telemetry::Metrics;
 use crate::upstream::Identity;
 use crate::usage::LedgerState;
 
-/// Whether requests can be served: the configuration is loaded, the identity has a token, the issued
-/// keys have been loaded once, and the service is not draining.
+/// Whether requests can be served: the configuration is loaded, the identity has a token, the
+/// database of issued keys has been asked once, the ledger takes records, and the service is not
+/// draining.
 pub struct Readiness {
     identity: Arc<Identity>,
     policy: Arc<LivePolicy>,
@@ -31,7 +32,8 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Ready as soon as the identity has a token and the issued keys, if there may be any, are loaded.
+    /// Ready as soon as the identity has a token and the database of issued keys, if there is one, has
+    /// been asked.
     pub fn new(
         identity: Arc<Identity>,
         policy: Arc<LivePolicy>,
@@ -84,11 +86,15 @@ impl Readiness {
         if self.identity.authorization().is_none() {
             return Some("the identity has no token");
         }
-        let is_loading = self.issued.as_ref().is_some_and(|keys| !keys.is_loaded());
-        if is_loading {
-            return Some("the issued keys are not loaded");
+        if self.issued.as_ref().is_some_and(|keys| !keys.is_asked()) {
+            return Some("the database of issued keys has not been asked yet");
         }
         self.ledger.as_ref().and_then(|ledger| ledger.obstacle())
+    }
+
+    /// Whether keys that were issued can't be known yet. Other credentials are served: no obstacle.
+    pub fn lacks_issued_keys(&self) -> bool {
+        self.issued.as_ref().is_some_and(|keys| !keys.is_loaded())
     }
 
     /// What is wrong with the ledger while requests are served all the same.
@@ -154,6 +160,9 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             for line in admin.readiness.ailing_authorities() {
                 text.push_str(&line);
                 text.push('\n');
+            }
+            if admin.readiness.lacks_issued_keys() {
+                text.push_str("issued keys: not loaded, their database is away\n");
             }
             if let Some(concern) = admin.readiness.ledger_concern() {
                 text.push_str(&format!("ledger: {concern}\n"));

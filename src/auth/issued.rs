@@ -108,6 +108,8 @@ pub struct KeyCounts {
 #[derive(Default)]
 pub struct IssuedKeys {
     keys: DashMap<KeyDigest, Entry>,
+    /// The database has been asked for them, with or without success.
+    is_asked: AtomicBool,
     is_loaded: AtomicBool,
 }
 
@@ -133,6 +135,16 @@ impl IssuedKeys {
         for key in all {
             self.keys.insert(key.digest, Entry::of(key));
         }
+    }
+
+    /// The database has been asked once.
+    pub fn set_asked(&self) {
+        self.is_asked.store(true, Ordering::Release);
+    }
+
+    /// Whether the database has been asked once, with or without success.
+    pub fn is_asked(&self) -> bool {
+        self.is_asked.load(Ordering::Acquire)
     }
 
     /// From now on a key that is not here is unknown.

@@ -99,6 +99,7 @@ impl Replica {
                 () = stop.cancelled() => break,
                 polled = async { ticks.tick().await; self.poll().await } => polled,
             };
+            self.keys.set_asked();
             match &polled {
                 Ok(()) if is_away => {
                     tracing::info!(database = %self.url, "the database of keys is back");
