@@ -18,6 +18,9 @@ use zeroize::Zeroizing;
 
 use crate::backoff;
 
+/// A request is on its way for a moment, and ends are in whole seconds: a token that ends before it
+/// arrives gets 401 there, on which no SDK tries again, and here 503, on which all do.
+const ON_THE_WAY: Duration = Duration::from_secs(1);
 /// Longest that one fetch may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
 /// Soonest refresh, for sources that hand out the same token again near its end.
@@ -180,7 +183,7 @@ impl Identity {
             .store((unix + lifetime).as_secs(), Ordering::Relaxed);
         self.held.store(Some(Arc::new(Held {
             authorization: token.authorization,
-            ends: Instant::now() + lifetime,
+            ends: Instant::now() + lifetime.saturating_sub(ON_THE_WAY),
         })));
         self.success.fetch_add(1, Ordering::Relaxed);
         tracing::info!(
