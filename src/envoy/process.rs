@@ -84,8 +84,10 @@ impl Stream for Exchange {
         loop {
             match &mut self.stage {
                 Stage::Counting(counting, _) => {
-                    let counted = ready!(Pin::new(counting).poll(context));
-                    if let Some(reply) = self.counted(counted.ok()) {
+                    let Ok(counted) = ready!(Pin::new(counting).poll(context)) else {
+                        return Poll::Ready(Some(Err(self.uncounted())));
+                    };
+                    if let Some(reply) = self.counted(counted) {
                         return Poll::Ready(Some(Ok(reply)));
                     }
                     continue;
@@ -239,12 +241,18 @@ impl Exchange {
         }
     }
 
-    fn counted(&mut self, counted: Option<Recorded>) -> Option<ProcessingResponse> {
-        match (std::mem::replace(&mut self.stage, Stage::New), counted) {
-            (Stage::Counting(_, reply), Some(recorded)) => self.recorded(recorded, *reply),
-            (Stage::Counting(_, reply), None) => Some(*reply),
+    fn counted(&mut self, recorded: Recorded) -> Option<ProcessingResponse> {
+        match std::mem::replace(&mut self.stage, Stage::New) {
+            Stage::Counting(_, reply) => self.recorded(recorded, *reply),
             _ => None,
         }
+    }
+
+    /// The count has failed, and with it the record: the client does not get a whole answer.
+    fn uncounted(&mut self) -> Status {
+        tracing::error!("a request could not be counted, and has no record");
+        self.stage = Stage::New;
+        Status::internal("the request could not be counted")
     }
 
     /// The reply, or none while it waits for the disk.

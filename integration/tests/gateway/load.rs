@@ -13,7 +13,7 @@ use tollgate_integration::stack::{Stack, wait_for};
 use crate::books::{
     PRICES, assert_equals_bill, bills, by_request, ledger, rows, soak, with_ledger,
 };
-use crate::support::{hello, hello_stream, metric};
+use crate::support::{call, everything, form, hello, hello_stream, metric, with_form};
 
 /// Callers at once.
 const CALLERS: usize = 8;
@@ -39,7 +39,7 @@ fn request(stack: &Stack, number: usize) -> (RequestBuilder, Reads) {
     };
     let fault =
         |request: RequestBuilder, name: &str| (request.header("x-fake-fault", name), Reads::All);
-    match number % 14 {
+    match number % 18 {
         0 => (
             stack.chat(&hello()).header("x-fake-cached-tokens", "2"),
             Reads::All,
@@ -75,11 +75,32 @@ fn request(stack: &Stack, number: usize) -> (RequestBuilder, Reads) {
                 .header("x-fake-line-ending", "crlf"),
             Reads::All,
         ),
-        _ => fault(stack.chat(&hello_stream()), "no-usage"),
+        13 => fault(stack.chat(&hello_stream()), "no-usage"),
+        kind => (medium(stack, kind), Reads::All),
     }
 }
 
-async fn call(request: RequestBuilder, reads: Reads) {
+/// What is no chat: text, an image, a voice that speaks, one that is heard.
+fn medium(stack: &Stack, kind: usize) -> RequestBuilder {
+    let image = json!({"model": "gpt-image-1", "prompt": "A toll gate", "n": 2});
+    let speech = json!({"model": "tts", "input": "Grüße 😀", "voice": "alloy"});
+    match kind {
+        14 => stack.post(
+            "/openai/v1/completions",
+            &json!({"model": "gpt-4o", "prompt": "Once"}),
+        ),
+        15 => stack.post("/openai/v1/images/generations", &image),
+        16 => stack.post("/openai/v1/audio/speech", &speech),
+        _ => {
+            let fields = [("model", "whisper"), ("response_format", "verbose_json")];
+            let path = "/openai/v1/audio/transcriptions";
+            let request = call(stack, stack.key.text(), "POST", path);
+            with_form(request, form(&fields, Some(("file", &[7; 1230]))))
+        }
+    }
+}
+
+async fn ask(request: RequestBuilder, reads: Reads) {
     let Ok(mut answer) = request.send().await else {
         return;
     };
@@ -93,11 +114,25 @@ async fn call(request: RequestBuilder, reads: Reads) {
 fn assert_fits(row: &LedgerRow, bill: &Entry) {
     let billed = |count: u64| i64::try_from(count).expect("a count");
     let (input, output) = (billed(bill.tokens.prompt), billed(bill.tokens.completion));
+    let counted = [row.images, row.characters, row.audio_ms];
+    let units = [
+        bill.units.images,
+        bill.units.characters,
+        bill.units.audio_ms,
+    ];
+    assert_eq!(counted, units.map(billed), "{row:?}\n{bill:?}");
     let near = |counted: i64, billed: i64| (counted - billed).abs() <= SLACK.max(billed / 50);
     match (row.source.as_str(), row.source_reason.as_deref()) {
         ("reported", None) => assert_equals_bill(row, bill),
         ("none", Some("refused")) => {
             assert_eq!((row.total_tokens, input + output), (0, 0), "{row:?}")
+        }
+        ("none", Some("not_reported_by_operation")) => {
+            assert_eq!(row.total_tokens, 0, "{row:?}");
+            assert!(
+                row.characters + row.audio_ms > 0,
+                "nothing is counted: {row:?}"
+            );
         }
         ("estimated", Some("incomplete")) => {
             assert!(near(row.input_tokens, input), "{row:?}\n{bill:?}");
@@ -137,8 +172,9 @@ async fn assert_metrics_agree(stack: &Stack, rows: &[LedgerRow]) {
 
 #[tokio::test]
 async fn the_ledger_equals_the_bills_to_the_token_and_so_do_the_metrics() {
-    let count = soak("TOLLGATE_SOAK_REQUESTS", 560);
-    let stack = Arc::new(Stack::start(with_ledger(PRICES)).await);
+    let count = soak("TOLLGATE_SOAK_REQUESTS", 720);
+    let options = with_ledger(PRICES).edit_config(|yaml| everything(&yaml));
+    let stack = Arc::new(Stack::start(options).await);
     let next = Arc::new(AtomicUsize::new(0));
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
@@ -150,7 +186,7 @@ async fn the_ledger_equals_the_bills_to_the_token_and_so_do_the_metrics() {
                         return;
                     }
                     let (request, reads) = request(&stack, number);
-                    call(request, reads).await;
+                    ask(request, reads).await;
                 }
             })
         })
