@@ -8,6 +8,6 @@ export TOLLGATE_SOAK_REQUESTS=${TOLLGATE_SOAK_REQUESTS:-100000}
 export TOLLGATE_SOAK_RECORDS=${TOLLGATE_SOAK_RECORDS:-1000000}
 
 # One after the other: each wants the machine for itself.
-cargo test --workspace --locked --test gateway -- --nocapture crash::
-cargo test --workspace --locked --test gateway -- --nocapture load::
+cargo test --workspace --locked --test gateway -- --nocapture crash::killed
+cargo test --workspace --locked --test gateway -- --nocapture load::the_ledger
 cargo test --workspace --locked --test database -- --nocapture size::

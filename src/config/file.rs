@@ -189,8 +189,9 @@ impl<'de> Deserialize<'de> for UserFrom {
 #[serde(deny_unknown_fields)]
 pub(super) struct Credential {
     pub(super) key: Option<Key>,
-    pub(super) certificate: Option<Spanned<Certificate>>,
-    pub(super) token: Option<Spanned<issuers::TokenCredential>>,
+    /// Boxed, as the next one: a hundred thousand clients may have keys only.
+    pub(super) certificate: Option<Box<Spanned<Certificate>>>,
+    pub(super) token: Option<Box<Spanned<issuers::TokenCredential>>>,
 }
 
 #[derive(Deserialize)]
