@@ -80,6 +80,8 @@ pub struct ObjectOwners {
     responses: Cache<String, Owned>,
     files: Cache<String, Owned>,
     batches: Cache<String, Owned>,
+    items: Cache<String, Owned>,
+    containers: Cache<String, Owned>,
 }
 
 impl Default for ObjectOwners {
@@ -88,6 +90,8 @@ impl Default for ObjectOwners {
             responses: Cache::new(MAX_REMEMBERED),
             files: Cache::new(MAX_REMEMBERED),
             batches: Cache::new(MAX_REMEMBERED),
+            items: Cache::new(MAX_REMEMBERED),
+            containers: Cache::new(MAX_REMEMBERED),
         }
     }
 }
@@ -114,6 +118,8 @@ impl ObjectOwners {
             ObjectKind::Response => &self.responses,
             ObjectKind::File => &self.files,
             ObjectKind::Batch => &self.batches,
+            ObjectKind::Item => &self.items,
+            ObjectKind::Container => &self.containers,
         }
     }
 }
@@ -126,7 +132,13 @@ mod tests {
     fn an_object_belongs_to_its_creator_only() {
         let owners = ObjectOwners::default();
         let (mine, other) = (ClientId::new("mine"), ClientId::new("other"));
-        for kind in [ObjectKind::Response, ObjectKind::File, ObjectKind::Batch] {
+        for kind in [
+            ObjectKind::Response,
+            ObjectKind::File,
+            ObjectKind::Batch,
+            ObjectKind::Item,
+            ObjectKind::Container,
+        ] {
             owners.remember(kind, "id_1".to_owned(), mine.clone(), Known::Nothing);
             assert!(owners.owns(kind, &mine, "id_1"), "its creator finds it");
             assert!(!owners.owns(kind, &other, "id_1"), "nobody else does");

@@ -113,13 +113,18 @@ pub enum ObjectKind {
     File,
     /// A batch.
     Batch,
+    /// An item of a response's output: a message, reasoning, the call of a tool. No path names it;
+    /// a later request's `input` may.
+    Item,
+    /// A container that the code interpreter runs in. No path names it; a tool or an item may.
+    Container,
 }
 
 impl ObjectKind {
     /// The operation that a product must allow for it.
     pub const fn operation(self) -> Operation {
         match self {
-            Self::Response => Operation::Responses,
+            Self::Response | Self::Item | Self::Container => Operation::Responses,
             Self::File => Operation::Files,
             Self::Batch => Operation::Batches,
         }
@@ -141,6 +146,8 @@ impl ObjectKind {
             Self::Response => "Response",
             Self::File => "File",
             Self::Batch => "Batch",
+            Self::Item => "Item",
+            Self::Container => "Container",
         }
     }
 }

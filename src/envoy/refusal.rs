@@ -151,6 +151,8 @@ impl Refusal {
             ObjectKind::Response => "response_not_found",
             ObjectKind::File => "file_not_found",
             ObjectKind::Batch => "batch_not_found",
+            ObjectKind::Item => "item_not_found",
+            ObjectKind::Container => "container_not_found",
         };
         Self::new(404, "not_found", reason, message)
     }
@@ -366,6 +368,8 @@ mod tests {
             Refusal::object_not_found(ObjectKind::Response, "resp_1"),
             Refusal::object_not_found(ObjectKind::File, "file-1"),
             Refusal::object_not_found(ObjectKind::Batch, "batch_1"),
+            Refusal::object_not_found(ObjectKind::Item, "rs_1"),
+            Refusal::object_not_found(ObjectKind::Container, "cntr_1"),
             Refusal::stored_reference("container"),
             Refusal::file_purpose(),
             Refusal::model_missing(),
