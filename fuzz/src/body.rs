@@ -1,49 +1,58 @@
 //! The body of a request.
 
 use serde_json::Value;
-use tollgate::access::{Edit, IncludeUsage, RequestBody};
+use tollgate::access::{Edit, IncludeUsage, Operation, RequestBody};
 
 /// What is read of a body is what any JSON parser reads, and what is written into it is only
-/// `include_usage`.
+/// `include_usage` and the model.
 pub(crate) fn run(data: &[u8]) -> bool {
-    let Ok(body) = RequestBody::parse(data) else {
+    let mut is_accepted = false;
+    for operation in Operation::ALL {
+        is_accepted |= read(operation, data);
+    }
+    is_accepted
+}
+
+fn read(operation: Operation, data: &[u8]) -> bool {
+    let Ok(body) = RequestBody::read(operation, data) else {
         return false;
     };
+    let named = &body.references;
     // serde_json does not build what is nested too deeply, which we skip.
     if let Ok(value) = serde_json::from_slice::<Value>(data) {
-        assert!(value.is_object(), "accepted, but no object");
-        assert_eq!(body.model.as_deref(), value["model"].as_str());
+        assert!(value.is_object(), "accepted, but not an object");
+        let name = value["model"].as_str().filter(|name| !name.is_empty());
+        assert_eq!(body.model_name(), name);
         assert_eq!(body.stream, value["stream"].as_bool().unwrap_or(false));
         let previous = value["previous_response_id"].as_str();
-        assert_eq!(body.previous_response_id.as_deref(), previous);
-        assert_eq!(body.has_conversation, !value["conversation"].is_null());
+        assert_eq!(named.previous_response_id.as_deref(), previous);
+        assert_eq!(named.has_conversation, !value["conversation"].is_null());
         assert_eq!(body.has_data_sources, !value["data_sources"].is_null());
     }
-    if let IncludeUsage::NotAsked(splice) = &body.include_usage {
-        let spliced = Edit::apply(std::slice::from_ref(splice), data);
-        let again = RequestBody::parse(&spliced).expect("still a body");
-        assert_eq!(again.include_usage, IncludeUsage::Asked);
-        let expected = RequestBody {
-            include_usage: IncludeUsage::Asked,
-            // Places have moved.
-            user: again.user,
-            output: again.output,
-            ..body
-        };
-        assert_eq!(again, expected, "the splice changed something else");
-        assert!(
-            same_but_for_options(data, &spliced),
-            "the splice changed something else"
-        );
-    }
+    let renamed = body.model.as_ref().map(|model| model.rename("other"));
+    let asked = match &body.include_usage {
+        IncludeUsage::NotAsked(edit) => Some(edit.clone()),
+        IncludeUsage::Asked => None,
+    };
+    let edits: Vec<_> = renamed.into_iter().chain(asked).collect();
+    let changed = Edit::apply(&edits, data);
+    let again = RequestBody::read(operation, &changed).expect("still a body");
+    assert_eq!(again.include_usage, IncludeUsage::Asked);
+    assert_eq!(again.model.is_some(), body.model.is_some());
+    assert!(again.model_name().is_none_or(|name| name == "other"));
+    assert_eq!(again.references, body.references, "another reference");
+    assert!(
+        rest_of(data) == rest_of(&changed),
+        "the edits changed something else"
+    );
     true
 }
 
-fn same_but_for_options(before: &[u8], after: &[u8]) -> bool {
-    let without = |bytes: &[u8]| {
-        let mut value = serde_json::from_slice::<Value>(bytes).ok()?;
-        value.as_object_mut()?.remove("stream_options");
-        Some(value)
-    };
-    without(before) == without(after)
+/// A body without what the edits may change.
+fn rest_of(bytes: &[u8]) -> Option<Value> {
+    let mut value = serde_json::from_slice::<Value>(bytes).ok()?;
+    let members = value.as_object_mut()?;
+    members.remove("stream_options");
+    members.remove("model");
+    Some(value)
 }

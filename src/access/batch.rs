@@ -48,8 +48,8 @@ fn batch_line(line: &[u8]) -> Result<BatchLine<'_>, BodyError> {
         .and_then(|url| batch_operation(&url))
         .ok_or_else(|| missing("url"))?;
     let body = body.ok_or_else(|| missing("body"))?.get().as_bytes();
-    let parsed = RequestBody::parse(body)?;
-    let deployment = parsed.model.as_deref().and_then(Deployment::parse);
+    let parsed = RequestBody::read(operation, body)?;
+    let deployment = parsed.model_name().and_then(Deployment::parse);
     Ok(BatchLine {
         operation,
         deployment: deployment.ok_or_else(|| missing("model"))?,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Asked, Client, Deployment, Product, ProductId};
+use super::{Asked, Client, Deployment, Product, ProductId, Wanted};
 
 /// Proof that a product of the client allows the operation on the deployment.
 #[derive(Clone, Debug)]
@@ -48,7 +48,16 @@ pub struct Denied {
 /// # Errors
 /// [`Denied`], with the nearest reason.
 pub fn authorize_operation(client: &Client, asked: &Asked<'_>) -> Result<(), Denied> {
-    first(client, asked, None).map(|_| ())
+    first(client, asked, Wanted::NotYetKnown).map(|_| ())
+}
+
+/// Whether one product allows the operation on every deployment: for what names its deployment where
+/// the gateway does not read.
+///
+/// # Errors
+/// [`Denied`], with the nearest reason.
+pub fn authorize_any_deployment(client: &Client, asked: &Asked<'_>) -> Result<(), Denied> {
+    first(client, asked, Wanted::Any).map(|_| ())
 }
 
 /// Whether one product allows the operation on the deployment.
@@ -60,7 +69,7 @@ pub fn authorize_deployment(
     asked: &Asked<'_>,
     deployment: Deployment,
 ) -> Result<Grant, Denied> {
-    let product = Arc::clone(first(client, asked, Some(&deployment))?);
+    let product = Arc::clone(first(client, asked, Wanted::Named(&deployment))?);
     Ok(Grant {
         product,
         deployment,
@@ -71,7 +80,7 @@ pub fn authorize_deployment(
 fn first<'a>(
     client: &'a Client,
     asked: &Asked<'_>,
-    deployment: Option<&Deployment>,
+    deployment: Wanted<'_>,
 ) -> Result<&'a Arc<Product>, Denied> {
     let mut nearest = None;
     for product in &client.products {

@@ -41,6 +41,11 @@ impl Deployments {
         Ok(())
     }
 
+    /// Whether every deployment is among them: one of the patterns is `*`.
+    pub fn has_all(&self) -> bool {
+        self.patterns.iter().any(Pattern::is_all)
+    }
+
     /// Whether the deployment is among them. Names are looked up; patterns are tried one by one.
     pub fn contains(&self, deployment: &Deployment) -> bool {
         let name = deployment.as_str();
@@ -76,6 +81,11 @@ impl Pattern {
             middle: middle.map(Into::into).collect(),
             end: end.into(),
         })
+    }
+
+    /// Whether every name matches.
+    fn is_all(&self) -> bool {
+        self.start.is_empty() && self.middle.is_empty() && self.end.is_empty()
     }
 
     /// Each piece is taken where it first occurs: one pass over the name, no way back.

@@ -18,13 +18,15 @@ mod output;
 mod ownership;
 mod path;
 mod product;
-mod references;
+mod query;
 mod splice;
 
 pub use batch::{BATCH_PURPOSE, BatchBody, BatchLine, batch_lines};
-pub use body::{BodyError, IncludeUsage, OutputMembers, RequestBody};
+pub use body::{BodyError, IncludeUsage, Model, OutputMembers, References, RequestBody};
 pub use client::{Client, ClientId, ProductId};
-pub use decision::{AccessError, Denied, Grant, authorize_deployment, authorize_operation};
+pub use decision::{
+    AccessError, Denied, Grant, authorize_any_deployment, authorize_deployment, authorize_operation,
+};
 pub use deployments::{Deployments, PatternError};
 pub use entitlement::{Entitlements, Requirements};
 pub use hours::{Hours, Minute};
@@ -42,6 +44,5 @@ pub use ownership::{BackgroundResponse, BatchInput, Known, ObjectOwners};
 pub use path::{
     ApiShape, ApiVersion, Deployment, Endpoint, ObjectKind, PathError, StoredAction, Target,
 };
-pub use product::{Asked, Product};
-pub use references::References;
+pub use product::{Asked, Product, Wanted};
 pub use splice::{Edit, Place};

@@ -19,6 +19,12 @@ pub enum Operation {
     /// `responses`, with retrieval, deletion, cancellation and input items of a stored response
     #[serde(rename = "responses")]
     Responses,
+    /// `responses/input_tokens`: how many tokens an input has
+    #[serde(rename = "responses.input_tokens")]
+    ResponsesInputTokens,
+    /// `responses/compact`: a conversation made shorter
+    #[serde(rename = "responses.compact")]
+    ResponsesCompact,
     /// `images/generations`
     #[serde(rename = "images.generations")]
     ImagesGenerations,
@@ -59,11 +65,13 @@ pub enum BodyKind {
 
 impl Operation {
     /// Every operation, in the order in which messages list them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::ChatCompletions,
         Self::Completions,
         Self::Embeddings,
         Self::Responses,
+        Self::ResponsesInputTokens,
+        Self::ResponsesCompact,
         Self::ImagesGenerations,
         Self::ImagesEdits,
         Self::AudioTranscriptions,
@@ -82,6 +90,8 @@ impl Operation {
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
             Self::Responses => "responses",
+            Self::ResponsesInputTokens => "responses.input_tokens",
+            Self::ResponsesCompact => "responses.compact",
             Self::ImagesGenerations => "images.generations",
             Self::ImagesEdits => "images.edits",
             Self::AudioTranscriptions => "audio.transcriptions",
@@ -99,13 +109,14 @@ impl Operation {
     /// conventions have none.
     pub const fn gen_ai_name(self) -> &'static str {
         match self {
-            Self::ChatCompletions | Self::Responses => "chat",
+            Self::ChatCompletions | Self::Responses | Self::ResponsesCompact => "chat",
             Self::Completions => "text_completion",
             Self::Embeddings => "embeddings",
             Self::ImagesGenerations | Self::ImagesEdits => "generate_content",
             Self::AudioTranscriptions
             | Self::AudioTranslations
             | Self::AudioSpeech
+            | Self::ResponsesInputTokens
             | Self::Models
             | Self::Files
             | Self::Batches
@@ -128,7 +139,28 @@ impl Operation {
     pub const fn always_has_tokens(self) -> bool {
         matches!(
             self,
-            Self::ChatCompletions | Self::Completions | Self::Embeddings | Self::Responses
+            Self::ChatCompletions
+                | Self::Completions
+                | Self::Embeddings
+                | Self::Responses
+                | Self::ResponsesCompact
+        )
+    }
+
+    /// The operation that a product lists to allow this one: `responses` brings with it what counts and
+    /// shortens the same inputs.
+    pub const fn allowed_by(self) -> Self {
+        match self {
+            Self::ResponsesInputTokens | Self::ResponsesCompact => Self::Responses,
+            other => other,
+        }
+    }
+
+    /// Whether its body is one of the responses API.
+    pub const fn has_response_body(self) -> bool {
+        matches!(
+            self,
+            Self::Responses | Self::ResponsesInputTokens | Self::ResponsesCompact
         )
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::access::Operation;
 
 fn options(user_from: Option<UserSource>) -> ClientOptions {
     ClientOptions {
@@ -14,7 +15,8 @@ fn of_headers(headers: &[(&str, &[u8])]) -> Result<Option<String>, OptionError> 
 }
 
 fn of_body(options: &ClientOptions, body: &str) -> Result<Option<String>, OptionError> {
-    let parsed = RequestBody::parse(body.as_bytes()).expect("a valid body");
+    let parsed =
+        RequestBody::read(Operation::ChatCompletions, body.as_bytes()).expect("a valid body");
     let user = options.user_of_body(&parsed, body.as_bytes())?;
     Ok(user.map(|user| user.to_string()))
 }
@@ -66,7 +68,7 @@ fn a_body_names_the_user_in_bounds() {
     ] {
         assert_eq!(of_body(&trusted, body), Err(OptionError::User), "{body}");
     }
-    let twice = RequestBody::parse(br#"{"user":"a","User":"b"}"#);
+    let twice = RequestBody::read(Operation::ChatCompletions, br#"{"user":"a","User":"b"}"#);
     assert!(twice.is_err(), "nobody can say which one is meant");
 }
 

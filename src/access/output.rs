@@ -4,11 +4,7 @@
 //! and `best_of`, for each of the prompts. What the client asks for, times these, must be within its
 //! limit; where it leaves the number out the gateway writes what the limit leaves for each answer.
 
-use std::fmt;
 use std::num::NonZeroU32;
-
-use serde::de::{Deserializer, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::{ApiShape, Edit, Operation, OptionError, Place, RequestBody, Target};
 
@@ -55,13 +51,14 @@ pub fn limit_output(
         }
         Operation::Completions => {
             let answers = several(n)?.max(several(("best_of", members.best_of))?);
-            let answers = answers.saturating_mul(prompts(members.prompt, body));
+            let answers = answers.saturating_mul(members.prompts);
             let share = Share::of(limit, answers)?;
             let asked = number(max_tokens)?;
             share.check(asked)?;
             let default = share.each.min(DEFAULT_COMPLETION_TOKENS);
             Ok(asked.is_none().then(|| write(max_tokens, default)))
         }
+        // A summary of a conversation has no limit that a request could say.
         Operation::Responses => {
             let share = Share::of(limit, 1)?;
             let member = ("max_output_tokens", members.max_output_tokens);
@@ -126,35 +123,6 @@ fn write((name, place): Member, number: u64) -> Edit {
         Some(null) => Edit::Replace(null, number.to_string().into()),
         None => Edit::Add(format!(r#""{name}":{number}"#).into()),
     }
-}
-
-/// How many prompts there are: a text or a list of tokens is one, a list of those is several
-/// (<https://platform.openai.com/docs/api-reference/completions/create#completions-create-prompt>).
-fn prompts(place: Option<Place>, body: &[u8]) -> u64 {
-    struct Count;
-
-    impl<'de> Visitor<'de> for Count {
-        type Value = u64;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of prompts")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<u64, A::Error> {
-            let mut count = 0;
-            while let Some(item) = list.next_element::<&'de RawValue>()? {
-                count += u64::from(item.get().starts_with(['"', '[']));
-            }
-            Ok(count)
-        }
-    }
-
-    let written = place.map_or("", |place| place.text(body));
-    let count = match written.starts_with('[') {
-        true => serde_json::Deserializer::from_str(written).deserialize_seq(Count),
-        false => Ok(1),
-    };
-    count.unwrap_or(0).max(1)
 }
 
 #[cfg(test)]

@@ -1,26 +1,29 @@
 //! The one parser of request targets: canonical, or refused.
 //!
 //! ```text
-//! target     = path [ "?" query ]
+//! target     = path [ "/" ] [ "?" query ]
 //! path       = "/openai/deployments/" deployment "/" operation     ; needs api-version
 //!            | "/openai/" resource                                 ; needs api-version
 //!            | "/openai/v1/" ( operation | resource )              ; the body's model names the deployment
 //! operation  = "chat/completions" | "completions" | "embeddings" | "images/generations" | "images/edits"
 //!            | "audio/transcriptions" | "audio/translations" | "audio/speech"
 //! resource   = ( "responses" | "files" | "batches" ) [ "/" id [ "/" action ] ]
+//!            | "responses/input_tokens" | "responses/compact"
 //!            | "models" [ "/" model ]
 //!            | "realtime"                                          ; the query names the deployment
 //! deployment = 1*64( ALPHA / DIGIT / "-" / "_" / "." )             ; first and last ALPHA or DIGIT
 //! ```
 //!
 //! A path has no `%`: none of these names needs an escape, and two spellings of one path are how a
-//! decision is made about one thing and the identity used for another. Source of the shapes:
+//! decision is made about one thing and the identity used for another. A slash at the end, which some
+//! clients write, is taken off before the request goes on. Source of the shapes:
 //! <https://learn.microsoft.com/azure/ai-services/openai/reference>.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::Operation;
+use super::query::Query;
 
 /// Longest request target that is looked at, in bytes. Envoy's own limit on a header is higher.
 const MAX_TARGET_BYTES: usize = 4096;
@@ -28,10 +31,6 @@ const MAX_TARGET_BYTES: usize = 4096;
 const MAX_DEPLOYMENT_BYTES: usize = 64;
 /// Longest id of a stored object that is looked at; Azure's have about 60 bytes.
 const MAX_ID_BYTES: usize = 128;
-/// Query parameters in which Azure's front door, API Management, takes a key.
-const KEY_PARAMETERS: [&str; 3] = ["subscription-key", "api-key", "ocp-apim-subscription-key"];
-/// Query parameters that name the deployment of a realtime session: one of them, once.
-const DEPLOYMENT_PARAMETERS: [&str; 2] = ["deployment", "model"];
 
 /// The name of a deployment, checked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -190,8 +189,9 @@ pub enum Endpoint {
     Models,
     /// `GET realtime`: the upgrade to a WebSocket.
     Realtime {
-        /// The deployment that the query names.
-        deployment: Deployment,
+        /// The deployment that the query names; a session with `intent=transcription` may name it in
+        /// its messages only.
+        deployment: Option<Deployment>,
     },
 }
 
@@ -216,6 +216,8 @@ pub struct Target {
     pub shape: ApiShape,
     /// The version that the query names.
     pub api_version: Option<ApiVersion>,
+    /// The target without the slash at the end of its path, where it has one.
+    pub rewritten: Option<String>,
 }
 
 /// Why a request target is refused.
@@ -253,12 +255,11 @@ impl Target {
         if target.len() > MAX_TARGET_BYTES {
             return Err(PathError::TooLong);
         }
-        let (path, query) = match target.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (target, None),
-        };
+        let (written, query) = target.split_at(target.find('?').unwrap_or(target.len()));
+        let path = written.strip_suffix('/').unwrap_or(written);
         check_canonical(path)?;
-        let query = Query::parse(query.unwrap_or_default())?;
+        let rewritten = (path.len() < written.len()).then(|| format!("{path}{query}"));
+        let query = Query::parse(query.strip_prefix('?').unwrap_or_default())?;
         let rest = path.strip_prefix("/openai/").ok_or(PathError::Unknown)?;
         let (rest, shape) = match rest.strip_prefix("v1/") {
             Some(rest) => (rest, ApiShape::V1),
@@ -276,6 +277,7 @@ impl Target {
             endpoint,
             shape,
             api_version: query.api_version,
+            rewritten,
         })
     }
 }
@@ -340,6 +342,12 @@ fn parse_resource(method: &str, rest: &str) -> Option<Result<Endpoint, PathError
     };
     Some(match item {
         None => create(method, kind.operation(), None),
+        Some("input_tokens") if kind == ObjectKind::Response => {
+            create(method, Operation::ResponsesInputTokens, None)
+        }
+        Some("compact") if kind == ObjectKind::Response => {
+            create(method, Operation::ResponsesCompact, None)
+        }
         Some(item) => parse_stored(method, kind, item),
     })
 }
@@ -353,11 +361,20 @@ fn parse_model(method: &str, item: Option<&str>) -> Result<Endpoint, PathError> 
 }
 
 fn parse_realtime(method: &str, query: &Query<'_>) -> Result<Endpoint, PathError> {
-    match (method, query.deployment.and_then(Deployment::parse)) {
-        ("GET", Some(deployment)) => Ok(Endpoint::Realtime { deployment }),
-        ("GET", None) => Err(PathError::MalformedQuery),
-        _ => Err(PathError::Method),
+    if method != "GET" {
+        return Err(PathError::Method);
     }
+    let is_transcription = match query.intent {
+        None | Some("conversation") => false,
+        Some("transcription") => true,
+        Some(_) => return Err(PathError::MalformedQuery),
+    };
+    let deployment = match query.deployment {
+        Some(name) => Some(Deployment::parse(name).ok_or(PathError::MalformedQuery)?),
+        None if is_transcription => None,
+        None => return Err(PathError::MalformedQuery),
+    };
+    Ok(Endpoint::Realtime { deployment })
 }
 
 fn create(
@@ -410,68 +427,6 @@ fn only(expected: &str, method: &str, action: StoredAction) -> Result<StoredActi
         true => Ok(action),
         false => Err(PathError::Method),
     }
-}
-
-/// What concerns us of a query; the rest goes to the backend as it is.
-#[derive(Default)]
-struct Query<'a> {
-    api_version: Option<ApiVersion>,
-    /// `deployment` or `model`; only realtime reads it.
-    deployment: Option<&'a str>,
-}
-
-impl<'a> Query<'a> {
-    fn parse(query: &'a str) -> Result<Self, PathError> {
-        let plain = |byte: u8| byte.is_ascii_graphic() && !b"#?\"<>\\^`{}|".contains(&byte);
-        if !query.bytes().all(plain) {
-            return Err(PathError::MalformedQuery);
-        }
-        let mut found = Self::default();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = percent_decode(name).ok_or(PathError::MalformedQuery)?;
-            if KEY_PARAMETERS
-                .iter()
-                .any(|key| name.eq_ignore_ascii_case(key))
-            {
-                return Err(PathError::KeyInQuery);
-            }
-            let is_twice = if name.eq_ignore_ascii_case("api-version") {
-                let version = ApiVersion::parse(value).ok_or(PathError::ApiVersion)?;
-                found.api_version.replace(version).is_some()
-            } else if DEPLOYMENT_PARAMETERS
-                .iter()
-                .any(|known| name.eq_ignore_ascii_case(known))
-            {
-                found.deployment.replace(value).is_some()
-            } else {
-                false
-            };
-            if is_twice {
-                return Err(PathError::MalformedQuery);
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// Decodes `%XX` and `+` in the name of a parameter, so that no spelling of it is missed.
-fn percent_decode(name: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(name.len());
-    let mut bytes = name.bytes();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let digits = [bytes.next()?, bytes.next()?];
-                let mut value = [0];
-                hex::decode_to_slice(digits, &mut value).ok()?;
-                value.first().copied()?
-            }
-            b'+' => b' ',
-            other => other,
-        });
-    }
-    String::from_utf8(decoded).ok()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ fn post(target: &str) -> Result<Target, PathError> {
 fn deployment_of(target: Target) -> Option<String> {
     match target.endpoint {
         Endpoint::Create { deployment, .. } => deployment.map(|name| name.as_str().to_owned()),
-        Endpoint::Realtime { deployment } => Some(deployment.as_str().to_owned()),
+        Endpoint::Realtime { deployment } => deployment.map(|name| name.as_str().to_owned()),
         Endpoint::Stored { .. } | Endpoint::Models => None,
     }
 }
@@ -98,6 +98,39 @@ fn every_operation_of_a_deployment_has_its_path_in_both_shapes() {
 }
 
 #[test]
+fn a_slash_at_the_end_is_taken_off_and_nothing_else() {
+    for (written, rewritten) in [
+        ("/openai/v1/embeddings/", Some("/openai/v1/embeddings")),
+        (
+            "/openai/v1/embeddings/?api-version=v1&x=/",
+            Some("/openai/v1/embeddings?api-version=v1&x=/"),
+        ),
+        ("/openai/v1/embeddings?x=/", None),
+    ] {
+        let target = post(written).expect("a known path");
+        assert_eq!(target.rewritten.as_deref(), rewritten, "{written}");
+        let plain = post(rewritten.unwrap_or(written)).expect("the same path");
+        assert_eq!(plain.endpoint, target.endpoint);
+    }
+}
+
+#[test]
+fn inputs_are_counted_and_conversations_compacted() {
+    for (rest, operation) in [
+        ("input_tokens", Operation::ResponsesInputTokens),
+        ("compact", Operation::ResponsesCompact),
+    ] {
+        let target = post(&format!("/openai/v1/responses/{rest}")).expect("a known path");
+        assert_eq!(target.endpoint.operation(), operation);
+        let get = Target::parse("GET", &format!("/openai/v1/responses/{rest}"));
+        assert_eq!(get, Err(PathError::Method), "no response has this id");
+    }
+    // As at Azure: the Azure client of LangChain for JavaScript asks there.
+    let path = "/openai/deployments/gpt-4o/responses?api-version=2025-03-01-preview";
+    assert_eq!(post(path), Err(PathError::Unknown));
+}
+
+#[test]
 fn a_list_of_what_everybody_stored_is_refused() {
     for name in ["responses", "files", "batches"] {
         let list = Target::parse("GET", &format!("/openai/v1/{name}"));
@@ -131,6 +164,10 @@ fn a_realtime_session_names_its_deployment_once() {
     }
     let dated = "/openai/realtime?api-version=2025-04-01-preview&deployment=rt";
     assert!(Target::parse("GET", dated).is_ok());
+    let transcription = get("?intent=transcription").expect("a session");
+    assert_eq!(deployment_of(transcription), None, "its messages name it");
+    let transcription = get("?intent=transcription&model=rt").expect("a session");
+    assert_eq!(deployment_of(transcription).as_deref(), Some("rt"));
     for query in [
         "",
         "?model=",
@@ -139,7 +176,9 @@ fn a_realtime_session_names_its_deployment_once() {
         "?model=rt&MODEL=other",
         "?model=r%74",
         "?mod%65l=rt&model=x",
-        "?intent=transcription",
+        "?intent=transcription&intent=transcription",
+        "?intent=other&model=rt",
+        "?intent=transcription&model=r%74",
     ] {
         assert_eq!(get(query), Err(PathError::MalformedQuery), "{query}");
     }
@@ -154,7 +193,7 @@ fn a_path_that_is_not_canonical_is_refused() {
         "openai/v1/embeddings",
         "//openai/v1/embeddings",
         "/openai//v1/embeddings",
-        "/openai/v1/embeddings/",
+        "/openai/v1/embeddings//",
         "/openai/./v1/embeddings",
         "/openai/x/../v1/embeddings",
         "/openai/v1/%65mbeddings",

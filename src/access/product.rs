@@ -26,6 +26,8 @@ pub struct Product {
     pub networks: Option<Vec<Network>>,
     /// When it may be used; `None` is always.
     pub hours: Option<Hours>,
+    /// Whether a body's `model` must be the deployment in the path.
+    pub strict_model: bool,
 }
 
 /// What is asked, by whom, from where and when.
@@ -41,6 +43,17 @@ pub struct Asked<'a> {
     pub at: SystemTime,
 }
 
+/// Which deployment a request wants, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// Its body will name it.
+    NotYetKnown,
+    /// This one.
+    Named(&'a Deployment),
+    /// One that it names where the gateway does not read: the product must have all of them.
+    Any,
+}
+
 impl Product {
     /// A product without conditions.
     pub fn new(id: ProductId, deployments: Deployments, operations: HashSet<Operation>) -> Self {
@@ -52,27 +65,30 @@ impl Product {
             operation_requires: HashMap::new(),
             networks: None,
             hours: None,
+            strict_model: false,
         }
     }
 
-    /// Whether this product allows a request; without a deployment, whether it allows it on any:
-    /// what can be said before the body names the model.
+    /// Whether this product allows a request on the deployment that it wants.
     ///
     /// # Errors
     /// The first condition that is not met, in the order of [`AccessError`].
-    pub fn check(
-        &self,
-        asked: &Asked<'_>,
-        deployment: Option<&Deployment>,
-    ) -> Result<(), AccessError> {
-        let has_deployment = deployment.is_none_or(|it| self.deployments.contains(it));
-        let own = self.operation_requires.get(&asked.operation);
-        let is_entitled = self.requires.are_met(asked.has)
-            && own.is_none_or(|requires| requires.are_met(asked.has));
+    pub fn check(&self, asked: &Asked<'_>, deployment: Wanted<'_>) -> Result<(), AccessError> {
+        let has_deployment = match deployment {
+            Wanted::NotYetKnown => true,
+            Wanted::Named(deployment) => self.deployments.contains(deployment),
+            Wanted::Any => self.deployments.has_all(),
+        };
+        let names = [asked.operation, asked.operation.allowed_by()];
+        let mut own = names
+            .iter()
+            .filter_map(|name| self.operation_requires.get(name));
+        let is_entitled =
+            self.requires.are_met(asked.has) && own.all(|requires| requires.are_met(asked.has));
         // Envoy names no address for a peer that has none: that is from nowhere.
         let comes_from = |network: &Network| asked.source.is_some_and(|it| network.contains(it));
         let networks = self.networks.as_ref();
-        if !self.operations.contains(&asked.operation) {
+        if !names.iter().any(|name| self.operations.contains(name)) {
             Err(AccessError::OperationNotAllowed)
         } else if !has_deployment {
             Err(AccessError::DeploymentNotAllowed)

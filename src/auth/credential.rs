@@ -1,7 +1,9 @@
 //! Exactly one credential from the headers of a request.
 //!
-//! Envoy merges repeated headers with a comma (RFC 9110, section 5.3), so a comma in a credential
-//! header is two credentials: none of the forms we take contains one.
+//! Many SDKs send one key in two headers (`api-key: K` and `authorization: Bearer K`), or an empty one
+//! beside it: values that are equal to the byte are one credential, and an empty value is none. Two
+//! different ones are ambiguous. Envoy merges repeated headers with a comma (RFC 9110, section 5.3), so
+//! a comma in a credential header is two credentials: none of the forms we take contains one.
 
 use super::AuthError;
 
@@ -25,6 +27,8 @@ pub struct PresentedHeaders<'a> {
     authorization: Slot<'a>,
     api_key: Slot<'a>,
     subscription_key: Slot<'a>,
+    /// The key that a browser put into `sec-websocket-protocol`.
+    subprotocol: Option<&'a str>,
 }
 
 /// What a request proves itself with, by its form.
@@ -46,6 +50,23 @@ enum Slot<'a> {
 }
 
 impl<'a> Slot<'a> {
+    /// Its text; none where it is empty.
+    fn value(self) -> Result<Option<&'a str>, AuthError> {
+        let value = match self {
+            Self::Absent => return Ok(None),
+            Self::Once(value) => value,
+            Self::Repeated => return Err(AuthError::Ambiguous),
+        };
+        if memchr::memchr(b',', value).is_some() {
+            return Err(AuthError::Ambiguous);
+        }
+        if value.len() > MAX_CREDENTIAL_BYTES {
+            return Err(AuthError::Malformed);
+        }
+        let value = std::str::from_utf8(value).map_err(|_| AuthError::Malformed)?;
+        Ok(non_empty(value))
+    }
+
     fn add(&mut self, value: &'a [u8]) {
         *self = match self {
             Self::Absent => Self::Once(value),
@@ -65,10 +86,14 @@ impl<'a> PresentedHeaders<'a> {
         }
     }
 
+    /// Notes the key among the subprotocols of a WebSocket.
+    pub fn add_subprotocol(&mut self, key: &'a str) {
+        self.subprotocol = Some(key);
+    }
+
     /// Whether a header carries a credential, good or not.
     pub fn is_any(&self) -> bool {
-        let all = [self.authorization, self.api_key, self.subscription_key];
-        all.iter().any(|slot| !matches!(slot, Slot::Absent))
+        !matches!(self.credential(), Err(AuthError::Missing))
     }
 
     /// The one credential among them.
@@ -76,51 +101,38 @@ impl<'a> PresentedHeaders<'a> {
     /// # Errors
     /// [`AuthError`] where there is none, more than one, or one that can't be read.
     pub fn credential(&self) -> Result<Credential<'a>, AuthError> {
-        let mut found = None;
-        for (slot, is_authorization) in [
-            (self.authorization, true),
-            (self.api_key, false),
-            (self.subscription_key, false),
-        ] {
-            match slot {
-                Slot::Absent => {}
-                Slot::Once(value) if found.is_none() => found = Some((value, is_authorization)),
-                Slot::Once(_) | Slot::Repeated => return Err(AuthError::Ambiguous),
-            }
-        }
-        let (value, is_authorization) = found.ok_or(AuthError::Missing)?;
-        if memchr::memchr(b',', value).is_some() {
+        let authorization = bearer(self.authorization.value()?)?;
+        let api_key = self.api_key.value()?;
+        let subscription_key = self.subscription_key.value()?;
+        let mut values = [authorization, api_key, subscription_key, self.subprotocol]
+            .into_iter()
+            .flatten();
+        let value = values.next().ok_or(AuthError::Missing)?;
+        if values.any(|other| other != value) {
             return Err(AuthError::Ambiguous);
         }
-        if value.len() > MAX_CREDENTIAL_BYTES {
-            return Err(AuthError::Malformed);
-        }
-        let value = std::str::from_utf8(value).map_err(|_| AuthError::Malformed)?;
-        match is_authorization {
-            true => bearer(value).map(|value| match value.contains('.') {
-                true => Credential::Token(value),
-                false => Credential::Key(value),
-            }),
-            false => non_empty(value).map(Credential::Key),
-        }
+        Ok(match authorization {
+            Some(token) if token.contains('.') => Credential::Token(token),
+            _ => Credential::Key(value),
+        })
     }
 }
 
-/// The token of `Bearer token` (RFC 6750, section 2.1; the scheme's case is free, RFC 9110, 11.1).
-fn bearer(value: &str) -> Result<&str, AuthError> {
-    let (scheme, token) = value.split_once(' ').ok_or(AuthError::Scheme)?;
+/// The token of `Bearer token` (RFC 6750, section 2.1; the scheme's case is free, RFC 9110, 11.1);
+/// none where the scheme stands alone.
+fn bearer(value: Option<&str>) -> Result<Option<&str>, AuthError> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     match scheme.eq_ignore_ascii_case("bearer") {
-        true => non_empty(token),
+        true => Ok(non_empty(token)),
         false => Err(AuthError::Scheme),
     }
 }
 
-fn non_empty(value: &str) -> Result<&str, AuthError> {
-    let value = value.trim_matches(' ');
-    match value.is_empty() {
-        true => Err(AuthError::Missing),
-        false => Ok(value),
-    }
+fn non_empty(value: &str) -> Option<&str> {
+    Some(value.trim_matches(' ')).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -164,12 +176,50 @@ mod tests {
     }
 
     #[test]
-    fn two_credentials_are_ambiguous_even_if_they_are_equal() {
-        let cases: [&[(&str, &str)]; 5] = [
+    fn equal_values_are_one_credential_and_an_empty_one_is_none() {
+        let cases: [&[(&str, &str)]; 8] = [
             &[("api-key", "k"), ("authorization", "Bearer k")],
             &[("api-key", "k"), ("ocp-apim-subscription-key", "k")],
+            &[("api-key", "k"), ("authorization", "bearer  k ")],
+            &[("api-key", "k"), ("authorization", "Bearer")],
+            &[("api-key", "k"), ("authorization", "Bearer ")],
+            &[("api-key", "k"), ("authorization", "")],
+            &[("api-key", ""), ("authorization", "Bearer k")],
+            &[
+                ("ocp-apim-subscription-key", "k"),
+                ("api-key", "k"),
+                ("authorization", "Bearer k"),
+            ],
+        ];
+        for headers in cases {
+            assert_eq!(credential(headers), Ok("k"), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_in_two_headers_is_a_token_whatever_their_order() {
+        let token = "a.b.c";
+        for names in [["api-key", "authorization"], ["authorization", "api-key"]] {
+            let mut presented = PresentedHeaders::default();
+            for name in names {
+                match name {
+                    "authorization" => presented.add(name, b"Bearer a.b.c"),
+                    _ => presented.add(name, token.as_bytes()),
+                }
+            }
+            assert_eq!(presented.credential(), Ok(Credential::Token(token)));
+        }
+    }
+
+    #[test]
+    fn different_values_are_ambiguous_wherever_they_stand() {
+        let cases: [&[(&str, &str)]; 7] = [
+            &[("api-key", "k"), ("authorization", "Bearer K")],
+            &[("api-key", "k"), ("authorization", "Bearer k2")],
+            &[("api-key", "k"), ("ocp-apim-subscription-key", "k2")],
             &[("api-key", "k"), ("api-key", "k")],
             &[("authorization", "Bearer one,Bearer two")],
+            &[("authorization", "Bearer k,Bearer k")],
             &[("api-key", "k,k")],
         ];
         for headers in cases {
@@ -182,22 +232,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_credential_is_refused() {
+    fn a_subprotocols_key_is_a_credential_like_the_others() {
+        let mut presented = PresentedHeaders::default();
+        presented.add_subprotocol("k");
+        assert_eq!(presented.credential(), Ok(Credential::Key("k")));
+        presented.add("api-key", b"k");
+        assert_eq!(presented.credential(), Ok(Credential::Key("k")));
+        presented.add("authorization", b"Bearer other");
+        assert_eq!(presented.credential(), Err(AuthError::Ambiguous));
+    }
+
+    #[test]
+    fn what_is_not_a_credential_is_refused() {
         assert_eq!(credential(&[]), Err(AuthError::Missing));
         assert_eq!(credential(&[("x-other", "k")]), Err(AuthError::Missing));
         assert_eq!(credential(&[("api-key", "")]), Err(AuthError::Missing));
-        assert_eq!(
-            credential(&[("authorization", "Bearer ")]),
-            Err(AuthError::Missing)
-        );
-        assert_eq!(
-            credential(&[("authorization", "Basic eDp5")]),
-            Err(AuthError::Scheme)
-        );
-        assert_eq!(
-            credential(&[("authorization", "k")]),
-            Err(AuthError::Scheme)
-        );
+        for scheme in ["Bearer", "Bearer ", ""] {
+            assert_eq!(
+                credential(&[("authorization", scheme)]),
+                Err(AuthError::Missing)
+            );
+        }
+        for other in ["Basic eDp5", "k", "Bearerk"] {
+            assert_eq!(
+                credential(&[("api-key", "k"), ("authorization", other)]),
+                Err(AuthError::Scheme)
+            );
+        }
         let long = "k".repeat(MAX_CREDENTIAL_BYTES + 1);
         assert_eq!(credential(&[("api-key", &long)]), Err(AuthError::Malformed));
     }

@@ -9,6 +9,7 @@ mod issued;
 mod jwks;
 mod key;
 mod key_ring;
+mod subprotocol;
 mod token;
 mod validity;
 
@@ -23,6 +24,7 @@ pub use jwks::{
 };
 pub use key::{Key, KeyDigest, KeyFormatError};
 pub use key_ring::{DuplicateKey, KeyRing, KeySlot};
+pub use subprotocol::Subprotocols;
 pub use token::{
     Algorithm, AmbiguousClaims, ClaimMapping, ClaimPath, DefaultClient, Directory, DuplicateIssuer,
     Issuer, IssuerRules, MAX_TOKEN_BYTES, RequiredClaim, TENANT_PLACEHOLDER, TokenError, Tokens,

@@ -217,6 +217,8 @@ pub(super) struct Product {
     pub(super) operation_requires: HashMap<Operation, Spanned<issuers::Requires>>,
     pub(super) networks: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) hours: Option<Spanned<Hours>>,
+    #[serde(default)]
+    pub(super) strict_model: bool,
 }
 
 #[derive(Deserialize)]

@@ -31,6 +31,7 @@ pub(super) fn products(
             operations,
             networks: product.networks.as_ref().map(|it| networks(it, problems)),
             hours: product.hours.as_ref().map(|it| hours(it, problems)),
+            strict_model: product.strict_model,
         });
         if products.insert(product.id.value.clone(), meaning).is_some() {
             problems.push(twice("product", &product.id));

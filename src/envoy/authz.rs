@@ -18,13 +18,16 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request, Response, Status};
 
 use super::gateway::Gateway;
-use super::pending::Admitted;
+use super::pending::{Admitted, DecisionId};
 use super::refusal::Refusal;
 use super::{headers, metadata};
 use crate::access::{
-    Asked, Client, Endpoint, Grant, Target, authorize_deployment, authorize_operation,
+    Asked, Client, Endpoint, Grant, Target, authorize_any_deployment, authorize_deployment,
+    authorize_operation,
 };
-use crate::auth::{CREDENTIAL_HEADERS, Caller, PresentedCertificate, PresentedHeaders};
+use crate::auth::{
+    CREDENTIAL_HEADERS, Caller, PresentedCertificate, PresentedHeaders, Subprotocols,
+};
 use crate::telemetry::Refused;
 use crate::usage::RecordId;
 
@@ -35,6 +38,9 @@ const FORBIDDEN_HEADERS: [&str; 2] = [
     "x-ms-spillover-deployment",
     "x-ms-oai-image-generation-deployment",
 ];
+
+/// Where a browser's WebSocket says its key, beside what the backend may know.
+const SUBPROTOCOLS: &str = "sec-websocket-protocol";
 
 /// Where Envoy's configuration says the caller's address, with trusted hops counted. It is metadata of
 /// Envoy's own call: no header of a caller gets there.
@@ -56,28 +62,22 @@ impl Authz {
         peer: &Sender,
         refused: &mut Refused,
     ) -> Result<CheckResponse, Refusal> {
-        let mut presented = PresentedHeaders::default();
-        let mut certificate = PresentedCertificate::new(&peer.certificate);
-        for (name, value) in headers::of_check(http) {
-            presented.add(name, value);
-            if name == "x-forwarded-client-cert" {
-                certificate.add(value);
-            }
-            if name == "x-request-id" {
-                refused.request_id = String::from_utf8_lossy(value).into();
-            }
-        }
+        let target = Target::parse(&http.method, &http.path);
+        let is_session = target
+            .as_ref()
+            .is_ok_and(|target| matches!(target.endpoint, Endpoint::Realtime { .. }));
+        let presented = Presented::read(http, peer, is_session, refused)?;
         let policy = self.0.policy.get();
         let mut caller = policy
             .authenticate(
                 self.0.issued.as_deref(),
-                &presented,
-                &certificate,
+                &presented.headers,
+                &presented.certificate,
                 refused.started,
             )
             .await?;
         refused.client = Some(caller.client.id.to_shared());
-        let target = Target::parse(&http.method, &http.path)?;
+        let target = target?;
         caller.client.options.check_version(&target)?;
         if let Some(user) = caller
             .client
@@ -105,14 +105,7 @@ impl Authz {
             .pending
             .add(admitted)
             .map_err(|_| Refusal::overloaded())?;
-        Ok(CheckResponse {
-            status: Some(rpc_status(Code::Ok)),
-            dynamic_metadata: Some(metadata::of_decision(id, client.id.as_str())),
-            http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
-                headers_to_remove: headers_to_remove(&client),
-                ..OkHttpResponse::default()
-            })),
-        })
+        Ok(allowed(id, &client, &presented.subprotocols))
     }
 
     /// What can be said before the body is there.
@@ -135,10 +128,15 @@ impl Authz {
                 deployment: Some(deployment),
                 ..
             }
-            | Endpoint::Realtime { deployment } => {
+            | Endpoint::Realtime {
+                deployment: Some(deployment),
+            } => {
                 refused.deployment = Some(deployment.to_shared());
                 let grant = authorize_deployment(client, asked, deployment.clone())?;
                 Ok(Some(grant))
+            }
+            Endpoint::Realtime { deployment: None } => {
+                Ok(authorize_any_deployment(client, asked).map(|()| None)?)
             }
             Endpoint::Create { .. } | Endpoint::Models => {
                 Ok(authorize_operation(client, asked).map(|()| None)?)
@@ -186,6 +184,44 @@ impl Authorization for Authz {
     }
 }
 
+/// What the headers of a request prove.
+struct Presented<'a> {
+    headers: PresentedHeaders<'a>,
+    certificate: PresentedCertificate<'a>,
+    /// Of a realtime session.
+    subprotocols: Subprotocols<'a>,
+}
+
+impl<'a> Presented<'a> {
+    fn read(
+        http: &'a HttpRequest,
+        peer: &'a Sender,
+        is_session: bool,
+        refused: &mut Refused,
+    ) -> Result<Self, Refusal> {
+        let mut presented = Self {
+            headers: PresentedHeaders::default(),
+            certificate: PresentedCertificate::new(&peer.certificate),
+            subprotocols: Subprotocols::default(),
+        };
+        for (name, value) in headers::of_check(http) {
+            presented.headers.add(name, value);
+            match name {
+                "x-forwarded-client-cert" => presented.certificate.add(value),
+                "x-request-id" => refused.request_id = String::from_utf8_lossy(value).into(),
+                SUBPROTOCOLS if is_session => {
+                    presented.subprotocols = Subprotocols::parse(value)?;
+                }
+                _ => {}
+            }
+        }
+        if let Some(key) = presented.subprotocols.key {
+            presented.headers.add_subprotocol(key);
+        }
+        Ok(presented)
+    }
+}
+
 fn said_address(value: &MetadataValue<Ascii>) -> Option<IpAddr> {
     value.to_str().ok()?.parse().ok()
 }
@@ -217,6 +253,24 @@ fn headers_to_remove(client: &Client) -> Vec<String> {
     let names = CREDENTIAL_HEADERS.iter().chain(&FORBIDDEN_HEADERS).copied();
     let names = names.chain(client.options.user_header());
     names.map(str::to_owned).collect()
+}
+
+fn allowed(id: DecisionId, client: &Client, subprotocols: &Subprotocols<'_>) -> CheckResponse {
+    let passed_on = Some(subprotocols.passed_on.join(", ")).filter(|it| !it.is_empty());
+    let mut headers_to_remove = headers_to_remove(client);
+    if passed_on.is_none() {
+        headers_to_remove.push(SUBPROTOCOLS.to_owned());
+    }
+    let passed_on = passed_on.map(|it| headers::set_text(SUBPROTOCOLS, it));
+    CheckResponse {
+        status: Some(rpc_status(Code::Ok)),
+        dynamic_metadata: Some(metadata::of_decision(id, client.id.as_str())),
+        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+            headers: passed_on.into_iter().collect(),
+            headers_to_remove,
+            ..OkHttpResponse::default()
+        })),
+    }
 }
 
 fn denied(refusal: &Refusal, client: Option<&str>) -> CheckResponse {

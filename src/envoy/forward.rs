@@ -18,6 +18,9 @@ use crate::usage::{Prompt, Units};
 /// The first dated version of the API that knows `stream_options`
 /// (<https://learn.microsoft.com/azure/ai-services/openai/api-version-deprecation>).
 const FIRST_VERSION_WITH_STREAM_OPTIONS: &str = "2024-09-01";
+/// The first one that takes it with images in the messages: Azure's own SDK for .NET does not send it
+/// with them before (<https://github.com/Azure/azure-sdk-for-net>, `AzureChatClient`).
+const FIRST_VERSION_WITH_IMAGES_AND_STREAM_OPTIONS: &str = "2024-10-01";
 
 /// A request on its way out.
 pub(super) struct Forwarded {
@@ -33,7 +36,7 @@ pub(super) type Refused = (Box<Refusal>, Box<Admitted>);
 
 /// What needs no body goes out as it is: ext_authz has seen all that decides.
 pub(super) fn without_body(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded, Refused> {
-    let headers = match swapped_headers(gateway) {
+    let headers = match swapped_headers(gateway, &admitted) {
         Ok(headers) => headers,
         Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
     };
@@ -117,64 +120,59 @@ struct Checked {
 }
 
 fn check(gateway: &Gateway, admitted: &Admitted, body: &[u8]) -> Result<Checked, Refusal> {
-    let parsed = RequestBody::parse(body)?;
-    let grant = grant(admitted, &parsed)?;
-    if refers(admitted) {
-        check_references(gateway, admitted, &parsed, body)?;
-    }
-    let units = units(admitted, body)?;
+    let operation = admitted.target.endpoint.operation();
+    let parsed = RequestBody::read(operation, body)?;
+    let grant = grant_model(admitted, parsed.model_name())?;
+    check_references(gateway, admitted, &parsed.references)?;
     let options = &admitted.caller.client.options;
     let user = options.user_of_body(&parsed, body)?;
     let cap = match options.max_output_tokens {
         Some(limit) => limit_output(limit, &admitted.target, &parsed, body)?,
         None => None,
     };
-    let headers = swapped_headers(gateway)?;
-    let stream = parsed.stream;
-    let asked = ask_for_usage(admitted, parsed);
+    let headers = swapped_headers(gateway, admitted)?;
+    let asked = ask_for_usage(admitted, &parsed);
+    let renamed = rename_model(&grant, &parsed);
     Ok(Checked {
-        grant,
         headers,
         user,
-        stream,
+        stream: parsed.stream,
         remove_usage_event: asked.is_some(),
-        units,
-        edits: cap.into_iter().chain(asked).collect(),
+        units: units(parsed.media),
+        edits: cap.into_iter().chain(asked).chain(renamed).collect(),
+        grant,
     })
 }
 
-/// Whether the operation's bodies can refer to something stored.
-fn refers(admitted: &Admitted) -> bool {
-    let operation = admitted.target.endpoint.operation();
-    matches!(operation, Operation::Responses | Operation::ChatCompletions)
+/// The granted deployment as the body's `model`, where the body says another one or none: what is
+/// authorised is all that anybody behind us can read.
+fn rename_model(grant: &Grant, parsed: &RequestBody) -> Option<Edit> {
+    let model = parsed.model.as_ref()?;
+    let name = grant.deployment.as_str();
+    (model.name.as_deref() != Some(name)).then(|| model.rename(name))
 }
 
 /// Images and speech, as the request asks for them.
-fn units(admitted: &Admitted, body: &[u8]) -> Result<Units, Refusal> {
-    let asked = match admitted.target.endpoint.operation() {
-        Operation::ImagesGenerations => MediaRequest::of_images(body)?,
-        Operation::AudioSpeech => MediaRequest::of_speech(body)?,
-        _ => return Ok(Units::default()),
-    };
-    Ok(Units {
+fn units(asked: MediaRequest) -> Units {
+    Units {
         image_size: asked.size.map(Into::into),
         image_quality: asked.quality.map(Into::into),
         characters: asked.characters,
         ..Units::default()
-    })
+    }
 }
 
-/// The deployment that the request is granted, from its path or from its body.
-fn grant(admitted: &Admitted, body: &RequestBody) -> Result<Grant, Refusal> {
-    grant_model(admitted, body.model.as_deref())
-}
-
-/// The deployment that the request is granted, from its path or from the model that it names.
+/// The deployment that the request is granted. One in the path decides, as at Azure, whatever the body
+/// says beside it, unless the product wants them to be equal; elsewhere the model names it.
 pub(super) fn grant_model(admitted: &Admitted, model: Option<&str>) -> Result<Grant, Refusal> {
+    let model = model.filter(|name| !name.is_empty());
     match (&admitted.grant, model) {
-        (Some(grant), None) => Ok(grant.clone()),
-        (Some(grant), Some(model)) if model == grant.deployment.as_str() => Ok(grant.clone()),
-        (Some(_), Some(_)) => Err(Refusal::model_mismatch()),
+        (Some(grant), Some(model))
+            if grant.product.strict_model && model != grant.deployment.as_str() =>
+        {
+            Err(Refusal::model_mismatch())
+        }
+        (Some(grant), _) => Ok(grant.clone()),
         (None, None) => Err(Refusal::model_missing()),
         (None, Some(model)) => {
             let deployment = Deployment::parse(model).ok_or_else(Refusal::model_name)?;
@@ -199,50 +197,44 @@ pub(super) fn grant_deployment(
 pub(super) fn check_references(
     gateway: &Gateway,
     admitted: &Admitted,
-    parsed: &RequestBody,
-    body: &[u8],
+    named: &References,
 ) -> Result<(), Refusal> {
-    if parsed.has_conversation {
+    if named.has_conversation {
         return Err(Refusal::conversation());
     }
-    if parsed.has_item_reference {
-        return Err(Refusal::item_reference());
+    if let Some(member) = &named.unsupported {
+        return Err(Refusal::stored_reference(member));
     }
     let client = &admitted.caller.client.id;
-    let owns = |kind, id: &str| match gateway.owners.owns(kind, client, id) {
-        true => Ok(()),
-        false => Err(Refusal::object_not_found(kind, id)),
-    };
-    if let Some(id) = &parsed.previous_response_id {
-        owns(ObjectKind::Response, id)?;
+    let response = named.previous_response_id.as_slice();
+    for (kind, ids) in [
+        (ObjectKind::Response, response),
+        (ObjectKind::Item, &named.items),
+        (ObjectKind::File, &named.files),
+        (ObjectKind::Container, &named.containers),
+    ] {
+        if let Some(id) = ids.iter().find(|id| !gateway.owners.owns(kind, client, id)) {
+            return Err(Refusal::object_not_found(kind, id));
+        }
     }
-    let references = References::of(body)?;
-    if let Some(name) = references.unsupported {
-        return Err(Refusal::stored_reference(name));
-    }
-    references
-        .files
-        .iter()
-        .try_for_each(|id| owns(ObjectKind::File, id))
+    Ok(())
 }
 
 /// `include_usage`, where a stream would have no usage without it.
-fn ask_for_usage(admitted: &Admitted, parsed: RequestBody) -> Option<Edit> {
+fn ask_for_usage(admitted: &Admitted, parsed: &RequestBody) -> Option<Edit> {
     let target = &admitted.target;
-    let version = target.api_version.as_ref();
-    let is_known = target.shape == ApiShape::V1
-        || version.is_some_and(|it| it.is_at_least(FIRST_VERSION_WITH_STREAM_OPTIONS));
-    let Endpoint::Create { operation, .. } = target.endpoint else {
-        return None;
+    let first = match parsed.has_images {
+        true => FIRST_VERSION_WITH_IMAGES_AND_STREAM_OPTIONS,
+        false => FIRST_VERSION_WITH_STREAM_OPTIONS,
     };
-    match parsed.include_usage {
+    let version = target.api_version.as_ref();
+    let is_known = target.shape == ApiShape::V1 || version.is_some_and(|it| it.is_at_least(first));
+    let must_be_asked = target.endpoint.operation().usage_must_be_asked_for();
+    match &parsed.include_usage {
         IncludeUsage::NotAsked(edit)
-            if parsed.stream
-                && operation.usage_must_be_asked_for()
-                && is_known
-                && !parsed.has_data_sources =>
+            if parsed.stream && must_be_asked && is_known && !parsed.has_data_sources =>
         {
-            Some(edit)
+            Some(edit.clone())
         }
         _ => None,
     }
@@ -250,7 +242,10 @@ fn ask_for_usage(admitted: &Admitted, parsed: RequestBody) -> Option<Edit> {
 
 /// The identity in place of the caller's credential, if what it is used for can be accounted for, and
 /// an answer that can be read.
-pub(super) fn swapped_headers(gateway: &Gateway) -> Result<Vec<Header>, Refusal> {
+pub(super) fn swapped_headers(
+    gateway: &Gateway,
+    admitted: &Admitted,
+) -> Result<Vec<Header>, Refusal> {
     if let Some(ledger) = &gateway.ledger {
         ledger.admit().map_err(|_| Refusal::ledger_unwritable())?;
     }
@@ -258,8 +253,11 @@ pub(super) fn swapped_headers(gateway: &Gateway) -> Result<Vec<Header>, Refusal>
         .identity
         .authorization()
         .ok_or_else(Refusal::no_identity)?;
-    Ok(vec![
+    let path = admitted.target.rewritten.as_deref();
+    let path = path.map(|path| headers::set(":path", path.as_bytes()));
+    let swapped = [
         headers::set("authorization", authorization.as_bytes()),
         headers::set("accept-encoding", b"identity"),
-    ])
+    ];
+    Ok(swapped.into_iter().chain(path).collect())
 }

@@ -1,6 +1,7 @@
 //! The only room that knows Envoy: ext_authz, ext_proc, and how their messages are spelled.
 
 mod authz;
+mod content;
 mod ending;
 mod forward;
 mod gateway;

@@ -25,7 +25,7 @@ use super::gateway::{Gateway, Recorded};
 use super::pending::Admitted;
 use super::refusal::Refusal;
 use super::transaction::{Answered, End, Settlement, Transaction};
-use super::{forward, headers, metadata, reply};
+use super::{content, forward, headers, metadata, reply};
 use crate::access::{BodyKind, Endpoint};
 use crate::telemetry::Refused;
 use crate::usage::{BodyFormat, Receipt, Unwritable};
@@ -150,6 +150,10 @@ impl Exchange {
                 self.refuse(&Refusal::empty_body(), Some(&admitted))
             }
             Endpoint::Create { operation, .. } => {
+                let fields = message.headers.iter().flat_map(headers::of_map);
+                if let Err(refusal) = content::check(&admitted.target, fields) {
+                    return self.refuse(&refusal, Some(&admitted));
+                }
                 if operation.body_kind() == BodyKind::Form {
                     let content_type = headers::get(message.headers.as_ref(), "content-type");
                     admitted.content_type = content_type.unwrap_or_default().to_owned();

@@ -186,7 +186,7 @@ impl Refusal {
 
     /// A model that is another one than the deployment in the path.
     pub(crate) fn model_mismatch() -> Self {
-        let message = "The `model` differs from the deployment in the path. Leave it out, or make them equal.";
+        let message = "The `model` differs from the deployment in the path, which this product does not accept. Leave it out, or make them equal.";
         Self::new(400, "model_mismatch", "model_mismatch", message)
     }
 
@@ -196,9 +196,21 @@ impl Refusal {
         Self::new(400, "unsupported_parameter", "conversation", message)
     }
 
-    pub(super) fn item_reference() -> Self {
-        let message = "`item_reference` is not supported by this gateway. Send the item itself, or use `previous_response_id`.";
-        Self::new(400, "unsupported_parameter", "item_reference", message)
+    /// A body in a content coding, which would have to be unpacked to be read.
+    pub(super) fn content_encoding() -> Self {
+        let message = "This gateway does not take compressed request bodies. Send the body without `content-encoding`.";
+        Self::new(
+            415,
+            "unsupported_content_encoding",
+            "content_encoding",
+            message,
+        )
+    }
+
+    /// A body of another media type than the operation's.
+    pub(super) fn content_type(expected: &'static str) -> Self {
+        let message = format!("This operation takes a body of `content-type: {expected}`.");
+        Self::new(415, "unsupported_content_type", "content_type", message)
     }
 
     pub(super) fn empty_body() -> Self {
@@ -303,9 +315,12 @@ impl From<PathError> for Refusal {
                 "api_version",
                 "The query parameter `api-version` is missing or not a version, such as 2024-10-21.",
             ),
-            PathError::Unknown => {
-                Self::new(404, "not_found", "path_unknown", "Resource not found.")
-            }
+            PathError::Unknown => Self::new(
+                404,
+                "not_found",
+                "path_unknown",
+                "Resource not found. The base URL of an OpenAI client ends in `/openai/v1/`; that of an Azure client has no path.",
+            ),
             PathError::Method => Self::new(
                 405,
                 "method_not_allowed",
@@ -376,7 +391,8 @@ mod tests {
             Refusal::model_name(),
             Refusal::model_mismatch(),
             Refusal::conversation(),
-            Refusal::item_reference(),
+            Refusal::content_encoding(),
+            Refusal::content_type("application/json"),
             Refusal::empty_body(),
             BodyError::Malformed("why".to_owned()).into(),
         ];
@@ -401,7 +417,7 @@ mod tests {
                 assert!(!text.is_empty(), "{}: no {member}", refusal.reason);
             }
             assert!(
-                [400, 401, 403, 404, 405, 503].contains(&refusal.status),
+                [400, 401, 403, 404, 405, 415, 503].contains(&refusal.status),
                 "{}: {}",
                 refusal.reason,
                 refusal.status

@@ -45,7 +45,7 @@ pub(super) fn of(seen: &Seen<'_>) -> UsageSource {
         Operation::Batches | Operation::Realtime => {
             return UsageSource::None(NoneReason::NotCounted);
         }
-        Operation::Models | Operation::Files => {
+        Operation::Models | Operation::Files | Operation::ResponsesInputTokens => {
             return UsageSource::None(NoneReason::NotReportedByOperation);
         }
         _ => {}

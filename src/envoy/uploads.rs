@@ -58,7 +58,7 @@ fn forward(
     body: &[u8],
     asked: Result<Asked, Refusal>,
 ) -> Result<Forwarded, Refused> {
-    let checked = asked.and_then(|asked| Ok((asked, swapped_headers(gateway)?)));
+    let checked = asked.and_then(|asked| Ok((asked, swapped_headers(gateway, &admitted)?)));
     match checked {
         Ok((asked, headers)) => Ok(Forwarded {
             outgoing: Outgoing {
@@ -81,7 +81,11 @@ fn forward(
 
 fn read_form(admitted: &Admitted, body: &[u8]) -> Result<Asked, Refusal> {
     let form = Form::parse(&admitted.content_type, body)?;
-    let grant = grant_model(admitted, form.field("model")?)?;
+    let model = form.field("model")?;
+    let grant = grant_model(admitted, model)?;
+    if model.is_some_and(|model| model != grant.deployment.as_str()) {
+        return Err(Refusal::model_mismatch());
+    }
     let word_of = |name| Ok::<_, BodyError>(form.field(name)?.and_then(word).map(Into::into));
     Ok(Asked {
         deployment: Some(grant.deployment),
@@ -105,7 +109,7 @@ fn read_file(gateway: &Gateway, admitted: &Admitted, body: &[u8]) -> Result<Aske
     let mut input = None;
     for line in batch_lines(form.file("file")?) {
         let line = line?;
-        check_references(gateway, admitted, &line.parsed, line.body)?;
+        check_references(gateway, admitted, &line.parsed.references)?;
         check_output(admitted, &line)?;
         input = Some(same_input(admitted, input, line)?);
     }
@@ -130,6 +134,7 @@ fn check_output(admitted: &Admitted, line: &BatchLine<'_>) -> Result<(), Refusal
         },
         shape: ApiShape::V1,
         api_version: None,
+        rewritten: None,
     };
     match limit_output(limit, &target, &line.parsed, line.body)? {
         None => Ok(()),

@@ -112,7 +112,7 @@ fn prompt_tokens(tokenizer: &Tokenizer, operation: Operation, body: &Value) -> u
                 .map_or(0, |list| messages(tokenizer, list));
             messages + tools(tokenizer, body) + TOKENS_PER_REPLY
         }
-        Operation::Responses => {
+        Operation::Responses | Operation::ResponsesCompact => {
             let input = match body.get("input") {
                 Some(Value::String(text)) => TOKENS_PER_MESSAGE + 1 + count(tokenizer, text),
                 Some(list) => messages(tokenizer, list),
@@ -134,7 +134,11 @@ fn prompt_tokens(tokenizer: &Tokenizer, operation: Operation, body: &Value) -> u
         | Operation::ImagesEdits
         | Operation::AudioTranscriptions
         | Operation::AudioTranslations => body.get("prompt").map_or(0, |it| strings(tokenizer, it)),
-        Operation::Models | Operation::Files | Operation::Batches | Operation::Realtime => 0,
+        Operation::ResponsesInputTokens
+        | Operation::Models
+        | Operation::Files
+        | Operation::Batches
+        | Operation::Realtime => 0,
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn bodies() {
     );
     put(
         "good-usage-null",
-        r#"{"stream":true,"stream_options":{"include_usage": null ,"x":1}}"#,
+        r#"{"stream":true,"stream_options":{"include_usage": null ,"x":true}}"#,
     );
     put(
         "good-options-empty",
@@ -66,7 +66,7 @@ pub(crate) fn bodies() {
         r#"{"stream":true,"stream_options":null}"#,
     );
     put(
-        "good-options-unclear",
+        "options-not-an-object",
         r#"{"stream":true,"stream_options":{"include_usage":1,"include_usage":true}}"#,
     );
     put("good-empty-object", " {\n} ");
@@ -97,7 +97,8 @@ pub(crate) fn bodies() {
     );
     put("model-upper-case", r#"{"model":"a","MODEL":"b"}"#);
     put("model-object", r#"{"model":{"name":"a"}}"#);
-    put("model-null", r#"{"model":null}"#);
+    put("good-model-null", r#"{"model":null,"messages":[]}"#);
+    put("good-model-empty", r#"{"messages":[],"model":""}"#);
     put("stream-text", r#"{"stream":"true"}"#);
     put("stream-twice", r#"{"stream":true,"stream":false}"#);
     put("previous-number", r#"{"previous_response_id":1}"#);

@@ -1,11 +1,11 @@
 //! May it ask for this: paths, models and products.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tollgate_integration::stack::{CHAT_PATH, TestKey};
 
 use crate::support::{
     assert_backend_untouched, assert_no_violations, hello, refusal_line, refused, send, send_json,
-    stack, stack_with, with_client,
+    stack, stack_with, usage_line, with_client, with_product_line,
 };
 
 #[tokio::test]
@@ -68,17 +68,45 @@ async fn a_deployment_or_operation_of_no_product_is_refused() {
 }
 
 #[tokio::test]
-async fn the_model_of_the_body_decides_nothing_that_the_path_did_not() {
+async fn the_path_decides_and_the_bodys_model_is_rewritten_to_it() {
     let stack = stack().await;
-    let mismatch = json!({"model": "gpt-4o-mini", "messages": []});
-    assert_eq!(
-        refused(stack.chat(&mismatch)).await,
-        (400, "model_mismatch".to_owned())
-    );
-    let equal = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]});
-    assert_eq!(send(stack.chat(&equal)).await.status(), 200);
-    assert_eq!(stack.azure.requests().len(), 1);
+    let messages = json!([{"role": "user", "content": "Hi"}]);
+    for model in [
+        json!("gpt-4o-mini"),
+        json!("gpt-3.5-turbo"),
+        json!("../\"x"),
+        json!(""),
+        Value::Null,
+        json!("gpt-4o"),
+    ] {
+        let body = json!({"model": model, "messages": messages});
+        assert_eq!(send(stack.chat(&body)).await.status(), 200, "{model}");
+        let usage = usage_line(&stack).await;
+        assert_eq!(usage["deployment"], "gpt-4o", "{model}: {usage}");
+    }
+    let without = json!({"messages": messages});
+    assert_eq!(send(stack.chat(&without)).await.status(), 200);
+    for (at, seen) in stack.azure.requests().iter().enumerate() {
+        let body: Value = serde_json::from_slice(&seen.body).expect("JSON");
+        let model = if at < 6 { json!("gpt-4o") } else { Value::Null };
+        assert_eq!(body["model"], model, "request {at}");
+        assert_eq!(body["messages"], messages, "the rest stays as it is");
+    }
+    assert_eq!(stack.azure.requests().len(), 7);
     assert_no_violations(&stack);
+}
+
+#[tokio::test]
+async fn a_product_can_want_the_model_to_be_the_paths() {
+    let stack = stack_with(|yaml| with_product_line(&yaml, "strict_model: true")).await;
+    let other = json!({"model": "gpt-4o-mini", "messages": []});
+    let got = refused(stack.chat(&other)).await;
+    assert_eq!(got, (400, "model_mismatch".to_owned()));
+    assert_backend_untouched(&stack);
+    for model in [json!("gpt-4o"), Value::Null] {
+        let body = json!({"model": model, "messages": [{"role": "user", "content": "Hi"}]});
+        assert_eq!(send(stack.chat(&body)).await.status(), 200, "{model}");
+    }
 }
 
 #[tokio::test]
@@ -100,7 +128,6 @@ async fn a_body_that_two_parsers_could_read_differently_is_refused() {
         ),
         (r#"{"model":{"name":"gpt-4o"}}"#, "invalid_body"),
         (r#"{"model":["gpt-4o"]}"#, "invalid_body"),
-        (r#"{"model":null}"#, "invalid_body"),
         (
             r#"{"model":"gpt-4o"} {"model":"gpt-4o-mini"}"#,
             "invalid_body",
@@ -111,7 +138,8 @@ async fn a_body_that_two_parsers_could_read_differently_is_refused() {
         (deep.as_str(), "invalid_body"),
         (r#"{"messages":[]}"#, "model_missing"),
         (r#"{"model":"gpt-4o/../gpt-4o-mini"}"#, "invalid_model"),
-        (r#"{"model":""}"#, "invalid_model"),
+        (r#"{"model":""}"#, "model_missing"),
+        (r#"{"model":null}"#, "model_missing"),
     ];
     for (body, code) in bodies {
         let request = stack
@@ -159,7 +187,10 @@ async fn a_body_above_the_limit_is_refused_with_413() {
         .callers
         .http2()
         .post(stack.callers.url("/openai/v1/chat/completions"));
-    let request = request.header("api-key", stack.key.text()).body(body);
+    let request = request
+        .header("api-key", stack.key.text())
+        .header("content-type", "application/json")
+        .body(body);
     assert_eq!(refused(request).await.0, 413);
     assert_backend_untouched(&stack);
 }
@@ -189,7 +220,7 @@ async fn tricks_with_the_path_never_reach_the_backend() {
         format!("/openai/deployments/gpt-4o/chat/completions#?{version}"),
         format!("/openai/deployments/gpt-4o./chat/completions?{version}"),
         format!("/OPENAI/deployments/gpt-4o/chat/completions?{version}"),
-        format!("/openai/deployments/gpt-4o/chat/completions/?{version}"),
+        format!("/openai/deployments/gpt-4o/chat/completions/x?{version}"),
         format!("/openai/deployments/gpt-4o/chat/completions?{version}?x"),
         format!("/openai/deployments/gpt-4o/chat/completions?{version}&{version}"),
         "/openai/deployments/gpt-4o/chat/completions".to_owned(),
@@ -292,7 +323,7 @@ async fn trailers_and_100_continue_change_nothing_for_a_caller_with_a_key() {
     let stack = stack().await;
     let body = r#"{"messages":[{"role":"user","content":"Hi"}]}"#;
     let request = format!(
-        "POST {CHAT_PATH} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\napi-key: {}\r\nexpect: 100-continue\r\ntransfer-encoding: chunked\r\ntrailer: api-key\r\n\r\n{:x}\r\n{body}\r\n0\r\napi-key: {}\r\n\r\n",
+        "POST {CHAT_PATH} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\napi-key: {}\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ntransfer-encoding: chunked\r\ntrailer: api-key\r\n\r\n{:x}\r\n{body}\r\n0\r\napi-key: {}\r\n\r\n",
         stack.key.text(),
         body.len(),
         stack.key.text(),
@@ -386,15 +417,17 @@ async fn a_conversation_of_the_service_is_refused() {
 }
 
 #[tokio::test]
-async fn a_reference_to_a_stored_item_is_refused() {
+async fn a_stored_item_of_nobody_here_is_not_found() {
     let stack = stack().await;
     for item in [
         json!({"type": "item_reference", "id": "msg_1"}),
         json!({"id": "msg_1"}),
+        json!({"type": "reasoning", "id": "rs_1", "summary": []}),
+        json!({"type": "image_generation_call", "id": "ig_1"}),
     ] {
         let body = json!({"model": "gpt-4o", "input": [item]});
         let got = refused(stack.post("/openai/v1/responses", &body)).await;
-        assert_eq!(got, (400, "unsupported_parameter".to_owned()), "{body}");
+        assert_eq!(got, (404, "not_found".to_owned()), "{body}");
     }
     assert_backend_untouched(&stack);
 }

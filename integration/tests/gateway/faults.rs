@@ -130,7 +130,7 @@ async fn a_body_that_envoy_streams_instead_of_buffering_is_refused() {
     }))
     .await;
     let request = format!(
-        "POST /openai/v1/chat/completions HTTP/1.1\r\nhost: localhost\r\napi-key: {}\r\ncontent-length: 1000\r\nconnection: close\r\n\r\n{{\"model\":\"gpt-4o\",",
+        "POST /openai/v1/chat/completions HTTP/1.1\r\nhost: localhost\r\napi-key: {}\r\ncontent-type: application/json\r\ncontent-length: 1000\r\nconnection: close\r\n\r\n{{\"model\":\"gpt-4o\",",
         stack.key.text(),
     );
     let mut connection = stack.callers.connect().await.expect("a connection");

@@ -49,14 +49,11 @@ async fn a_token_is_refreshed_before_it_ends_and_requests_notice_nothing() {
     };
     let stack = Stack::start(Options::default().identity(identity)).await;
     let started = Instant::now();
-    while stack.identity.fetches() < 4 {
+    let lifetime = Duration::from_secs(4);
+    while stack.identity.fetches() < 4 || started.elapsed() <= lifetime {
         let response = send(stack.chat(&hello()).header("x-fake-canned", "1")).await;
         assert_eq!(response.status(), 200, "after {:?}", started.elapsed());
     }
-    assert!(
-        started.elapsed() > Duration::from_secs(4),
-        "the first token has ended meanwhile"
-    );
     assert_no_violations(&stack);
 }
 

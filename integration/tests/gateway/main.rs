@@ -16,6 +16,7 @@ mod identity;
 mod issued;
 mod issuers;
 mod ledger;
+mod leniency;
 mod lifecycle;
 mod load;
 mod matrix;

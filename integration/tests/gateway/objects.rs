@@ -184,13 +184,21 @@ async fn a_request_refers_to_its_clients_own_files_only() {
     assert_eq!(got, (404, "not_found".to_owned()));
     assert_eq!(refused(ask(stack.key.text(), "file-guessed")).await.0, 404);
     made(ask(stack.key.text(), &mine)).await;
-    for tool in [
-        json!({"type": "file_search", "vector_store_ids": ["vs_1"]}),
-        json!({"type": "code_interpreter", "container": "cntr_1"}),
+    for (tool, status, code) in [
+        (
+            json!({"type": "file_search", "vector_store_ids": ["vs_1"]}),
+            400,
+            "unsupported_parameter",
+        ),
+        (
+            json!({"type": "code_interpreter", "container": "cntr_1"}),
+            404,
+            "not_found",
+        ),
     ] {
         let body = json!({"model": "gpt-4o", "input": "Hi", "tools": [tool]});
         let got = refused(stack.post("/openai/v1/responses", &body)).await;
-        assert_eq!(got, (400, "unsupported_parameter".to_owned()), "{body}");
+        assert_eq!(got, (status, code.to_owned()), "{body}");
     }
 }
 

@@ -302,7 +302,7 @@ async fn a_form_decides_as_strictly_as_json() {
                 "/openai/v1/audio/transcriptions",
             )
             .json(&json!({"model": "gpt-4o-transcribe"})),
-            400,
+            415,
         ),
         (
             v1(

@@ -153,7 +153,10 @@ async fn a_trusted_client_names_its_user_in_the_body() {
     }
     let twice = r#"{"messages":[],"user":"anna","us\u0065r":"bert"}"#;
     let request = stack.callers.http1().post(stack.callers.url(CHAT_PATH));
-    let request = request.header("api-key", stack.key.text()).body(twice);
+    let request = request
+        .header("api-key", stack.key.text())
+        .header("content-type", "application/json")
+        .body(twice);
     assert_refused(&stack, request, (400, "invalid_body"), "body_malformed").await;
     assert_eq!(stack.azure.requests().len(), 3, "none of these went out");
 }
@@ -283,7 +286,10 @@ async fn more_than_the_cap_or_no_number_is_refused() {
     }
     let twice = r#"{"messages":[],"max_tokens":1,"max_tokens":4000}"#;
     let request = stack.callers.http1().post(stack.callers.url(CHAT_PATH));
-    let request = request.header("api-key", stack.key.text()).body(twice);
+    let request = request
+        .header("api-key", stack.key.text())
+        .header("content-type", "application/json")
+        .body(twice);
     assert_refused(&stack, request, (400, "invalid_body"), "body_malformed").await;
     assert_backend_untouched(&stack);
 }

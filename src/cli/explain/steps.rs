@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::request::SavedRequest;
 use crate::access::{
-    Asked, Client, Deployment, Endpoint, RequestBody, Target, authorize_deployment,
+    Asked, Client, Deployment, Endpoint, RequestBody, Target, Wanted, authorize_deployment,
     authorize_operation, limit_output,
 };
 use crate::auth::{
@@ -210,7 +210,11 @@ fn deployment(
     };
     let body = request.body.as_deref().filter(|body| !body.is_empty());
     let model = match body {
-        Some(body) => RequestBody::parse(body)?.model,
+        Some(body) => {
+            let operation = target.endpoint.operation();
+            let parsed = RequestBody::read(operation, body)?;
+            parsed.model_name().map(str::to_owned)
+        }
         None => None,
     };
     match (deployment, model) {
@@ -225,9 +229,9 @@ fn deployment(
         (Some(deployment), Some(model)) => {
             to.note(
                 "deployment",
-                format!("{deployment} in the path, but {model:?} in the body"),
+                format!("{deployment} in the path, which decides; {model:?} in the body"),
             );
-            Err(Refusal::model_mismatch())
+            Ok(Some(deployment.clone()))
         }
         (None, Some(model)) => {
             to.note("deployment", format!("{model:?}, from the body's `model`"));
@@ -255,7 +259,7 @@ fn check_body(
     let Some(body) = request.body.as_deref().filter(|body| !body.is_empty()) else {
         return Ok(());
     };
-    let parsed = RequestBody::parse(body)?;
+    let parsed = RequestBody::read(target.endpoint.operation(), body)?;
     if let Some(user) = client.options.user_of_body(&parsed, body)? {
         to.note("user", format!("{user:?}, as the client says in the body"));
     }
@@ -277,10 +281,11 @@ fn products(
     to: &mut Explanation,
 ) {
     for product in &client.products {
-        let found = match product.check(asked, deployment) {
-            Ok(()) => "allows it".to_owned(),
-            Err(reason) => format!("does not: {reason}"),
-        };
+        let found =
+            match product.check(asked, deployment.map_or(Wanted::NotYetKnown, Wanted::Named)) {
+                Ok(()) => "allows it".to_owned(),
+                Err(reason) => format!("does not: {reason}"),
+            };
         to.note(format!("product {}", product.id), found);
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn answer(service: &Service, request: Request<Incoming>) -> Response<
     let Some(Target::Realtime { deployment }) = target else {
         return ApiError::NotFound.response();
     };
-    if !service.deployments().contains_key(&deployment) {
+    if deployment.is_some_and(|name| !service.deployments().contains_key(&name)) {
         return ApiError::DeploymentNotFound.response();
     }
     let key = parts.headers.get("sec-websocket-key");

@@ -120,8 +120,8 @@ pub enum Target {
     },
     /// A session over a WebSocket: `GET realtime`.
     Realtime {
-        /// The deployment that the query names.
-        deployment: String,
+        /// The deployment that the query names; a transcription names it in its messages.
+        deployment: Option<String>,
     },
 }
 
@@ -145,8 +145,15 @@ pub fn parse(method: &Method, path: &str, query: &str) -> Option<Target> {
     let path = path.strip_prefix("/openai/")?;
     if path.trim_start_matches("v1/") == "realtime" {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        let (_, name) = pairs.find(|(name, _)| matches!(*name, "model" | "deployment"))?;
-        let deployment = name.to_owned();
+        let is_transcription = pairs
+            .clone()
+            .any(|pair| pair == ("intent", "transcription"));
+        let deployment = pairs
+            .find(|(name, _)| matches!(*name, "model" | "deployment"))
+            .map(|(_, name)| name.to_owned());
+        if deployment.is_none() && !is_transcription {
+            return None;
+        }
         return (*method == Method::GET).then_some(Target::Realtime { deployment });
     }
     if let Some(rest) = path.strip_prefix("v1/") {

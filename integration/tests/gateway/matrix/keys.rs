@@ -66,7 +66,7 @@ const fn row(
     }
 }
 
-pub(super) const ROWS: [Row<World>; 21] = [
+pub(super) const ROWS: [Row<World>; 23] = [
     row("api-key", 200, ALLOWED, |it| {
         it.with(&[("api-key", it.key())])
     }),
@@ -83,12 +83,26 @@ pub(super) const ROWS: [Row<World>; 21] = [
     row("an empty header", 401, "credential_missing", |it| {
         it.with(&[("api-key", "")])
     }),
-    row("two headers", 400, "credential_ambiguous", |it| {
+    row("one key in two headers", 200, ALLOWED, |it| {
         it.with(&[
             ("api-key", it.key()),
             ("authorization", &format!("Bearer {}", it.key())),
         ])
     }),
+    row("an empty Bearer beside a key", 200, ALLOWED, |it| {
+        it.with(&[("api-key", it.key()), ("authorization", "Bearer ")])
+    }),
+    row(
+        "two keys in two headers",
+        400,
+        "credential_ambiguous",
+        |it| {
+            it.with(&[
+                ("api-key", it.key()),
+                ("authorization", &format!("Bearer {}x", it.key())),
+            ])
+        },
+    ),
     row("one header twice", 400, "credential_ambiguous", |it| {
         it.with(&[("api-key", it.key()), ("api-key", it.key())])
     }),
@@ -101,7 +115,7 @@ pub(super) const ROWS: [Row<World>; 21] = [
     row("Basic", 401, "credential_scheme", |it| {
         it.with(&[("authorization", "Basic eDp5")])
     }),
-    row("Bearer without anything", 401, "credential_scheme", |it| {
+    row("Bearer without anything", 401, "credential_missing", |it| {
         it.with(&[("authorization", "Bearer")])
     }),
     row("a key of Azure's", 401, "key_malformed", |it| {

@@ -1,0 +1,153 @@
+//! The one reader of a JSON request body: strict, in one pass, without building what it does not need.
+//!
+//! What decides is read here and nowhere else: the model, what is asked of the answer, and everything
+//! that names something beside the model (files, stored items, containers). A member that decides may
+//! occur once, spelled exactly: where two parsers read a body differently, one of them authorises what
+//! the other one serves. What can't name anything is skipped without recursion (serde_json's
+//! `IgnoredAny` keeps its own stack), so nesting costs nothing there; what can is walked to a depth of
+//! 128 and [`MAX_WALKED_VALUES`].
+
+mod key;
+mod references;
+mod stream_options;
+mod top;
+
+use serde::de::Deserializer;
+use serde_json::value::RawValue;
+
+pub use references::References;
+pub use stream_options::IncludeUsage;
+
+use super::{Edit, MediaRequest, Operation, Place};
+
+/// Most values that are looked at in what can name something: members and elements at every depth.
+const MAX_WALKED_VALUES: usize = 200_000;
+
+/// The members that say how many tokens an answer may have; what they are worth is seen where a client
+/// has a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputMembers {
+    /// `max_tokens` of chats and completions.
+    pub max_tokens: Option<Place>,
+    /// `max_completion_tokens` of chats.
+    pub max_completion_tokens: Option<Place>,
+    /// `max_output_tokens` of responses.
+    pub max_output_tokens: Option<Place>,
+    /// `n`: how many answers.
+    pub n: Option<Place>,
+    /// `best_of` of completions: how many answers are made, of which `n` are given.
+    pub best_of: Option<Place>,
+    /// How many elements `prompt` of completions has that are answered one by one.
+    pub prompts: u64,
+}
+
+/// `model` of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// What it names; none where it is `null` or empty.
+    pub name: Option<String>,
+    /// Where it is written.
+    place: Place,
+}
+
+impl Model {
+    /// Another name in its place.
+    pub fn rename(&self, name: &str) -> Edit {
+        let text = serde_json::Value::from(name).to_string();
+        Edit::Replace(self.place, text.into())
+    }
+}
+
+/// What the gateway acts on of a request body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestBody {
+    /// `model`; on the v1 API the name of the deployment.
+    pub model: Option<Model>,
+    /// `stream`
+    pub stream: bool,
+    /// What `stream_options` says.
+    pub include_usage: IncludeUsage,
+    /// Whether the body has `data_sources` (Azure OpenAI On Your Data), which takes no `stream_options`.
+    pub has_data_sources: bool,
+    /// Whether a message of a chat has an image.
+    pub has_images: bool,
+    /// `user`, the end user.
+    pub user: Option<Place>,
+    /// How much may be answered.
+    pub output: OutputMembers,
+    /// What images and speech are charged by.
+    pub media: MediaRequest,
+    /// What the body names that the service has stored.
+    pub references: References,
+}
+
+/// Why a body is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// Not a JSON object, or one of its members is a duplicate or has the wrong type.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl RequestBody {
+    /// Reads the body of an operation.
+    ///
+    /// # Errors
+    /// [`BodyError::Malformed`], with a text for the person who sent it.
+    pub fn read(operation: Operation, body: &[u8]) -> Result<Self, BodyError> {
+        let malformed = |error: serde_json::Error| BodyError::Malformed(error.to_string());
+        let text = std::str::from_utf8(body)
+            .map_err(|error| BodyError::Malformed(format!("it is not UTF-8: {error}")))?;
+        let mut parser = serde_json::Deserializer::from_str(text);
+        let top = parser
+            .deserialize_map(top::TopVisitor::new(operation))
+            .and_then(|top| parser.end().map(|()| top))
+            .map_err(malformed)?;
+        let place = |raw| place(raw, body);
+        Ok(Self {
+            model: top.model.map(|raw| model(raw, body)).transpose()?,
+            stream: top.stream.unwrap_or(false),
+            include_usage: stream_options::include_usage(body, top.stream_options)?,
+            has_data_sources: top.has_data_sources,
+            has_images: top.found.has_images,
+            user: place(top.user)?,
+            output: OutputMembers {
+                max_tokens: place(top.max_tokens)?,
+                max_completion_tokens: place(top.max_completion_tokens)?,
+                max_output_tokens: place(top.max_output_tokens)?,
+                n: place(top.n)?,
+                best_of: place(top.best_of)?,
+                prompts: top.prompts,
+            },
+            media: top.media,
+            references: top.found,
+        })
+    }
+
+    /// The model that it names.
+    pub fn model_name(&self) -> Option<&str> {
+        self.model.as_ref()?.name.as_deref()
+    }
+}
+
+fn model(raw: &RawValue, body: &[u8]) -> Result<Model, BodyError> {
+    let name: Option<String> = serde_json::from_str(raw.get())
+        .map_err(|_| BodyError::Malformed("`model` must be a string".to_owned()))?;
+    Ok(Model {
+        name: name.filter(|name| !name.is_empty()),
+        place: located(raw, body)?,
+    })
+}
+
+/// Where a member's value stands.
+fn place(raw: Option<&RawValue>, body: &[u8]) -> Result<Option<Place>, BodyError> {
+    raw.map(|raw| located(raw, body)).transpose()
+}
+
+fn located(raw: &RawValue, body: &[u8]) -> Result<Place, BodyError> {
+    let elsewhere = || BodyError::Malformed("it can't be taken apart".to_owned());
+    Place::of(raw.get(), body).ok_or_else(elsewhere)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! The members of the body itself.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::References;
+use super::key::{Key, Seen};
+use super::references::{Context, Walk};
+use crate::access::{MediaRequest, Operation, word};
+
+/// The members that decide something.
+const MEMBERS: &[&str] = &[
+    "model",
+    "stream",
+    "stream_options",
+    "previous_response_id",
+    "conversation",
+    "input",
+    "messages",
+    "tools",
+    "data_sources",
+    "user",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "n",
+    "best_of",
+    "prompt",
+    "size",
+    "quality",
+];
+
+/// What was found; `&RawValue` where the place in the body matters.
+#[derive(Default)]
+pub(super) struct Top<'de> {
+    pub(super) model: Option<&'de RawValue>,
+    pub(super) stream: Option<bool>,
+    pub(super) stream_options: Option<&'de RawValue>,
+    pub(super) has_data_sources: bool,
+    pub(super) user: Option<&'de RawValue>,
+    pub(super) max_tokens: Option<&'de RawValue>,
+    pub(super) max_completion_tokens: Option<&'de RawValue>,
+    pub(super) max_output_tokens: Option<&'de RawValue>,
+    pub(super) n: Option<&'de RawValue>,
+    pub(super) best_of: Option<&'de RawValue>,
+    pub(super) prompts: u64,
+    pub(super) media: MediaRequest,
+    pub(super) found: References,
+}
+
+/// Reads the members as one operation means them.
+pub(super) struct TopVisitor(Operation);
+
+impl TopVisitor {
+    pub(super) const fn new(operation: Operation) -> Self {
+        Self(operation)
+    }
+
+    /// Reads a member that means the same in every operation; false for any other.
+    fn common<'de, A: MapAccess<'de>>(
+        &self,
+        key: &str,
+        map: &mut A,
+        top: &mut Top<'de>,
+    ) -> Result<bool, A::Error> {
+        match key {
+            "model" => top.model = Some(map.next_value()?),
+            "stream" => top.stream = map.next_value()?,
+            "stream_options" => top.stream_options = Some(map.next_value()?),
+            "user" => top.user = Some(map.next_value()?),
+            "max_tokens" => top.max_tokens = Some(map.next_value()?),
+            "max_completion_tokens" => top.max_completion_tokens = Some(map.next_value()?),
+            "max_output_tokens" => top.max_output_tokens = Some(map.next_value()?),
+            "n" => top.n = Some(map.next_value()?),
+            "best_of" => top.best_of = Some(map.next_value()?),
+            "data_sources" => {
+                top.has_data_sources = map.next_value::<Option<IgnoredAny>>()?.is_some();
+            }
+            "conversation" => {
+                top.found.has_conversation = map.next_value::<Option<IgnoredAny>>()?.is_some();
+            }
+            "previous_response_id" => top.found.previous_response_id = map.next_value()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Reads a member by what the operation makes of it.
+    fn own<'de, A: MapAccess<'de>>(
+        &self,
+        key: &str,
+        map: &mut A,
+        top: &mut Top<'de>,
+    ) -> Result<(), A::Error> {
+        let context = match (self.0, key) {
+            (Operation::ChatCompletions, "messages") => Context::Messages,
+            (operation, "input") if operation.has_response_body() => Context::Input,
+            (operation, "tools")
+                if operation.has_response_body() || operation == Operation::ChatCompletions =>
+            {
+                Context::Tools
+            }
+            (Operation::Completions, "prompt") => {
+                top.prompts = map.next_value_seed(Prompts)?;
+                return Ok(());
+            }
+            (Operation::ImagesGenerations, "size") => {
+                top.media.size = map.next_value::<Option<String>>()?.and_then(word);
+                return Ok(());
+            }
+            (Operation::ImagesGenerations, "quality") => {
+                top.media.quality = map.next_value::<Option<String>>()?.and_then(word);
+                return Ok(());
+            }
+            (Operation::AudioSpeech, "input") => {
+                let Key(text) = map.next_value()?;
+                top.media.characters = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
+                return Ok(());
+            }
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+                return Ok(());
+            }
+        };
+        map.next_value_seed(Walk::new(&mut top.found, context))
+    }
+}
+
+impl<'de> Visitor<'de> for TopVisitor {
+    type Value = Top<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut top = Top {
+            prompts: 1,
+            ..Top::default()
+        };
+        let mut seen = Seen::none_of(MEMBERS);
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            seen.mark(&key)?;
+            if !self.common(&key, &mut map, &mut top)? {
+                self.own(&key, &mut map, &mut top)?;
+            }
+        }
+        Ok(top)
+    }
+}
+
+/// How many prompts there are: a text or a list of tokens is one, a list of those is several
+/// (<https://platform.openai.com/docs/api-reference/completions/create#completions-create-prompt>).
+struct Prompts;
+
+impl<'de> DeserializeSeed<'de> for Prompts {
+    type Value = u64;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Prompts {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a prompt, or a list of prompts")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<u64, A::Error> {
+        let mut count: u64 = 0;
+        while let Some(item) = list.next_element::<&'de RawValue>()? {
+            count += u64::from(item.get().starts_with(['"', '[']));
+        }
+        Ok(count.max(1))
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<u64, E> {
+        Ok(1)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<u64, E> {
+        Ok(1)
+    }
+}
