@@ -27,7 +27,7 @@ fn read(operation: Operation, data: &[u8]) -> bool {
         let previous = value["previous_response_id"].as_str();
         assert_eq!(named.previous_response_id.as_deref(), previous);
         assert_eq!(named.has_conversation, !value["conversation"].is_null());
-        assert_eq!(body.has_data_sources, !value["data_sources"].is_null());
+        assert_eq!(body.uses.background, value["background"] == true);
     }
     let renamed = body.model.as_ref().map(|model| model.rename("other"));
     let asked = match &body.include_usage {
@@ -41,6 +41,7 @@ fn read(operation: Operation, data: &[u8]) -> bool {
     assert_eq!(again.model.is_some(), body.model.is_some());
     assert!(again.model_name().is_none_or(|name| name == "other"));
     assert_eq!(again.references, body.references, "another reference");
+    assert_eq!(again.uses, body.uses, "another use");
     assert!(
         rest_of(data) == rest_of(&changed),
         "the edits changed something else"

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Asked, Client, Deployment, Product, ProductId, Wanted};
+use super::{Asked, Client, Deployment, Product, ProductId, UseNotAllowed, Uses, Wanted};
 
 /// Proof that a product of the client allows the operation on the deployment.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Grant {
 }
 
 /// Why a product does not allow what was asked; the later the nearer to what it allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
     /// The product does not have the operation.
     #[error("the product does not have this operation")]
@@ -31,6 +31,23 @@ pub enum AccessError {
     /// All is well, but not at this hour.
     #[error("it is outside of the product's hours")]
     OutsideHours,
+    /// The product has the deployment, but not what the body asks for beside it.
+    #[error("the product does not allow {0}")]
+    UseNotAllowed(UseNotAllowed),
+}
+
+impl AccessError {
+    /// How near it is to being allowed.
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::OperationNotAllowed => 0,
+            Self::DeploymentNotAllowed => 1,
+            Self::EntitlementMissing => 2,
+            Self::NetworkNotAllowed => 3,
+            Self::OutsideHours => 4,
+            Self::UseNotAllowed(_) => 5,
+        }
+    }
 }
 
 /// A refusal: of all the client's products' reasons the nearest, and the first product that has it.
@@ -48,7 +65,7 @@ pub struct Denied {
 /// # Errors
 /// [`Denied`], with the nearest reason.
 pub fn authorize_operation(client: &Client, asked: &Asked<'_>) -> Result<(), Denied> {
-    first(client, asked, Wanted::NotYetKnown).map(|_| ())
+    first(client, asked, Wanted::NotYetKnown, None).map(|_| ())
 }
 
 /// Whether one product allows the operation on every deployment: for what names its deployment where
@@ -57,10 +74,11 @@ pub fn authorize_operation(client: &Client, asked: &Asked<'_>) -> Result<(), Den
 /// # Errors
 /// [`Denied`], with the nearest reason.
 pub fn authorize_any_deployment(client: &Client, asked: &Asked<'_>) -> Result<(), Denied> {
-    first(client, asked, Wanted::Any).map(|_| ())
+    first(client, asked, Wanted::Any, None).map(|_| ())
 }
 
-/// Whether one product allows the operation on the deployment.
+/// Whether one product allows the operation on the deployment, and all that the body asks for beside it,
+/// as far as that is known.
 ///
 /// # Errors
 /// [`Denied`], with the nearest reason.
@@ -68,8 +86,9 @@ pub fn authorize_deployment(
     client: &Client,
     asked: &Asked<'_>,
     deployment: Deployment,
+    uses: Option<&Uses>,
 ) -> Result<Grant, Denied> {
-    let product = Arc::clone(first(client, asked, Wanted::Named(&deployment))?);
+    let product = Arc::clone(first(client, asked, Wanted::Named(&deployment), uses)?);
     Ok(Grant {
         product,
         deployment,
@@ -81,15 +100,20 @@ fn first<'a>(
     client: &'a Client,
     asked: &Asked<'_>,
     deployment: Wanted<'_>,
+    uses: Option<&Uses>,
 ) -> Result<&'a Arc<Product>, Denied> {
-    let mut nearest = None;
+    let mut nearest: Option<(AccessError, &ProductId)> = None;
     for product in &client.products {
-        match product.check(asked, deployment) {
+        let checked = product.check(asked, deployment);
+        let reason = match checked.and_then(|()| product.check_uses(uses)) {
             Ok(()) => return Ok(product),
-            Err(reason) if nearest.is_none_or(|(it, _)| it < reason) => {
-                nearest = Some((reason, &product.id));
-            }
-            Err(_) => {}
+            Err(reason) => reason,
+        };
+        if nearest
+            .as_ref()
+            .is_none_or(|(it, _)| it.rank() < reason.rank())
+        {
+            nearest = Some((reason, &product.id));
         }
     }
     Err(match nearest {

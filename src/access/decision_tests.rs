@@ -46,7 +46,7 @@ fn asked(operation: Operation) -> Asked<'static> {
 /// The product that allows it, or the nearest reason and its product.
 fn decide(client: &Client, asked: &Asked<'_>, name: &str) -> Result<String, (AccessError, String)> {
     let deployment = Deployment::parse(name).expect("a valid name");
-    match authorize_deployment(client, asked, deployment) {
+    match authorize_deployment(client, asked, deployment, None) {
         Ok(grant) => Ok(grant.product.id.to_string()),
         Err(denied) => {
             let product = denied.product.map(|id| id.to_string());

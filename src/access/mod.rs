@@ -20,9 +20,13 @@ mod path;
 mod product;
 mod query;
 mod splice;
+mod uses;
 
 pub use batch::{BATCH_PURPOSE, BatchBody, BatchLine, batch_lines};
-pub use body::{BodyError, IncludeUsage, Model, OutputMembers, References, RequestBody};
+pub use body::{
+    BodyError, DataSource, HostedTool, IncludeUsage, Model, OutputMembers, References, RequestBody,
+    Uses,
+};
 pub use client::{Client, ClientId, ProductId};
 pub use decision::{
     AccessError, Denied, Grant, authorize_any_deployment, authorize_deployment, authorize_operation,
@@ -46,3 +50,4 @@ pub use path::{
 };
 pub use product::{Asked, Product, Wanted};
 pub use splice::{Edit, Place};
+pub use uses::{AllowedUses, ToolKind, UseNotAllowed};

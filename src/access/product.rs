@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use super::{
-    AccessError, Deployment, Deployments, Entitlements, Hours, Network, Operation, ProductId,
-    Requirements,
+    AccessError, AllowedUses, Deployment, Deployments, Entitlements, Hours, Network, Operation,
+    ProductId, Requirements, Uses,
 };
 
 /// What a client may use: deployments × operations, and on which conditions.
@@ -28,6 +28,8 @@ pub struct Product {
     pub hours: Option<Hours>,
     /// Whether a body's `model` must be the deployment in the path.
     pub strict_model: bool,
+    /// What a body may ask for beside the model.
+    pub uses: AllowedUses,
 }
 
 /// What is asked, by whom, from where and when.
@@ -66,6 +68,21 @@ impl Product {
             networks: None,
             hours: None,
             strict_model: false,
+            uses: AllowedUses::default(),
+        }
+    }
+
+    /// Whether this product allows what a body asks for beside the model.
+    ///
+    /// # Errors
+    /// [`AccessError::UseNotAllowed`], with what it does not allow.
+    pub fn check_uses(&self, uses: Option<&Uses>) -> Result<(), AccessError> {
+        match uses.filter(|uses| !uses.is_empty()) {
+            Some(uses) => self
+                .uses
+                .check(uses, &self.deployments)
+                .map_err(AccessError::UseNotAllowed),
+            None => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Config;
 use super::tests::{GOOD, parse};
-use crate::access::{AllowedVersion, ClientOptions, UserSource};
+use crate::access::{AllowedVersion, ClientOptions, ToolKind, UserSource};
 
 /// The good file, its product with more conditions.
 fn with_condition(condition: &str) -> Result<Config, super::ConfigError> {
@@ -29,6 +29,54 @@ fn conditions_of_a_product_are_understood() {
             || product.hours.is_some()
             || product.operation_requires.len() == 2;
         assert!(is_there, "{condition}: {product:?}");
+    }
+}
+
+#[test]
+fn what_a_product_allows_beside_deployments_is_understood() {
+    let config = with_condition(
+        "tools: [web_search, { mcp: [\"https://mcp.example.com/sse\"] }, { file_search: [vs_1] }], background: true, strict_model: true, data_sources: [ { endpoint: \"https://s.search.windows.net\", index: docs, embedding_deployment: ada } ]",
+    );
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    let client = config.policy.clients.iter().next().expect("one client");
+    let product = client.products.first().expect("one product");
+    assert!(product.strict_model);
+    let uses = &product.uses;
+    assert_eq!(uses.tools, [ToolKind::WebSearch].into());
+    assert!(uses.mcp_servers.contains("https://mcp.example.com/sse"));
+    assert!(uses.vector_stores.contains("vs_1"));
+    assert!(uses.background);
+    let source = uses.data_sources.first().expect("a source");
+    assert_eq!(source.embedding_deployment.as_deref(), Some("ada"));
+}
+
+#[test]
+fn every_mistake_in_what_is_allowed_beside_deployments_is_refused_with_its_reason() {
+    for (condition, reason) in [
+        ("tools: [bing]", "bing"),
+        ("tools: [mcp]", ""),
+        ("tools: [ { mcp: [] } ]", "`mcp` is empty"),
+        (
+            "tools: [ { mcp: [\"http://mcp.example.com\"] } ]",
+            "not an https URL",
+        ),
+        ("tools: [ { mcp: [\"https:///x\"] } ]", "not an https URL"),
+        ("tools: [ { file_search: [] } ]", "`file_search` is empty"),
+        (
+            "data_sources: [ { endpoint: \"https://s.example\", index: docs, embedding_deployment: a/b } ]",
+            "not a valid deployment name",
+        ),
+        ("data_sources: [ { index: docs } ]", "endpoint"),
+        ("background: maybe", ""),
+    ] {
+        let Err(error) = with_condition(condition) else {
+            panic!("{condition} must be refused");
+        };
+        let lines = error.lines();
+        let found = lines
+            .iter()
+            .any(|line| line.starts_with("tollgate.yaml:10:") && line.contains(reason));
+        assert!(found, "{condition}: wanted {reason}, got {lines:#?}");
     }
 }
 

@@ -18,6 +18,7 @@ use super::issuers;
 use super::ledger::Ledger;
 use super::prices::Price;
 use super::problem::Problem;
+use super::uses;
 use crate::access::Operation;
 use crate::auth::{KeySlot, KeyState};
 
@@ -219,6 +220,12 @@ pub(super) struct Product {
     pub(super) hours: Option<Spanned<Hours>>,
     #[serde(default)]
     pub(super) strict_model: bool,
+    #[serde(default)]
+    pub(super) tools: Vec<Spanned<uses::Tool>>,
+    #[serde(default)]
+    pub(super) data_sources: Vec<uses::WrittenDataSource>,
+    #[serde(default)]
+    pub(super) background: bool,
 }
 
 #[derive(Deserialize)]

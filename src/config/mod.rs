@@ -19,6 +19,7 @@ mod prices;
 mod problem;
 mod products;
 mod secret;
+mod uses;
 mod validate;
 mod watch;
 

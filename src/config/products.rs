@@ -8,6 +8,7 @@ use serde_saphyr::Spanned;
 use super::file;
 use super::hours::hours;
 use super::problem::Problem;
+use super::uses;
 use super::validate::{Problems, check_id, not_empty, twice};
 use crate::access::{
     Deployments, Network, NetworkError, Operation, PatternError, Product, ProductId, Requirements,
@@ -32,6 +33,14 @@ pub(super) fn products(
             networks: product.networks.as_ref().map(|it| networks(it, problems)),
             hours: product.hours.as_ref().map(|it| hours(it, problems)),
             strict_model: product.strict_model,
+            uses: uses::uses(
+                &uses::Written {
+                    tools: &product.tools,
+                    data_sources: &product.data_sources,
+                    background: product.background,
+                },
+                problems,
+            ),
         });
         if products.insert(product.id.value.clone(), meaning).is_some() {
             problems.push(twice("product", &product.id));

@@ -132,7 +132,7 @@ impl Authz {
                 deployment: Some(deployment),
             } => {
                 refused.deployment = Some(deployment.to_shared());
-                let grant = authorize_deployment(client, asked, deployment.clone())?;
+                let grant = authorize_deployment(client, asked, deployment.clone(), None)?;
                 Ok(Some(grant))
             }
             Endpoint::Realtime { deployment: None } => {

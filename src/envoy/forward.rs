@@ -11,7 +11,7 @@ use super::transaction::Outgoing;
 use super::uploads;
 use crate::access::{
     ApiShape, BodyKind, Deployment, Edit, Endpoint, Grant, IncludeUsage, Known, MediaRequest,
-    ObjectKind, Operation, References, RequestBody, authorize_deployment, limit_output,
+    ObjectKind, Operation, References, RequestBody, Uses, authorize_deployment, limit_output,
 };
 use crate::usage::{Prompt, Units};
 
@@ -122,7 +122,7 @@ struct Checked {
 fn check(gateway: &Gateway, admitted: &Admitted, body: &[u8]) -> Result<Checked, Refusal> {
     let operation = admitted.target.endpoint.operation();
     let parsed = RequestBody::read(operation, body)?;
-    let grant = grant_model(admitted, parsed.model_name())?;
+    let grant = grant_model(admitted, parsed.model_name(), Some(&parsed.uses))?;
     check_references(gateway, admitted, &parsed.references)?;
     let options = &admitted.caller.client.options;
     let user = options.user_of_body(&parsed, body)?;
@@ -164,7 +164,12 @@ fn units(asked: MediaRequest) -> Units {
 
 /// The deployment that the request is granted. One in the path decides, as at Azure, whatever the body
 /// says beside it, unless the product wants them to be equal; elsewhere the model names it.
-pub(super) fn grant_model(admitted: &Admitted, model: Option<&str>) -> Result<Grant, Refusal> {
+pub(super) fn grant_model(
+    admitted: &Admitted,
+    model: Option<&str>,
+    uses: Option<&Uses>,
+) -> Result<Grant, Refusal> {
+    let operation = admitted.target.endpoint.operation();
     let model = model.filter(|name| !name.is_empty());
     match (&admitted.grant, model) {
         (Some(grant), Some(model))
@@ -172,12 +177,13 @@ pub(super) fn grant_model(admitted: &Admitted, model: Option<&str>) -> Result<Gr
         {
             Err(Refusal::model_mismatch())
         }
-        (Some(grant), _) => Ok(grant.clone()),
+        (Some(grant), _) if grant.product.check_uses(uses).is_ok() => Ok(grant.clone()),
+        // Another product may have the same deployment with more beside it.
+        (Some(grant), _) => grant_deployment(admitted, operation, grant.deployment.clone(), uses),
         (None, None) => Err(Refusal::model_missing()),
         (None, Some(model)) => {
             let deployment = Deployment::parse(model).ok_or_else(Refusal::model_name)?;
-            let operation = admitted.target.endpoint.operation();
-            grant_deployment(admitted, operation, deployment)
+            grant_deployment(admitted, operation, deployment, uses)
         }
     }
 }
@@ -187,10 +193,11 @@ pub(super) fn grant_deployment(
     admitted: &Admitted,
     operation: Operation,
     deployment: Deployment,
+    uses: Option<&Uses>,
 ) -> Result<Grant, Refusal> {
     let client = &admitted.caller.client;
     let asked = admitted.asked_for(operation);
-    Ok(authorize_deployment(client, &asked, deployment)?)
+    Ok(authorize_deployment(client, &asked, deployment, uses)?)
 }
 
 /// What the service has stored for another client can't be referred to.

@@ -82,7 +82,7 @@ fn forward(
 fn read_form(admitted: &Admitted, body: &[u8]) -> Result<Asked, Refusal> {
     let form = Form::parse(&admitted.content_type, body)?;
     let model = form.field("model")?;
-    let grant = grant_model(admitted, model)?;
+    let grant = grant_model(admitted, model, None)?;
     if model.is_some_and(|model| model != grant.deployment.as_str()) {
         return Err(Refusal::model_mismatch());
     }
@@ -145,27 +145,29 @@ fn check_output(admitted: &Admitted, line: &BatchLine<'_>) -> Result<(), Refusal
     }
 }
 
-/// The first line is authorised; each other one must ask for the same.
+/// Each line is authorised with what it asks for beside the model; all must have one operation and
+/// deployment.
 fn same_input(
     admitted: &Admitted,
     first: Option<BatchInput>,
     line: BatchLine<'_>,
 ) -> Result<BatchInput, Refusal> {
+    if let Some(first) = &first
+        && (first.operation != line.operation || first.deployment != line.deployment)
+    {
+        let why = "all lines of the file must have one `url` and one `model`";
+        return Err(BodyError::Malformed(why.to_owned()).into());
+    }
+    let uses = &line.parsed.uses;
     match first {
-        None => {
-            let grant = grant_deployment(admitted, line.operation, line.deployment)?;
-            Ok(BatchInput {
+        Some(first) if uses.is_empty() => Ok(first),
+        first => {
+            let grant = grant_deployment(admitted, line.operation, line.deployment, Some(uses))?;
+            Ok(first.unwrap_or_else(|| BatchInput {
                 operation: line.operation,
                 deployment: grant.deployment,
                 product: grant.product.id.clone(),
-            })
-        }
-        Some(first) if first.operation == line.operation && first.deployment == line.deployment => {
-            Ok(first)
-        }
-        Some(_) => {
-            let why = "all lines of the file must have one `url` and one `model`";
-            Err(BodyError::Malformed(why.to_owned()).into())
+            }))
         }
     }
 }
@@ -181,7 +183,7 @@ fn read_batch(gateway: &Gateway, admitted: &Admitted, body: &[u8]) -> Result<Ask
         return Err(BodyError::Malformed(why.to_owned()).into());
     }
     // The file's client may have lost the deployment since.
-    let grant = grant_deployment(admitted, input.operation, input.deployment.clone())?;
+    let grant = grant_deployment(admitted, input.operation, input.deployment.clone(), None)?;
     Ok(Asked {
         deployment: Some(grant.deployment),
         product: Some(grant.product.id.clone()),

@@ -84,7 +84,7 @@ pub(crate) fn bodies() {
     );
     put(
         "good-data-sources",
-        r#"{"data_sources":[{"type":"azure_search"}],"stream":true}"#,
+        r#"{"data_sources":[{"type":"azure_search","parameters":{"endpoint":"https://s.example","index_name":"docs"}}],"stream":true}"#,
     );
     put(
         "good-deep",

@@ -34,3 +34,4 @@ mod token_issuers;
 mod token_keys;
 mod token_support;
 mod tokens;
+mod uses;

@@ -187,8 +187,8 @@ async fn a_request_refers_to_its_clients_own_files_only() {
     for (tool, status, code) in [
         (
             json!({"type": "file_search", "vector_store_ids": ["vs_1"]}),
-            400,
-            "unsupported_parameter",
+            403,
+            "tool_not_allowed",
         ),
         (
             json!({"type": "code_interpreter", "container": "cntr_1"}),

@@ -139,9 +139,9 @@ pub(crate) fn with_client_line(yaml: &str, line: &str) -> String {
     yaml.replacen(client, &format!("{client}    {line}\n"), 1)
 }
 
-/// Every operation, on every deployment of the fake.
+/// Every operation, on every deployment of the fake, also in the background.
 pub(crate) fn everything(yaml: &str) -> String {
-    yaml.replace(
+    with_product_line(yaml, "background: true\n    tools: [code_interpreter]").replace(
         "deployments: [gpt-4o, text-embedding-3-large]",
         "deployments: [gpt-4o, text-embedding-3-large, gpt-image-1, dall-e-3, whisper, gpt-4o-transcribe, tts, gpt-4o-mini-tts, gpt-realtime]",
     )

@@ -10,6 +10,7 @@
 mod key;
 mod references;
 mod stream_options;
+mod tools;
 mod top;
 
 use serde::de::Deserializer;
@@ -17,6 +18,7 @@ use serde_json::value::RawValue;
 
 pub use references::References;
 pub use stream_options::IncludeUsage;
+pub use tools::{DataSource, HostedTool, Uses};
 
 use super::{Edit, MediaRequest, Operation, Place};
 
@@ -79,6 +81,8 @@ pub struct RequestBody {
     pub media: MediaRequest,
     /// What the body names that the service has stored.
     pub references: References,
+    /// What it asks for beside the model.
+    pub uses: Uses,
 }
 
 /// Why a body is refused.
@@ -99,7 +103,7 @@ impl RequestBody {
         let text = std::str::from_utf8(body)
             .map_err(|error| BodyError::Malformed(format!("it is not UTF-8: {error}")))?;
         let mut parser = serde_json::Deserializer::from_str(text);
-        let top = parser
+        let mut top = parser
             .deserialize_map(top::TopVisitor::new(operation))
             .and_then(|top| parser.end().map(|()| top))
             .map_err(malformed)?;
@@ -120,6 +124,7 @@ impl RequestBody {
                 prompts: top.prompts,
             },
             media: top.media,
+            uses: std::mem::take(&mut top.found.uses),
             references: top.found,
         })
     }

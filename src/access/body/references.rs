@@ -11,6 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::MAX_WALKED_VALUES;
 use super::key::{Key, Seen, clip};
+use super::tools::{Tools, Uses};
 
 /// Most ids of a kind that one request may name.
 const MAX_IDS: usize = 1000;
@@ -28,8 +29,7 @@ const MEMBERS: &[&str] = &[
     "container",
     "container_id",
     "approval_request_id",
-    "vector_store_id",
-    "vector_store_ids",
+    "tools",
     "audio",
 ];
 
@@ -50,6 +50,8 @@ pub struct References {
     pub unsupported: Option<String>,
     /// Whether a message of a chat has an image.
     pub(super) has_images: bool,
+    /// What is asked for beside the model.
+    pub(super) uses: Uses,
     pub(super) walked: usize,
 }
 
@@ -65,8 +67,7 @@ pub(super) enum Context<'a> {
     /// `content` of an item or a message: a text or a list of parts.
     Content,
     Part,
-    /// `tools`
-    Tools,
+    /// One of `tools`.
     Tool,
     /// Whatever else can have an id in it.
     Other,
@@ -82,7 +83,7 @@ pub(super) enum Context<'a> {
 
 impl<'a> Context<'a> {
     /// What the value of a member is, or none where it is only data.
-    fn of_member(self, name: &'a str) -> Option<Self> {
+    pub(super) fn of_member(self, name: &'a str) -> Option<Self> {
         match (self, name) {
             // Text, and what a caller quotes.
             (
@@ -102,7 +103,6 @@ impl<'a> Context<'a> {
                 | "result"
                 | "results"
                 | "outputs"
-                | "tools"
                 | "error"
                 | "pending_safety_checks"
                 | "acknowledged_safety_checks",
@@ -118,13 +118,20 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What the value of a member of the body is that nobody here knows.
+    pub(super) fn of_unknown(name: &'a str) -> Self {
+        match is_id(name) {
+            true => Self::Unsupported(name),
+            false => Self::Other,
+        }
+    }
+
     /// What the elements of a list are.
     const fn of_element(self) -> Self {
         match self {
             Self::Input => Self::Item,
             Self::Messages => Self::Message,
             Self::Content => Self::Part,
-            Self::Tools => Self::Tool,
             other => other,
         }
     }
@@ -183,6 +190,11 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
             if name == "type" && self.context == Context::Part {
                 let kind: Option<Key<'de>> = map.next_value()?;
                 self.found.has_images |= kind.is_some_and(|Key(kind)| kind == "image_url");
+                continue;
+            }
+            // A server's tools that are told of here, or tools that an item brings with it.
+            if name == "tools" && self.context == Context::Item {
+                map.next_value_seed(Tools(self.found))?;
                 continue;
             }
             match self.context.of_member(&name) {

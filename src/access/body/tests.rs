@@ -38,7 +38,6 @@ fn the_deciding_members_are_read() {
     assert!(body.stream);
     let previous = body.references.previous_response_id;
     assert_eq!(previous.as_deref(), Some("resp_1"));
-    assert!(!body.has_data_sources);
 }
 
 #[test]
@@ -157,13 +156,12 @@ fn files_and_containers_are_found_wherever_the_model_reads_them() {
 fn what_has_no_owner_here_is_said_by_its_name() {
     for (body, member) in [
         (
-            r#"{"tools":[{"type":"file_search","vector_store_ids":["vs_1"]}]}"#,
-            "vector_store_ids",
-        ),
-        (
             r#"{"tools":[{"type":"mcp","connector_id":"connector_1"}]}"#,
             "connector_id",
         ),
+        (r#"{"input":"x","agent":{"name":"x"}}"#, "agent"),
+        (r#"{"prompt":{"id":"pmpt_1"}}"#, "prompt"),
+        (r#"{"input":"x","assistant_id":"asst_1"}"#, "assistant_id"),
         (
             r#"{"input":[{"type":"new","thread_id":"thread_1"}]}"#,
             "thread_id",
@@ -178,6 +176,40 @@ fn what_has_no_owner_here_is_said_by_its_name() {
     let speech = r#"{"messages":[{"role":"assistant","audio":{"id":"audio_1"}}]}"#;
     let found = parse(speech).expect("a body").references;
     assert_eq!(found.unsupported.as_deref(), Some("audio.id"));
+}
+
+#[test]
+fn hosted_tools_are_found_wherever_a_body_can_bring_them() {
+    let kinds = |body: &str| {
+        let body = RequestBody::read(Operation::Responses, body.as_bytes()).expect("a body");
+        let kinds = body.uses.tools.into_iter().map(|tool| tool.kind);
+        kinds.collect::<Vec<_>>()
+    };
+    for (body, kind) in [
+        (r#"{"tools":[{"type":"web_search"}]}"#, "web_search"),
+        (
+            r#"{"tools":[{"server_url":"https://x","type":"mcp"}]}"#,
+            "mcp",
+        ),
+        (
+            r#"{"input":[{"type":"tool_search_output","tools":[{"type":"mcp"}]}]}"#,
+            "mcp",
+        ),
+    ] {
+        assert_eq!(kinds(body), [kind], "{body}");
+    }
+    let told = r#"{"input":[{"type":"mcp_list_tools","tools":[{"name":"f","input_schema":{"id":"x"}}]}],"tools":[{"type":"function"}]}"#;
+    assert!(kinds(told).is_empty(), "functions, and a server's own");
+    let chat = parse(r#"{"messages":[],"web_search_options":{}}"#).expect("a body");
+    assert_eq!(chat.uses.tools.len(), 1, "a search in a chat");
+    for odd in [
+        r#"{"tools":{"type":"web_search"}}"#,
+        r#"{"tools":["web_search"]}"#,
+        r#"{"tools":[{"type":["web_search"]}]}"#,
+        r#"{"Tools":[]}"#,
+    ] {
+        assert!(parse(odd).is_err(), "{odd}");
+    }
 }
 
 #[test]
@@ -205,7 +237,7 @@ fn what_a_caller_quotes_names_nothing() {
 fn work_is_bounded_where_ids_may_stand_and_not_recursive_elsewhere() {
     let depth = 200_000;
     let (open, close) = ("[".repeat(depth), "]".repeat(depth));
-    let skipped = format!(r#"{{"model":"a","x":{open}{close}}}"#);
+    let skipped = format!(r#"{{"model":"a","metadata":{open}{close}}}"#);
     assert!(parse(&skipped).is_ok(), "the backend's business");
     let walked = format!(r#"{{"model":"a","messages":{open}{close}}}"#);
     assert!(parse(&walked).is_err(), "too deep to be looked through");

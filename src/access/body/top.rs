@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::References;
 use super::key::{Key, Seen};
 use super::references::{Context, Walk};
+use super::tools::{HostedTool, Tools, WrittenDataSource};
 use crate::access::{MediaRequest, Operation, word};
 
 /// The members that decide something.
@@ -21,6 +22,10 @@ const MEMBERS: &[&str] = &[
     "messages",
     "tools",
     "data_sources",
+    "background",
+    "web_search_options",
+    "agent",
+    "agent_reference",
     "user",
     "max_tokens",
     "max_completion_tokens",
@@ -31,6 +36,46 @@ const MEMBERS: &[&str] = &[
     "size",
     "quality",
 ];
+
+/// Members of chats and responses in which nothing of the service's can be named.
+const HARMLESS: &[&str] = &[
+    "audio",
+    "frequency_penalty",
+    "function_call",
+    "functions",
+    "include",
+    "instructions",
+    "logit_bias",
+    "logprobs",
+    "max_tool_calls",
+    "metadata",
+    "modalities",
+    "parallel_tool_calls",
+    "prediction",
+    "presence_penalty",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "reasoning",
+    "reasoning_effort",
+    "response_format",
+    "safety_identifier",
+    "seed",
+    "service_tier",
+    "stop",
+    "store",
+    "temperature",
+    "text",
+    "tool_choice",
+    "top_logprobs",
+    "top_p",
+    "truncation",
+    "verbosity",
+];
+
+/// Whether an operation's bodies can name tools, and other things beside the model.
+fn reads_tools(operation: Operation) -> bool {
+    operation.has_response_body() || operation == Operation::ChatCompletions
+}
 
 /// What was found; `&RawValue` where the place in the body matters.
 #[derive(Default)]
@@ -76,7 +121,13 @@ impl TopVisitor {
             "n" => top.n = Some(map.next_value()?),
             "best_of" => top.best_of = Some(map.next_value()?),
             "data_sources" => {
-                top.has_data_sources = map.next_value::<Option<IgnoredAny>>()?.is_some();
+                let sources: Option<Vec<WrittenDataSource>> = map.next_value()?;
+                top.has_data_sources = sources.is_some();
+                let sources = sources.unwrap_or_default().into_iter().map(Into::into);
+                top.found.uses.data_sources = sources.collect();
+            }
+            "background" => {
+                top.found.uses.background = map.next_value::<Option<bool>>()?.unwrap_or(false);
             }
             "conversation" => {
                 top.found.has_conversation = map.next_value::<Option<IgnoredAny>>()?.is_some();
@@ -97,10 +148,17 @@ impl TopVisitor {
         let context = match (self.0, key) {
             (Operation::ChatCompletions, "messages") => Context::Messages,
             (operation, "input") if operation.has_response_body() => Context::Input,
-            (operation, "tools")
-                if operation.has_response_body() || operation == Operation::ChatCompletions =>
-            {
-                Context::Tools
+            (operation, "tools") if reads_tools(operation) => {
+                return map.next_value_seed(Tools(&mut top.found));
+            }
+            (Operation::ChatCompletions, "web_search_options") => {
+                if map.next_value::<Option<IgnoredAny>>()?.is_some() {
+                    top.found.uses.tools.push(HostedTool {
+                        kind: "web_search".to_owned(),
+                        ..HostedTool::default()
+                    });
+                }
+                return Ok(());
             }
             (Operation::Completions, "prompt") => {
                 top.prompts = map.next_value_seed(Prompts)?;
@@ -119,10 +177,13 @@ impl TopVisitor {
                 top.media.characters = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
                 return Ok(());
             }
-            _ => {
+            (operation, name) if !reads_tools(operation) || HARMLESS.contains(&name) => {
                 map.next_value::<IgnoredAny>()?;
                 return Ok(());
             }
+            // Objects by their names, in whatever way the service finds them.
+            (_, name @ ("prompt" | "agent" | "agent_reference")) => Context::Unsupported(name),
+            (_, name) => Context::of_unknown(name),
         };
         map.next_value_seed(Walk::new(&mut top.found, context))
     }

@@ -131,7 +131,7 @@ async fn decide(
     products(&caller.client, &asked, deployment.as_ref(), to);
     match deployment {
         Some(deployment) => {
-            let grant = authorize_deployment(&caller.client, &asked, deployment)?;
+            let grant = authorize_deployment(&caller.client, &asked, deployment, None)?;
             to.note("granted by", format!("product {}", grant.product.id));
         }
         None => authorize_operation(&caller.client, &asked)?,

@@ -1,11 +1,12 @@
 //! What no product of the client allows.
 
 use super::Refusal;
-use crate::access::{AccessError, Denied};
+use crate::access::{AccessError, Denied, ProductId, UseNotAllowed};
 
 impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
-        let (code, reason, message) = match denied.reason {
+        let (code, reason, message) = match &denied.reason {
+            AccessError::UseNotAllowed(what) => return Self::not_allowed(what, denied.product),
             AccessError::OperationNotAllowed => (
                 "operation_not_allowed",
                 "operation_not_allowed",
@@ -39,6 +40,26 @@ impl From<Denied> for Refusal {
     }
 }
 
+impl Refusal {
+    /// What a body asks for beside the model, by its name.
+    fn not_allowed(what: &UseNotAllowed, product: Option<ProductId>) -> Self {
+        let reason = match what {
+            UseNotAllowed::Tool(_) => "tool_not_allowed",
+            UseNotAllowed::DataSource(_) => "data_source_not_allowed",
+            UseNotAllowed::Background => "background_not_allowed",
+        };
+        Self {
+            product: product.map(|id| id.to_shared()),
+            ..Self::new(
+                403,
+                reason,
+                reason,
+                format!("This client may not use {what}."),
+            )
+        }
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -50,6 +71,9 @@ pub(super) mod tests {
             AccessError::EntitlementMissing,
             AccessError::NetworkNotAllowed,
             AccessError::OutsideHours,
+            AccessError::UseNotAllowed(UseNotAllowed::Tool("web_search".to_owned())),
+            AccessError::UseNotAllowed(UseNotAllowed::DataSource("x".to_owned())),
+            AccessError::UseNotAllowed(UseNotAllowed::Background),
         ];
         let denied = |reason| Denied {
             reason,

@@ -1,0 +1,101 @@
+//! What a product allows beside deployments, as it is written.
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use super::problem::Problem;
+use super::validate::{Problems, not_empty};
+use crate::access::{AllowedUses, DataSource, Deployment, ToolKind};
+
+/// A tool: by its name, or with the addresses or ids that may be used with it.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Tool {
+    WebSearch,
+    CodeInterpreter,
+    ImageGeneration,
+    ComputerUse,
+    LocalShell,
+    Shell,
+    ApplyPatch,
+    Mcp(Spanned<Vec<Spanned<String>>>),
+    FileSearch(Spanned<Vec<Spanned<String>>>),
+}
+
+/// An index of Azure AI Search.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenDataSource {
+    endpoint: Spanned<String>,
+    index: Spanned<String>,
+    embedding_deployment: Option<Spanned<String>>,
+}
+
+/// What is written of it in a product.
+pub(super) struct Written<'a> {
+    pub(super) tools: &'a [Spanned<Tool>],
+    pub(super) data_sources: &'a [WrittenDataSource],
+    pub(super) background: bool,
+}
+
+pub(super) fn uses(written: &Written<'_>, problems: &mut Problems) -> AllowedUses {
+    let mut allowed = AllowedUses {
+        background: written.background,
+        ..AllowedUses::default()
+    };
+    for tool in written.tools {
+        let kind = match &tool.value {
+            Tool::WebSearch => ToolKind::WebSearch,
+            Tool::CodeInterpreter => ToolKind::CodeInterpreter,
+            Tool::ImageGeneration => ToolKind::ImageGeneration,
+            Tool::ComputerUse => ToolKind::ComputerUse,
+            Tool::LocalShell => ToolKind::LocalShell,
+            Tool::Shell => ToolKind::Shell,
+            Tool::ApplyPatch => ToolKind::ApplyPatch,
+            Tool::Mcp(servers) => {
+                not_empty("mcp", servers, problems);
+                for server in &servers.value {
+                    check_https(server, problems);
+                    allowed.mcp_servers.insert(server.value.clone());
+                }
+                continue;
+            }
+            Tool::FileSearch(stores) => {
+                not_empty("file_search", stores, problems);
+                let ids = stores.value.iter().map(|id| id.value.clone());
+                allowed.vector_stores.extend(ids);
+                continue;
+            }
+        };
+        allowed.tools.insert(kind);
+    }
+    for source in written.data_sources {
+        check_https(&source.endpoint, problems);
+        if let Some(name) = &source.embedding_deployment
+            && Deployment::parse(&name.value).is_none()
+        {
+            let message = format!("`{}` is not a valid deployment name", name.value);
+            problems.push(Problem::at(name.referenced, message));
+        }
+        let name = source.embedding_deployment.as_ref();
+        allowed.data_sources.push(DataSource {
+            endpoint: source.endpoint.value.clone(),
+            index: source.index.value.clone(),
+            embedding_deployment: name.map(|name| name.value.clone()),
+        });
+    }
+    allowed
+}
+
+/// Requests must write it to the letter, so it is not normalised here.
+fn check_https(url: &Spanned<String>, problems: &mut Problems) {
+    let has_host = url
+        .value
+        .strip_prefix("https://")
+        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    if !has_host {
+        let message = format!("`{}` is not an https URL", url.value);
+        let help = "write it as requests do, such as https://mcp.example.com/sse: it is compared to the letter";
+        problems.push(Problem::at(url.referenced, message).help(help));
+    }
+}
