@@ -1,7 +1,6 @@
 //! What an answer makes that the service stores, and what is deleted: remembered before the client can
 //! see the id and ask for it, and kept with the request's record.
 
-use super::gateway::Gateway;
 use super::transaction::Outgoing;
 use crate::access::{
     ClientId, Endpoint, Known, ObjectChange, ObjectKind, ObjectOwners, Operation, Remembered,
@@ -26,8 +25,7 @@ impl Made {
     }
 
     /// Remembers what the last piece of the answer has shown.
-    pub(super) fn note(&mut self, gateway: &Gateway, outgoing: &Outgoing, meter: &mut Meter) {
-        let owners = &gateway.owners;
+    pub(super) fn note(&mut self, owners: &ObjectOwners, outgoing: &Outgoing, meter: &mut Meter) {
         let endpoint = &outgoing.admitted.target.endpoint;
         let client = &outgoing.admitted.caller.client.id;
         if !self.has_own_id
@@ -44,9 +42,15 @@ impl Made {
     }
 
     /// More is known of a response: that it is made in the background, or that it is counted.
-    pub(super) fn learn(&mut self, gateway: &Gateway, client: &ClientId, id: &str, known: Known) {
+    pub(super) fn learn(
+        &mut self,
+        owners: &ObjectOwners,
+        client: &ClientId,
+        id: &str,
+        known: Known,
+    ) {
         let kind = ObjectKind::Response;
-        match gateway.owners.remember(kind, id, client, known.clone()) {
+        match owners.remember(kind, id, client, known.clone()) {
             Remembered::Foreign => {}
             Remembered::New | Remembered::Again => self.note_change(client, kind, id, Some(known)),
         }
@@ -55,7 +59,7 @@ impl Made {
     /// The answer has ended with this status: what was asked to be deleted is.
     pub(super) fn end(
         mut self,
-        gateway: &Gateway,
+        owners: &ObjectOwners,
         outgoing: &Outgoing,
         status: Option<u16>,
     ) -> Vec<ObjectChange> {
@@ -67,7 +71,7 @@ impl Made {
         } = &outgoing.admitted.target.endpoint
             && matches!(status, Some(200..=299))
         {
-            gateway.owners.forget(*kind, client, id);
+            owners.forget(*kind, client, id);
             self.note_change(client, *kind, id, None);
         }
         self.changes
@@ -147,3 +151,7 @@ const fn shows(endpoint: &Endpoint, kind: ObjectKind) -> bool {
         ) | (ObjectKind::Batch, ObjectKind::File)
     )
 }
+
+#[cfg(test)]
+#[path = "made_tests.rs"]
+mod tests;

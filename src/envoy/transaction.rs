@@ -160,7 +160,7 @@ impl Transaction {
         if open.time_to_first_token.is_none() && meter.has_text() {
             open.time_to_first_token = Some(admitted.at.elapsed());
         }
-        open.made.note(&self.gateway, &open.outgoing, meter);
+        open.made.note(&self.gateway.owners, &open.outgoing, meter);
         // A stream without `[DONE]` ends with the event that has the usage.
         let operation = open.outgoing.admitted.target.endpoint.operation();
         let has_said_all = meter.has_streamed_usage() && !operation.usage_must_be_asked_for();
@@ -218,7 +218,7 @@ impl Outgoing {
     }
 
     /// What is known of the response that this request makes in the background.
-    fn in_background(&self) -> Known {
+    pub(super) fn in_background(&self) -> Known {
         let (deployment, product) = (self.deployment.clone(), self.product.clone());
         Known::Background(Arc::new(BackgroundResponse::new(deployment, product)))
     }
@@ -260,7 +260,7 @@ impl Open {
         let client = &self.outgoing.admitted.caller.client.id;
         if let (UsageSource::None(NoneReason::Background), Some(id)) = (source, &metered.id) {
             let known = self.outgoing.in_background();
-            self.made.learn(gateway, client, id, known);
+            self.made.learn(&gateway.owners, client, id, known);
         }
         if let (Some(response), Endpoint::Stored { id, .. }) =
             (self.outgoing.background().cloned(), endpoint)
@@ -268,7 +268,7 @@ impl Open {
             && response.count()
         {
             source = UsageSource::Reported;
-            self.made.learn(gateway, client, id, Known::Nothing);
+            self.made.learn(&gateway.owners, client, id, Known::Nothing);
             self.outgoing.deployment.clone_from(&response.deployment);
             self.outgoing.product.clone_from(&response.product);
         }
@@ -292,7 +292,7 @@ impl Open {
             response_bytes,
         };
         let made = std::mem::take(&mut self.made);
-        let changes = made.end(gateway, &self.outgoing, status);
+        let changes = made.end(&gateway.owners, &self.outgoing, status);
         let backend = &gateway.policy.now().backend;
         let (record, to_estimate) = self.record(backend, metered, source, outcome);
         Closed {
