@@ -129,7 +129,7 @@ const fn makes(endpoint: &Endpoint) -> Option<ObjectKind> {
 const fn shows(endpoint: &Endpoint, kind: ObjectKind) -> bool {
     let asked = match endpoint {
         Endpoint::Create {
-            operation: Operation::Responses,
+            operation: Operation::Responses | Operation::ResponsesCompact,
             ..
         } => ObjectKind::Response,
         Endpoint::Create {

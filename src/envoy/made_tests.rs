@@ -138,6 +138,12 @@ fn only_answers_that_can_show_an_id_are_believed() {
             "/openai/v1/batches",
             vec!["Batch x_1 of a made", "File file-1 of a made"],
         ),
+        (
+            "POST",
+            "/openai/v1/responses/compact",
+            vec!["Item msg_1 of a made", "Item msg_2 of a made"],
+        ),
+        ("POST", "/openai/v1/responses/input_tokens", vec![]),
         ("GET", "/openai/v1/files/file-2", vec![]),
         ("GET", "/openai/v1/models", vec![]),
     ] {

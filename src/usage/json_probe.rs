@@ -27,6 +27,8 @@ const MAX_KEY_BYTES: usize = 18;
 const MAX_USAGE_BYTES: usize = 16 * 1024;
 /// Longest id, model or code that is read.
 const MAX_NAME_BYTES: usize = 256;
+/// Longest id of a stored thing, with its quotes. Azure's have about 60 bytes.
+const MAX_SHOWN_BYTES: usize = 256 + 2;
 /// Enough of `choices` to see whether it is `[]`.
 const MAX_CHOICES_BYTES: usize = 16;
 
@@ -128,6 +130,7 @@ impl Field {
         match self {
             Self::Usage => MAX_USAGE_BYTES,
             Self::Choices => MAX_CHOICES_BYTES,
+            Self::Shown(_) => MAX_SHOWN_BYTES,
             _ => MAX_NAME_BYTES,
         }
     }

@@ -1,6 +1,7 @@
 //! Who owns what the service stores: kept with the records, after a restart and at every replica.
 
 use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -57,6 +58,11 @@ fn referable(response: &Value) -> BTreeSet<(String, String)> {
     found
 }
 
+fn last_event(stream: &str) -> Value {
+    let last = stream.lines().rfind(|line| line.starts_with("data: "));
+    serde_json::from_str(&last.expect("an event")[6..]).expect("JSON")
+}
+
 fn names(rows: &[ObjectRow]) -> BTreeSet<(String, String)> {
     let name = |row: &ObjectRow| (row.kind.clone(), row.id.clone());
     rows.iter().map(name).collect()
@@ -72,9 +78,7 @@ async fn a_client_owns_what_its_responses_show_before_it_has_the_last_byte() {
     assert_eq!(names(&kept(&stack).await), expected);
 
     let streamed = send(response(&stack, key, &json!({"stream": true}))).await;
-    let text = streamed.text().await.expect("a whole stream");
-    let last = text.lines().rfind(|line| line.starts_with("data: "));
-    let last: Value = serde_json::from_str(&last.expect("an event")[6..]).expect("JSON");
+    let last = last_event(&streamed.text().await.expect("a whole stream"));
     expected.extend(referable(&last["response"]));
     assert_eq!(expected.len(), 10);
     assert_eq!(names(&kept(&stack).await), expected, "of the stream too");
@@ -155,6 +159,61 @@ async fn owners_survive_a_restart_and_what_is_deleted_stays_gone() {
     assert_no_violations(&stack);
 }
 
+/// Requests that name what a response has shown: its items, referred to and sent again, and its container.
+fn naming(stack: &Stack, key: &str, shown: &Value) -> Vec<RequestBuilder> {
+    let mut requests = Vec::new();
+    let mut ask = |item: Value, container: &Value| {
+        let tools = json!([{"type": "code_interpreter", "container": container}]);
+        let question = json!({"role": "user", "content": "And?"});
+        let body = json!({"model": "gpt-4o", "input": [item, question], "tools": tools});
+        requests.push(call(stack, key, "POST", "/openai/v1/responses").json(&body));
+    };
+    let auto = json!({"type": "auto"});
+    for item in shown["output"].as_array().expect("an output") {
+        ask(json!({"type": "item_reference", "id": item["id"]}), &auto);
+        ask(item.clone(), &auto);
+        if item["container_id"].is_string() {
+            let before = json!({"role": "assistant", "content": "x"});
+            ask(before, &item["container_id"]);
+        }
+    }
+    assert_eq!(requests.len(), 7, "{shown}");
+    requests
+}
+
+#[tokio::test]
+async fn what_a_response_shows_can_be_named_by_its_client_only() {
+    let mut stack = Stack::start(two_clients("")).await;
+    let (mine, theirs) = (stack.key.text().to_owned(), TestKey::numbered(2));
+    let whole = made(response(&stack, &mine, &json!({}))).await;
+    let streamed = send(response(&stack, &mine, &json!({"stream": true}))).await;
+    let streamed = last_event(&streamed.text().await.expect("a whole stream"));
+    let queued = made(response(&stack, &mine, &json!({"background": true}))).await;
+    let path = format!("responses/{}", id(&queued, "id"));
+    let retrieved = made(get(&stack, &mine, &path)).await;
+    let all = [&whole, &streamed["response"], &retrieved];
+    for round in ["at once", "after a restart"] {
+        for shown in all {
+            for request in naming(&stack, &mine, shown) {
+                let (status, body) = send_json(request).await;
+                assert_eq!(status, 200, "{round}: {body}");
+            }
+            let before = stack.azure.requests().len();
+            for request in naming(&stack, theirs.text(), shown) {
+                let got = refused(request).await;
+                assert_eq!(got, (404, "not_found".to_owned()), "{round}: {shown}");
+            }
+            assert_eq!(
+                stack.azure.requests().len(),
+                before,
+                "the backend was not asked"
+            );
+        }
+        stack.restart_tollgate().await.expect("a restart");
+    }
+    assert_no_violations(&stack);
+}
+
 #[tokio::test]
 async fn a_background_response_is_counted_once_over_restarts() {
     let mut stack = Stack::start(two_clients("")).await;
@@ -225,4 +284,45 @@ async fn what_a_client_makes_at_one_replica_is_its_own_at_another() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn objects_that_azure_no_longer_has_go_and_files_stay_as_long_as_records() {
+    let mut stack = Stack::start(two_clients("ledger: { retention: 60d }\n")).await;
+    let store = ledger(&stack).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now_ms = i64::try_from(now.expect("after 1970").as_millis()).expect("a time");
+    let row = |kind: &str, days: i64| ObjectRow {
+        kind: kind.to_owned(),
+        id: format!("{kind}_{days}"),
+        client: "mobile-app".to_owned(),
+        created_ms: now_ms - days * 86_400_000,
+        ..ObjectRow::default()
+    };
+    let kinds = ["response", "item", "container", "file", "batch"];
+    let rows: Vec<_> = [29, 31, 61]
+        .into_iter()
+        .flat_map(|days| kinds.map(|kind| row(kind, days)))
+        .collect();
+    store.write(&[], &rows).await.expect("written");
+    stack.restart_tollgate().await.expect("a restart");
+    let kept = wait_for("the old objects to go", async || {
+        let rows = kept(&stack).await;
+        (rows.len() <= 7).then_some(rows)
+    })
+    .await;
+    let mut names: Vec<_> = kept.iter().map(|row| row.id.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "batch_29",
+            "batch_31",
+            "container_29",
+            "file_29",
+            "file_31",
+            "item_29",
+            "response_29"
+        ]
+    );
 }
