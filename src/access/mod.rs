@@ -6,6 +6,7 @@ mod client;
 mod decision;
 mod deployments;
 mod entitlement;
+mod fair_memory;
 mod hours;
 mod labels;
 mod media;
@@ -20,6 +21,7 @@ mod path;
 mod product;
 mod query;
 mod splice;
+mod stored;
 mod uses;
 
 pub use batch::{BATCH_PURPOSE, BatchBody, BatchLine, batch_lines};
@@ -33,6 +35,7 @@ pub use decision::{
 };
 pub use deployments::{Deployments, PatternError};
 pub use entitlement::{Entitlements, Requirements};
+pub use fair_memory::Remembered;
 pub use hours::{Hours, Minute};
 pub use labels::{
     LabelError, Labels, MAX_LABEL_NAME, MAX_LABEL_VALUE_BYTES, MAX_LABELS, is_label_name,
@@ -44,10 +47,11 @@ pub use network::{Network, NetworkError};
 pub use operation::{BodyKind, Operation};
 pub use options::{AllowedVersion, ClientOptions, OptionError, UserSource};
 pub use output::limit_output;
-pub use ownership::{BackgroundResponse, BatchInput, Known, ObjectOwners};
+pub use ownership::ObjectOwners;
 pub use path::{
     ApiShape, ApiVersion, Deployment, Endpoint, ObjectKind, PathError, StoredAction, Target,
 };
 pub use product::{Asked, Product, Wanted};
 pub use splice::{Edit, Place};
+pub use stored::{BackgroundResponse, BatchInput, Known, ObjectChange};
 pub use uses::{AllowedUses, ToolKind, UseNotAllowed};

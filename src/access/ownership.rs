@@ -1,145 +1,129 @@
-//! Which client a stored object belongs to: a response, a file, a batch.
+//! Which client a stored object belongs to: a response, its items, a container, a file, a batch.
 //!
 //! All clients share one identity at the backend, so the backend would give anything stored to any
-//! of them. The gateway remembers who made each id and treats every other one as unknown. The
-//! memory is bounded and is this process's own: what it no longer remembers is not found.
+//! of them. The gateway remembers who made each id and treats every other one as unknown. The memory
+//! is bounded, with a fair share for each client: what is no longer remembered is not found.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use quick_cache::sync::Cache;
+use super::fair_memory::{FairMemory, Remembered};
+use super::{ClientId, Known, ObjectChange, ObjectKind};
 
-use super::{ClientId, Deployment, ObjectKind, Operation, ProductId};
-
-/// How many ids of a kind are remembered; the least used go first. About 200 bytes each.
-const MAX_REMEMBERED: usize = 100_000;
-
-/// What a batch may run: what every line of its input asks for, checked when the file came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BatchInput {
-    /// The operation of each line.
-    pub operation: Operation,
-    /// The deployment of each line.
-    pub deployment: Deployment,
-    /// The product that allows it.
-    pub product: ProductId,
-}
-
-/// A response that is made in the background: its usage comes with a later retrieval.
-#[derive(Debug)]
-pub struct BackgroundResponse {
-    /// The deployment that makes it.
-    pub deployment: Option<Deployment>,
-    /// The product that allowed it.
-    pub product: Option<ProductId>,
-    is_counted: AtomicBool,
-}
-
-impl BackgroundResponse {
-    /// One that is not counted yet.
-    pub fn new(deployment: Option<Deployment>, product: Option<ProductId>) -> Self {
-        Self {
-            deployment,
-            product,
-            is_counted: AtomicBool::new(false),
-        }
-    }
-
-    /// Whether its usage has been counted.
-    pub fn is_counted(&self) -> bool {
-        self.is_counted.load(Ordering::Acquire)
-    }
-
-    /// Claims the count; true for one caller only.
-    pub fn count(&self) -> bool {
-        !self.is_counted.swap(true, Ordering::AcqRel)
-    }
-}
-
-/// What else is known of a stored object.
-#[derive(Clone, Debug, Default)]
-pub enum Known {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// A file: what a batch of it runs.
-    Input(Arc<BatchInput>),
-    /// A response: it is made in the background.
-    Background(Arc<BackgroundResponse>),
-}
-
-#[derive(Clone, Debug)]
-struct Owned {
-    owner: ClientId,
-    known: Known,
-}
+/// How many ids of a kind are remembered, of all clients together. About 200 bytes each.
+const ROOM: usize = 100_000;
+/// How many output items: a response has several.
+const ROOM_FOR_ITEMS: usize = 4 * ROOM;
 
 /// The owners of stored objects, by kind and id.
 #[derive(Debug)]
 pub struct ObjectOwners {
-    responses: Cache<String, Owned>,
-    files: Cache<String, Owned>,
-    batches: Cache<String, Owned>,
-    items: Cache<String, Owned>,
-    containers: Cache<String, Owned>,
+    responses: Mutex<FairMemory<Known>>,
+    files: Mutex<FairMemory<Known>>,
+    batches: Mutex<FairMemory<Known>>,
+    items: Mutex<FairMemory<Known>>,
+    containers: Mutex<FairMemory<Known>>,
 }
 
 impl Default for ObjectOwners {
     fn default() -> Self {
+        let memory = |kind| Mutex::new(FairMemory::new(Self::room(kind)));
         Self {
-            responses: Cache::new(MAX_REMEMBERED),
-            files: Cache::new(MAX_REMEMBERED),
-            batches: Cache::new(MAX_REMEMBERED),
-            items: Cache::new(MAX_REMEMBERED),
-            containers: Cache::new(MAX_REMEMBERED),
+            responses: memory(ObjectKind::Response),
+            files: memory(ObjectKind::File),
+            batches: memory(ObjectKind::Batch),
+            items: memory(ObjectKind::Item),
+            containers: memory(ObjectKind::Container),
         }
     }
 }
 
 impl ObjectOwners {
-    /// Remembers that the client made the object, and what is known of it.
-    pub fn remember(&self, kind: ObjectKind, id: String, owner: ClientId, known: Known) {
-        self.of(kind).insert(id, Owned { owner, known });
+    /// How many objects of a kind are remembered.
+    pub const fn room(kind: ObjectKind) -> usize {
+        match kind {
+            ObjectKind::Item => ROOM_FOR_ITEMS,
+            ObjectKind::Response | ObjectKind::File | ObjectKind::Batch | ObjectKind::Container => {
+                ROOM
+            }
+        }
+    }
+
+    /// Remembers that the client made the object, and what is known of it. An object of another
+    /// client stays that client's.
+    pub fn remember(
+        &self,
+        kind: ObjectKind,
+        id: &str,
+        owner: &ClientId,
+        known: Known,
+    ) -> Remembered {
+        self.of(kind).remember(id, owner, known)
+    }
+
+    /// Takes over what a database says of an object. What is known already is known better, except
+    /// that a response has been counted, or that something is deleted.
+    pub fn learn(&self, change: ObjectChange) {
+        let ObjectChange {
+            kind,
+            id,
+            owner,
+            known,
+        } = change;
+        let mut memory = self.of(kind);
+        let Some(known) = known else {
+            memory.forget(&id, &owner);
+            return;
+        };
+        match (memory.get(&id, &owner), &known) {
+            (None, _) => {}
+            (Some(Known::Background(response)), Known::Nothing) => {
+                response.count();
+            }
+            (Some(_), _) => return,
+        }
+        memory.remember(&id, &owner, known);
+    }
+
+    /// Forgets an object of the client's, because it is deleted; says whether there was one.
+    pub fn forget(&self, kind: ObjectKind, client: &ClientId, id: &str) -> bool {
+        self.of(kind).forget(id, client)
     }
 
     /// Whether the client made the object.
     pub fn owns(&self, kind: ObjectKind, client: &ClientId, id: &str) -> bool {
-        self.known(kind, client, id).is_some()
+        self.of(kind).get(id, client).is_some()
     }
 
     /// What is known of an object of the client's; `None` for any other.
     pub fn known(&self, kind: ObjectKind, client: &ClientId, id: &str) -> Option<Known> {
-        let owned = self.of(kind).get(id)?;
-        (owned.owner == *client).then_some(owned.known)
+        self.of(kind).get(id, client).cloned()
     }
 
-    const fn of(&self, kind: ObjectKind) -> &Cache<String, Owned> {
-        match kind {
+    fn of(&self, kind: ObjectKind) -> MutexGuard<'_, FairMemory<Known>> {
+        let memory = match kind {
             ObjectKind::Response => &self.responses,
             ObjectKind::File => &self.files,
             ObjectKind::Batch => &self.batches,
             ObjectKind::Item => &self.items,
             ObjectKind::Container => &self.containers,
-        }
+        };
+        memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::access::BackgroundResponse;
 
     #[test]
     fn an_object_belongs_to_its_creator_only() {
         let owners = ObjectOwners::default();
         let (mine, other) = (ClientId::new("mine"), ClientId::new("other"));
-        for kind in [
-            ObjectKind::Response,
-            ObjectKind::File,
-            ObjectKind::Batch,
-            ObjectKind::Item,
-            ObjectKind::Container,
-        ] {
-            owners.remember(kind, "id_1".to_owned(), mine.clone(), Known::Nothing);
+        for kind in ObjectKind::ALL {
+            owners.remember(kind, "id_1", &mine, Known::Nothing);
             assert!(owners.owns(kind, &mine, "id_1"), "its creator finds it");
             assert!(!owners.owns(kind, &other, "id_1"), "nobody else does");
             assert!(
@@ -153,17 +137,47 @@ mod tests {
     fn an_id_of_one_kind_is_none_of_another() {
         let owners = ObjectOwners::default();
         let mine = ClientId::new("mine");
-        let id = "id_1".to_owned();
-        owners.remember(ObjectKind::File, id, mine.clone(), Known::Nothing);
+        owners.remember(ObjectKind::File, "id_1", &mine, Known::Nothing);
         assert!(!owners.owns(ObjectKind::Batch, &mine, "id_1"));
     }
 
     #[test]
-    fn a_background_response_is_counted_once() {
-        let response = BackgroundResponse::new(None, None);
-        assert!(!response.is_counted());
-        assert!(response.count(), "the first retrieval that shows its usage");
-        assert!(!response.count(), "no later one");
-        assert!(response.is_counted());
+    fn what_is_deleted_is_nobodys() {
+        let owners = ObjectOwners::default();
+        let mine = ClientId::new("mine");
+        let change = |known| ObjectChange {
+            kind: ObjectKind::File,
+            id: "file-1".to_owned(),
+            owner: mine.clone(),
+            known,
+        };
+        owners.learn(change(Some(Known::Nothing)));
+        assert!(owners.owns(ObjectKind::File, &mine, "file-1"));
+        owners.learn(change(None));
+        assert!(!owners.owns(ObjectKind::File, &mine, "file-1"));
+    }
+
+    #[test]
+    fn what_a_database_says_late_uncounts_no_response() {
+        let owners = ObjectOwners::default();
+        let mine = ClientId::new("mine");
+        let background = || {
+            let response = Arc::new(BackgroundResponse::new(None, None));
+            (Arc::clone(&response), Known::Background(response))
+        };
+        let says = |known| ObjectChange {
+            kind: ObjectKind::Response,
+            id: "resp_1".to_owned(),
+            owner: mine.clone(),
+            known: Some(known),
+        };
+        let (response, known) = background();
+        owners.learn(says(known));
+        owners.learn(says(background().1));
+        owners.learn(says(Known::Nothing));
+        assert!(response.is_counted(), "by another replica");
+        owners.learn(says(background().1));
+        let known = owners.known(ObjectKind::Response, &mine, "resp_1");
+        assert!(matches!(known, Some(Known::Nothing)), "{known:?}");
     }
 }

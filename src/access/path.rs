@@ -120,6 +120,15 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Response,
+        Self::File,
+        Self::Batch,
+        Self::Item,
+        Self::Container,
+    ];
+
     /// The operation that a product must allow for it.
     pub const fn operation(self) -> Operation {
         match self {

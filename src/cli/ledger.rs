@@ -5,14 +5,10 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::ObjectOwners;
 use crate::config::Config;
 use crate::envoy::Gateway;
-use crate::usage::{
-    Ledger, LedgerState, LedgerWriter, Outbox, Retention, StoredResponse, stored_responses,
-};
-
-/// Stored responses whose owners are remembered over a restart: as many as fit into the memory of them.
-const MAX_OWNERS: i64 = 100_000;
+use crate::usage::{Ledger, LedgerState, LedgerWriter, Outbox, Retention, load_owners};
 
 /// The ledger's thread, and what follows it.
 pub(super) type LedgerTasks = (LedgerWriter, Vec<JoinHandle<()>>);
@@ -21,8 +17,8 @@ pub(super) type LedgerTasks = (LedgerWriter, Vec<JoinHandle<()>>);
 pub(super) struct RunningLedger {
     /// Where requests hand their records over.
     pub(super) ledger: Ledger,
-    /// The responses that it knows the owners of.
-    pub(super) stored: Vec<StoredResponse>,
+    /// Who owns what the service stores, as far as it knows.
+    pub(super) owners: Arc<ObjectOwners>,
     /// Its thread.
     pub(super) writer: LedgerWriter,
     /// What follows it.
@@ -42,7 +38,8 @@ impl RunningLedger {
         let (ledger, writer, store) = Ledger::start(directory.clone(), options)
             .await
             .map_err(|error| failed(&error))?;
-        let stored = stored_responses(&store, MAX_OWNERS)
+        let owners = Arc::<ObjectOwners>::default();
+        load_owners(&store, &owners)
             .await
             .map_err(|error| failed(&error))?;
         let state = ledger.state();
@@ -50,12 +47,13 @@ impl RunningLedger {
         let retention = Retention::new(store.clone(), state, options.retention, only_copied);
         let mut background = vec![tokio::spawn(retention.run(stop.clone()))];
         if let Some(server) = &config.database {
-            let outbox = Outbox::new(store, state, server.clone(), options.retention);
+            let (server, owners) = (server.clone(), Arc::clone(&owners));
+            let outbox = Outbox::new(store, state, server, options.retention, owners);
             background.push(tokio::spawn(outbox.run(stop.clone())));
         }
         Ok(Some(Self {
             ledger,
-            stored,
+            owners,
             writer,
             background,
         }))
@@ -63,7 +61,7 @@ impl RunningLedger {
 
     /// Gives it to the gateway; what is left are its thread and what follows it.
     pub(super) fn connect(self, gateway: &mut Gateway) -> LedgerTasks {
-        gateway.keep_ledger(self.ledger, self.stored);
+        gateway.keep_ledger(self.ledger, self.owners);
         (self.writer, self.background)
     }
 

@@ -22,7 +22,7 @@ pub use keys::{KeyChangeError, KeyStore, NewKey, PAGE_ROWS};
 pub use postgres::{PostgresUrl, PostgresUrlError};
 pub use purpose::Purpose;
 use sqlx::{PgPool, SqlitePool};
-pub use usage::{Dimension, LedgerRow, Period, Position, Sum, UsageStore, rfc3339};
+pub use usage::{Dimension, LedgerRow, ObjectRow, Period, Position, Sum, UsageStore, rfc3339};
 
 /// Where a database is.
 #[derive(Clone, Debug)]

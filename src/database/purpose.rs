@@ -27,17 +27,31 @@ const KEYS: &[Step] = &[(
     include_str!("migrations/keys/0001_issued_keys.sql"),
 )];
 
-const USAGE: &[Step] = &[(
-    1,
-    "ledger",
-    include_str!("migrations/usage/0001_ledger.sql"),
-)];
+const USAGE: &[Step] = &[
+    (
+        1,
+        "ledger",
+        include_str!("migrations/usage/0001_ledger.sql"),
+    ),
+    (
+        2,
+        "stored objects",
+        include_str!("migrations/usage/0002_stored_objects.sql"),
+    ),
+];
 
-const USAGE_SHARED: &[Step] = &[(
-    1,
-    "ledger",
-    include_str!("migrations/usage_shared/0001_ledger.sql"),
-)];
+const USAGE_SHARED: &[Step] = &[
+    (
+        1,
+        "ledger",
+        include_str!("migrations/usage_shared/0001_ledger.sql"),
+    ),
+    (
+        2,
+        "stored objects",
+        include_str!("migrations/usage_shared/0002_stored_objects.sql"),
+    ),
+];
 
 impl Purpose {
     /// The name of its file in the data directory.

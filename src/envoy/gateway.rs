@@ -8,14 +8,12 @@ use tokio_util::task::TaskTracker;
 
 use super::pending::PendingDecisions;
 use super::refusal::Refusal;
-use crate::access::{
-    BackgroundResponse, ClientId, Deployment, Known, ObjectKind, ObjectOwners, ProductId,
-};
+use crate::access::{ObjectChange, ObjectOwners};
 use crate::auth::IssuedKeys;
 use crate::policy::LivePolicy;
 use crate::telemetry::{AuditLog, Metrics, Refused};
 use crate::upstream::Identity;
-use crate::usage::{Ledger, Receipt, StoredResponse, UsageRecord};
+use crate::usage::{Ledger, Receipt, UsageRecord};
 
 /// A record that is on its way to the disk.
 pub(super) struct Recorded {
@@ -33,7 +31,7 @@ pub struct Gateway {
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: AuditLog,
     pub(super) pending: PendingDecisions,
-    pub(super) owners: ObjectOwners,
+    pub(super) owners: Arc<ObjectOwners>,
     /// `None` where there is no data directory.
     pub(super) ledger: Option<Ledger>,
     /// Requests at a backend, and estimates that are being counted: shutdown waits for them.
@@ -57,7 +55,7 @@ impl Gateway {
             metrics,
             audit,
             pending: PendingDecisions::default(),
-            owners: ObjectOwners::default(),
+            owners: Arc::default(),
             ledger: None,
             settlements: TaskTracker::new(),
             runtime: Handle::current(),
@@ -69,23 +67,10 @@ impl Gateway {
         self.policy.now().drain_timeout
     }
 
-    /// Keeps the records of requests in a ledger, and knows the stored responses that it names.
-    pub fn keep_ledger(&mut self, ledger: Ledger, stored: Vec<StoredResponse>) {
-        for response in stored {
-            let known = match response.background {
-                Some((deployment, product)) => {
-                    Known::Background(Arc::new(BackgroundResponse::new(
-                        deployment.as_deref().and_then(Deployment::parse),
-                        product.map(ProductId::new),
-                    )))
-                }
-                None => Known::Nothing,
-            };
-            let owner = ClientId::new(response.client);
-            self.owners
-                .remember(ObjectKind::Response, response.id, owner, known);
-        }
+    /// Keeps the records of requests in a ledger, with what they make, whose owners it knows.
+    pub fn keep_ledger(&mut self, ledger: Ledger, owners: Arc<ObjectOwners>) {
         self.ledger = Some(ledger);
+        self.owners = owners;
     }
 
     /// Forgets decisions that no ext_proc stream has come for.
@@ -99,9 +84,9 @@ impl Gateway {
         self.settlements.wait().await;
     }
 
-    /// Computes what a request that has ended costs, counts it, and writes it to the audit log and the
-    /// ledger.
-    pub(super) fn record(&self, mut record: UsageRecord) -> Recorded {
+    /// Computes what a request that has ended costs, counts it, and writes it to the audit log and, with
+    /// what it has made, to the ledger.
+    pub(super) fn record(&self, mut record: UsageRecord, changes: Vec<ObjectChange>) -> Recorded {
         if record.price_by(&self.policy.now().prices) {
             self.metrics.unpriced(&record);
         }
@@ -109,7 +94,7 @@ impl Gateway {
         let record = Arc::new(record);
         self.audit.usage(Arc::clone(&record));
         let ledger = self.ledger.as_ref();
-        let receipt = ledger.and_then(|ledger| ledger.write(Arc::clone(&record)));
+        let receipt = ledger.and_then(|ledger| ledger.write(Arc::clone(&record), changes));
         Recorded { record, receipt }
     }
 

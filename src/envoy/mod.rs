@@ -7,6 +7,7 @@ mod forward;
 mod gateway;
 mod headers;
 mod keys;
+mod made;
 mod metadata;
 mod pending;
 mod process;

@@ -11,10 +11,11 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::ending::Ending;
 use super::gateway::{Gateway, Recorded};
+use super::made::Made;
 use super::pending::Admitted;
 use super::source::{self, Seen};
 use crate::access::{
-    BackgroundResponse, Deployment, Endpoint, Known, ObjectKind, Operation, ProductId, StoredAction,
+    BackgroundResponse, Deployment, Endpoint, Known, ObjectChange, Operation, ProductId,
 };
 use crate::usage::{
     BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Prompt, Released,
@@ -86,7 +87,7 @@ struct Open {
     ending: Ending,
     region: Option<Arc<str>>,
     time_to_first_token: Option<Duration>,
-    is_remembered: bool,
+    made: Made,
 }
 
 impl Transaction {
@@ -100,7 +101,7 @@ impl Transaction {
             ending: Ending::default(),
             region: None,
             time_to_first_token: None,
-            is_remembered: false,
+            made: Made::default(),
         };
         Self {
             _live: gateway.settlements.token(),
@@ -159,19 +160,7 @@ impl Transaction {
         if open.time_to_first_token.is_none() && meter.has_text() {
             open.time_to_first_token = Some(admitted.at.elapsed());
         }
-        if !open.is_remembered
-            && let Endpoint::Create { operation, .. } = admitted.target.endpoint
-            && let Some(kind) = ObjectKind::made_by(operation)
-            && let Some(id) = meter.id()
-        {
-            // Before the client can see the id, and ask for it.
-            let owner = admitted.caller.client.id.clone();
-            let known = open.outgoing.known.clone();
-            self.gateway
-                .owners
-                .remember(kind, id.to_owned(), owner, known);
-            open.is_remembered = true;
-        }
+        open.made.note(&self.gateway.owners, &open.outgoing, meter);
         // A stream without `[DONE]` ends with the event that has the usage.
         let operation = open.outgoing.admitted.target.endpoint.operation();
         let has_said_all = meter.has_streamed_usage() && !operation.usage_must_be_asked_for();
@@ -180,14 +169,19 @@ impl Transaction {
 
     /// Accounts for the request; `None` if that has been done.
     pub(super) fn settle(&mut self, end: End) -> Option<Settlement> {
-        let (mut record, to_estimate) = self.open.take()?.close(&self.gateway, end);
+        let closed = self.open.take()?.close(&self.gateway, end);
+        let Closed {
+            mut record,
+            to_estimate,
+            changes,
+        } = closed;
         let Some(input) = to_estimate else {
-            return Some(Settlement::Done(self.gateway.record(record)));
+            return Some(Settlement::Done(self.gateway.record(record, changes)));
         };
         let gateway = Arc::clone(&self.gateway);
         let count = move || {
             record.tokens = estimate(&input);
-            gateway.record(record)
+            gateway.record(record, changes)
         };
         let counting = self
             .gateway
@@ -217,19 +211,16 @@ impl Outgoing {
                 );
                 (is_audio && !answered.is_encoded).then_some(BodyFormat::Opaque)
             }),
-            (
-                Endpoint::Stored {
-                    action: StoredAction::Retrieve | StoredAction::Cancel,
-                    kind,
-                    ..
-                },
-                200,
-            ) => answered
-                .format
-                .filter(|_| self.background().is_some() || *kind == ObjectKind::Batch),
+            (stored @ Endpoint::Stored { .. }, 200) if Made::is_shown_by(stored) => answered.format,
             _ => None,
         }?;
         Some(Meter::new(operation, format, self.remove_usage_event))
+    }
+
+    /// What is known of the response that this request makes in the background.
+    pub(super) fn in_background(&self) -> Known {
+        let (deployment, product) = (self.deployment.clone(), self.product.clone());
+        Known::Background(Arc::new(BackgroundResponse::new(deployment, product)))
     }
 
     /// The background response that is asked about and not counted yet.
@@ -241,13 +232,18 @@ impl Outgoing {
     }
 }
 
+/// A request that has ended.
+struct Closed {
+    /// The record, as far as it is known.
+    record: UsageRecord,
+    /// What its tokens must be estimated from.
+    to_estimate: Option<EstimateInput>,
+    /// What was made or deleted.
+    changes: Vec<ObjectChange>,
+}
+
 impl Open {
-    /// The record as far as it is known, and what its tokens must be estimated from.
-    fn close(
-        mut self: Box<Self>,
-        gateway: &Gateway,
-        end: End,
-    ) -> (UsageRecord, Option<EstimateInput>) {
+    fn close(mut self: Box<Self>, gateway: &Gateway, end: End) -> Closed {
         let is_readable = self.meter.is_some();
         let mut metered = self.meter.take().map(Meter::finish).unwrap_or_default();
         let answered = self.answered.unwrap_or_default();
@@ -261,14 +257,24 @@ impl Open {
             end,
         };
         let mut source = source::of(&seen);
-        self.remember(gateway, &metered, source);
-        if let Some(response) = self.outgoing.background().cloned()
+        let client = &self.outgoing.admitted.caller.client.id;
+        if let (UsageSource::None(NoneReason::Background), Some(id)) = (source, &metered.id) {
+            let known = self.outgoing.in_background();
+            self.made.learn(&gateway.owners, client, id, known);
+        }
+        if let (Some(response), Endpoint::Stored { id, .. }) =
+            (self.outgoing.background().cloned(), endpoint)
             && metered.counts.is_some()
             && response.count()
         {
             source = UsageSource::Reported;
+            self.made.learn(&gateway.owners, client, id, Known::Nothing);
             self.outgoing.deployment.clone_from(&response.deployment);
             self.outgoing.product.clone_from(&response.product);
+        }
+        if source == UsageSource::None(NoneReason::Stored) {
+            // Of what was made before, and recorded then.
+            (metered.model, metered.finish_reason) = (None, None);
         }
         if !matches!(source, UsageSource::Reported) {
             metered.counts = None;
@@ -285,32 +291,14 @@ impl Open {
             request_bytes: u64::try_from(self.outgoing.request_bytes).unwrap_or(u64::MAX),
             response_bytes,
         };
-        self.record(&gateway.policy.now().backend, metered, source, outcome)
-    }
-
-    /// Remembers what the answer made beside its own id.
-    fn remember(&self, gateway: &Gateway, metered: &Metered, source: UsageSource) {
-        let admitted = &self.outgoing.admitted;
-        let owner = &admitted.caller.client.id;
-        for id in &metered.file_ids {
-            if admitted.target.endpoint.operation() == Operation::Batches {
-                gateway.owners.remember(
-                    ObjectKind::File,
-                    id.clone(),
-                    owner.clone(),
-                    Known::Nothing,
-                );
-            }
-        }
-        if let (UsageSource::None(NoneReason::Background), Some(id)) = (source, &metered.id) {
-            let response = BackgroundResponse::new(
-                self.outgoing.deployment.clone(),
-                self.outgoing.product.clone(),
-            );
-            let known = Known::Background(Arc::new(response));
-            gateway
-                .owners
-                .remember(ObjectKind::Response, id.clone(), owner.clone(), known);
+        let made = std::mem::take(&mut self.made);
+        let changes = made.end(&gateway.owners, &self.outgoing, status);
+        let backend = &gateway.policy.now().backend;
+        let (record, to_estimate) = self.record(backend, metered, source, outcome);
+        Closed {
+            record,
+            to_estimate,
+            changes,
         }
     }
 

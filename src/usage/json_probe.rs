@@ -10,13 +10,16 @@
 //! data[]  type  size  quality                                               ; images
 //! duration                                                                  ; transcriptions
 //! output_file_id  error_file_id                                             ; batches
+//! ( item  output[]  response.output[]  data[] ) ( .id  .container_id )      ; what responses store
 //! error.code                                                                ; failures
 //! ```
 
 use memchr::memchr2;
 
+use super::shown_ids::ShownIds;
 use super::tokens::{audio_ms_from_duration, audio_ms_from_usage};
 use super::{FinishReason, TokenCounts};
+use crate::access::ObjectKind;
 
 /// Longest member name that can matter; `incomplete_details` is one of the longest.
 const MAX_KEY_BYTES: usize = 18;
@@ -24,6 +27,8 @@ const MAX_KEY_BYTES: usize = 18;
 const MAX_USAGE_BYTES: usize = 16 * 1024;
 /// Longest id, model or code that is read.
 const MAX_NAME_BYTES: usize = 256;
+/// Longest id of a stored thing, with its quotes. Azure's have about 60 bytes.
+const MAX_SHOWN_BYTES: usize = 256 + 2;
 /// Enough of `choices` to see whether it is `[]`.
 const MAX_CHOICES_BYTES: usize = 16;
 
@@ -53,8 +58,8 @@ pub(super) struct Found {
     pub(super) quality: Option<String>,
     /// `type` of an event.
     pub(super) kind: Option<String>,
-    pub(super) output_file_id: Option<String>,
-    pub(super) error_file_id: Option<String>,
+    /// Ids of things that the service stores, beside that of the answer itself.
+    pub(super) shown: ShownIds,
 }
 
 impl Found {
@@ -69,6 +74,7 @@ impl Found {
             self.finished(reason);
         }
         self.has_audio_usage |= later.has_audio_usage;
+        self.shown.merge(later.shown);
         self.usage = later.usage.or(self.usage);
         self.incomplete = later.incomplete.or(self.incomplete);
         self.audio_ms = later.audio_ms.or(self.audio_ms);
@@ -115,8 +121,8 @@ enum Field {
     Size,
     Quality,
     Kind,
-    OutputFile,
-    ErrorFile,
+    /// The id of something that the service stores.
+    Shown(ObjectKind),
 }
 
 impl Field {
@@ -124,6 +130,7 @@ impl Field {
         match self {
             Self::Usage => MAX_USAGE_BYTES,
             Self::Choices => MAX_CHOICES_BYTES,
+            Self::Shown(_) => MAX_SHOWN_BYTES,
             _ => MAX_NAME_BYTES,
         }
     }
@@ -141,8 +148,13 @@ impl Field {
             (Scope::Top, b"size") => Self::Size,
             (Scope::Top, b"quality") => Self::Quality,
             (Scope::Top, b"type") => Self::Kind,
-            (Scope::Top, b"output_file_id") => Self::OutputFile,
-            (Scope::Top, b"error_file_id") => Self::ErrorFile,
+            (Scope::Top, b"output_file_id" | b"error_file_id") => Self::Shown(ObjectKind::File),
+            (Scope::Item | Scope::Listed | Scope::ResponseListed, b"id") => {
+                Self::Shown(ObjectKind::Item)
+            }
+            (Scope::Item | Scope::Listed | Scope::ResponseListed, b"container_id") => {
+                Self::Shown(ObjectKind::Container)
+            }
             (Scope::Error | Scope::ResponseError, b"code") => Self::ErrorCode,
             (Scope::Incomplete | Scope::ResponseIncomplete, b"reason") => Self::IncompleteReason,
             (Scope::Choice, b"finish_reason") => Self::FinishReason,
@@ -162,6 +174,12 @@ enum Scope {
     ResponseError,
     ResponseIncomplete,
     Choice,
+    /// An item of the output that an event is about.
+    Item,
+    /// An item of the output or input of a response.
+    Listed,
+    /// The same in an event.
+    ResponseListed,
 }
 
 impl Scope {
@@ -169,14 +187,15 @@ impl Scope {
     const fn depth(self) -> usize {
         match self {
             Self::Top => 1,
-            Self::Response | Self::Error | Self::Incomplete => 2,
-            Self::ResponseError | Self::ResponseIncomplete | Self::Choice => 3,
+            Self::Response | Self::Error | Self::Incomplete | Self::Item => 2,
+            Self::ResponseError | Self::ResponseIncomplete | Self::Choice | Self::Listed => 3,
+            Self::ResponseListed => 4,
         }
     }
 
     const fn parent(self) -> Self {
         match self {
-            Self::ResponseError | Self::ResponseIncomplete => Self::Response,
+            Self::ResponseError | Self::ResponseIncomplete | Self::ResponseListed => Self::Response,
             _ => Self::Top,
         }
     }
@@ -187,6 +206,7 @@ impl Scope {
             (Self::Top, b"response") => Some(Self::Response),
             (Self::Top, b"error") => Some(Self::Error),
             (Self::Top, b"incomplete_details") => Some(Self::Incomplete),
+            (Self::Top, b"item") => Some(Self::Item),
             (Self::Response, b"error") => Some(Self::ResponseError),
             (Self::Response, b"incomplete_details") => Some(Self::ResponseIncomplete),
             _ => None,
@@ -194,11 +214,41 @@ impl Scope {
     }
 }
 
-/// A list at the top whose objects matter.
+/// A list whose objects matter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum List {
     Choices,
+    /// Images, or the input of a response.
     Data,
+    Output,
+    ResponseOutput,
+}
+
+impl List {
+    /// The list that a member of a followed object has for its value, if it matters.
+    fn named(scope: Scope, key: &[u8]) -> Option<Self> {
+        match (scope, key) {
+            (Scope::Top, b"choices") => Some(Self::Choices),
+            (Scope::Top, b"data") => Some(Self::Data),
+            (Scope::Top, b"output") => Some(Self::Output),
+            (Scope::Response, b"output") => Some(Self::ResponseOutput),
+            _ => None,
+        }
+    }
+
+    /// How deep it stands.
+    const fn depth(self) -> usize {
+        self.objects().depth() - 2
+    }
+
+    /// What its objects are.
+    const fn objects(self) -> Scope {
+        match self {
+            Self::Choices => Scope::Choice,
+            Self::Data | Self::Output => Scope::Listed,
+            Self::ResponseOutput => Scope::ResponseListed,
+        }
+    }
 }
 
 /// Where in a followed object the next byte stands.
@@ -268,6 +318,11 @@ impl JsonProbe {
         &self.found
     }
 
+    /// Takes the ids of stored things that have been shown since the last time.
+    pub(super) fn take_shown(&mut self) -> Vec<(ObjectKind, String)> {
+        self.found.shown.take()
+    }
+
     /// Takes what was found.
     pub(super) fn into_found(self) -> Found {
         self.found
@@ -299,6 +354,10 @@ impl JsonProbe {
             self.place = Place::AfterKey;
         } else {
             self.keep(b"\"");
+            if self.is_followed() {
+                // At once: the client may have the value, and no byte after it.
+                self.end_value();
+            }
         }
         tail.get(1..).unwrap_or_default()
     }
@@ -333,22 +392,18 @@ impl JsonProbe {
 
     fn open(&mut self, byte: u8) {
         let in_value = self.is_followed() && self.place == Place::InValue;
-        let scope = match (self.depth, self.list) {
-            (0, _) => Some(Scope::Top),
-            (2, Some(List::Choices)) => Some(Scope::Choice),
-            (2, Some(List::Data)) => {
-                self.found.images += u64::from(byte == b'{');
-                None
+        let scope = match self.list {
+            _ if self.depth == 0 => Some(Scope::Top),
+            Some(list) if self.depth == list.depth() + 1 => {
+                let is_image = list == List::Data && byte == b'{';
+                self.found.images += u64::from(is_image);
+                Some(list.objects())
             }
             _ if in_value => self.scope.child(&self.key),
             _ => None,
         };
-        if self.depth == 1 && in_value && byte == b'[' {
-            self.list = match self.key.as_slice() {
-                b"choices" => Some(List::Choices),
-                b"data" => Some(List::Data),
-                _ => None,
-            };
+        if in_value && byte == b'[' {
+            self.list = List::named(self.scope, &self.key).or(self.list);
         }
         self.keep(&[byte]);
         self.depth += 1;
@@ -368,7 +423,7 @@ impl JsonProbe {
             self.keep(&[byte]);
         }
         self.depth = self.depth.saturating_sub(1);
-        if self.depth == 1 {
+        if self.list.is_some_and(|list| self.depth == list.depth()) {
             self.list = None;
         }
     }
@@ -411,8 +466,11 @@ impl JsonProbe {
             Field::Size => set_name(&mut found.size, &value),
             Field::Quality => set_name(&mut found.quality, &value),
             Field::Kind => set_name(&mut found.kind, &value),
-            Field::OutputFile => set_name(&mut found.output_file_id, &value),
-            Field::ErrorFile => set_name(&mut found.error_file_id, &value),
+            Field::Shown(kind) => {
+                if let Some(id) = name(&value) {
+                    found.shown.add(kind, id);
+                }
+            }
         }
     }
 

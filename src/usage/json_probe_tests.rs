@@ -2,6 +2,15 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// The ids that a document shows.
+fn shown(document: &str) -> Vec<(ObjectKind, String)> {
+    probe(document.as_bytes()).shown.take()
+}
+
+fn ids(kind: ObjectKind, ids: &[&str]) -> Vec<(ObjectKind, String)> {
+    ids.iter().map(|id| (kind, (*id).to_owned())).collect()
+}
+
 fn probe(document: &[u8]) -> Found {
     let mut probe = JsonProbe::default();
     probe.feed(document);
@@ -84,11 +93,86 @@ fn images_audio_and_files_are_found() {
     assert_eq!((found.audio_ms, found.has_audio_usage), (Some(3000), true));
     let found = probe(br#"{"duration":"2.5","segments":[{"duration":9}]}"#);
     assert_eq!((found.audio_ms, found.has_audio_usage), (Some(2500), false));
-    let found = probe(
-        br#"{"output_file_id":"file-1","error_file_id":null,"metadata":{"error_file_id":"x"}}"#,
+    let batch =
+        r#"{"output_file_id":"file-1","error_file_id":null,"metadata":{"error_file_id":"x"}}"#;
+    assert_eq!(
+        shown(batch),
+        ids(ObjectKind::File, &["file-1"]),
+        "not what a client has called so itself"
     );
-    assert_eq!(found.output_file_id.as_deref(), Some("file-1"));
-    assert_eq!(found.error_file_id, None, "a client's own metadata");
+}
+
+#[test]
+fn items_and_containers_are_shown_by_answers_events_and_lists() {
+    let output = r#""output":[{"id":"rs_1","summary":[{"id":"no"}],"type":"reasoning"},
+        {"type":"code_interpreter_call","id":"ci_1","container_id":"cntr_1","outputs":[{"id":"no"}]},
+        {"id":"msg_1","content":[{"text":"x","annotations":[{"id":"no","container_id":"no"}]}],"role":"assistant"}]"#;
+    let expected = [
+        ids(ObjectKind::Item, &["rs_1", "ci_1"]),
+        ids(ObjectKind::Container, &["cntr_1"]),
+        ids(ObjectKind::Item, &["msg_1"]),
+    ];
+    let more = r#""usage":{"input_tokens":5,"output_tokens":6},"id":"resp_1","model":"gpt-4o""#;
+    for document in [
+        format!("{{{output},{more}}}"),
+        format!("{{{more},{output}}}"),
+        format!(r#"{{"type":"response.completed","response":{{{more},{output},"x":[1]}}}}"#),
+        format!(r#"{{"response":{{{output},{more}}},"type":"response.completed"}}"#),
+        format!("{{{}}}", output.replace("output\":", "data\":")),
+    ] {
+        assert_eq!(shown(&document), expected.concat(), "{document}");
+    }
+    let found = probe(format!("{{{output},{more}}}").as_bytes());
+    assert_eq!(
+        (found.usage, found.id.as_deref()),
+        (tokens(5, 6), Some("resp_1"))
+    );
+    let event = r#"{"type":"response.output_item.added","output_index":0,"item":{"id":"ci_1",
+        "code":"{\"id\":\"no\"}","container_id":"cntr_1"},"item_id":"no"}"#;
+    let expected = [
+        ids(ObjectKind::Item, &["ci_1"]),
+        ids(ObjectKind::Container, &["cntr_1"]),
+    ];
+    assert_eq!(shown(event), expected.concat());
+}
+
+#[test]
+fn other_ids_are_not_taken_for_items() {
+    for document in [
+        r#"{"output":{"id":"a"}}"#,
+        r#"{"output":[["id","a",{"id":"b"}],"id"],"x":[{"id":"c"}]}"#,
+        r#"{"output":"[{\"id\":\"a\"}]","metadata":{"item":{"id":"b"}}}"#,
+        r#"{"output":[{"id":null,"container_id":7},{"ids":"a"},{"id":""}]}"#,
+        r#"{"response":{"data":[{"id":"a"}],"item":{"id":"b"},"tools":[{"id":"c"}]}}"#,
+        r#"{"response":{"x":{"output":[{"id":"a"}]}}}"#,
+        r#"{"item":[{"id":"a"}],"tools":[{"container":"cntr_1"}]}"#,
+    ] {
+        assert_eq!(shown(document), [], "{document}");
+    }
+    let long = format!(
+        r#"{{"output":[{{"id":"{}"}},{{"id":"b"}}]}}"#,
+        "a".repeat(300)
+    );
+    assert_eq!(
+        shown(&long),
+        ids(ObjectKind::Item, &["b"]),
+        "not a long one"
+    );
+}
+
+#[test]
+fn an_id_is_known_with_the_quote_that_ends_it() {
+    for (document, kind) in [
+        (r#"{"output":[{"id":"msg_1""#, ObjectKind::Item),
+        (
+            r#"{"output":[{"container_id":"msg_1""#,
+            ObjectKind::Container,
+        ),
+        (r#"{"output_file_id":"msg_1""#, ObjectKind::File),
+    ] {
+        assert_eq!(shown(document), ids(kind, &["msg_1"]), "{document}");
+    }
+    assert_eq!(probe(br#"{"id":"resp_1""#).id.as_deref(), Some("resp_1"));
 }
 
 #[test]
@@ -140,6 +224,9 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         Just("duration".to_owned()),
         Just("finish_reason".to_owned()),
         Just("incomplete_details".to_owned()),
+        Just("output".to_owned()),
+        Just("item".to_owned()),
+        Just("container_id".to_owned()),
         any::<String>(),
     ];
     let leaf = prop_oneof![
@@ -173,7 +260,48 @@ fn oracle(document: &serde_json::Value) -> Option<TokenCounts> {
     top.or(nested).filter(|_| top.is_none() || nested.is_none())
 }
 
+/// The ids of items that a whole parse shows, sorted.
+fn shown_oracle(document: &serde_json::Value) -> Vec<(ObjectKind, String)> {
+    let objects = |value: &serde_json::Value, list: &str| {
+        let list = value.as_object().and_then(|it| it.get(list)?.as_array());
+        list.cloned().unwrap_or_default()
+    };
+    let mut all = [objects(document, "output"), objects(document, "data")].concat();
+    if let Some(top) = document.as_object() {
+        all.extend(top.get("item").cloned());
+        let response = top.get("response").map(|it| objects(it, "output"));
+        all.extend(response.unwrap_or_default());
+    }
+    let kinds = [
+        ("id", ObjectKind::Item),
+        ("container_id", ObjectKind::Container),
+    ];
+    let mut shown = Vec::new();
+    for object in all.iter().filter_map(|it| it.as_object()) {
+        for (name, kind) in kinds {
+            let id = object.get(name).and_then(|it| it.as_str());
+            let id = id.filter(|id| !id.is_empty() && id.len() < 200);
+            shown.extend(id.map(|id| (kind, id.to_owned())));
+        }
+    }
+    shown.sort_by(|a, b| a.1.cmp(&b.1));
+    shown
+}
+
 proptest! {
+    #[test]
+    fn the_probe_shows_what_a_whole_parse_shows(document in json()) {
+        let mut found = shown(&document.to_string());
+        found.retain(|(_, id)| id.len() < 200);
+        found.sort_by(|a, b| a.1.cmp(&b.1));
+        let names = |shown: &[(ObjectKind, String)]| {
+            let mut names: Vec<_> = shown.iter().map(|it| format!("{it:?}")).collect();
+            names.sort();
+            names
+        };
+        prop_assert_eq!(names(&found), names(&shown_oracle(&document)), "{}", document);
+    }
+
     #[test]
     fn the_probe_agrees_with_a_whole_parse(document in json()) {
         let found = probe(document.to_string().as_bytes()).usage;

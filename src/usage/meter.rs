@@ -9,7 +9,7 @@ use super::json_probe::{Found, JsonProbe};
 use super::sse::{DataLines, EventEnds, may_be_usage_event};
 use super::text::CollectedText;
 use super::{FinishReason, TokenCounts, Units};
-use crate::access::{Operation, word};
+use crate::access::{ObjectKind, Operation, word};
 
 /// Longest event that is looked at whole. A longer one (the responses API embeds the answer in its
 /// events) is read as it goes by, and is no usage event that could have to be removed.
@@ -67,8 +67,8 @@ pub struct Metered {
     pub units: Units,
     /// `usage` says a length of audio in place of tokens.
     pub has_audio_usage: bool,
-    /// Files that a batch has made.
-    pub file_ids: Vec<String>,
+    /// Ids of stored things that were shown and not taken by [`Meter::take_shown`].
+    pub shown: Vec<(ObjectKind, String)>,
     /// Bytes of the body.
     pub bytes: u64,
     /// The text of the answer, as far as it came; collected only while no usage has.
@@ -152,6 +152,15 @@ impl Meter {
         found.id.as_deref()
     }
 
+    /// The ids of items, containers and files that the answer has shown since the last time. They are
+    /// what it says at its own places for them; whether they are the client's is not judged here.
+    pub fn take_shown(&mut self) -> Vec<(ObjectKind, String)> {
+        match &mut self.body {
+            Body::Json { probe, .. } => probe.take_shown(),
+            Body::Events(_) | Body::Opaque => self.found.shown.take(),
+        }
+    }
+
     /// Whether the answer is a stream that has said its usage.
     pub fn has_streamed_usage(&self) -> bool {
         matches!(self.body, Body::Events(_)) && self.found.usage.is_some()
@@ -214,10 +223,7 @@ impl Meter {
                 characters: 0,
             },
             has_audio_usage: found.has_audio_usage,
-            file_ids: [found.output_file_id, found.error_file_id]
-                .into_iter()
-                .flatten()
-                .collect(),
+            shown: found.shown.take(),
             bytes: self.bytes,
             text,
             dropped_text_bytes,
@@ -335,7 +341,11 @@ impl Reading<'_> {
         // Where an event ends between CR and LF, its text must not know.
         let event = event.trim_ascii_end();
         *self.has_text |= self.text.collect(self.operation, event);
-        if self.found.model.is_some() && !may_have_usage(event) && !self.may_end(event) {
+        let may_matter = self.found.model.is_none()
+            || may_have_usage(event)
+            || self.may_end(event)
+            || self.may_show_item(event);
+        if !may_matter {
             return false;
         }
         let (mut lines, mut probe) = (DataLines::default(), JsonProbe::default());
@@ -346,6 +356,13 @@ impl Reading<'_> {
         *self.has_text |= found.kind.is_some() && !COLLECTED.contains(&self.operation);
         self.found.merge(found);
         is_usage_event
+    }
+
+    /// Whether an event may be about an item of the output. One about a part of an item has its id, too,
+    /// as `item_id`: it was shown before.
+    fn may_show_item(&self, event: &[u8]) -> bool {
+        static ITEM: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"item\""));
+        self.operation == Operation::Responses && ITEM.find(event).is_some()
     }
 
     /// Whether a choice may end in an event.

@@ -9,6 +9,7 @@ mod price;
 mod record;
 mod record_id;
 mod report;
+mod shown_ids;
 mod sse;
 mod text;
 mod tokens;
@@ -18,7 +19,7 @@ mod units;
 pub use estimate::{EstimateInput, Prompt, estimate};
 pub use ledger::{
     Durability, Ledger, LedgerOptions, LedgerState, LedgerStatus, LedgerWriter, OnFailure, Outbox,
-    Receipt, Retention, StoredResponse, Unwritable, stored_responses,
+    Receipt, Retention, Unwritable, load_owners,
 };
 pub use meter::{BodyFormat, Meter, Metered, Released};
 pub use outcome::{FinishReason, Outcome};

@@ -184,3 +184,55 @@ fn a_response_ends_by_its_status_or_the_reason_why_it_is_incomplete() {
         assert_eq!(events.finish().finish_reason, expected, "{end} in an event");
     }
 }
+
+#[test]
+fn a_stream_of_a_response_shows_its_items_in_whatever_pieces_it_comes() {
+    use crate::access::ObjectKind;
+    let event =
+        |name: &str, rest: &str| format!("event: {name}\ndata: {{\"type\":\"{name}\",{rest}}}\n\n");
+    let delta = event(
+        "response.output_text.delta",
+        r#""item_id":"msg_no","delta":"\"item\":{\"id\":\"no\"}""#,
+    );
+    let code = format!(
+        r#""item":{{"id":"ci_1","type":"code_interpreter_call","code":"{}","container_id":"cntr_1"}}"#,
+        "x".repeat(100_000)
+    );
+    let stream = [
+        event("response.created", r#""response":{"id":"resp_1","model":"m","output":[]}"#),
+        event("response.output_item.added", r#""item":{"id":"rs_1","type":"reasoning"}"#),
+        delta.clone(),
+        event("response.output_item.done", &code),
+        delta,
+        event("response.output_item.added", r#""item" : {"type":"message","id":"msg_1"}"#),
+        event(
+            "response.completed",
+            r#""response":{"id":"resp_1","model":"m","output":[{"id":"rs_1"},{"id":"late_1"}],"usage":{"input_tokens":1,"output_tokens":1}}"#,
+        ),
+    ]
+    .concat();
+    let expected = [
+        (ObjectKind::Item, "rs_1"),
+        (ObjectKind::Item, "ci_1"),
+        (ObjectKind::Container, "cntr_1"),
+        (ObjectKind::Item, "msg_1"),
+        (ObjectKind::Item, "rs_1"),
+        (ObjectKind::Item, "late_1"),
+    ]
+    .map(|(kind, id)| (kind, id.to_owned()));
+    for size in [1, 7, 100, 4096, 70_000, stream.len()] {
+        let mut meter = Meter::new(Operation::Responses, BodyFormat::EventStream, false);
+        let mut shown = Vec::new();
+        for piece in stream.as_bytes().chunks(size) {
+            meter.feed(piece, false);
+            shown.extend(meter.take_shown());
+        }
+        assert_eq!(shown, expected, "pieces of {size}");
+        let mut chat = Meter::new(Operation::ChatCompletions, BodyFormat::EventStream, false);
+        chat.feed(
+            b"data: {\"model\":\"m\"}\n\ndata: {\"item\":{\"id\":\"x\"}}\n\n",
+            true,
+        );
+        assert_eq!(chat.take_shown(), [], "a chat has no items");
+    }
+}

@@ -15,7 +15,7 @@ fn day(number: u64) -> SystemTime {
 }
 
 /// A record of a request that came at this moment.
-fn row(at: SystemTime, client: &str, tokens: i64) -> LedgerRow {
+pub(crate) fn row(at: SystemTime, client: &str, tokens: i64) -> LedgerRow {
     let since = at.duration_since(UNIX_EPOCH).expect("after 1970");
     LedgerRow {
         id: RecordId::new(at)
@@ -39,7 +39,7 @@ fn row(at: SystemTime, client: &str, tokens: i64) -> LedgerRow {
     }
 }
 
-async fn store(place: &Place) -> UsageStore {
+pub(crate) async fn store(place: &Place) -> UsageStore {
     let opened = UsageStore::open(&place.url).await;
     opened.unwrap_or_else(|error| panic!("{}: {error}", place.name))
 }

@@ -2,6 +2,7 @@
 
 mod keys;
 mod ledger;
+mod objects;
 mod opening;
 mod replica;
 mod rig;

@@ -189,3 +189,35 @@ async fn the_azure_sdks_path_works_and_the_background_can_be_cancelled() {
     let cancelled = json_of(send(rig.post(&path, &json!({}))).await).await;
     assert_eq!(cancelled["status"], "cancelled");
 }
+
+#[tokio::test]
+async fn items_can_be_referred_to_and_code_runs_in_a_container() {
+    let rig = Rig::start().await;
+    let tools = json!([{"type": "code_interpreter", "container": {"type": "auto"}}]);
+    let body = json!({"input": "hello", "tools": tools});
+    let first = json_of(send(rig.respond(&body)).await).await;
+    let [code, message] = [&first["output"][0], &first["output"][1]];
+    assert_eq!(code["type"], "code_interpreter_call");
+    let container = code["container_id"].as_str().expect("a container");
+    assert!(container.starts_with("cntr_"), "{container}");
+
+    let refer = |id: &str| {
+        let item = json!({"type": "item_reference", "id": id});
+        rig.respond(&json!({"input": [item, {"role": "user", "content": "And?"}]}))
+    };
+    let found = send(refer(message["id"].as_str().expect("an id"))).await;
+    assert_eq!(found.status(), 200);
+    let unknown = send(refer("msg_guessed")).await;
+    assert_eq!(unknown.status(), 400);
+
+    let tools = json!([{"type": "code_interpreter", "container": container}]);
+    let body = json!({"input": "again", "tools": tools, "stream": true});
+    let events = events(&stream(rig.respond(&body)).await);
+    let of = |name: &str| {
+        let item = events.iter().find(|event| event["type"] == name);
+        item.expect("an item")["item"].clone()
+    };
+    let added = of("response.output_item.added");
+    assert_eq!(added["container_id"], container, "the same one");
+    assert_eq!(of("response.output_item.done")["status"], "completed");
+}

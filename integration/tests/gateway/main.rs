@@ -24,6 +24,7 @@ mod metering;
 mod objects;
 mod operations;
 mod options;
+mod owners;
 mod pki;
 mod realtime;
 mod reload;

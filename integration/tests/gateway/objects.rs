@@ -9,7 +9,7 @@ use crate::support::{
     send_json, stack_with, with_client, with_form,
 };
 
-const LINE: &str = r#"{"custom_id":"1","method":"POST","url":"/chat/completions","body":{"model":"gpt-4o","messages":[{"role":"user","content":"Hi"}]}}"#;
+pub(crate) const LINE: &str = r#"{"custom_id":"1","method":"POST","url":"/chat/completions","body":{"model":"gpt-4o","messages":[{"role":"user","content":"Hi"}]}}"#;
 
 /// A stack with `mobile-app` and `other-app`, and the key of the other.
 async fn two_clients() -> (Stack, TestKey) {
@@ -21,24 +21,24 @@ async fn two_clients() -> (Stack, TestKey) {
     (stack, other)
 }
 
-fn upload(stack: &Stack, key: &str, purpose: &str, lines: &str) -> RequestBuilder {
+pub(crate) fn upload(stack: &Stack, key: &str, purpose: &str, lines: &str) -> RequestBuilder {
     let body = form(&[("purpose", purpose)], Some(("file", lines.as_bytes())));
     with_form(call(stack, key, "POST", "/openai/v1/files"), body)
 }
 
-fn batch(stack: &Stack, key: &str, file: &str) -> RequestBuilder {
+pub(crate) fn batch(stack: &Stack, key: &str, file: &str) -> RequestBuilder {
     let body =
         json!({"input_file_id": file, "endpoint": "/chat/completions", "completion_window": "24h"});
     call(stack, key, "POST", "/openai/v1/batches").json(&body)
 }
 
-async fn made(request: RequestBuilder) -> Value {
+pub(crate) async fn made(request: RequestBuilder) -> Value {
     let (status, object) = send_json(request).await;
     assert_eq!(status, 200, "{object}");
     object
 }
 
-fn id(object: &Value, name: &str) -> String {
+pub(crate) fn id(object: &Value, name: &str) -> String {
     object[name].as_str().unwrap_or_default().to_owned()
 }
 

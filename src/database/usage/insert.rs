@@ -1,62 +1,87 @@
-//! Writing records: many in one transaction, with their sums.
+//! Writing: many records in one transaction, with their sums and with what their requests have made.
 
 use std::sync::LazyLock;
 
 use sqlx::{AssertSqlSafe, Connection, PgPool, SqliteConnection, SqlitePool};
 
+use super::columns::Columns;
 use super::rollup::{self, Sign};
-use super::row::COLUMNS;
-use super::{LedgerRow, UsageStore};
+use super::{LedgerRow, ObjectRow, UsageStore, objects};
 use crate::database::{Database, DatabaseError};
 
 /// Rows of one statement, the most first: a few sizes, so that each statement is prepared once.
 const CHUNKS: [usize; 3] = [64, 8, 1];
 
-/// The `INSERT` of so many rows.
-fn values(rows: usize) -> String {
-    let mut number = 0..;
-    let mut tuple = || {
-        let places: Vec<_> = COLUMNS
-            .iter()
-            .filter_map(|_| number.next().map(|it: usize| format!("${}", it + 1)))
-            .collect();
-        format!("({})", places.join(", "))
-    };
-    let tuples: Vec<_> = (0..rows).map(|_| tuple()).collect();
-    format!(
-        "INSERT INTO usage_records ({}) VALUES {}",
-        COLUMNS.join(", "),
-        tuples.join(", ")
-    )
+/// A statement for each size of a chunk.
+type Statements = [String; CHUNKS.len()];
+
+/// The statements that one text makes of the columns and the places of their values.
+fn statements<R: Columns>(text: impl Fn(&str, &str) -> String) -> Statements {
+    let columns = R::NAMES.join(", ");
+    CHUNKS.map(|rows| {
+        let mut number = 0..;
+        let mut tuple = || {
+            let places: Vec<_> = R::NAMES
+                .iter()
+                .filter_map(|_| number.next().map(|it: usize| format!("${}", it + 1)))
+                .collect();
+            format!("({})", places.join(", "))
+        };
+        let tuples: Vec<_> = (0..rows).map(|_| tuple()).collect();
+        text(&columns, &tuples.join(", "))
+    })
 }
 
-/// The statements of each chunk: SQLite's, which sums up afterwards, and PostgreSQL's, which sums up
-/// what was new of it at once.
-static STATEMENTS: LazyLock<[(String, String); 3]> = LazyLock::new(|| {
-    CHUNKS.map(|rows| {
-        let insert = values(rows);
-        let sums = rollup::statement("inserted", Sign::Plus);
-        let shared =
-            format!("WITH inserted AS ({insert} ON CONFLICT (id) DO NOTHING RETURNING *) {sums}");
-        (insert, shared)
+fn insert(columns: &str, values: &str) -> String {
+    format!("INSERT INTO usage_records ({columns}) VALUES {values}")
+}
+
+/// SQLite's, which sums up afterwards.
+static RECORDS: LazyLock<Statements> = LazyLock::new(|| statements::<LedgerRow>(insert));
+
+/// PostgreSQL's, which sums up what was new of it at once. What is there already is passed over: a
+/// record that comes again, and a response that another replica has counted.
+static SHARED_RECORDS: LazyLock<Statements> = LazyLock::new(|| {
+    let sums = rollup::statement("inserted", Sign::Plus);
+    statements::<LedgerRow>(|columns, values| {
+        let insert = insert(columns, values);
+        format!("WITH inserted AS ({insert} ON CONFLICT DO NOTHING RETURNING *) {sums}")
     })
 });
+
+static OBJECTS: LazyLock<Statements> = LazyLock::new(|| statements::<ObjectRow>(objects::replace));
+
+static SHARED_OBJECTS: LazyLock<Statements> =
+    LazyLock::new(|| statements::<ObjectRow>(objects::merge));
 
 static SUMS: LazyLock<String> =
     LazyLock::new(|| rollup::statement("usage_records WHERE seq > $1", Sign::Plus));
 
 impl UsageStore {
-    /// Writes rows and their sums, all or none; gives the `seq` of the last.
+    /// Writes records and their sums, all or none, as [`Self::write`] does.
     ///
-    /// In a file a row that is there already is an error: its writer is the only one. A server takes
-    /// each id once and passes over it when it comes again.
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn insert(&self, records: &[LedgerRow]) -> Result<i64, DatabaseError> {
+        self.write(records, &[]).await
+    }
+
+    /// Writes records, their sums, and objects, all or none; gives the `seq` of the last record.
+    ///
+    /// In a file a record that is there already is an error: its writer is the only one. A server takes
+    /// each id once and passes over it when it comes again. No object is written twice in one call to
+    /// a server.
     ///
     /// # Errors
     /// The database's. After one the rows may have been written all the same, all of them.
-    pub async fn insert(&self, rows: &[LedgerRow]) -> Result<i64, DatabaseError> {
+    pub async fn write(
+        &self,
+        records: &[LedgerRow],
+        objects: &[ObjectRow],
+    ) -> Result<i64, DatabaseError> {
         match &self.0 {
-            Database::Sqlite(pool) => insert_sqlite(pool, rows).await,
-            Database::Postgres(pool) => insert_postgres(pool, rows).await,
+            Database::Sqlite(pool) => insert_sqlite(pool, records, objects).await,
+            Database::Postgres(pool) => insert_postgres(pool, records, objects).await,
         }
     }
 
@@ -73,9 +98,13 @@ impl UsageStore {
     }
 }
 
-async fn insert_sqlite(pool: &SqlitePool, rows: &[LedgerRow]) -> Result<i64, DatabaseError> {
+async fn insert_sqlite(
+    pool: &SqlitePool,
+    records: &[LedgerRow],
+    objects: &[ObjectRow],
+) -> Result<i64, DatabaseError> {
     let mut connection = pool.acquire().await?;
-    let written = write_sqlite(&mut connection, rows).await;
+    let written = write_sqlite(&mut connection, records, objects).await;
     if written.is_err() {
         // A full disk ends SQLite's transaction, which sqlx does not hear of: the connection would
         // refuse to begin another one. A new one is opened at the next attempt.
@@ -86,24 +115,20 @@ async fn insert_sqlite(pool: &SqlitePool, rows: &[LedgerRow]) -> Result<i64, Dat
 
 async fn write_sqlite(
     connection: &mut SqliteConnection,
-    rows: &[LedgerRow],
+    records: &[LedgerRow],
+    objects: &[ObjectRow],
 ) -> Result<i64, DatabaseError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let last = "SELECT COALESCE(MAX(seq), 0) FROM usage_records";
     let before: i64 = sqlx::query_scalar(last)
         .fetch_one(&mut *transaction)
         .await?;
-    for (statement, chunk) in chunks(rows) {
-        let query = sqlx::query(AssertSqlSafe(statement.0.as_str()));
-        let query = chunk
-            .iter()
-            .fold(query, |query, row| row.bind_sqlite(query));
-        query.execute(&mut *transaction).await?;
-    }
+    rows_sqlite(&mut transaction, &RECORDS, records).await?;
     sqlx::query(AssertSqlSafe(SUMS.as_str()))
         .bind(before)
         .execute(&mut *transaction)
         .await?;
+    rows_sqlite(&mut transaction, &OBJECTS, objects).await?;
     let after: i64 = sqlx::query_scalar(last)
         .fetch_one(&mut *transaction)
         .await?;
@@ -111,25 +136,60 @@ async fn write_sqlite(
     Ok(after)
 }
 
-async fn insert_postgres(pool: &PgPool, rows: &[LedgerRow]) -> Result<i64, DatabaseError> {
-    let mut transaction = pool.begin().await?;
-    for (statement, chunk) in chunks(rows) {
-        let query = sqlx::query(AssertSqlSafe(statement.1.as_str()));
+async fn rows_sqlite<R: Columns>(
+    connection: &mut SqliteConnection,
+    statements: &'static Statements,
+    rows: &[R],
+) -> Result<(), DatabaseError> {
+    for (statement, chunk) in chunks(statements, rows) {
+        let query = sqlx::query(AssertSqlSafe(statement));
         let query = chunk
             .iter()
-            .fold(query, |query, row| row.bind_postgres(query));
-        query.execute(&mut *transaction).await?;
+            .fold(query, |query, row| row.bind_sqlite(query));
+        query.execute(&mut *connection).await?;
     }
+    Ok(())
+}
+
+async fn insert_postgres(
+    pool: &PgPool,
+    records: &[LedgerRow],
+    objects: &[ObjectRow],
+) -> Result<i64, DatabaseError> {
+    let mut transaction = pool.begin().await?;
+    rows_postgres(&mut transaction, &SHARED_RECORDS, records).await?;
+    // In one order, so that replicas that write the same objects don't wait for each other in turn.
+    let mut objects: Vec<_> = objects.to_vec();
+    objects.sort_unstable_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));
+    rows_postgres(&mut transaction, &SHARED_OBJECTS, &objects).await?;
     transaction.commit().await?;
     Ok(0)
 }
 
-/// The rows in chunks, each with its statements.
-fn chunks(mut rows: &[LedgerRow]) -> Vec<(&'static (String, String), &[LedgerRow])> {
+async fn rows_postgres<R: Columns>(
+    connection: &mut sqlx::PgConnection,
+    statements: &'static Statements,
+    rows: &[R],
+) -> Result<(), DatabaseError> {
+    for (statement, chunk) in chunks(statements, rows) {
+        let query = sqlx::query(AssertSqlSafe(statement));
+        let query = chunk
+            .iter()
+            .fold(query, |query, row| row.bind_postgres(query));
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The rows in chunks, each with its statement.
+fn chunks<'a, R>(
+    statements: &'static Statements,
+    mut rows: &'a [R],
+) -> Vec<(&'static str, &'a [R])> {
     let mut chunks = Vec::new();
-    for (size, statement) in CHUNKS.into_iter().zip(STATEMENTS.iter()) {
+    for (size, statement) in CHUNKS.into_iter().zip(statements) {
         while let Some((chunk, rest)) = rows.split_at_checked(size) {
-            chunks.push((statement, chunk));
+            chunks.push((statement.as_str(), chunk));
             rows = rest;
         }
     }

@@ -1,6 +1,10 @@
-//! The tables of the usage ledger: records, their sums by day, and how far they have been copied.
+//! The tables of the usage ledger: records, their sums by day, what their requests have made, and how
+//! far all that has been copied.
 
+mod columns;
 mod insert;
+mod object_row;
+mod objects;
 mod prune;
 mod read;
 mod recompute;
@@ -10,6 +14,7 @@ mod sums;
 
 use std::time::SystemTime;
 
+pub use object_row::ObjectRow;
 pub use read::Position;
 pub use row::{LedgerRow, rfc3339};
 pub use sums::{Dimension, Sum};

@@ -1,4 +1,8 @@
-//! Reading records: in the order of time, in the order of commits, and who owns a stored response.
+//! Reading: records in the order of time; records and objects in the order of commits.
+
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
 
 use super::{LedgerRow, Period, UsageStore};
 use crate::database::{Database, DatabaseError, on_either};
@@ -10,6 +14,21 @@ pub struct Position {
     transaction: i64,
     /// Its `seq`.
     seq: i64,
+}
+
+impl Position {
+    /// After a `seq` of a file.
+    pub const fn in_file(seq: i64) -> Self {
+        Self {
+            transaction: 0,
+            seq,
+        }
+    }
+
+    /// The `seq` of the last record that was read.
+    pub const fn seq(self) -> i64 {
+        self.seq
+    }
 }
 
 impl UsageStore {
@@ -32,27 +51,6 @@ impl UsageStore {
         }))
     }
 
-    /// Records of a file after a `seq`, in the order of commits, and the last one's `seq`.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn committed_after(
-        &self,
-        seq: i64,
-        limit: i64,
-    ) -> Result<(Vec<LedgerRow>, i64), DatabaseError> {
-        let (rows, position) = self
-            .follow(
-                Position {
-                    transaction: 0,
-                    seq,
-                },
-                limit,
-            )
-            .await?;
-        Ok((rows, position.seq))
-    }
-
     /// Records after a position, in the order of commits, and the position after them. A server's
     /// transactions end in another order than they began: what an open one may still write comes
     /// later, and nothing is passed over.
@@ -64,34 +62,37 @@ impl UsageStore {
         after: Position,
         limit: i64,
     ) -> Result<(Vec<LedgerRow>, Position), DatabaseError> {
-        use sqlx::{FromRow, Row};
+        self.follow_table("usage_records", after, limit).await
+    }
+
+    /// Rows of a table that has a `seq`, and `written_by` in a server, as [`Self::follow`] gives them.
+    pub(super) async fn follow_table<R>(
+        &self,
+        table: &'static str,
+        after: Position,
+        limit: i64,
+    ) -> Result<(Vec<R>, Position), DatabaseError>
+    where
+        R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>,
+    {
         match &self.0 {
             Database::Sqlite(pool) => {
-                const NEXT: &str =
-                    "SELECT * FROM usage_records WHERE seq > $1 ORDER BY seq LIMIT $2";
-                let rows = sqlx::query(NEXT)
-                    .bind(after.seq)
-                    .bind(limit)
-                    .fetch_all(pool)
-                    .await?;
+                let next = format!("SELECT * FROM {table} WHERE seq > $1 ORDER BY seq LIMIT $2");
+                let query = sqlx::query(AssertSqlSafe(next)).bind(after.seq);
+                let rows = query.bind(limit).fetch_all(pool).await?;
                 let seq = rows.last().map(|row| row.try_get("seq")).transpose()?;
-                let read = rows
-                    .iter()
-                    .map(LedgerRow::from_row)
-                    .collect::<Result<_, _>>()?;
-                let position = Position {
-                    transaction: 0,
-                    seq: seq.unwrap_or(after.seq),
-                };
-                Ok((read, position))
+                let read = rows.iter().map(R::from_row).collect::<Result<_, _>>()?;
+                Ok((read, Position::in_file(seq.unwrap_or(after.seq))))
             }
             Database::Postgres(pool) => {
-                const NEXT: &str = "SELECT *, CAST(CAST(written_by AS TEXT) AS BIGINT) AS transaction \
-                     FROM usage_records \
+                let next = format!(
+                    "SELECT *, CAST(CAST(written_by AS TEXT) AS BIGINT) AS transaction \
+                     FROM {table} \
                      WHERE (written_by, seq) > (CAST(CAST($1 AS TEXT) AS XID8), $2) \
                      AND written_by < pg_snapshot_xmin(pg_current_snapshot()) \
-                     ORDER BY written_by, seq LIMIT $3";
-                let query = sqlx::query(NEXT).bind(after.transaction.to_string());
+                     ORDER BY written_by, seq LIMIT $3"
+                );
+                let query = sqlx::query(AssertSqlSafe(next)).bind(after.transaction.to_string());
                 let rows = query.bind(after.seq).bind(limit).fetch_all(pool).await?;
                 let position = match rows.last() {
                     Some(row) => Position {
@@ -100,10 +101,7 @@ impl UsageStore {
                     },
                     None => after,
                 };
-                let read = rows
-                    .iter()
-                    .map(LedgerRow::from_row)
-                    .collect::<Result<_, _>>()?;
+                let read = rows.iter().map(R::from_row).collect::<Result<_, _>>()?;
                 Ok((read, position))
             }
         }
@@ -118,10 +116,7 @@ impl UsageStore {
             Database::Sqlite(pool) => {
                 let last = "SELECT COALESCE(MAX(seq), 0) FROM usage_records";
                 let seq = sqlx::query_scalar(last).fetch_one(pool).await?;
-                Ok(Position {
-                    transaction: 0,
-                    seq,
-                })
+                Ok(Position::in_file(seq))
             }
             Database::Postgres(pool) => {
                 let next =
@@ -170,17 +165,5 @@ impl UsageStore {
     pub async fn last_seq(&self) -> Result<i64, DatabaseError> {
         const LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM usage_records";
         Ok(on_either!(&self.0, pool => sqlx::query_scalar(LAST).fetch_one(pool).await?))
-    }
-
-    /// The newest records of responses that the service may have stored, newest first.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn responses(&self, limit: i64) -> Result<Vec<LedgerRow>, DatabaseError> {
-        const RESPONSES: &str = "SELECT * FROM usage_records WHERE response_id IS NOT NULL \
-             AND (source <> 'none' OR source_reason = 'background') ORDER BY seq DESC LIMIT $1";
-        Ok(on_either!(&self.0, pool => {
-            sqlx::query_as(RESPONSES).bind(limit).fetch_all(pool).await?
-        }))
     }
 }

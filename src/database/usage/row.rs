@@ -1,152 +1,112 @@
 //! A usage record as its row: the columns, once, for both databases.
 
 use serde::{Serialize, Serializer};
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{FromRow, Postgres, Row, Sqlite};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::columns::row;
 use crate::usage::{Amount, RecordId, UsageRecord};
 
-macro_rules! columns {
-    ($($(#[$meta:meta])* $name:ident: $type:ty,)*) => {
-        /// One row of the ledger; docs/chargeback.md says what the columns mean.
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-        pub struct LedgerRow {
-            $($(#[$meta])* pub $name: $type,)*
-        }
-
-        /// The columns that are written, in their order.
-        pub(super) const COLUMNS: &[&str] = &[$(stringify!($name)),*];
-
-        impl LedgerRow {
-            pub(super) fn bind_sqlite<'q>(
-                &self,
-                query: Query<'q, Sqlite, SqliteArguments>,
-            ) -> Query<'q, Sqlite, SqliteArguments> {
-                query$(.bind(self.$name.clone()))*
-            }
-
-            pub(super) fn bind_postgres<'q>(
-                &self,
-                query: Query<'q, Postgres, PgArguments>,
-            ) -> Query<'q, Postgres, PgArguments> {
-                query$(.bind(self.$name.clone()))*
-            }
-        }
-
-        impl FromRow<'_, SqliteRow> for LedgerRow {
-            fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-                Ok(Self { $($name: row.try_get(stringify!($name))?,)* })
-            }
-        }
-
-        impl FromRow<'_, PgRow> for LedgerRow {
-            fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-                Ok(Self { $($name: row.try_get(stringify!($name))?,)* })
-            }
-        }
-    };
-}
-
-columns! {
-    /// The record's id, a UUID of version 7: 16 bytes.
-    #[serde(serialize_with = "id")]
-    id: Vec<u8>,
-    /// When the request came, in milliseconds since 1970.
-    #[serde(rename = "time", serialize_with = "moment")]
-    started_ms: i64,
-    /// Until the end of its answer, in microseconds.
-    duration_us: i64,
-    /// Until the first token of a stream, in microseconds.
-    first_token_us: Option<i64>,
-    /// Envoy's id of the request.
-    request_id: String,
-    /// The trace, 32 hexadecimal digits.
-    trace_id: Option<String>,
-    /// The client that is charged.
-    client: String,
-    /// Its labels, a JSON object.
-    #[serde(serialize_with = "json")]
-    labels: Option<String>,
-    /// The end user.
-    #[serde(rename = "user")]
-    end_user: Option<String>,
-    /// The kind of credential.
-    credential: String,
-    /// The product.
-    product: Option<String>,
-    /// The operation.
-    operation: String,
-    /// The deployment.
-    deployment: Option<String>,
-    /// The model that answered.
-    model: Option<String>,
-    /// The backend.
-    backend: String,
-    /// The backend's region.
-    region: Option<String>,
-    /// 1 for a stream.
-    stream: i64,
-    /// The HTTP status; none if no answer came.
-    status: Option<i64>,
-    /// `reported`, `estimated` or `none`.
-    source: String,
-    /// Why it was estimated or is none.
-    source_reason: Option<String>,
-    /// Tokens of the prompt.
-    input_tokens: i64,
-    /// The cached ones among them.
-    cached_tokens: i64,
-    /// Tokens of the answer.
-    output_tokens: i64,
-    /// The ones of reasoning among them.
-    reasoning_tokens: i64,
-    /// The sum that the service reports.
-    total_tokens: i64,
-    /// Audio tokens of the prompt.
-    audio_input_tokens: i64,
-    /// Audio tokens of the answer.
-    audio_output_tokens: i64,
-    /// Image tokens of the prompt.
-    image_input_tokens: i64,
-    /// Tokens of a prediction that were taken over.
-    accepted_prediction_tokens: i64,
-    /// Tokens of a prediction that were not.
-    rejected_prediction_tokens: i64,
-    /// Images that were made.
-    images: i64,
-    /// Their size.
-    image_size: Option<String>,
-    /// Their quality.
-    image_quality: Option<String>,
-    /// Audio that was heard, in milliseconds.
-    audio_ms: i64,
-    /// Characters that were spoken.
-    characters: i64,
-    /// Why the model stopped.
-    finish_reason: Option<String>,
-    /// 1 where the content filter cut or refused.
-    filtered: i64,
-    /// The version of the backend's configuration.
-    system_fingerprint: Option<String>,
-    /// How often Envoy tried.
-    attempts: i64,
-    /// Bytes of the request's body.
-    request_bytes: i64,
-    /// Bytes of the answer's body.
-    response_bytes: Option<i64>,
-    /// The id of a stored response.
-    response_id: Option<String>,
-    /// The price that the cost was computed by.
-    price: Option<String>,
-    /// The cost, in billionths of the currency.
-    #[serde(rename = "cost", serialize_with = "amount")]
-    cost_nanos: Option<i64>,
-    /// ISO 4217's code.
-    currency: Option<String>,
+row! {
+    /// One row of the ledger; docs/chargeback.md says what the columns mean.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+    pub struct LedgerRow {
+        /// The record's id, a UUID of version 7: 16 bytes.
+        #[serde(serialize_with = "id")]
+        id: Vec<u8>,
+        /// When the request came, in milliseconds since 1970.
+        #[serde(rename = "time", serialize_with = "moment")]
+        started_ms: i64,
+        /// Until the end of its answer, in microseconds.
+        duration_us: i64,
+        /// Until the first token of a stream, in microseconds.
+        first_token_us: Option<i64>,
+        /// Envoy's id of the request.
+        request_id: String,
+        /// The trace, 32 hexadecimal digits.
+        trace_id: Option<String>,
+        /// The client that is charged.
+        client: String,
+        /// Its labels, a JSON object.
+        #[serde(serialize_with = "json")]
+        labels: Option<String>,
+        /// The end user.
+        #[serde(rename = "user")]
+        end_user: Option<String>,
+        /// The kind of credential.
+        credential: String,
+        /// The product.
+        product: Option<String>,
+        /// The operation.
+        operation: String,
+        /// The deployment.
+        deployment: Option<String>,
+        /// The model that answered.
+        model: Option<String>,
+        /// The backend.
+        backend: String,
+        /// The backend's region.
+        region: Option<String>,
+        /// 1 for a stream.
+        stream: i64,
+        /// The HTTP status; none if no answer came.
+        status: Option<i64>,
+        /// `reported`, `estimated` or `none`.
+        source: String,
+        /// Why it was estimated or is none.
+        source_reason: Option<String>,
+        /// Tokens of the prompt.
+        input_tokens: i64,
+        /// The cached ones among them.
+        cached_tokens: i64,
+        /// Tokens of the answer.
+        output_tokens: i64,
+        /// The ones of reasoning among them.
+        reasoning_tokens: i64,
+        /// The sum that the service reports.
+        total_tokens: i64,
+        /// Audio tokens of the prompt.
+        audio_input_tokens: i64,
+        /// Audio tokens of the answer.
+        audio_output_tokens: i64,
+        /// Image tokens of the prompt.
+        image_input_tokens: i64,
+        /// Tokens of a prediction that were taken over.
+        accepted_prediction_tokens: i64,
+        /// Tokens of a prediction that were not.
+        rejected_prediction_tokens: i64,
+        /// Images that were made.
+        images: i64,
+        /// Their size.
+        image_size: Option<String>,
+        /// Their quality.
+        image_quality: Option<String>,
+        /// Audio that was heard, in milliseconds.
+        audio_ms: i64,
+        /// Characters that were spoken.
+        characters: i64,
+        /// Why the model stopped.
+        finish_reason: Option<String>,
+        /// 1 where the content filter cut or refused.
+        filtered: i64,
+        /// The version of the backend's configuration.
+        system_fingerprint: Option<String>,
+        /// How often Envoy tried.
+        attempts: i64,
+        /// Bytes of the request's body.
+        request_bytes: i64,
+        /// Bytes of the answer's body.
+        response_bytes: Option<i64>,
+        /// The id of a stored response.
+        response_id: Option<String>,
+        /// The price that the cost was computed by.
+        price: Option<String>,
+        /// The cost, in billionths of the currency.
+        #[serde(rename = "cost", serialize_with = "amount")]
+        cost_nanos: Option<i64>,
+        /// ISO 4217's code.
+        currency: Option<String>,
+    }
 }
 
 impl From<&UsageRecord> for LedgerRow {
@@ -217,7 +177,7 @@ fn integer(count: impl TryInto<i64>) -> i64 {
 }
 
 /// PostgreSQL has no NUL in its texts, and one row that it refuses would hold up all that follow.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 

@@ -6,8 +6,8 @@
 //! ledger (PostgreSQL, retention) reads it behind the requests.
 
 mod disk;
+mod objects;
 mod outbox;
-mod owners;
 mod retention;
 mod state;
 mod writer;
@@ -22,13 +22,14 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use objects::load_owners;
 pub use outbox::Outbox;
-pub use owners::{StoredResponse, stored_responses};
 pub use retention::Retention;
 pub use state::{LedgerState, LedgerStatus};
 pub use writer::LedgerWriter;
 
 use super::UsageRecord;
+use crate::access::ObjectChange;
 use crate::database::{DatabaseError, DatabaseUrl, Synchronous, UsageStore};
 
 /// Records that may wait to be written: about 100 MB. Beyond them records are lost, and counted.
@@ -73,8 +74,17 @@ pub struct Ledger {
 }
 
 enum Entry {
-    Record(Arc<UsageRecord>, Option<oneshot::Sender<()>>),
+    Record(Box<Ended>),
     End,
+}
+
+/// A request that has ended: what is written of it.
+struct Ended {
+    record: Arc<UsageRecord>,
+    /// What it has made, or deleted, that the service stores.
+    changes: Vec<ObjectChange>,
+    /// Who waits until it is on the disk.
+    written: Option<oneshot::Sender<()>>,
 }
 
 /// New requests are not taken: their records could not be written.
@@ -134,8 +144,9 @@ impl Ledger {
         }
     }
 
-    /// Hands a record over. What comes back must be waited for before the answer's end is given.
-    pub fn write(&self, record: Arc<UsageRecord>) -> Option<Receipt> {
+    /// Hands a record over, with what its request has made. What comes back must be waited for before
+    /// the answer's end is given.
+    pub fn write(&self, record: Arc<UsageRecord>, changes: Vec<ObjectChange>) -> Option<Receipt> {
         let state = &self.state;
         let waits = state.durability == Durability::Strict
             && (state.on_failure == OnFailure::Refuse || !state.is_failing());
@@ -146,7 +157,12 @@ impl Ledger {
             // The sender is dropped: the receipt says that the record is lost.
             return receipt.map(Receipt);
         }
-        if self.queue.send(Entry::Record(record, written)).is_err() {
+        let ended = Box::new(Ended {
+            record,
+            changes,
+            written,
+        });
+        if self.queue.send(Entry::Record(ended)).is_err() {
             state.waiting.fetch_sub(1, Ordering::Relaxed);
             state.lose(1);
         }

@@ -1,4 +1,5 @@
-//! Copies the ledger to PostgreSQL: at least once, in the order of commits, behind the requests.
+//! Copies the ledger to PostgreSQL: at least once, in the order of commits, behind the requests. And
+//! learns from there what clients have made at other replicas.
 //!
 //! How far it has come stands in the ledger's own file and is moved on after the server has
 //! committed. A batch whose commit was not heard of goes again, and the server takes each id once.
@@ -10,13 +11,17 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::objects::learn;
 use super::retention::{PRUNE_INTERVAL, prune};
 use super::state::LedgerState;
-use crate::database::{DatabaseError, DatabaseUrl, PostgresUrl, UsageStore};
+use crate::access::ObjectOwners;
+use crate::database::{DatabaseError, DatabaseUrl, Position, PostgresUrl, UsageStore};
 
-/// The name under which the ledger remembers how far it has been copied.
+/// The name under which the ledger remembers how far its records have been copied.
 pub(super) const DESTINATION: &str = "postgres";
-/// Records of one batch.
+/// The same of the objects.
+const OBJECTS_DESTINATION: &str = "postgres.objects";
+/// Records, or objects, of one batch.
 const BATCH: i64 = 512;
 /// How often the ledger is looked at for new records.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -31,15 +36,18 @@ pub struct Outbox {
     state: Arc<LedgerState>,
     server: DatabaseUrl,
     keep: Duration,
+    owners: Arc<ObjectOwners>,
 }
 
 impl Outbox {
-    /// Copies from a ledger to a server, and keeps records there for a time.
+    /// Copies from a ledger to a server, keeps records there for a time, and tells `owners` what other
+    /// replicas know.
     pub fn new(
         ledger: UsageStore,
         state: &Arc<LedgerState>,
         server: PostgresUrl,
         keep: Duration,
+        owners: Arc<ObjectOwners>,
     ) -> Self {
         state.has_outbox();
         Self {
@@ -47,31 +55,36 @@ impl Outbox {
             state: Arc::clone(state),
             server: DatabaseUrl::Postgres(server),
             keep,
+            owners,
         }
     }
 
     /// Copies until told to stop. A server that is away holds up nobody.
     pub async fn run(self, stop: CancellationToken) {
         let mut server = None;
+        let mut learned = Position::default();
         let mut retry = FIRST_RETRY;
         let mut pruned: Option<Instant> = None;
         loop {
             let work = async {
-                let copied = self.copy(&mut server).await?;
-                if let (0, Some(server)) = (copied, &server)
-                    && pruned.is_none_or(|at| at.elapsed() >= PRUNE_INTERVAL)
-                {
+                let server = match &server {
+                    Some(server) => server,
+                    None => server.insert(UsageStore::open(&self.server).await?),
+                };
+                let copied = self.copy(server).await? + self.copy_objects(server).await?;
+                let done = copied + learn(server, &self.owners, &mut learned).await?;
+                if done == 0 && pruned.is_none_or(|at| at.elapsed() >= PRUNE_INTERVAL) {
                     // Every replica does: what one has deleted, another does not find.
                     prune(server, self.keep, i64::MAX, SystemTime::now()).await?;
                     pruned = Some(Instant::now());
                 }
-                Ok(copied)
+                Ok(done)
             };
-            let copied: Result<usize, DatabaseError> = tokio::select! {
-                copied = work => copied,
+            let done: Result<usize, DatabaseError> = tokio::select! {
+                done = work => done,
                 () = stop.cancelled() => return,
             };
-            let pause = match copied {
+            let pause = match done {
                 Ok(0) => POLL_INTERVAL,
                 Ok(_) => {
                     retry = FIRST_RETRY;
@@ -91,20 +104,29 @@ impl Outbox {
         }
     }
 
-    /// Copies one batch; gives how many records were in it.
-    async fn copy(&self, server: &mut Option<UsageStore>) -> Result<usize, DatabaseError> {
-        let shared = match server {
-            Some(shared) => shared,
-            None => server.insert(UsageStore::open(&self.server).await?),
-        };
+    /// Copies one batch of records; gives how many there were.
+    async fn copy(&self, shared: &UsageStore) -> Result<usize, DatabaseError> {
         let (last, copied) = self.ledger.outbox(DESTINATION).await?;
-        let (rows, until) = self.ledger.committed_after(copied, BATCH).await?;
+        let (rows, until) = self.ledger.follow(Position::in_file(copied), BATCH).await?;
         if !rows.is_empty() {
-            shared.insert(&rows).await?;
-            self.ledger.copied(DESTINATION, until).await?;
+            shared.write(&rows, &[]).await?;
+            self.ledger.copied(DESTINATION, until.seq()).await?;
         }
-        let waiting = u64::try_from(last.saturating_sub(until)).unwrap_or(0);
+        let waiting = u64::try_from(last.saturating_sub(until.seq())).unwrap_or(0);
         self.state.outbox_copied(waiting);
+        Ok(rows.len())
+    }
+
+    /// Copies one batch of objects; gives how many there were.
+    async fn copy_objects(&self, shared: &UsageStore) -> Result<usize, DatabaseError> {
+        let (_, copied) = self.ledger.outbox(OBJECTS_DESTINATION).await?;
+        let after = Position::in_file(copied);
+        let (rows, until) = self.ledger.objects_after(after, BATCH).await?;
+        if !rows.is_empty() {
+            shared.write(&[], &rows).await?;
+            let copied = self.ledger.copied(OBJECTS_DESTINATION, until.seq());
+            copied.await?;
+        }
         Ok(rows.len())
     }
 

@@ -7,14 +7,15 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::disk::DiskSpace;
+use super::objects::prune_objects;
 use super::outbox::DESTINATION;
 use super::state::LedgerState;
 use crate::database::{DatabaseError, Period, UsageStore};
 
-/// Records that are deleted together: the writer waits for them.
-const BATCH: i64 = 200;
+/// Rows that are deleted together: the writer waits for them.
+pub(super) const BATCH: i64 = 200;
 /// Between two such batches.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 /// How often the disk is looked at.
 const DISK_INTERVAL: Duration = Duration::from_secs(1);
 /// How often old days are looked for.
@@ -87,8 +88,8 @@ impl Retention {
     }
 }
 
-/// Deletes whole days that ended longer than `keep` ago, none after `copied` in a file; gives how many
-/// records.
+/// Deletes whole days that ended longer than `keep` ago, none after `copied` in a file, and objects
+/// that are old; gives how many records.
 pub(super) async fn prune(
     store: &UsageStore,
     keep: Duration,
@@ -111,5 +112,6 @@ pub(super) async fn prune(
         sleep(PAUSE).await;
     }
     store.prune_sums(old).await?;
+    prune_objects(store, keep, now).await?;
     Ok(pruned)
 }

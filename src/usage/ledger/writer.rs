@@ -10,9 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::state::LedgerState;
-use super::{Durability, Entry, OnFailure};
-use crate::database::{DatabaseError, LedgerRow, UsageStore};
-use crate::usage::UsageRecord;
+use super::{Durability, Ended, Entry, OnFailure};
+use crate::database::{DatabaseError, LedgerRow, ObjectRow, UsageStore};
 
 /// Records of one transaction.
 const MAX_BATCH: usize = 512;
@@ -71,17 +70,23 @@ struct Writing {
     is_ending: bool,
 }
 
-/// Records that are written together, and who waits for them.
+/// Records that are written together with what their requests have made, and who waits for them.
 #[derive(Default)]
 struct Batch {
     rows: Vec<LedgerRow>,
+    objects: Vec<ObjectRow>,
     waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl Batch {
-    fn add(&mut self, record: &UsageRecord, written: Option<oneshot::Sender<()>>) {
-        self.rows.push(record.into());
-        self.waiting.extend(written);
+    fn add(&mut self, ended: Ended) {
+        let row = LedgerRow::from(&*ended.record);
+        let at = row.started_ms;
+        let changes = ended.changes.iter();
+        self.objects
+            .extend(changes.map(|change| ObjectRow::new(change, at)));
+        self.rows.push(row);
+        self.waiting.extend(ended.written);
     }
 
     fn let_go(&mut self) {
@@ -102,13 +107,13 @@ impl Writing {
             let mut batch = Batch::default();
             for entry in received.drain(..) {
                 match entry {
-                    Entry::Record(record, written) => batch.add(&record, written),
+                    Entry::Record(ended) => batch.add(*ended),
                     Entry::End => self.is_ending = true,
                 }
             }
             while self.is_ending || batch.rows.len() < MAX_BATCH {
                 match entries.try_recv() {
-                    Ok(Entry::Record(record, written)) => batch.add(&record, written),
+                    Ok(Entry::Record(ended)) => batch.add(*ended),
                     Ok(Entry::End) => self.is_ending = true,
                     Err(_) => break,
                 }
@@ -126,7 +131,7 @@ impl Writing {
         let mut retry = FIRST_RETRY;
         let mut attempts = 0;
         loop {
-            match self.try_write(&batch.rows, attempts > 0).await {
+            match self.try_write(batch, attempts > 0).await {
                 Ok(last_seq) => {
                     self.state.wrote(count, last_seq);
                     return batch.let_go();
@@ -147,12 +152,12 @@ impl Writing {
     }
 
     /// A transaction whose end was not heard of may have been written: it is looked for first.
-    async fn try_write(&self, rows: &[LedgerRow], is_again: bool) -> Result<i64, DatabaseError> {
-        if let (true, Some(first)) = (is_again, rows.first())
+    async fn try_write(&self, batch: &Batch, is_again: bool) -> Result<i64, DatabaseError> {
+        if let (true, Some(first)) = (is_again, batch.rows.first())
             && self.store.contains(first).await?
         {
             return self.store.last_seq().await;
         }
-        self.store.insert(rows).await
+        self.store.write(&batch.rows, &batch.objects).await
     }
 }

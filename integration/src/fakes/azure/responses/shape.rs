@@ -61,6 +61,17 @@ pub enum Item {
         /// Empty.
         summary: [(); 0],
     },
+    /// Code that was run, and where.
+    CodeInterpreterCall {
+        /// `ci_…`
+        id: String,
+        /// How far it is.
+        status: Status,
+        /// The code.
+        code: &'static str,
+        /// `cntr_…`
+        container_id: String,
+    },
     /// What is said.
     Message {
         /// `msg_…`
@@ -112,6 +123,33 @@ impl Item {
             call_id: call_id.to_owned(),
             name: name.to_owned(),
         })
+    }
+
+    /// A run of code, where the request has a code interpreter: in the container that it names, or in
+    /// one of the response's own.
+    pub fn code(turn: &Turn, status: Status) -> Option<Self> {
+        let tools = turn.body["tools"].as_array()?;
+        let tool = tools.iter().find(|it| it["type"] == "code_interpreter")?;
+        let container = tool["container"].as_str().map(str::to_owned);
+        Some(Self::CodeInterpreterCall {
+            id: item_id("ci_", &turn.id),
+            status,
+            code: match status {
+                Status::InProgress => "",
+                _ => "print('{\"id\":\"msg_1\"}')",
+            },
+            container_id: container.unwrap_or_else(|| item_id("cntr_", &turn.id)),
+        })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Reasoning { id, .. }
+            | Self::CodeInterpreterCall { id, .. }
+            | Self::Message { id, .. }
+            | Self::FunctionCall { id, .. } => id,
+        }
     }
 
     /// Reasoning that is not shown.
@@ -245,12 +283,13 @@ fn end(ending: Ending) -> (Status, Option<Value>, Option<Value>) {
 
 fn output(turn: &Turn, status: Status) -> Vec<Item> {
     let reasoning = (turn.tokens.reasoning > 0).then(|| Item::reasoning(&turn.id));
+    let code = Item::code(turn, Status::Completed);
     let said = turn.answer().map(|answer| {
         let message = Item::message(&turn.id, Some(answer.text()), status);
         (message, Item::call(&turn.id, answer, status))
     });
     let (message, call) = said.unzip();
-    let items = reasoning.into_iter().chain(message);
+    let items = reasoning.into_iter().chain(code).chain(message);
     items.chain(call.flatten()).collect()
 }
 

@@ -55,8 +55,33 @@ impl ResponseStore {
         }
     }
 
+    /// Whether every item that the request refers to is one of a kept response; whose does not matter.
+    fn find_items(&self, body: &Value) -> Result<(), ApiError> {
+        let shelf = self.lock();
+        let is_kept = |id: &str| {
+            let (_, of) = id.split_once('_')?;
+            let kept = shelf.kept.get(&format!("resp_{of}"))?;
+            kept.response.output.iter().find(|item| item.id() == id)
+        };
+        let items = input_items(body);
+        let mut referred = items.iter().filter_map(|item| {
+            let is_reference = item["type"] == "item_reference"
+                || (item["type"].is_null() && item["content"].is_null());
+            item["id"].as_str().filter(|_| is_reference)
+        });
+        match referred.find(|id| is_kept(id).is_none()) {
+            None => Ok(()),
+            Some(id) => Err(ApiError::Invalid {
+                message: format!("Item with id '{id}' not found."),
+                param: Some("input"),
+                code: None,
+            }),
+        }
+    }
+
     /// What the response before costs, if the request goes on from one.
     pub fn context_tokens(&self, body: &Value) -> Result<u64, ApiError> {
+        self.find_items(body)?;
         let Some(id) = body["previous_response_id"].as_str() else {
             return Ok(0);
         };

@@ -126,6 +126,14 @@ impl Events<'_> {
             }
             self.output_index += 1;
         }
+        if let (Some(begun), Some(done)) = (
+            Item::code(self.turn, Status::InProgress),
+            Item::code(self.turn, Status::Completed),
+        ) {
+            self.item("response.output_item.added", &begun);
+            self.item("response.output_item.done", &done);
+            self.output_index += 1;
+        }
     }
 
     fn message(&mut self, answer: &Answer) {

@@ -1,0 +1,185 @@
+//! A stored object as its row, and a row as what it says of the object.
+
+use std::sync::Arc;
+
+use super::columns::row;
+use super::row::plain;
+use crate::access::{
+    BackgroundResponse, BatchInput, ClientId, Deployment, Known, ObjectChange, ObjectKind,
+    Operation, ProductId,
+};
+
+/// A file whose lines a batch may run.
+const BATCH_INPUT: &str = "batch_input";
+/// A response whose usage has not been counted.
+const BACKGROUND: &str = "background";
+
+row! {
+    /// Something that the service stores for a client.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct ObjectRow {
+        /// What it is.
+        kind: String,
+        /// Its id.
+        id: String,
+        /// The client that made it.
+        client: String,
+        /// When the request came that has changed it last, in milliseconds since 1970.
+        created_ms: i64,
+        /// What is known of it: `batch_input`, `background`, or nothing.
+        known: Option<String>,
+        /// What the lines of a file ask for.
+        operation: Option<String>,
+        /// The deployment of a file's lines, or of a response.
+        deployment: Option<String>,
+        /// The product that allows it.
+        product: Option<String>,
+        /// 1 once it is deleted.
+        deleted: i64,
+    }
+}
+
+impl ObjectRow {
+    /// What a request that came at this moment has changed.
+    pub fn new(change: &ObjectChange, at_ms: i64) -> Self {
+        let row = Self {
+            kind: kind_name(change.kind).to_owned(),
+            id: plain(&change.id),
+            client: plain(change.owner.as_str()),
+            created_ms: at_ms,
+            deleted: i64::from(change.known.is_none()),
+            ..Self::default()
+        };
+        match &change.known {
+            Some(Known::Input(input)) => Self {
+                known: Some(BATCH_INPUT.to_owned()),
+                operation: Some(input.operation.as_str().to_owned()),
+                deployment: Some(input.deployment.as_str().to_owned()),
+                product: Some(plain(input.product.as_str())),
+                ..row
+            },
+            Some(Known::Background(response)) if !response.is_counted() => Self {
+                known: Some(BACKGROUND.to_owned()),
+                deployment: response
+                    .deployment
+                    .as_ref()
+                    .map(|it| it.as_str().to_owned()),
+                product: response.product.as_ref().map(|it| plain(it.as_str())),
+                ..row
+            },
+            Some(Known::Background(_) | Known::Nothing) | None => row,
+        }
+    }
+
+    /// What the row says; `None` for one that this program has not written.
+    pub fn change(&self) -> Option<ObjectChange> {
+        let kind = ObjectKind::ALL
+            .into_iter()
+            .find(|kind| kind_name(*kind) == self.kind)?;
+        Some(ObjectChange {
+            kind,
+            id: self.id.clone(),
+            owner: ClientId::new(self.client.as_str()),
+            known: match self.deleted {
+                0 => Some(self.known()?),
+                _ => None,
+            },
+        })
+    }
+
+    fn known(&self) -> Option<Known> {
+        let deployment = self.deployment.as_deref().and_then(Deployment::parse);
+        let product = self.product.as_deref().map(ProductId::new);
+        Some(match self.known.as_deref() {
+            None => Known::Nothing,
+            Some(BACKGROUND) => {
+                Known::Background(Arc::new(BackgroundResponse::new(deployment, product)))
+            }
+            Some(BATCH_INPUT) => {
+                let name = self.operation.as_deref()?;
+                let operation = Operation::ALL.into_iter().find(|it| it.as_str() == name)?;
+                Known::Input(Arc::new(BatchInput {
+                    operation,
+                    deployment: deployment?,
+                    product: product?,
+                }))
+            }
+            Some(_) => return None,
+        })
+    }
+}
+
+/// The name of a kind in the table.
+pub(super) const fn kind_name(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Response => "response",
+        ObjectKind::File => "file",
+        ObjectKind::Batch => "batch",
+        ObjectKind::Item => "item",
+        ObjectKind::Container => "container",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is known after a restart, as text.
+    fn again(kind: ObjectKind, known: Option<Known>) -> String {
+        let change = ObjectChange {
+            kind,
+            id: "id_1".to_owned(),
+            owner: ClientId::new("app"),
+            known,
+        };
+        let read = ObjectRow::new(&change, 7).change().expect("a row of ours");
+        assert_eq!(read.kind, kind);
+        assert_eq!(
+            (read.id.as_str(), read.owner.as_str()),
+            ("id_1", "app"),
+            "{kind:?}"
+        );
+        format!("{:?}", read.known)
+    }
+
+    #[test]
+    fn a_row_says_again_what_was_known() {
+        for kind in ObjectKind::ALL {
+            assert_eq!(again(kind, Some(Known::Nothing)), "Some(Nothing)");
+            assert_eq!(again(kind, None), "None");
+        }
+        let input = Known::Input(Arc::new(BatchInput {
+            operation: Operation::Responses,
+            deployment: Deployment::parse("gpt-4o").expect("a name"),
+            product: ProductId::new("standard"),
+        }));
+        assert_eq!(
+            again(ObjectKind::File, Some(input.clone())),
+            format!("{:?}", Some(input))
+        );
+        let response = Arc::new(BackgroundResponse::new(
+            Deployment::parse("gpt-4o"),
+            Some(ProductId::new("standard")),
+        ));
+        let background = Some(Known::Background(Arc::clone(&response)));
+        assert_eq!(
+            again(ObjectKind::Response, background.clone()),
+            format!("{background:?}")
+        );
+        assert!(response.count());
+        assert_eq!(again(ObjectKind::Response, background), "Some(Nothing)");
+    }
+
+    #[test]
+    fn a_row_of_a_later_version_says_nothing() {
+        let row = |kind: &str, known: Option<&str>| ObjectRow {
+            kind: kind.to_owned(),
+            known: known.map(str::to_owned),
+            ..ObjectRow::default()
+        };
+        assert!(row("vector_store", None).change().is_none());
+        assert!(row("file", Some("other")).change().is_none());
+        assert!(row("file", Some(BATCH_INPUT)).change().is_none());
+        assert!(row("file", None).change().is_some());
+    }
+}

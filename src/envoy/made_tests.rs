@@ -1,0 +1,187 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use super::super::pending::Admitted;
+use super::*;
+use crate::access::{Client, Target};
+use crate::auth::{Caller, CredentialKind, KeySlot};
+use crate::usage::{BodyFormat, Prompt, RecordId, Units};
+
+const RESPONSES: &str = "/openai/v1/responses";
+
+/// A request of a client that is out.
+fn request(client: &str, method: &str, path: &str) -> Outgoing {
+    let client = Client::new(ClientId::new(client), Vec::new());
+    let admitted = Admitted {
+        caller: Caller {
+            client: Arc::new(client),
+            credential: CredentialKind::Key(KeySlot::Primary),
+            user: None,
+            entitlements: None,
+        },
+        target: Target::parse(method, path).expect("a path"),
+        grant: None,
+        content_type: String::new(),
+        request_id: "1".into(),
+        source: None,
+        record: RecordId::new(SystemTime::UNIX_EPOCH).expect("random numbers"),
+        trace_id: None,
+        started: SystemTime::UNIX_EPOCH,
+        at: Instant::now(),
+    };
+    Outgoing {
+        admitted,
+        deployment: None,
+        product: None,
+        stream: false,
+        remove_usage_event: false,
+        prompt: Prompt::Length(0),
+        units: Units::default(),
+        request_bytes: 0,
+        known: Known::Nothing,
+    }
+}
+
+/// Reads a whole answer; gives what is to be kept of it.
+fn answer(owners: &ObjectOwners, outgoing: &Outgoing, status: u16, body: &str) -> Vec<String> {
+    let operation = outgoing.admitted.target.endpoint.operation();
+    let mut meter = Meter::new(operation, BodyFormat::Json, false);
+    let mut made = Made::default();
+    for piece in body.as_bytes().chunks(7) {
+        meter.feed(piece, false);
+        made.note(owners, outgoing, &mut meter);
+    }
+    let changes = made.end(owners, outgoing, Some(status)).into_iter();
+    let kept = |change: ObjectChange| {
+        let fate = change.known.map_or("deleted", |_| "made");
+        format!(
+            "{} {} of {} {fate}",
+            change.kind.as_str(),
+            change.id,
+            change.owner
+        )
+    };
+    changes.map(kept).collect()
+}
+
+fn client(name: &str) -> ClientId {
+    ClientId::new(name)
+}
+
+const RESPONSE: &str = r#"{"id":"resp_1","output":[{"id":"rs_1","type":"reasoning"},
+    {"id":"ci_1","container_id":"cntr_1"},{"id":"msg_1","content":[{"id":"no"}]}]}"#;
+
+#[test]
+fn what_a_response_shows_is_its_clients() {
+    let owners = ObjectOwners::default();
+    let made = answer(&owners, &request("a", "POST", RESPONSES), 200, RESPONSE);
+    assert_eq!(
+        made,
+        [
+            "Response resp_1 of a made",
+            "Item rs_1 of a made",
+            "Item ci_1 of a made",
+            "Container cntr_1 of a made",
+            "Item msg_1 of a made",
+        ]
+    );
+    for (kind, id) in [
+        (ObjectKind::Response, "resp_1"),
+        (ObjectKind::Item, "rs_1"),
+        (ObjectKind::Container, "cntr_1"),
+    ] {
+        assert!(owners.owns(kind, &client("a"), id), "{id}");
+        assert!(!owners.owns(kind, &client("b"), id), "{id}");
+    }
+}
+
+#[test]
+fn what_is_known_already_is_not_kept_again() {
+    let owners = ObjectOwners::default();
+    answer(&owners, &request("a", "POST", RESPONSES), 200, RESPONSE);
+    let get = request("a", "GET", "/openai/v1/responses/resp_1");
+    assert_eq!(answer(&owners, &get, 200, RESPONSE), [""; 0]);
+    let more = RESPONSE.replace("msg_1", "msg_2");
+    assert_eq!(
+        answer(&owners, &get, 200, &more),
+        ["Item msg_2 of a made"],
+        "an item that was not there before"
+    );
+    let list = request("a", "GET", "/openai/v1/responses/resp_1/input_items");
+    let body = r#"{"object":"list","data":[{"id":"msg_0"},{"id":"rs_1"}],"first_id":"no"}"#;
+    assert_eq!(answer(&owners, &list, 200, body), ["Item msg_0 of a made"]);
+}
+
+#[test]
+fn an_id_of_another_client_stays_that_clients() {
+    let owners = ObjectOwners::default();
+    answer(&owners, &request("a", "POST", RESPONSES), 200, RESPONSE);
+    let list = request("b", "GET", "/openai/v1/responses/resp_2/input_items");
+    let body = r#"{"data":[{"id":"msg_1"},{"id":"msg_2","container_id":"cntr_1"}]}"#;
+    assert_eq!(answer(&owners, &list, 200, body), ["Item msg_2 of b made"]);
+    assert!(owners.owns(ObjectKind::Item, &client("a"), "msg_1"));
+    assert!(!owners.owns(ObjectKind::Item, &client("b"), "msg_1"));
+    assert!(!owners.owns(ObjectKind::Container, &client("b"), "cntr_1"));
+}
+
+#[test]
+fn only_answers_that_can_show_an_id_are_believed() {
+    let owners = ObjectOwners::default();
+    let body = r#"{"id":"x_1","output":[{"id":"msg_1"}],"data":[{"id":"msg_2"}],"output_file_id":"file-1"}"#;
+    for (method, path, expected) in [
+        ("POST", "/openai/v1/chat/completions", vec![]),
+        ("POST", "/openai/v1/files", vec!["File x_1 of a made"]),
+        (
+            "POST",
+            "/openai/v1/batches",
+            vec!["Batch x_1 of a made", "File file-1 of a made"],
+        ),
+        (
+            "POST",
+            "/openai/v1/responses/compact",
+            vec!["Item msg_1 of a made", "Item msg_2 of a made"],
+        ),
+        ("POST", "/openai/v1/responses/input_tokens", vec![]),
+        ("GET", "/openai/v1/files/file-2", vec![]),
+        ("GET", "/openai/v1/models", vec![]),
+    ] {
+        let made = answer(&owners, &request("a", method, path), 200, body);
+        assert_eq!(made, expected, "{method} {path}");
+    }
+}
+
+#[test]
+fn what_is_deleted_is_forgotten_and_what_could_not_be_is_not() {
+    let owners = ObjectOwners::default();
+    let file = |owners: &ObjectOwners| owners.owns(ObjectKind::File, &client("a"), "file-1");
+    owners.remember(ObjectKind::File, "file-1", &client("a"), Known::Nothing);
+    let delete = request("a", "DELETE", "/openai/v1/files/file-1");
+    for status in [404, 409, 500] {
+        assert_eq!(answer(&owners, &delete, status, "{}"), [""; 0]);
+        assert!(file(&owners), "after {status}");
+    }
+    let made = answer(&owners, &delete, 200, r#"{"id":"file-1","deleted":true}"#);
+    assert_eq!(made, ["File file-1 of a deleted"]);
+    assert!(!file(&owners));
+}
+
+#[test]
+fn of_a_response_the_last_that_is_known_is_kept() {
+    let owners = ObjectOwners::default();
+    let outgoing = request("a", "POST", RESPONSES);
+    let mut meter = Meter::new(Operation::Responses, BodyFormat::Json, false);
+    let mut made = Made::default();
+    meter.feed(br#"{"id":"resp_1","status":"queued"}"#, true);
+    made.note(&owners, &outgoing, &mut meter);
+    let known = outgoing.in_background();
+    made.learn(&owners, &client("a"), "resp_1", known);
+    let [change] = made
+        .end(&owners, &outgoing, Some(200))
+        .try_into()
+        .expect("one change");
+    assert!(matches!(change.known, Some(Known::Background(_))));
+    let known = owners.known(ObjectKind::Response, &client("a"), "resp_1");
+    assert!(matches!(known, Some(Known::Background(_))), "{known:?}");
+}
