@@ -17,8 +17,10 @@ pub mod config;
 pub mod control;
 /// The one room that speaks SQL: SQLite, PostgreSQL, migrations.
 pub mod database;
-/// Envoy's messages in, replies out: ext_authz, ext_proc.
+/// Envoy's messages in, replies out: ext_authz, ext_proc, the endpoint that it connects to.
 pub mod envoy;
+/// The pipeline of a request: decide, forward, account for, refuse.
+pub mod gateway;
 /// What requests are decided by, replaced as a whole.
 pub mod policy;
 /// Metrics, audit log, log.

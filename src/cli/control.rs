@@ -10,11 +10,11 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
-use super::listener::bind_unix;
 use crate::config::Config;
 use crate::control::{KeyCommands, Replica, Service};
 use crate::database::DatabaseUrl;
-use crate::envoy::Gateway;
+use crate::envoy::bind_unix;
+use crate::gateway::Gateway;
 use crate::telemetry::Metrics;
 
 /// The user that tollgate runs as, nobody else.

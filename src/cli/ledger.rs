@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::ObjectOwners;
 use crate::config::Config;
-use crate::envoy::Gateway;
+use crate::gateway::Gateway;
 use crate::usage::{Ledger, LedgerState, LedgerWriter, Outbox, Retention, load_owners};
 
 /// The ledger's thread, and what follows it.

@@ -1,18 +1,14 @@
 //! The command line.
 
 mod check;
-mod connection;
 mod control;
 mod explain;
 mod generation;
-mod grpc;
 mod key;
 mod ledger;
-mod listener;
 mod reload;
 mod serve;
 mod usage;
-mod worker;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -12,15 +12,15 @@ use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::control;
 use super::generation::Generation;
 use super::ledger::{LedgerTasks, RunningLedger};
-use super::listener::Listener;
 use super::reload::{Parts, Reload};
-use super::{control, grpc};
 use crate::admin::{self, Readiness};
 use crate::auth::IssuedKeys;
 use crate::config::{Config, Watch};
-use crate::envoy::Gateway;
+use crate::envoy::{self, Listener};
+use crate::gateway::Gateway;
 use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
 use crate::upstream::Identity;
@@ -102,7 +102,7 @@ impl Service {
             metrics,
             ..
         } = state;
-        let grpc = tokio::spawn(grpc::serve(
+        let grpc = tokio::spawn(envoy::serve(
             grpc_listener,
             Arc::clone(&gateway),
             Arc::clone(&readiness),

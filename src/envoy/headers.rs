@@ -5,7 +5,7 @@ use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, HeaderVal
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 
 /// Each header of a check: raw bytes with `encode_raw_headers`, text without.
-pub(super) fn of_check(http: &HttpRequest) -> impl Iterator<Item = (&str, &[u8])> {
+pub(super) fn of_check(http: &HttpRequest) -> impl Iterator<Item = (&str, &[u8])> + Clone {
     let raw = http.header_map.iter().flat_map(of_map);
     let text = http
         .headers
@@ -15,7 +15,7 @@ pub(super) fn of_check(http: &HttpRequest) -> impl Iterator<Item = (&str, &[u8])
 }
 
 /// Each header of a map.
-pub(super) fn of_map(map: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
+pub(super) fn of_map(map: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> + Clone {
     map.headers.iter().map(|header| {
         let value = match header.raw_value.is_empty() {
             true => header.value.as_bytes(),

@@ -4,7 +4,7 @@ use envoy_types::pb::envoy::config::core::v3::Metadata;
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value};
 
-use super::pending::DecisionId;
+use crate::gateway::DecisionId;
 use crate::usage::UsageRecord;
 
 /// Where Envoy puts what ext_authz returns.

@@ -1,26 +1,19 @@
-//! The only room that knows Envoy: ext_authz, ext_proc, and how their messages are spelled.
+//! The only room that knows Envoy: its messages, ext_authz, ext_proc, and the endpoint that it connects to.
 
 mod authz;
-mod content;
-mod ending;
-mod forward;
-mod gateway;
+mod connection;
+mod grpc;
 mod headers;
-mod keys;
-mod made;
+mod listener;
 mod metadata;
-mod pending;
 mod process;
-mod refusal;
 mod reply;
-mod source;
-mod transaction;
-mod uploads;
+mod worker;
 
 pub use authz::Authz;
-pub use gateway::Gateway;
+pub(crate) use grpc::serve;
+pub(crate) use listener::{Listener, bind_unix};
 pub use process::Processor;
-pub(crate) use refusal::Refusal;
 
 /// Largest gRPC message that is taken, in bytes: the largest request body, with room for the rest.
 /// Envoy's `request_body_buffer_limit` must be lower, so that it answers 413 first.

@@ -21,14 +21,14 @@ use futures_core::Stream;
 use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::gateway::{Gateway, Recorded};
-use super::pending::Admitted;
-use super::refusal::Refusal;
-use super::transaction::{Answered, End, Settlement, Transaction};
-use super::{content, forward, headers, metadata, reply};
-use crate::access::{BodyKind, Endpoint};
+use super::{headers, metadata, reply};
+use crate::access::Endpoint;
+use crate::gateway::{
+    self, Admitted, Answered, End, Forwarded, Gateway, Recorded, Refusal, Settlement, Transaction,
+    check_content,
+};
 use crate::telemetry::Refused;
-use crate::usage::{BodyFormat, Receipt, Unwritable};
+use crate::usage::{BodyFormat, Receipt, TraceId, Unwritable};
 
 /// The ext_proc service.
 pub struct Processor(Arc<Gateway>);
@@ -117,7 +117,7 @@ impl Exchange {
         let attempts = attempts(&message.attributes);
         match message.request? {
             Message::RequestHeaders(message) => {
-                let admitted = decision.and_then(|id| self.gateway.pending.take(id));
+                let admitted = decision.and_then(|id| self.gateway.take(id));
                 Some(self.request_headers(&message, admitted))
             }
             Message::RequestBody(message) => Some(self.request_body(message)),
@@ -136,10 +136,11 @@ impl Exchange {
         let Some(mut admitted) = admitted else {
             return self.refuse(&Refusal::no_decision(), None);
         };
-        admitted.note_headers(message.headers.as_ref());
-        match &admitted.target.endpoint {
+        let fields = message.headers.as_ref();
+        admitted.trace_id = headers::get(fields, "traceparent").and_then(TraceId::of_traceparent);
+        match &admitted.decision.target.endpoint {
             Endpoint::Stored { .. } | Endpoint::Models | Endpoint::Realtime { .. } => {
-                match forward::without_body(&self.gateway, admitted) {
+                match gateway::without_body(&self.gateway, admitted) {
                     Ok(forwarded) => {
                         self.forward(forwarded, |headers, _| reply::request_headers(headers))
                     }
@@ -149,15 +150,13 @@ impl Exchange {
             Endpoint::Create { .. } if message.end_of_stream => {
                 self.refuse(&Refusal::empty_body(), Some(&admitted))
             }
-            Endpoint::Create { operation, .. } => {
-                let fields = message.headers.iter().flat_map(headers::of_map);
-                if let Err(refusal) = content::check(&admitted.target, fields) {
+            Endpoint::Create { .. } => {
+                let all = fields.into_iter().flat_map(headers::of_map);
+                if let Err(refusal) = check_content(&admitted.decision.target, all) {
                     return self.refuse(&refusal, Some(&admitted));
                 }
-                if operation.body_kind() == BodyKind::Form {
-                    let content_type = headers::get(message.headers.as_ref(), "content-type");
-                    admitted.content_type = content_type.unwrap_or_default().to_owned();
-                }
+                let content_type = headers::get(fields, "content-type");
+                admitted.content_type = content_type.unwrap_or_default().to_owned();
                 self.stage = Stage::Admitted(Box::new(admitted));
                 reply::continue_to_body()
             }
@@ -168,7 +167,7 @@ impl Exchange {
         match std::mem::replace(&mut self.stage, Stage::New) {
             // A part of a body says nothing: Envoy has to buffer it.
             Stage::Admitted(admitted) if message.end_of_stream => {
-                match forward::create(&self.gateway, *admitted, message.body) {
+                match gateway::create(&self.gateway, *admitted, message.body) {
                     Ok(forwarded) => self.forward(forwarded, reply::request_body),
                     Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
                 }
@@ -292,10 +291,23 @@ impl Exchange {
 
     fn forward(
         &mut self,
-        forwarded: forward::Forwarded,
+        forwarded: Forwarded,
         reply: impl FnOnce(Vec<reply::Header>, Option<Vec<u8>>) -> ProcessingResponse,
     ) -> ProcessingResponse {
-        let reply = reply(forwarded.headers, forwarded.body);
+        let mut fields = vec![
+            headers::set("authorization", forwarded.authorization.as_bytes()),
+            // An answer that can be read.
+            headers::set("accept-encoding", b"identity"),
+        ];
+        let path = forwarded.path.as_deref();
+        fields.extend(path.map(|path| headers::set(":path", path.as_bytes())));
+        let (body, content_type) = match forwarded.rewritten {
+            Some(rewritten) => (Some(rewritten.body), rewritten.content_type),
+            None => (None, None),
+        };
+        let content_type = content_type.as_deref();
+        fields.extend(content_type.map(|it| headers::set("content-type", it.as_bytes())));
+        let reply = reply(fields, body);
         self.stage = Stage::Forwarded(Transaction::new(
             Arc::clone(&self.gateway),
             forwarded.outgoing,
@@ -305,12 +317,13 @@ impl Exchange {
 
     fn refuse(&mut self, refusal: &Refusal, admitted: Option<&Admitted>) -> ProcessingResponse {
         self.stage = Stage::New;
-        let started = admitted.map_or_else(std::time::SystemTime::now, |it| it.started);
-        let deployment = admitted.and_then(|it| it.grant.as_ref());
+        let decision = admitted.map(|it| &it.decision);
+        let started = decision.map_or_else(std::time::SystemTime::now, |it| it.started);
+        let deployment = decision.and_then(|it| it.grant.as_ref());
         let refused = Refused {
             started,
             request_id: admitted.map_or_else(|| "".into(), |it| Arc::clone(&it.request_id)),
-            client: admitted.map(|it| it.caller.client.id.to_shared()),
+            client: decision.map(|it| it.caller.client.id.to_shared()),
             deployment: deployment.map(|it| it.deployment.to_shared()),
             product: None,
             reason: refusal.reason,

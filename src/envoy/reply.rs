@@ -14,7 +14,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 
 use super::headers;
-use super::refusal::Refusal;
+use crate::gateway::Refusal;
 use crate::usage::Released;
 
 /// A header to set.

@@ -44,6 +44,21 @@ pub struct Refused {
     pub product: Option<Arc<str>>,
 }
 
+impl Refused {
+    /// A request of this moment, of which nothing else is known yet.
+    pub fn at(started: SystemTime) -> Self {
+        Self {
+            started,
+            request_id: Arc::from(""),
+            client: None,
+            reason: "",
+            status: 0,
+            deployment: None,
+            product: None,
+        }
+    }
+}
+
 enum Entry {
     Usage(Arc<UsageRecord>),
     Refused(Box<Refused>),

@@ -89,7 +89,7 @@ async fn a_saved_request_is_explained_step_by_step() {
     let stack = Stack::start(Options::default().edit_config(edit)).await;
     let key = stack.key.text();
     let request = format!(
-        "POST {CHAT_PATH} HTTP/1.1\r\nhost: a\r\napi-key: {key}\r\n\r\n{{\"messages\":[]}}"
+        "POST {CHAT_PATH} HTTP/1.1\r\nhost: a\r\napi-key: {key}\r\ncontent-type: application/json\r\n\r\n{{\"messages\":[]}}"
     );
     let file = write(&stack, "request.http", &request);
     let (text, is_allowed) = explain(&stack, &["--request", &file]).await;

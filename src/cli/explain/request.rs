@@ -40,7 +40,8 @@ impl SavedRequest {
             Some(_) => ("authorization".to_owned(), [b"Bearer ", value].concat()),
             None => ("api-key".to_owned(), value.to_owned()),
         };
-        let headers = credential.map(header).into_iter();
+        let json = model.map(|_| ("content-type".to_owned(), b"application/json".to_vec()));
+        let headers = credential.map(header).into_iter().chain(json);
         Self {
             method: method.to_owned(),
             target: target.to_owned(),

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use super::request::SavedRequest;
-use crate::access::{
-    Asked, Client, Deployment, Endpoint, RequestBody, Target, Wanted, authorize_deployment,
-    authorize_operation, limit_output,
-};
+use crate::access::{Deployment, Endpoint};
 use crate::auth::{
     Caller, Credential, IssuedKeys, PresentedCertificate, PresentedHeaders, describe_token,
 };
-use crate::envoy::Refusal;
+use crate::gateway::{
+    Head, Observer, Owners, Refusal, Rules, Step, check_content, decide_body, decide_head,
+};
 use crate::policy::Policy;
+use crate::telemetry::Refused;
 
 /// The certificate of the connection, in Envoy's spellings.
 pub(super) struct ForwardedCertificate {
@@ -83,7 +83,7 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// Decides as the service does.
+/// Decides as the service does: by the same functions, which say their steps.
 pub(super) async fn explain(
     policy: &Policy,
     issued: Option<&IssuedKeys>,
@@ -102,191 +102,164 @@ async fn decide(
     asking: &Asking,
     to: &mut Explanation,
 ) -> Result<(), Refusal> {
-    let caller = authenticate(policy, issued, asking, to).await?;
+    let rules = Rules {
+        policy,
+        issued,
+        owners: Owners(None),
+    };
     let request = &asking.request;
-    let target = Target::parse(&request.method, &request.target)?;
-    let operation = target.endpoint.operation();
-    let version = target.api_version.as_ref().map_or("v1", |it| it.as_str());
-    to.note(
-        "path",
-        format!("operation {operation}, API version {version}"),
-    );
-    let options = &caller.client.options;
-    options.check_version(&target)?;
-    let headers = request.headers.iter();
-    let headers = headers.map(|(name, value)| (name.as_str(), value.as_slice()));
-    if let Some(user) = options.user_of_headers(headers)? {
-        to.note(
-            "user",
-            format!("{user:?}, as the client says in its header"),
-        );
-    }
-    let asked = Asked {
-        operation,
-        has: caller.entitlements(),
+    let head = Head {
+        method: &request.method,
+        path: &request.target,
+        certificate: asking.certificate.as_ref().map_or("", |it| &it.leaf),
         source: asking.source,
-        at: asking.now,
     };
-    let deployment = deployment(&target, request, to)?;
-    products(&caller.client, &asked, deployment.as_ref(), to);
-    match deployment {
-        Some(deployment) => {
-            let grant = authorize_deployment(&caller.client, &asked, deployment, None)?;
-            to.note("granted by", format!("product {}", grant.product.id));
-        }
-        None => authorize_operation(&caller.client, &asked)?,
+    let forwarded = asking.certificate.iter().filter(|it| !it.header.is_empty());
+    let forwarded = forwarded.map(|it| ("x-forwarded-client-cert", it.header.as_bytes()));
+    let headers = request.headers.iter();
+    let headers = headers
+        .map(|(name, value)| (name.as_str(), value.as_slice()))
+        .filter(|(name, _)| *name != "x-forwarded-client-cert")
+        .chain(forwarded);
+    let mut known = Refused::at(asking.now);
+    let allowed = decide_head(&rules, &head, headers.clone(), &mut known, to).await?;
+    let decision = &allowed.decision;
+    if !matches!(decision.target.endpoint, Endpoint::Create { .. }) {
+        return Ok(());
     }
-    check_body(&caller.client, &target, request, to)?;
-    if let Endpoint::Stored { kind, id, .. } = &target.endpoint {
-        to.note(
-            format!("stored {}", kind.as_str()),
-            format!("{id}: only the running service knows whose it is; another client's is 404"),
-        );
-    }
-    Ok(())
-}
-
-async fn authenticate(
-    policy: &Policy,
-    issued: Option<&IssuedKeys>,
-    asking: &Asking,
-    to: &mut Explanation,
-) -> Result<Caller, Refusal> {
-    let mut presented = PresentedHeaders::default();
-    for (name, value) in &asking.request.headers {
-        presented.add(name, value);
-    }
-    let mut certificate = PresentedCertificate::default();
-    if let Some(forwarded) = &asking.certificate {
-        certificate = PresentedCertificate::new(&forwarded.leaf);
-        certificate.add(forwarded.header.as_bytes());
-        let chain = "a certificate, with the chain that was presented";
-        let ignored = "a certificate, which is ignored: `listen.client_certificates` is not there";
-        let found = match policy.certificates {
-            Some(_) => chain,
-            None => ignored,
-        };
-        to.note("credential", found);
-    }
-    match presented.credential() {
-        Ok(Credential::Key(key)) => to.note("credential", describe_key(key)),
-        Ok(Credential::Token(token)) => to.note("credential", describe_token(token)),
-        Err(_) => {}
-    }
-    let caller = policy
-        .authenticate(issued, &presented, &certificate, asking.now)
-        .await
-        .inspect_err(|error| to.note("caller", format!("none: {error}")))?;
-    let user = caller
-        .user
-        .as_deref()
-        .map(|user| format!(", user {user:?}"));
-    let (client, kind) = (&caller.client.id, caller.credential);
-    to.note(
-        "caller",
-        format!("client {client} by its {kind}{}", user.unwrap_or_default()),
-    );
-    let has = caller.entitlements();
-    for (what, names) in [
-        ("scopes", &has.scopes),
-        ("roles", &has.roles),
-        ("groups", &has.groups),
-    ] {
-        if !names.is_empty() {
-            to.note(what, format!("{names:?}"));
-        }
-    }
-    Ok(caller)
-}
-
-/// The deployment, from the path or from the body's `model`.
-fn deployment(
-    target: &Target,
-    request: &SavedRequest,
-    to: &mut Explanation,
-) -> Result<Option<Deployment>, Refusal> {
-    let Endpoint::Create { deployment, .. } = &target.endpoint else {
-        return Ok(None);
-    };
-    let body = request.body.as_deref().filter(|body| !body.is_empty());
-    let model = match body {
-        Some(body) => {
-            let operation = target.endpoint.operation();
-            let parsed = RequestBody::read(operation, body)?;
-            parsed.model_name().map(str::to_owned)
-        }
-        None => None,
-    };
-    match (deployment, model) {
-        (Some(deployment), None) => {
-            to.note("deployment", format!("{deployment}, from the path"));
-            Ok(Some(deployment.clone()))
-        }
-        (Some(deployment), Some(model)) if model == deployment.as_str() => {
-            to.note("deployment", format!("{deployment}, from path and body"));
-            Ok(Some(deployment.clone()))
-        }
-        (Some(deployment), Some(model)) => {
-            to.note(
-                "deployment",
-                format!("{deployment} in the path, which decides; {model:?} in the body"),
-            );
-            Ok(Some(deployment.clone()))
-        }
-        (None, Some(model)) => {
-            to.note("deployment", format!("{model:?}, from the body's `model`"));
-            Deployment::parse(&model)
-                .map(Some)
-                .ok_or_else(Refusal::model_name)
-        }
-        (None, None) => {
+    let Some(body) = &request.body else {
+        if decision.grant.is_none() {
             to.note(
                 "deployment",
                 "the body's `model` names it: say it with --model",
             );
-            Err(Refusal::model_missing())
+            return Err(Refusal::model_missing());
+        }
+        to.note("body", "none is given: what it asks for is not looked at");
+        return Ok(());
+    };
+    check_content(&decision.target, headers.clone())?;
+    let content_type = headers
+        .filter(|(name, _)| *name == "content-type")
+        .find_map(|(_, value)| std::str::from_utf8(value).ok());
+    let content_type = content_type.unwrap_or_default();
+    decide_body(rules.owners, decision, content_type, body, to).map(|_| ())
+}
+
+impl Observer for Explanation {
+    fn step(&mut self, step: Step<'_>) {
+        match step {
+            Step::Presented {
+                headers,
+                certificate,
+                takes_certificates,
+            } => self.presented(headers, certificate, takes_certificates),
+            Step::Caller(Ok(caller)) => self.caller(caller),
+            Step::Caller(Err(error)) => self.note("caller", format!("none: {error}")),
+            Step::Target(target) => {
+                let operation = target.endpoint.operation();
+                let version = target.api_version.as_ref().map_or("v1", |it| it.as_str());
+                let found = format!("operation {operation}, API version {version}");
+                self.note("path", found);
+            }
+            Step::UserOfHeader(user) => {
+                let found = format!("{user:?}, as the client says in its header");
+                self.note("user", found);
+            }
+            Step::UserOfBody(user) => {
+                let found = format!("{user:?}, as the client says in the body");
+                self.note("user", found);
+            }
+            Step::Deployment { path, model } => self.deployment(path, model),
+            Step::Products {
+                client,
+                asked,
+                wanted,
+                uses,
+            } => {
+                for product in &client.products {
+                    let checked = product.check(asked, wanted);
+                    let found = match checked.and_then(|()| product.check_uses(uses)) {
+                        Ok(()) => "allows it".to_owned(),
+                        Err(reason) => format!("does not: {reason}"),
+                    };
+                    self.note(format!("product {}", product.id), found);
+                }
+            }
+            Step::Granted(grant) => {
+                self.note("granted by", format!("product {}", grant.product.id));
+            }
+            Step::Stored(kind, id) => {
+                let what = format!("stored {}", kind.as_str());
+                let found = format!(
+                    "{id}: only the running service knows whose it is; another client's is 404"
+                );
+                self.note(what, found);
+            }
+            Step::OutputLimit(limit) => {
+                let found = format!("at most {limit} tokens, the client's limit");
+                self.note("output", found);
+            }
         }
     }
 }
 
-/// What the client's options say of the body.
-fn check_body(
-    client: &Client,
-    target: &Target,
-    request: &SavedRequest,
-    to: &mut Explanation,
-) -> Result<(), Refusal> {
-    let Some(body) = request.body.as_deref().filter(|body| !body.is_empty()) else {
-        return Ok(());
-    };
-    let parsed = RequestBody::read(target.endpoint.operation(), body)?;
-    if let Some(user) = client.options.user_of_body(&parsed, body)? {
-        to.note("user", format!("{user:?}, as the client says in the body"));
-    }
-    if let Some(limit) = client.options.max_output_tokens {
-        to.note(
-            "output",
-            format!("at most {limit} tokens, the client's limit"),
-        );
-        limit_output(limit, target, &parsed, body)?;
-    }
-    Ok(())
-}
-
-/// What each product of the client says.
-fn products(
-    client: &Client,
-    asked: &Asked<'_>,
-    deployment: Option<&Deployment>,
-    to: &mut Explanation,
-) {
-    for product in &client.products {
-        let found =
-            match product.check(asked, deployment.map_or(Wanted::NotYetKnown, Wanted::Named)) {
-                Ok(()) => "allows it".to_owned(),
-                Err(reason) => format!("does not: {reason}"),
+impl Explanation {
+    fn presented(
+        &mut self,
+        headers: &PresentedHeaders<'_>,
+        certificate: &PresentedCertificate<'_>,
+        takes_certificates: bool,
+    ) {
+        if certificate.is_there() {
+            let found = match takes_certificates {
+                true => "a certificate, with the chain that was presented",
+                false => {
+                    "a certificate, which is ignored: `listen.client_certificates` is not there"
+                }
             };
-        to.note(format!("product {}", product.id), found);
+            self.note("credential", found);
+        }
+        match headers.credential() {
+            Ok(Credential::Key(key)) => self.note("credential", describe_key(key)),
+            Ok(Credential::Token(token)) => self.note("credential", describe_token(token)),
+            Err(_) => {}
+        }
+    }
+
+    fn caller(&mut self, caller: &Caller) {
+        let user = caller
+            .user
+            .as_deref()
+            .map(|user| format!(", user {user:?}"));
+        let (client, kind) = (&caller.client.id, caller.credential);
+        let found = format!("client {client} by its {kind}{}", user.unwrap_or_default());
+        self.note("caller", found);
+        let has = caller.entitlements();
+        for (what, names) in [
+            ("scopes", &has.scopes),
+            ("roles", &has.roles),
+            ("groups", &has.groups),
+        ] {
+            if !names.is_empty() {
+                self.note(what, format!("{names:?}"));
+            }
+        }
+    }
+
+    fn deployment(&mut self, path: Option<&Deployment>, model: Option<&str>) {
+        let found = match (path, model) {
+            (Some(path), None) => format!("{path}, from the path"),
+            (Some(path), Some(model)) if model == path.as_str() => {
+                format!("{path}, from path and body")
+            }
+            (Some(path), Some(model)) => {
+                format!("{path}, from the path, which decides; {model:?} in the body")
+            }
+            (None, Some(model)) => format!("{model:?}, from the body's `model`"),
+            (None, None) => "the body has no `model`".to_owned(),
+        };
+        self.note("deployment", found);
     }
 }
 
@@ -311,3 +284,7 @@ fn percent_encode(text: &str) -> String {
     }
     encoded
 }
+
+#[cfg(test)]
+#[path = "agreement_tests.rs"]
+mod tests;

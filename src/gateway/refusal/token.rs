@@ -9,7 +9,7 @@ const CODE: &str = "invalid_token";
 
 /// The answer to a token that is not accepted. What it says is in the token already: its holder
 /// learns nothing of the configuration.
-pub(super) fn refusal(error: TokenError) -> Refusal {
+pub(crate) fn refusal(error: TokenError) -> Refusal {
     const UNREADABLE: &str = "The token can't be read. Send an access token as the issuer gave it.";
     const UNTRUSTED: &str =
         "The token is not of an issuer that this gateway trusts, or was changed.";

@@ -26,8 +26,8 @@ impl Made {
 
     /// Remembers what the last piece of the answer has shown.
     pub(super) fn note(&mut self, owners: &ObjectOwners, outgoing: &Outgoing, meter: &mut Meter) {
-        let endpoint = &outgoing.admitted.target.endpoint;
-        let client = &outgoing.admitted.caller.client.id;
+        let endpoint = &outgoing.admitted.decision.target.endpoint;
+        let client = &outgoing.admitted.decision.caller.client.id;
         if !self.has_own_id
             && let (Some(kind), Some(id)) = (makes(endpoint), meter.id())
         {
@@ -63,12 +63,12 @@ impl Made {
         outgoing: &Outgoing,
         status: Option<u16>,
     ) -> Vec<ObjectChange> {
-        let client = &outgoing.admitted.caller.client.id;
+        let client = &outgoing.admitted.decision.caller.client.id;
         if let Endpoint::Stored {
             kind,
             id,
             action: StoredAction::Delete,
-        } = &outgoing.admitted.target.endpoint
+        } = &outgoing.admitted.decision.target.endpoint
             && matches!(status, Some(200..=299))
         {
             owners.forget(*kind, client, id);

@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::gateway::Gateway;
+use super::state::Gateway;
 use crate::access::ClientId;
 use crate::auth::{IssuedKey, KeySlot};
 use crate::control::{Clients, KeyAction, KeyEvents};

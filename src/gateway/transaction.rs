@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::attribution::{self, Seen};
 use super::ending::Ending;
-use super::gateway::{Gateway, Recorded};
 use super::made::Made;
 use super::pending::Admitted;
-use super::source::{self, Seen};
+use super::state::{Gateway, Recorded};
 use crate::access::{
     BackgroundResponse, Deployment, Endpoint, Known, ObjectChange, Operation, ProductId,
 };
@@ -26,10 +26,10 @@ use crate::usage::{
 const MAX_REGION_BYTES: usize = 64;
 
 /// What the gateway knows of a request when it goes out.
-pub(super) struct Outgoing {
-    pub(super) admitted: Admitted,
+pub(crate) struct Outgoing {
+    pub(crate) admitted: Admitted,
     pub(super) deployment: Option<Deployment>,
-    pub(super) product: Option<ProductId>,
+    pub(crate) product: Option<ProductId>,
     pub(super) stream: bool,
     /// The usage event was asked for by the gateway, not by the client.
     pub(super) remove_usage_event: bool,
@@ -44,19 +44,19 @@ pub(super) struct Outgoing {
 
 /// What Envoy shows of an answer before its body.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Answered {
-    pub(super) status: u16,
+pub(crate) struct Answered {
+    pub(crate) status: u16,
     /// The kind of body; none if it is compressed or of another kind.
-    pub(super) format: Option<BodyFormat>,
-    pub(super) is_encoded: bool,
-    pub(super) content_length: Option<u64>,
+    pub(crate) format: Option<BodyFormat>,
+    pub(crate) is_encoded: bool,
+    pub(crate) content_length: Option<u64>,
     /// How often Envoy tried, where it says so.
-    pub(super) attempts: Option<u32>,
+    pub(crate) attempts: Option<u32>,
 }
 
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// The last byte came.
     Complete,
     /// It broke off, on whichever side.
@@ -64,7 +64,7 @@ pub(super) enum End {
 }
 
 /// The record of a request that has ended.
-pub(super) enum Settlement {
+pub(crate) enum Settlement {
     /// It is counted and on its way to the disk.
     Done(Recorded),
     /// Its tokens are being counted; it is written then, whether or not somebody waits.
@@ -72,7 +72,7 @@ pub(super) enum Settlement {
 }
 
 /// A request that has the identity on it.
-pub(super) struct Transaction {
+pub(crate) struct Transaction {
     gateway: Arc<Gateway>,
     /// Taken when it is settled.
     open: Option<Box<Open>>,
@@ -91,7 +91,7 @@ struct Open {
 }
 
 impl Transaction {
-    pub(super) fn new(gateway: Arc<Gateway>, outgoing: Outgoing) -> Self {
+    pub(crate) fn new(gateway: Arc<Gateway>, outgoing: Outgoing) -> Self {
         gateway.metrics.allowed();
         gateway.metrics.began();
         let open = Open {
@@ -111,7 +111,7 @@ impl Transaction {
     }
 
     /// The region that the backend says it answers from; what no region can be called is left out.
-    pub(super) fn region(&mut self, name: Option<&str>) {
+    pub(crate) fn region(&mut self, name: Option<&str>) {
         let is_name = |name: &&str| {
             name.len() <= MAX_REGION_BYTES
                 && name
@@ -124,7 +124,7 @@ impl Transaction {
     }
 
     /// The backend has begun to answer; says whether its body is to be read.
-    pub(super) fn answered(&mut self, answered: Answered) -> bool {
+    pub(crate) fn answered(&mut self, answered: Answered) -> bool {
         let Some(open) = &mut self.open else {
             return false;
         };
@@ -135,7 +135,7 @@ impl Transaction {
     }
 
     /// Whether the usage event of the answer is to be removed.
-    pub(super) fn changes_length(&self) -> bool {
+    pub(crate) fn changes_length(&self) -> bool {
         self.open
             .as_ref()
             .is_some_and(|open| open.outgoing.remove_usage_event)
@@ -143,7 +143,7 @@ impl Transaction {
 
     /// Reads the next piece of the answer; `is_end` when it says that no other follows. Gives what the
     /// client gets of it, and whether it has the whole answer then.
-    pub(super) fn feed(&mut self, piece: &[u8], is_end: bool) -> (Released, bool) {
+    pub(crate) fn feed(&mut self, piece: &[u8], is_end: bool) -> (Released, bool) {
         let Some(open) = &mut self.open else {
             return (Released::Unchanged, is_end);
         };
@@ -162,13 +162,13 @@ impl Transaction {
         }
         open.made.note(&self.gateway.owners, &open.outgoing, meter);
         // A stream without `[DONE]` ends with the event that has the usage.
-        let operation = open.outgoing.admitted.target.endpoint.operation();
+        let operation = open.outgoing.admitted.decision.target.endpoint.operation();
         let has_said_all = meter.has_streamed_usage() && !operation.usage_must_be_asked_for();
         (released, is_end || is_whole || has_said_all)
     }
 
     /// Accounts for the request; `None` if that has been done.
-    pub(super) fn settle(&mut self, end: End) -> Option<Settlement> {
+    pub(crate) fn settle(&mut self, end: End) -> Option<Settlement> {
         let closed = self.open.take()?.close(&self.gateway, end);
         let Closed {
             mut record,
@@ -200,8 +200,8 @@ impl Drop for Transaction {
 impl Outgoing {
     /// The meter of an answer whose body is to be read.
     fn meter(&self, answered: Answered) -> Option<Meter> {
-        let operation = self.admitted.target.endpoint.operation();
-        let format = match (&self.admitted.target.endpoint, answered.status) {
+        let operation = self.admitted.decision.target.endpoint.operation();
+        let format = match (&self.admitted.decision.target.endpoint, answered.status) {
             (Endpoint::Create { .. }, 200..=299 | 400) => answered.format.or_else(|| {
                 let is_audio = matches!(
                     operation,
@@ -218,7 +218,7 @@ impl Outgoing {
     }
 
     /// What is known of the response that this request makes in the background.
-    pub(super) fn in_background(&self) -> Known {
+    pub(crate) fn in_background(&self) -> Known {
         let (deployment, product) = (self.deployment.clone(), self.product.clone());
         Known::Background(Arc::new(BackgroundResponse::new(deployment, product)))
     }
@@ -248,7 +248,7 @@ impl Open {
         let mut metered = self.meter.take().map(Meter::finish).unwrap_or_default();
         let answered = self.answered.unwrap_or_default();
         let status = self.answered.map(|it| it.status);
-        let endpoint = &self.outgoing.admitted.target.endpoint;
+        let endpoint = &self.outgoing.admitted.decision.target.endpoint;
         let seen = Seen {
             endpoint,
             status,
@@ -256,8 +256,8 @@ impl Open {
             metered: &metered,
             end,
         };
-        let mut source = source::of(&seen);
-        let client = &self.outgoing.admitted.caller.client.id;
+        let mut source = attribution::of(&seen);
+        let client = &self.outgoing.admitted.decision.caller.client.id;
         if let (UsageSource::None(NoneReason::Background), Some(id)) = (source, &metered.id) {
             let known = self.outgoing.in_background();
             self.made.learn(&gateway.owners, client, id, known);
@@ -284,8 +284,9 @@ impl Open {
             false => answered.content_length,
         };
         let outcome = Outcome {
-            finish_reason: source::finish_reason(status, &metered),
-            filtered: source::finish_reason(status, &metered) == Some(FinishReason::ContentFilter),
+            finish_reason: attribution::finish_reason(status, &metered),
+            filtered: attribution::finish_reason(status, &metered)
+                == Some(FinishReason::ContentFilter),
             system_fingerprint: metered.system_fingerprint.take().map(Into::into),
             attempts: answered.attempts.unwrap_or(1),
             request_bytes: u64::try_from(self.outgoing.request_bytes).unwrap_or(u64::MAX),
@@ -319,7 +320,7 @@ impl Open {
             ..
         } = self.outgoing;
         let model = metered.model.map(Arc::<str>::from);
-        let operation = admitted.target.endpoint.operation();
+        let operation = admitted.decision.target.endpoint.operation();
         let response_id = metered.id.filter(|_| operation == Operation::Responses);
         let deployment = deployment.map(|name| name.to_shared());
         let to_estimate = matches!(source, UsageSource::Estimated(_)).then(|| EstimateInput {
@@ -334,13 +335,13 @@ impl Open {
         });
         let record = UsageRecord {
             id: admitted.record,
-            started: admitted.started,
+            started: admitted.decision.started,
             request_id: admitted.request_id,
             trace_id: admitted.trace_id,
-            labels: admitted.caller.client.labels.to_json(),
-            client: admitted.caller.client.id.to_shared(),
-            user: admitted.caller.user,
-            credential: admitted.caller.credential.as_str(),
+            labels: admitted.decision.caller.client.labels.to_json(),
+            client: admitted.decision.caller.client.id.to_shared(),
+            user: admitted.decision.caller.user,
+            credential: admitted.decision.caller.credential.as_str(),
             product: product.map(|id| id.to_shared()),
             operation,
             deployment,

@@ -9,7 +9,7 @@ const DONE: &[u8] = b"data: [DONE]";
 
 /// Watches for the end of one answer.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ending {
+pub(crate) struct Ending {
     content_length: Option<u64>,
     received: u64,
     /// How much of [`DONE`] the last bytes are.
@@ -20,7 +20,7 @@ pub(super) struct Ending {
 
 impl Ending {
     /// Of an answer with this `content-length`, if it has one.
-    pub(super) fn new(content_length: Option<u64>) -> Self {
+    pub(crate) fn new(content_length: Option<u64>) -> Self {
         Self {
             content_length,
             ..Self::default()
@@ -28,7 +28,7 @@ impl Ending {
     }
 
     /// Reads the next piece; says whether a client that has it all has the whole answer.
-    pub(super) fn is_reached_by(&mut self, piece: &[u8], is_stream: bool) -> bool {
+    pub(crate) fn is_reached_by(&mut self, piece: &[u8], is_stream: bool) -> bool {
         self.received = self
             .received
             .saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));

@@ -5,7 +5,7 @@ use crate::access::{BodyKind, Endpoint, Target};
 
 /// Refuses a body in another media type than the operation's, or in a content coding: a reader behind us
 /// could make something else of it (RFC 9110, sections 8.3 and 8.4).
-pub(super) fn check<'a>(
+pub(crate) fn check_content<'a>(
     target: &Target,
     headers: impl Iterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<(), Refusal> {
@@ -58,7 +58,9 @@ mod tests {
         let headers = headers
             .iter()
             .map(|(name, value)| (*name, value.as_bytes()));
-        check(&target, headers).err().map(|refusal| refusal.reason)
+        check_content(&target, headers)
+            .err()
+            .map(|refusal| refusal.reason)
     }
 
     #[test]

@@ -6,20 +6,21 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use super::pending::PendingDecisions;
+use super::decide::{Owners, Rules};
+use super::pending::{Admitted, DecisionId, NoRoom, PendingDecisions};
 use super::refusal::Refusal;
 use crate::access::{ObjectChange, ObjectOwners};
 use crate::auth::IssuedKeys;
-use crate::policy::LivePolicy;
+use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{AuditLog, Metrics, Refused};
 use crate::upstream::Identity;
 use crate::usage::{Ledger, Receipt, UsageRecord};
 
 /// A record that is on its way to the disk.
-pub(super) struct Recorded {
-    pub(super) record: Arc<UsageRecord>,
+pub(crate) struct Recorded {
+    pub(crate) record: Arc<UsageRecord>,
     /// To be waited for before the client has the last byte; none where nobody waits.
-    pub(super) receipt: Option<Receipt>,
+    pub(crate) receipt: Option<Receipt>,
 }
 
 /// The service's state, as requests see it.
@@ -62,6 +63,33 @@ impl Gateway {
         }
     }
 
+    /// The policy in force, to be held through a decision.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.policy.get()
+    }
+
+    /// Keeps a decision until ext_proc comes for it.
+    ///
+    /// # Errors
+    /// [`NoRoom`] where too many wait.
+    pub(crate) fn keep(&self, admitted: Admitted) -> Result<DecisionId, NoRoom> {
+        self.pending.add(admitted)
+    }
+
+    /// Takes a decision: it serves one request.
+    pub(crate) fn take(&self, id: DecisionId) -> Option<Admitted> {
+        self.pending.take(id)
+    }
+
+    /// What requests are decided by just now.
+    pub(crate) fn rules<'a>(&'a self, policy: &'a Policy) -> Rules<'a> {
+        Rules {
+            policy,
+            issued: self.issued.as_deref(),
+            owners: Owners(Some(&self.owners)),
+        }
+    }
+
     /// How long live streams may go on after SIGTERM.
     pub fn drain_timeout(&self) -> Duration {
         self.policy.now().drain_timeout
@@ -86,7 +114,7 @@ impl Gateway {
 
     /// Computes what a request that has ended costs, counts it, and writes it to the audit log and, with
     /// what it has made, to the ledger.
-    pub(super) fn record(&self, mut record: UsageRecord, changes: Vec<ObjectChange>) -> Recorded {
+    pub(crate) fn record(&self, mut record: UsageRecord, changes: Vec<ObjectChange>) -> Recorded {
         if record.price_by(&self.policy.now().prices) {
             self.metrics.unpriced(&record);
         }
@@ -99,7 +127,7 @@ impl Gateway {
     }
 
     /// Counts a refusal and writes it to the audit log.
-    pub(super) fn note_refusal(&self, refusal: &Refusal, mut refused: Refused) {
+    pub(crate) fn note_refusal(&self, refusal: &Refusal, mut refused: Refused) {
         self.metrics.refused(refusal.reason);
         refused.reason = refusal.reason;
         refused.status = refusal.status;

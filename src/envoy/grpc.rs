@@ -13,8 +13,9 @@ use tonic_health::server::HealthReporter;
 
 use super::listener::Listener;
 use super::worker::Worker;
+use super::{Authz, MAX_MESSAGE_BYTES, Processor};
 use crate::admin::Readiness;
-use crate::envoy::{Authz, Gateway, MAX_MESSAGE_BYTES, Processor};
+use crate::gateway::Gateway;
 
 /// How often health follows readiness.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
@@ -22,7 +23,7 @@ const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`, then until the last stream has ended or is `cut`.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     listener: Listener,
     gateway: Arc<Gateway>,
     readiness: Arc<Readiness>,

@@ -13,14 +13,14 @@ use crate::config::GrpcAddress;
 const SOCKET_MODE: u32 = 0o660;
 
 /// The listening socket of the gRPC endpoint.
-pub(super) enum Listener {
+pub(crate) enum Listener {
     Unix(UnixListener),
     Tcp(TcpListener),
 }
 
 impl Listener {
     /// Listens, or says why it can't.
-    pub(super) async fn bind(address: &GrpcAddress) -> Result<Self, String> {
+    pub(crate) async fn bind(address: &GrpcAddress) -> Result<Self, String> {
         let failed =
             |error: io::Error| format!("listen.grpc: {address} can't be listened on: {error}");
         match address {
@@ -53,7 +53,7 @@ impl Listener {
 }
 
 /// Listens on a Unix socket that only those may open that `mode` says.
-pub(super) async fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
+pub(crate) async fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     remove_stale(path).await?;
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, PermissionsExt::from_mode(mode))?;

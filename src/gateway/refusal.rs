@@ -32,10 +32,10 @@ pub(crate) struct Refusal {
     /// The label in metrics and audit log.
     pub(crate) reason: &'static str,
     /// `www-authenticate` (RFC 9110, section 11.6.1; RFC 6750, section 3).
-    pub(super) challenge: Option<&'static str>,
-    pub(super) retry_after_s: Option<u32>,
+    pub(crate) challenge: Option<&'static str>,
+    pub(crate) retry_after_s: Option<u32>,
     /// The product that came nearest to allowing it, for the audit log.
-    pub(super) product: Option<Arc<str>>,
+    pub(crate) product: Option<Arc<str>>,
 }
 
 #[derive(Serialize)]
@@ -95,7 +95,7 @@ impl Refusal {
     }
 
     /// The JSON body.
-    pub(super) fn body(&self) -> String {
+    pub(crate) fn body(&self) -> String {
         let body = Body {
             error: Error {
                 message: &self.message,
@@ -108,13 +108,13 @@ impl Refusal {
     }
 
     /// ext_proc saw a request that ext_authz had not allowed in this process.
-    pub(super) fn no_decision() -> Self {
+    pub(crate) fn no_decision() -> Self {
         let message = "The gateway is not set up correctly. Please tell its operator.";
         Self::new(503, "gateway_misconfigured", "no_decision", message)
     }
 
     /// Too many decisions wait for ext_proc.
-    pub(super) fn overloaded() -> Self {
+    pub(crate) fn overloaded() -> Self {
         Self {
             retry_after_s: Some(1),
             ..Self::new(
@@ -127,7 +127,7 @@ impl Refusal {
     }
 
     /// The identity has no token that lives.
-    pub(super) fn no_identity() -> Self {
+    pub(crate) fn no_identity() -> Self {
         let message = "The gateway can't sign in to the service just now. Please retry.";
         Self {
             retry_after_s: Some(RETRY_AFTER_S),
@@ -136,7 +136,7 @@ impl Refusal {
     }
 
     /// The usage record of a request could not be written, and the ledger is configured to refuse.
-    pub(super) fn ledger_unwritable() -> Self {
+    pub(crate) fn ledger_unwritable() -> Self {
         let message = "The gateway can't account for requests just now. Please retry.";
         Self {
             retry_after_s: Some(RETRY_AFTER_S),
@@ -145,7 +145,7 @@ impl Refusal {
     }
 
     /// A stored object that is not this client's.
-    pub(super) fn object_not_found(kind: ObjectKind, id: &str) -> Self {
+    pub(crate) fn object_not_found(kind: ObjectKind, id: &str) -> Self {
         let message = format!("{} with id '{id}' not found.", kind.as_str());
         let reason = match kind {
             ObjectKind::Response => "response_not_found",
@@ -158,12 +158,12 @@ impl Refusal {
     }
 
     /// A member that refers to something stored whose owner can't be checked.
-    pub(super) fn stored_reference(member: &str) -> Self {
+    pub(crate) fn stored_reference(member: &str) -> Self {
         let message = format!("`{member}` is not supported by this gateway.");
         Self::new(400, "unsupported_parameter", "stored_reference", message)
     }
 
-    pub(super) fn file_purpose() -> Self {
+    pub(crate) fn file_purpose() -> Self {
         let message = "This gateway takes files of the purpose `batch` only.";
         Self::new(400, "unsupported_parameter", "file_purpose", message)
     }
@@ -190,14 +190,14 @@ impl Refusal {
         Self::new(400, "model_mismatch", "model_mismatch", message)
     }
 
-    pub(super) fn conversation() -> Self {
+    pub(crate) fn conversation() -> Self {
         let message =
             "`conversation` is not supported by this gateway. Use `previous_response_id`.";
         Self::new(400, "unsupported_parameter", "conversation", message)
     }
 
     /// A body in a content coding, which would have to be unpacked to be read.
-    pub(super) fn content_encoding() -> Self {
+    pub(crate) fn content_encoding() -> Self {
         let message = "This gateway does not take compressed request bodies. Send the body without `content-encoding`.";
         Self::new(
             415,
@@ -208,12 +208,12 @@ impl Refusal {
     }
 
     /// A body of another media type than the operation's.
-    pub(super) fn content_type(expected: &'static str) -> Self {
+    pub(crate) fn content_type(expected: &'static str) -> Self {
         let message = format!("This operation takes a body of `content-type: {expected}`.");
         Self::new(415, "unsupported_content_type", "content_type", message)
     }
 
-    pub(super) fn empty_body() -> Self {
+    pub(crate) fn empty_body() -> Self {
         Self::new(
             400,
             "invalid_body",

@@ -5,18 +5,14 @@
 //! authenticated and authorised caller, and nothing about the caller has to be written into a
 //! message and read again.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use dashmap::DashMap;
-use envoy_types::pb::envoy::config::core::v3::HeaderMap;
 use tokio::time::Instant;
 
-use super::headers;
-use crate::access::{Asked, Grant, Operation, Target};
-use crate::auth::Caller;
+use super::decide::Decision;
 use crate::usage::{RecordId, TraceId};
 
 /// Decisions that may wait; a client that opens and drops requests can't fill the memory.
@@ -26,50 +22,41 @@ const MAX_AGE: Duration = Duration::from_secs(30);
 
 /// A request that was allowed.
 #[derive(Debug)]
-pub(super) struct Admitted {
-    pub(super) caller: Caller,
-    pub(super) target: Target,
-    /// Where the path names the deployment, what was granted.
-    pub(super) grant: Option<Grant>,
+pub(crate) struct Admitted {
+    pub(crate) decision: Decision,
     /// `content-type` of a form; ext_proc fills it in.
-    pub(super) content_type: String,
-    pub(super) request_id: Arc<str>,
-    /// Where it comes from, as Envoy says.
-    pub(super) source: Option<IpAddr>,
+    pub(crate) content_type: String,
+    pub(crate) request_id: Arc<str>,
     /// The name of its usage record.
-    pub(super) record: RecordId,
-    pub(super) trace_id: Option<TraceId>,
-    pub(super) started: SystemTime,
-    pub(super) at: Instant,
+    pub(crate) record: RecordId,
+    pub(crate) trace_id: Option<TraceId>,
+    pub(crate) at: Instant,
 }
 
 impl Admitted {
-    /// What is asked, as products look at it: the path's operation, or that of a batch's lines.
-    pub(super) fn asked_for(&self, operation: Operation) -> Asked<'_> {
-        Asked {
-            operation,
-            has: self.caller.entitlements(),
-            source: self.source,
-            at: self.started,
-        }
-    }
-
-    /// Takes the trace from the request's headers.
-    pub(super) fn note_headers(&mut self, map: Option<&HeaderMap>) {
-        self.trace_id = headers::get(map, "traceparent").and_then(TraceId::of_traceparent);
+    /// A decision with the name of its record.
+    pub(crate) fn new(decision: Decision, request_id: Arc<str>) -> Result<Self, NoRoom> {
+        Ok(Self {
+            record: RecordId::new(decision.started).map_err(|_| NoRoom)?,
+            decision,
+            content_type: String::new(),
+            request_id,
+            trace_id: None,
+            at: Instant::now(),
+        })
     }
 }
 
 /// Names a decision between two messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct DecisionId(u128);
+pub(crate) struct DecisionId(u128);
 
 impl DecisionId {
-    pub(super) fn to_hex(self) -> String {
+    pub(crate) fn to_hex(self) -> String {
         format!("{:032x}", self.0)
     }
 
-    pub(super) fn from_hex(text: &str) -> Option<Self> {
+    pub(crate) fn from_hex(text: &str) -> Option<Self> {
         let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         u128::from_str_radix(text, 16)
             .ok()
@@ -80,17 +67,17 @@ impl DecisionId {
 
 /// No room, or no random number: the request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoRoom;
+pub(crate) struct NoRoom;
 
 #[derive(Default)]
-pub(super) struct PendingDecisions {
+pub(crate) struct PendingDecisions {
     waiting: DashMap<DecisionId, Admitted>,
     /// How many wait: the map would have to lock each of its shards to say.
     count: AtomicUsize,
 }
 
 impl PendingDecisions {
-    pub(super) fn add(&self, admitted: Admitted) -> Result<DecisionId, NoRoom> {
+    pub(crate) fn add(&self, admitted: Admitted) -> Result<DecisionId, NoRoom> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| NoRoom)?;
         let id = DecisionId(u128::from_ne_bytes(random));
@@ -103,13 +90,13 @@ impl PendingDecisions {
     }
 
     /// Takes a decision: it serves one request.
-    pub(super) fn take(&self, id: DecisionId) -> Option<Admitted> {
+    pub(crate) fn take(&self, id: DecisionId) -> Option<Admitted> {
         let (_, admitted) = self.waiting.remove(&id)?;
         self.count.fetch_sub(1, Ordering::Relaxed);
         Some(admitted).filter(|admitted| admitted.at.elapsed() <= MAX_AGE)
     }
 
-    pub(super) fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         self.waiting.retain(|_, admitted| {
             let stays = admitted.at.elapsed() <= MAX_AGE;
             self.count.fetch_sub(usize::from(!stays), Ordering::Relaxed);
@@ -121,12 +108,14 @@ impl PendingDecisions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{Client, ClientId};
-    use crate::auth::{CredentialKind, KeySlot};
+    use std::time::SystemTime;
+
+    use crate::access::{Client, ClientId, Target};
+    use crate::auth::{Caller, CredentialKind, KeySlot};
 
     fn admitted() -> Admitted {
         let client = Client::new(ClientId::new("app"), Vec::new());
-        Admitted {
+        let decision = Decision {
             caller: Caller {
                 client: Arc::new(client),
                 credential: CredentialKind::Key(KeySlot::Primary),
@@ -135,14 +124,10 @@ mod tests {
             },
             target: Target::parse("POST", "/openai/v1/embeddings").expect("a path"),
             grant: None,
-            content_type: String::new(),
-            request_id: "1".into(),
             source: None,
-            record: RecordId::new(SystemTime::UNIX_EPOCH).expect("random numbers"),
-            trace_id: None,
             started: SystemTime::UNIX_EPOCH,
-            at: Instant::now(),
-        }
+        };
+        Admitted::new(decision, "1".into()).expect("random numbers")
     }
 
     #[tokio::test]

@@ -1,20 +1,19 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::time::Instant;
-
+use super::super::decide::Decision;
 use super::super::pending::Admitted;
 use super::*;
 use crate::access::{Client, Target};
 use crate::auth::{Caller, CredentialKind, KeySlot};
-use crate::usage::{BodyFormat, Prompt, RecordId, Units};
+use crate::usage::{BodyFormat, Prompt, Units};
 
 const RESPONSES: &str = "/openai/v1/responses";
 
 /// A request of a client that is out.
 fn request(client: &str, method: &str, path: &str) -> Outgoing {
     let client = Client::new(ClientId::new(client), Vec::new());
-    let admitted = Admitted {
+    let decision = Decision {
         caller: Caller {
             client: Arc::new(client),
             credential: CredentialKind::Key(KeySlot::Primary),
@@ -23,14 +22,10 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         },
         target: Target::parse(method, path).expect("a path"),
         grant: None,
-        content_type: String::new(),
-        request_id: "1".into(),
         source: None,
-        record: RecordId::new(SystemTime::UNIX_EPOCH).expect("random numbers"),
-        trace_id: None,
         started: SystemTime::UNIX_EPOCH,
-        at: Instant::now(),
     };
+    let admitted = Admitted::new(decision, "1".into()).expect("random numbers");
     Outgoing {
         admitted,
         deployment: None,
@@ -46,7 +41,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
 
 /// Reads a whole answer; gives what is to be kept of it.
 fn answer(owners: &ObjectOwners, outgoing: &Outgoing, status: u16, body: &str) -> Vec<String> {
-    let operation = outgoing.admitted.target.endpoint.operation();
+    let operation = outgoing.admitted.decision.target.endpoint.operation();
     let mut meter = Meter::new(operation, BodyFormat::Json, false);
     let mut made = Made::default();
     for piece in body.as_bytes().chunks(7) {

@@ -1,0 +1,40 @@
+//! A form for a deployment: audio that is heard, images that are edited.
+
+use super::super::observer::Observer;
+use super::super::refusal::Refusal;
+use super::{Asked, Deciding};
+use crate::access::{BodyError, Form, Uses, word};
+use crate::usage::{Prompt, Units};
+
+/// The field that names the deployment.
+const MODEL: &str = "model";
+/// The field whose text the model reads.
+const PROMPT: &str = "prompt";
+
+impl<O: Observer> Deciding<'_, O> {
+    /// Authorises the model that the form names.
+    pub(super) fn form(&mut self, content_type: &str, body: &[u8]) -> Result<Asked, Refusal> {
+        let form = Form::parse(content_type, body)?;
+        let model = form.field(MODEL)?;
+        let grant = self.grant_model(model, &Uses::default())?;
+        if model.is_some_and(|model| model != grant.deployment.as_str()) {
+            return Err(Refusal::model_mismatch());
+        }
+        let word_of = |name| Ok::<_, BodyError>(form.field(name)?.and_then(word).map(Into::into));
+        Ok(Asked {
+            deployment: Some(grant.deployment),
+            product: Some(grant.product.id.clone()),
+            stream: form.field("stream")? == Some("true"),
+            prompt: form
+                .field(PROMPT)?
+                .map(Prompt::of_text)
+                .or(Some(Prompt::Length(0))),
+            units: Units {
+                image_size: word_of("size")?,
+                image_quality: word_of("quality")?,
+                ..Units::default()
+            },
+            ..Asked::default()
+        })
+    }
+}

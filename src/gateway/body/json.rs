@@ -1,0 +1,92 @@
+//! A body of JSON for a model.
+
+use super::super::observer::{Observer, Step};
+use super::super::refusal::Refusal;
+use super::{Asked, Deciding, Rewritten};
+use crate::access::{
+    ApiShape, Edit, Grant, IncludeUsage, MediaRequest, RequestBody, Target, limit_output,
+};
+use crate::usage::Units;
+
+/// The first dated version of the API that knows `stream_options`
+/// (<https://learn.microsoft.com/azure/ai-services/openai/api-version-deprecation>).
+const FIRST_VERSION_WITH_STREAM_OPTIONS: &str = "2024-09-01";
+/// The first one that takes it with images in the messages: Azure's own SDK for .NET does not send it
+/// with them before (<https://github.com/Azure/azure-sdk-for-net>, `AzureChatClient`).
+const FIRST_VERSION_WITH_IMAGES_AND_STREAM_OPTIONS: &str = "2024-10-01";
+
+impl<O: Observer> Deciding<'_, O> {
+    /// Authorises the model that the body names, and all that it names beside it.
+    pub(super) fn json(&mut self, body: &[u8]) -> Result<Asked, Refusal> {
+        let target = &self.decision.target;
+        let parsed = RequestBody::read(target.endpoint.operation(), body)?;
+        let grant = self.grant_model(parsed.model_name(), &parsed.uses)?;
+        self.check_references(&parsed.references)?;
+        let options = &self.decision.caller.client.options;
+        let user = options.user_of_body(&parsed, body)?;
+        if let Some(user) = &user {
+            self.observer.step(Step::UserOfBody(user));
+        }
+        let cap = match options.max_output_tokens {
+            Some(limit) => {
+                self.observer.step(Step::OutputLimit(limit.get()));
+                limit_output(limit, target, &parsed, body)?
+            }
+            None => None,
+        };
+        let usage = ask_for_usage(target, &parsed);
+        let remove_usage_event = usage.is_some();
+        let model = rename_model(&grant, &parsed);
+        let edits: Vec<_> = cap.into_iter().chain(usage).chain(model).collect();
+        Ok(Asked {
+            deployment: Some(grant.deployment),
+            product: Some(grant.product.id.clone()),
+            user,
+            stream: parsed.stream,
+            remove_usage_event,
+            units: units(parsed.media),
+            rewritten: (!edits.is_empty()).then(|| Rewritten {
+                body: Edit::apply(&edits, body),
+                content_type: None,
+            }),
+            ..Asked::default()
+        })
+    }
+}
+
+/// The granted deployment as the body's `model`, where the body says another one or none: what is
+/// authorised is all that anybody behind us can read.
+fn rename_model(grant: &Grant, parsed: &RequestBody) -> Option<Edit> {
+    let model = parsed.model.as_ref()?;
+    let name = grant.deployment.as_str();
+    (model.name.as_deref() != Some(name)).then(|| model.rename(name))
+}
+
+/// Images and speech, as the request asks for them.
+fn units(asked: MediaRequest) -> Units {
+    Units {
+        image_size: asked.size.map(Into::into),
+        image_quality: asked.quality.map(Into::into),
+        characters: asked.characters,
+        ..Units::default()
+    }
+}
+
+/// `include_usage`, where a stream would have no usage without it.
+fn ask_for_usage(target: &Target, parsed: &RequestBody) -> Option<Edit> {
+    let first = match parsed.has_images {
+        true => FIRST_VERSION_WITH_IMAGES_AND_STREAM_OPTIONS,
+        false => FIRST_VERSION_WITH_STREAM_OPTIONS,
+    };
+    let version = target.api_version.as_ref();
+    let is_known = target.shape == ApiShape::V1 || version.is_some_and(|it| it.is_at_least(first));
+    let must_be_asked = target.endpoint.operation().usage_must_be_asked_for();
+    match &parsed.include_usage {
+        IncludeUsage::NotAsked(edit)
+            if parsed.stream && must_be_asked && is_known && !parsed.has_data_sources =>
+        {
+            Some(edit.clone())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,147 @@
+//! The decision on a request's body: what it names is authorised, and what goes on is made to say only that.
+
+mod batch;
+mod form;
+mod json;
+
+use std::sync::Arc;
+
+use super::decide::{Decision, Owners};
+use super::observer::{Observer, Step};
+use super::refusal::Refusal;
+use crate::access::{
+    BodyKind, Deployment, Grant, Known, ObjectKind, Operation, ProductId, References, Uses, Wanted,
+    authorize_deployment,
+};
+use crate::usage::{Prompt, Units};
+
+/// What a body was found to ask for.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) deployment: Option<Deployment>,
+    pub(crate) product: Option<ProductId>,
+    /// The end user that the body names, where the client is trusted to.
+    pub(crate) user: Option<Arc<str>>,
+    pub(crate) stream: bool,
+    /// The gateway asks for the usage event, and the client does not.
+    pub(crate) remove_usage_event: bool,
+    /// What the model reads; `None` is all of the body.
+    pub(crate) prompt: Option<Prompt>,
+    pub(crate) units: Units,
+    pub(crate) known: Known,
+    /// The body that goes on, where it is another one.
+    pub(crate) rewritten: Option<Rewritten>,
+}
+
+/// Another body in place of the client's.
+#[derive(Debug)]
+pub(crate) struct Rewritten {
+    pub(crate) body: Vec<u8>,
+    /// Its `content-type`, where it is another one, too.
+    pub(crate) content_type: Option<String>,
+}
+
+/// Decides.
+///
+/// # Errors
+/// The refusal.
+pub(crate) fn decide_body(
+    owners: Owners<'_>,
+    decision: &Decision,
+    content_type: &str,
+    body: &[u8],
+    observer: &mut impl Observer,
+) -> Result<Asked, Refusal> {
+    let mut deciding = Deciding {
+        owners,
+        decision,
+        observer,
+    };
+    let operation = decision.target.endpoint.operation();
+    match operation {
+        _ if body.is_empty() => Err(Refusal::empty_body()),
+        Operation::Files => deciding.file(content_type, body),
+        Operation::Batches => deciding.batch(body),
+        _ if operation.body_kind() == BodyKind::Form => deciding.form(content_type, body),
+        _ => deciding.json(body),
+    }
+}
+
+/// A decision that is being made.
+struct Deciding<'a, O> {
+    owners: Owners<'a>,
+    decision: &'a Decision,
+    observer: &'a mut O,
+}
+
+impl<O: Observer> Deciding<'_, O> {
+    /// The deployment that the request is granted. One in the path decides, as at Azure, whatever the
+    /// body says beside it, unless the product wants them to be equal; elsewhere the model names it.
+    fn grant_model(&mut self, model: Option<&str>, uses: &Uses) -> Result<Grant, Refusal> {
+        let model = model.filter(|name| !name.is_empty());
+        let path = self.decision.grant.as_ref();
+        self.observer.step(Step::Deployment {
+            path: path.map(|grant| &grant.deployment),
+            model,
+        });
+        let operation = self.decision.target.endpoint.operation();
+        match (path, model) {
+            (Some(grant), Some(model))
+                if grant.product.strict_model && model != grant.deployment.as_str() =>
+            {
+                Err(Refusal::model_mismatch())
+            }
+            (Some(grant), _) if uses.is_empty() => Ok(grant.clone()),
+            // Another product may have the same deployment with more beside it.
+            (Some(grant), _) => self.grant(operation, grant.deployment.clone(), uses),
+            (None, None) => Err(Refusal::model_missing()),
+            (None, Some(model)) => {
+                let deployment = Deployment::parse(model).ok_or_else(Refusal::model_name)?;
+                self.grant(operation, deployment, uses)
+            }
+        }
+    }
+
+    /// Whether a product allows an operation on a deployment, and what is asked for beside it.
+    fn grant(
+        &mut self,
+        operation: Operation,
+        deployment: Deployment,
+        uses: &Uses,
+    ) -> Result<Grant, Refusal> {
+        let client = &self.decision.caller.client;
+        let asked = &self.decision.asked_for(operation);
+        self.observer.step(Step::Products {
+            client,
+            asked,
+            wanted: Wanted::Named(&deployment),
+            uses: Some(uses),
+        });
+        let grant = authorize_deployment(client, asked, deployment, Some(uses))?;
+        self.observer.step(Step::Granted(&grant));
+        Ok(grant)
+    }
+
+    /// What the service has stored for another client can't be referred to.
+    fn check_references(&mut self, named: &References) -> Result<(), Refusal> {
+        if named.has_conversation {
+            return Err(Refusal::conversation());
+        }
+        if let Some(member) = &named.unsupported {
+            return Err(Refusal::stored_reference(member));
+        }
+        let response = named.previous_response_id.as_slice();
+        for (kind, ids) in [
+            (ObjectKind::Response, response),
+            (ObjectKind::Item, &named.items),
+            (ObjectKind::File, &named.files),
+            (ObjectKind::Container, &named.containers),
+        ] {
+            for id in ids {
+                let client = &self.decision.caller.client;
+                self.owners.check(client, kind, id, self.observer)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,247 @@
+//! The decision on a request's headers: who is calling, and may it ask for this?
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::observer::{Observer, Step};
+use super::refusal::Refusal;
+use crate::access::{
+    Asked, Client, Endpoint, Grant, ObjectKind, ObjectOwners, Operation, Target, Wanted,
+    authorize_any_deployment, authorize_deployment, authorize_operation,
+};
+use crate::auth::{Caller, IssuedKeys, PresentedCertificate, PresentedHeaders, Subprotocols};
+use crate::policy::Policy;
+use crate::telemetry::Refused;
+
+/// Where a browser's WebSocket says its key, beside what the backend may know.
+pub(crate) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
+
+/// What requests are decided by.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub(crate) policy: &'a Policy,
+    /// `None`: no keys are issued at run time.
+    pub(crate) issued: Option<&'a IssuedKeys>,
+    pub(crate) owners: Owners<'a>,
+}
+
+/// Whose what is stored is; `None` where there is no running service that would know.
+#[derive(Clone, Copy)]
+pub(crate) struct Owners<'a>(pub(crate) Option<&'a ObjectOwners>);
+
+impl Owners<'_> {
+    /// Refuses something stored that is not the client's.
+    pub(super) fn check(
+        self,
+        client: &Client,
+        kind: ObjectKind,
+        id: &str,
+        observer: &mut impl Observer,
+    ) -> Result<(), Refusal> {
+        match self.0 {
+            Some(owners) if owners.owns(kind, &client.id, id) => Ok(()),
+            Some(_) => Err(Refusal::object_not_found(kind, id)),
+            None => {
+                observer.step(Step::Stored(kind, id));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The beginning of a request, as Envoy describes it.
+pub(crate) struct Head<'a> {
+    pub(crate) method: &'a str,
+    /// The path with its query.
+    pub(crate) path: &'a str,
+    /// The certificate of the connection.
+    pub(crate) certificate: &'a str,
+    /// Where the caller is; a Unix socket is nowhere.
+    pub(crate) source: Option<IpAddr>,
+}
+
+/// A request that its headers allow.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    pub(crate) caller: Caller,
+    pub(crate) target: Target,
+    /// Where the path names the deployment, what was granted.
+    pub(crate) grant: Option<Grant>,
+    /// Where it comes from.
+    pub(crate) source: Option<IpAddr>,
+    pub(crate) started: SystemTime,
+}
+
+impl Decision {
+    /// What is asked, as products look at it: the path's operation, or that of a batch's lines.
+    pub(crate) fn asked_for(&self, operation: Operation) -> Asked<'_> {
+        Asked {
+            operation,
+            has: self.caller.entitlements(),
+            source: self.source,
+            at: self.started,
+        }
+    }
+}
+
+/// The decision, and what goes on beside it.
+#[derive(Debug)]
+pub(crate) struct Allowed {
+    pub(crate) decision: Decision,
+    /// The subprotocols of a realtime session that the backend may see.
+    pub(crate) subprotocols: Vec<&'static str>,
+}
+
+/// Decides. What becomes known of the request is noted, so that a refusal can say it.
+///
+/// # Errors
+/// The refusal.
+pub(crate) async fn decide_head<'a, H>(
+    rules: &Rules<'_>,
+    head: &Head<'a>,
+    headers: H,
+    known: &mut Refused,
+    observer: &mut impl Observer,
+) -> Result<Allowed, Refusal>
+where
+    H: Iterator<Item = (&'a str, &'a [u8])> + Clone,
+{
+    let target = Target::parse(head.method, head.path);
+    let is_session = target
+        .as_ref()
+        .is_ok_and(|target| matches!(target.endpoint, Endpoint::Realtime { .. }));
+    let presented = Presented::read(head, headers.clone(), is_session, known)?;
+    let mut caller = authenticate(rules, &presented, known, observer).await?;
+    known.client = Some(caller.client.id.to_shared());
+    let target = target?;
+    observer.step(Step::Target(&target));
+    let options = &caller.client.options;
+    options.check_version(&target)?;
+    if let Some(user) = options.user_of_headers(headers)? {
+        observer.step(Step::UserOfHeader(&user));
+        caller.user = Some(user);
+    }
+    let mut decision = Decision {
+        caller,
+        target,
+        grant: None,
+        source: head.source,
+        started: known.started,
+    };
+    decision.grant = authorize(rules, &decision, known, observer)?;
+    Ok(Allowed {
+        decision,
+        subprotocols: presented.subprotocols.passed_on,
+    })
+}
+
+async fn authenticate(
+    rules: &Rules<'_>,
+    presented: &Presented<'_>,
+    known: &Refused,
+    observer: &mut impl Observer,
+) -> Result<Caller, Refusal> {
+    observer.step(Step::Presented {
+        headers: &presented.headers,
+        certificate: &presented.certificate,
+        takes_certificates: rules.policy.certificates.is_some(),
+    });
+    let caller = rules
+        .policy
+        .authenticate(
+            rules.issued,
+            &presented.headers,
+            &presented.certificate,
+            known.started,
+        )
+        .await;
+    observer.step(Step::Caller(caller.as_ref()));
+    Ok(caller?)
+}
+
+/// What can be said before the body is there.
+fn authorize(
+    rules: &Rules<'_>,
+    decision: &Decision,
+    known: &mut Refused,
+    observer: &mut impl Observer,
+) -> Result<Option<Grant>, Refusal> {
+    let client: &Client = &decision.caller.client;
+    let asked = &decision.asked_for(decision.target.endpoint.operation());
+    let step = |wanted| Step::Products {
+        client,
+        asked,
+        wanted,
+        uses: None,
+    };
+    match &decision.target.endpoint {
+        Endpoint::Create {
+            deployment: Some(deployment),
+            ..
+        }
+        | Endpoint::Realtime {
+            deployment: Some(deployment),
+        } => {
+            known.deployment = Some(deployment.to_shared());
+            observer.step(step(Wanted::Named(deployment)));
+            let grant = authorize_deployment(client, asked, deployment.clone(), None)?;
+            observer.step(Step::Granted(&grant));
+            Ok(Some(grant))
+        }
+        Endpoint::Realtime { deployment: None } => {
+            observer.step(step(Wanted::Any));
+            Ok(authorize_any_deployment(client, asked).map(|()| None)?)
+        }
+        Endpoint::Create { .. } | Endpoint::Models => {
+            observer.step(step(Wanted::NotYetKnown));
+            Ok(authorize_operation(client, asked).map(|()| None)?)
+        }
+        Endpoint::Stored { kind, id, .. } => {
+            observer.step(step(Wanted::NotYetKnown));
+            authorize_operation(client, asked)?;
+            rules.owners.check(client, *kind, id, observer)?;
+            Ok(None)
+        }
+    }
+}
+
+/// What the headers of a request prove.
+struct Presented<'a> {
+    headers: PresentedHeaders<'a>,
+    certificate: PresentedCertificate<'a>,
+    /// Of a realtime session.
+    subprotocols: Subprotocols<'a>,
+}
+
+impl<'a> Presented<'a> {
+    fn read(
+        head: &Head<'a>,
+        headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+        is_session: bool,
+        known: &mut Refused,
+    ) -> Result<Self, Refusal> {
+        let mut presented = Self {
+            headers: PresentedHeaders::default(),
+            certificate: PresentedCertificate::new(head.certificate),
+            subprotocols: Subprotocols::default(),
+        };
+        for (name, value) in headers {
+            presented.headers.add(name, value);
+            match name {
+                "x-forwarded-client-cert" => presented.certificate.add(value),
+                "x-request-id" => {
+                    known.request_id = Arc::from(String::from_utf8_lossy(value));
+                }
+                SUBPROTOCOLS if is_session => {
+                    presented.subprotocols = Subprotocols::parse(value)?;
+                }
+                _ => {}
+            }
+        }
+        if let Some(key) = presented.subprotocols.key {
+            presented.headers.add_subprotocol(key);
+        }
+        Ok(presented)
+    }
+}

@@ -1,0 +1,109 @@
+//! The swap: from an admitted request to what goes out with the identity on it.
+
+use http::HeaderValue;
+
+use super::body::{Rewritten, decide_body};
+use super::decide::Owners;
+use super::pending::Admitted;
+use super::refusal::Refusal;
+use super::state::Gateway;
+use super::transaction::Outgoing;
+use crate::access::{Endpoint, Known};
+use crate::usage::{Prompt, Units};
+
+/// A request on its way out.
+pub(crate) struct Forwarded {
+    pub(crate) outgoing: Outgoing,
+    /// The identity in place of the caller's credential.
+    pub(crate) authorization: HeaderValue,
+    /// The path, if it changes.
+    pub(crate) path: Option<String>,
+    /// The body, if it changes.
+    pub(crate) rewritten: Option<Rewritten>,
+}
+
+/// A refusal hands the request back, so that it can be accounted for.
+pub(crate) type Refused = (Box<Refusal>, Box<Admitted>);
+
+/// What needs no body goes out as it is: its headers say all that decides.
+pub(crate) fn without_body(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded, Refused> {
+    let authorization = match admit(gateway) {
+        Ok(authorization) => authorization,
+        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
+    };
+    let decision = &admitted.decision;
+    let known = match &decision.target.endpoint {
+        Endpoint::Stored { kind, id, .. } => {
+            let client = &decision.caller.client.id;
+            gateway.owners.known(*kind, client, id).unwrap_or_default()
+        }
+        _ => Known::Nothing,
+    };
+    let grant = decision.grant.clone();
+    Ok(Forwarded {
+        path: decision.target.rewritten.clone(),
+        outgoing: Outgoing {
+            admitted,
+            deployment: grant.as_ref().map(|it| it.deployment.clone()),
+            product: grant.map(|it| it.product.id.clone()),
+            stream: false,
+            remove_usage_event: false,
+            prompt: Prompt::Length(0),
+            units: Units::default(),
+            request_bytes: 0,
+            known,
+        },
+        authorization,
+        rewritten: None,
+    })
+}
+
+/// A request with a body: what the body names is authorised before it gets the identity.
+pub(crate) fn create(
+    gateway: &Gateway,
+    mut admitted: Admitted,
+    body: Vec<u8>,
+) -> Result<Forwarded, Refused> {
+    let decided = decide_body(
+        Owners(Some(&gateway.owners)),
+        &admitted.decision,
+        &admitted.content_type,
+        &body,
+        &mut (),
+    );
+    let checked = decided.and_then(|asked| Ok((asked, admit(gateway)?)));
+    let (asked, authorization) = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
+    };
+    if asked.user.is_some() {
+        admitted.decision.caller.user = asked.user;
+    }
+    Ok(Forwarded {
+        path: admitted.decision.target.rewritten.clone(),
+        outgoing: Outgoing {
+            admitted,
+            deployment: asked.deployment,
+            product: asked.product,
+            stream: asked.stream,
+            remove_usage_event: asked.remove_usage_event,
+            units: asked.units,
+            request_bytes: body.len(),
+            known: asked.known,
+            prompt: asked.prompt.unwrap_or_else(|| Prompt::of_body(body)),
+        },
+        authorization,
+        rewritten: asked.rewritten,
+    })
+}
+
+/// The identity, if what it is used for can be accounted for.
+fn admit(gateway: &Gateway) -> Result<HeaderValue, Refusal> {
+    if let Some(ledger) = &gateway.ledger {
+        ledger.admit().map_err(|_| Refusal::ledger_unwritable())?;
+    }
+    gateway
+        .identity
+        .authorization()
+        .ok_or_else(Refusal::no_identity)
+}

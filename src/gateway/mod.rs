@@ -1,0 +1,27 @@
+//! The pipeline of a request, which knows no Envoy: decide on its headers, decide on its body, forward it
+//! with the identity, account for it, refuse it.
+
+mod attribution;
+mod body;
+mod content;
+mod decide;
+mod ending;
+mod forward;
+mod keys;
+mod made;
+mod observer;
+mod pending;
+mod refusal;
+mod state;
+mod transaction;
+
+pub(crate) use body::decide_body;
+pub(crate) use content::check_content;
+pub(crate) use decide::{Allowed, Head, Owners, Rules, SUBPROTOCOLS, decide_head};
+pub(crate) use forward::{Forwarded, create, without_body};
+pub(crate) use observer::{Observer, Step};
+pub(crate) use pending::{Admitted, DecisionId};
+pub(crate) use refusal::Refusal;
+pub use state::Gateway;
+pub(crate) use state::Recorded;
+pub(crate) use transaction::{Answered, End, Settlement, Transaction};
