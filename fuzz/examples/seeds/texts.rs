@@ -184,6 +184,16 @@ pub(crate) fn answers() {
         r#"{"id":"resp_1","model":"gpt-4o","usage":{"input_tokens":3,"output_tokens":2,"total_tokens":5}}"#,
     );
     put(
+        "good-items-in-a-stream",
+        RESPONSES_EVENTS,
+        "event: response.output_item.done\ndata: {\"type\":\"response.output_item.done\",\"item\":{\"id\":\"ci_1\",\"container_id\":\"cntr_1\"}}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"model\":\"gpt-4o\",\"output\":[{\"id\":\"ci_1\"},{\"id\":\"msg_1\",\"content\":[{\"id\":\"no\"}]}],\"usage\":{\"input_tokens\":3,\"output_tokens\":2}}}\n\n",
+    );
+    put(
+        "good-items-json",
+        RESPONSES_JSON,
+        r#"{"id":"resp_1","output":[{"id":"rs_1"},{"container_id":"cntr_1","id":"ci_1"}],"model":"gpt-4o","usage":{"input_tokens":3,"output_tokens":2}}"#,
+    );
+    put(
         "cut-stream",
         CHAT_EVENTS_REMOVE,
         &format!("{WORD}\n\n{}", &USAGE[..100]),
