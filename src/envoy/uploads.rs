@@ -6,15 +6,18 @@ use super::forward::{
     Forwarded, Refused, check_references, grant_deployment, grant_model, swapped_headers,
 };
 use super::gateway::Gateway;
+use super::headers;
 use super::pending::Admitted;
 use super::refusal::Refusal;
 use super::transaction::Outgoing;
 use crate::access::{
     ApiShape, BATCH_PURPOSE, BatchBody, BatchInput, BatchLine, BodyError, Deployment, Endpoint,
-    Form, Known, ObjectKind, Operation, ProductId, Target, batch_lines, limit_output, word,
+    Form, Grant, Known, ObjectKind, Operation, ProductId, Target, batch_lines, limit_output, word,
 };
 use crate::usage::{Prompt, Units};
 
+/// The field of a form that names the deployment.
+const MODEL: &str = "model";
 /// The field of a form whose text the model reads.
 const PROMPT: &str = "prompt";
 
@@ -29,14 +32,17 @@ struct Asked {
     known: Known,
 }
 
+/// The body that goes on, where it is another one than the client's.
+type Written = Option<(String, Vec<u8>)>;
+
 /// A form for a deployment: audio that is heard, images that are edited.
 pub(super) fn form(
     gateway: &Gateway,
     admitted: Admitted,
     body: &[u8],
 ) -> Result<Forwarded, Refused> {
-    let asked = read_form(&admitted, body);
-    forward(gateway, admitted, body, asked)
+    let read = read_form(&admitted, body);
+    forward(gateway, admitted, body, read)
 }
 
 /// A file of a batch's lines, or a batch of such a file.
@@ -45,49 +51,51 @@ pub(super) fn object(
     admitted: Admitted,
     body: &[u8],
 ) -> Result<Forwarded, Refused> {
-    let asked = match admitted.target.endpoint.operation() {
+    let read = match admitted.target.endpoint.operation() {
         Operation::Files => read_file(gateway, &admitted, body),
-        _ => read_batch(gateway, &admitted, body),
+        _ => read_batch(gateway, &admitted, body).map(|asked| (asked, None)),
     };
-    forward(gateway, admitted, body, asked)
+    forward(gateway, admitted, body, read)
 }
 
 fn forward(
     gateway: &Gateway,
     admitted: Admitted,
     body: &[u8],
-    asked: Result<Asked, Refusal>,
+    read: Result<(Asked, Written), Refusal>,
 ) -> Result<Forwarded, Refused> {
-    let checked = asked.and_then(|asked| Ok((asked, swapped_headers(gateway, &admitted)?)));
-    match checked {
-        Ok((asked, headers)) => Ok(Forwarded {
-            outgoing: Outgoing {
-                admitted,
-                deployment: asked.deployment,
-                product: asked.product,
-                stream: asked.stream,
-                remove_usage_event: false,
-                prompt: asked.prompt.unwrap_or(Prompt::Length(0)),
-                units: asked.units,
-                request_bytes: body.len(),
-                known: asked.known,
-            },
-            headers,
-            body: None,
-        }),
-        Err(refusal) => Err((Box::new(refusal), Box::new(admitted))),
-    }
+    let checked = read
+        .and_then(|(asked, written)| Ok((asked, written, swapped_headers(gateway, &admitted)?)));
+    let (asked, written, mut headers) = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
+    };
+    let body_that_goes_on = written.map(|(content_type, body)| {
+        headers.push(headers::set("content-type", content_type.as_bytes()));
+        body
+    });
+    Ok(Forwarded {
+        outgoing: Outgoing {
+            admitted,
+            deployment: asked.deployment,
+            product: asked.product,
+            stream: asked.stream,
+            remove_usage_event: false,
+            prompt: asked.prompt.unwrap_or(Prompt::Length(0)),
+            units: asked.units,
+            request_bytes: body.len(),
+            known: asked.known,
+        },
+        headers,
+        body: body_that_goes_on,
+    })
 }
 
-fn read_form(admitted: &Admitted, body: &[u8]) -> Result<Asked, Refusal> {
-    let form = Form::parse(&admitted.content_type, body)?;
-    let model = form.field("model")?;
-    let grant = grant_model(admitted, model, None)?;
-    if model.is_some_and(|model| model != grant.deployment.as_str()) {
-        return Err(Refusal::model_mismatch());
-    }
+fn read_form(admitted: &Admitted, body: &[u8]) -> Result<(Asked, Written), Refusal> {
+    let mut form = Form::parse(&admitted.content_type, body)?;
+    let grant = grant(admitted, &mut form)?;
     let word_of = |name| Ok::<_, BodyError>(form.field(name)?.and_then(word).map(Into::into));
-    Ok(Asked {
+    let asked = Asked {
         deployment: Some(grant.deployment),
         product: Some(grant.product.id.clone()),
         stream: form.field("stream")? == Some("true"),
@@ -98,10 +106,27 @@ fn read_form(admitted: &Admitted, body: &[u8]) -> Result<Asked, Refusal> {
             ..Units::default()
         },
         known: Known::Nothing,
-    })
+    };
+    Ok((asked, Some(form.write())))
 }
 
-fn read_file(gateway: &Gateway, admitted: &Admitted, body: &[u8]) -> Result<Asked, Refusal> {
+/// The deployment that is granted, which the form's `model` is made equal to: clients send empty ones
+/// and those of their own configuration beside a deployment in the path.
+fn grant(admitted: &Admitted, form: &mut Form<'_>) -> Result<Grant, Refusal> {
+    let model = form.field(MODEL)?;
+    let grant = grant_model(admitted, model, None)?;
+    let deployment = grant.deployment.as_str();
+    if model.is_some_and(|model| model != deployment) {
+        form.set(MODEL, deployment.to_owned());
+    }
+    Ok(grant)
+}
+
+fn read_file(
+    gateway: &Gateway,
+    admitted: &Admitted,
+    body: &[u8],
+) -> Result<(Asked, Written), Refusal> {
     let form = Form::parse(&admitted.content_type, body)?;
     if form.field("purpose")? != Some(BATCH_PURPOSE) {
         return Err(Refusal::file_purpose());
@@ -114,12 +139,13 @@ fn read_file(gateway: &Gateway, admitted: &Admitted, body: &[u8]) -> Result<Aske
         input = Some(same_input(admitted, input, line)?);
     }
     let input = input.ok_or_else(|| BodyError::Malformed("the file has no lines".to_owned()))?;
-    Ok(Asked {
+    let asked = Asked {
         deployment: Some(input.deployment.clone()),
         product: Some(input.product.clone()),
         known: Known::Input(Arc::new(input)),
         ..Asked::default()
-    })
+    };
+    Ok((asked, Some(form.write())))
 }
 
 /// A line can't be changed, so where the client has a limit it must say how much may be answered.
