@@ -7,6 +7,7 @@ mod body;
 mod check;
 mod crl;
 mod fixture;
+mod form;
 mod key;
 mod meter;
 mod token;
@@ -26,7 +27,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target {
         name: "token",
         run: token::run,
@@ -50,6 +51,10 @@ pub const TARGETS: [Target; 7] = [
     Target {
         name: "body",
         run: body::run,
+    },
+    Target {
+        name: "form",
+        run: form::run,
     },
     Target {
         name: "meter",

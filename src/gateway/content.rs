@@ -24,18 +24,20 @@ pub(crate) fn check_content<'a>(
         return Err(Refusal::content_encoding());
     }
     let media_type = media_type.and_then(|it| std::str::from_utf8(it).ok());
-    let expected = match operation.body_kind() {
+    let kind = operation.body_kind();
+    let expected = match kind {
         BodyKind::Json => "application/json",
         BodyKind::Form => "multipart/form-data",
     };
-    match media_type.is_some_and(|it| is_of(it, expected)) {
+    match media_type.is_some_and(|it| is_of(it, kind, expected)) {
         true => Ok(()),
         false => Err(Refusal::content_type(expected)),
     }
 }
 
-/// Whether a `content-type` is of a media type, in UTF-8 where it says a charset.
-fn is_of(media_type: &str, expected: &str) -> bool {
+/// Whether a `content-type` is of a media type: JSON in UTF-8 where it says a charset. That of a form is
+/// for the form's reader, as its parts may say another one.
+fn is_of(media_type: &str, kind: BodyKind, expected: &str) -> bool {
     let mut parts = media_type.split(';').map(str::trim);
     let is_utf_8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
@@ -46,7 +48,7 @@ fn is_of(media_type: &str, expected: &str) -> bool {
     parts
         .next()
         .is_some_and(|essence| essence.eq_ignore_ascii_case(expected))
-        && parts.all(is_utf_8)
+        && (kind == BodyKind::Form || parts.all(is_utf_8))
 }
 
 #[cfg(test)]
@@ -70,6 +72,10 @@ mod tests {
             ("chat/completions", "Application/JSON; charset=\"UTF-8\""),
             ("chat/completions", "application/json;charset=utf-8"),
             ("audio/transcriptions", "multipart/form-data; boundary=x"),
+            (
+                "audio/transcriptions",
+                "multipart/form-data; charset=ISO-8859-1; boundary=x",
+            ),
         ] {
             let path = format!("/openai/v1/{path}");
             assert_eq!(

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod checks;
+mod forms;
 mod texts;
 mod tokens;
 
@@ -41,5 +42,6 @@ fn main() {
     texts::keys(key.expose());
     texts::bodies();
     texts::answers();
+    forms::write();
     checks::write(key.expose(), &token, &certificate);
 }

@@ -10,6 +10,7 @@ mod crash;
 mod deployments;
 mod explain;
 mod faults;
+mod forms;
 mod garbage;
 mod health;
 mod identity;

@@ -289,7 +289,7 @@ async fn a_form_decides_as_strictly_as_json() {
                 &stack,
                 "gpt-4o-transcribe",
                 transcribe,
-                form(&[("model", "whisper")], file),
+                form(&[("MODEL", "gpt-4o-transcribe")], file),
             ),
             400,
         ),

@@ -164,33 +164,48 @@ async fn every_body_is_explained_as_it_is_decided() {
     std::fs::write(&file, yaml).expect("written");
     let gateway = gateway(Config::load(&file).expect("good").policy);
     let mut reasons = std::collections::BTreeSet::new();
-    let form = "multipart/form-data; boundary=b";
-    for (path, content_type) in [
-        ("/openai/v1/chat/completions", "application/json"),
+    let json = seeds("body").into_iter();
+    let json: Vec<_> = json
+        .map(|(name, body)| (name, "application/json".to_owned(), body))
+        .collect();
+    // The first line of a form's seed is its content-type.
+    let forms = seeds("form").into_iter();
+    let forms: Vec<_> = forms
+        .filter_map(|(name, seed)| {
+            let end = memchr::memchr(b'\n', &seed)?;
+            let content_type = String::from_utf8(seed[..end].to_vec()).ok()?;
+            Some((name, content_type, seed[end + 1..].to_vec()))
+        })
+        .collect();
+    for (path, seeds) in [
+        ("/openai/v1/chat/completions", &json),
         (
             "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
-            "application/json",
+            &json,
         ),
-        ("/openai/v1/responses", "application/json"),
-        ("/openai/v1/embeddings", "application/json"),
-        ("/openai/v1/batches", "application/json"),
-        ("/openai/v1/audio/speech", "application/json"),
-        ("/openai/v1/audio/transcriptions", form),
-        ("/openai/v1/files", form),
+        ("/openai/v1/responses", &json),
+        ("/openai/v1/embeddings", &json),
+        ("/openai/v1/batches", &json),
+        ("/openai/v1/audio/speech", &json),
+        ("/openai/v1/audio/transcriptions", &forms),
+        (
+            "/openai/deployments/gpt-4o/audio/transcriptions?api-version=2024-10-21",
+            &forms,
+        ),
+        ("/openai/v1/files", &forms),
     ] {
-        let headers = vec![
-            ("api-key".to_owned(), key.expose().as_bytes().to_vec()),
-            ("content-type".to_owned(), content_type.as_bytes().to_vec()),
-        ];
-        for (name, body) in seeds("body") {
-            let request = saved("POST", path, headers.clone(), Some(body.clone()));
+        for (name, content_type, body) in seeds {
+            let headers = vec![
+                ("api-key".to_owned(), key.expose().as_bytes().to_vec()),
+                ("content-type".to_owned(), content_type.as_bytes().to_vec()),
+            ];
             let asking = Asking {
-                request,
+                request: saved("POST", path, headers.clone(), Some(body.clone())),
                 certificate: None,
                 source: None,
                 now: SystemTime::now(),
             };
-            let decided = decided(&gateway, path, &headers, content_type, body).await;
+            let decided = decided(&gateway, path, &headers, body.clone()).await;
             let explained = explained(&gateway, &asking).await;
             // Whose something stored is only the service knows.
             let is_of_nobody = decided.ends_with("_not_found") && explained == ALLOWED;
@@ -212,7 +227,6 @@ async fn decided(
     gateway: &Gateway,
     path: &str,
     headers: &[(String, Vec<u8>)],
-    content_type: &str,
     body: Vec<u8>,
 ) -> &'static str {
     let policy = gateway.policy();
@@ -226,13 +240,19 @@ async fn decided(
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_slice()));
     let mut known = Refused::at(SystemTime::now());
-    let allowed = decide_head(&gateway.rules(&policy), &head, headers, &mut known, &mut ()).await;
+    let rules = gateway.rules(&policy);
+    let allowed = decide_head(&rules, &head, headers.clone(), &mut known, &mut ()).await;
     let decision = match allowed {
         Ok(allowed) => allowed.decision,
         Err(refusal) => return refusal.reason,
     };
+    if let Err(refusal) = check_content(&decision.target, headers.clone()) {
+        return refusal.reason;
+    }
     let mut admitted = Admitted::new(decision, "1".into()).expect("random numbers");
-    admitted.content_type = content_type.to_owned();
+    let content_type = headers.filter(|(name, _)| *name == "content-type").last();
+    let content_type = content_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
+    admitted.content_type = content_type.expect("a content-type").to_owned();
     match create(gateway, admitted, body) {
         Ok(_) => ALLOWED,
         // All has been decided, and only the identity of this test is missing.

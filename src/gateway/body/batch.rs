@@ -31,6 +31,7 @@ impl<O: Observer> Deciding<'_, O> {
             product: Some(input.product.clone()),
             prompt: Some(Prompt::Length(0)),
             known: Known::Input(Arc::new(input)),
+            rewritten: Some(form.write().into()),
             ..Asked::default()
         })
     }

@@ -12,13 +12,15 @@ const MODEL: &str = "model";
 const PROMPT: &str = "prompt";
 
 impl<O: Observer> Deciding<'_, O> {
-    /// Authorises the model that the form names.
+    /// Authorises the model that the form names; the form goes on written anew, with the granted
+    /// deployment where it says another one or none.
     pub(super) fn form(&mut self, content_type: &str, body: &[u8]) -> Result<Asked, Refusal> {
-        let form = Form::parse(content_type, body)?;
+        let mut form = Form::parse(content_type, body)?;
         let model = form.field(MODEL)?;
         let grant = self.grant_model(model, &Uses::default())?;
-        if model.is_some_and(|model| model != grant.deployment.as_str()) {
-            return Err(Refusal::model_mismatch());
+        let deployment = grant.deployment.as_str();
+        if model.is_some_and(|model| model != deployment) {
+            form.set(MODEL, deployment.to_owned());
         }
         let word_of = |name| Ok::<_, BodyError>(form.field(name)?.and_then(word).map(Into::into));
         Ok(Asked {
@@ -34,6 +36,7 @@ impl<O: Observer> Deciding<'_, O> {
                 image_quality: word_of("quality")?,
                 ..Units::default()
             },
+            rewritten: Some(form.write().into()),
             ..Asked::default()
         })
     }

@@ -41,6 +41,16 @@ pub(crate) struct Rewritten {
     pub(crate) content_type: Option<String>,
 }
 
+impl From<(String, Vec<u8>)> for Rewritten {
+    /// A form that is written anew, with its `content-type`.
+    fn from((content_type, body): (String, Vec<u8>)) -> Self {
+        Self {
+            body,
+            content_type: Some(content_type),
+        }
+    }
+}
+
 /// Decides.
 ///
 /// # Errors
