@@ -164,19 +164,7 @@ async fn every_body_is_explained_as_it_is_decided() {
     std::fs::write(&file, yaml).expect("written");
     let gateway = gateway(Config::load(&file).expect("good").policy);
     let mut reasons = std::collections::BTreeSet::new();
-    let json = seeds("body").into_iter();
-    let json: Vec<_> = json
-        .map(|(name, body)| (name, "application/json".to_owned(), body))
-        .collect();
-    // The first line of a form's seed is its content-type.
-    let forms = seeds("form").into_iter();
-    let forms: Vec<_> = forms
-        .filter_map(|(name, seed)| {
-            let end = memchr::memchr(b'\n', &seed)?;
-            let content_type = String::from_utf8(seed[..end].to_vec()).ok()?;
-            Some((name, content_type, seed[end + 1..].to_vec()))
-        })
-        .collect();
+    let (json, forms) = (json_seeds(), form_seeds());
     for (path, seeds) in [
         ("/openai/v1/chat/completions", &json),
         (
@@ -222,6 +210,27 @@ async fn every_body_is_explained_as_it_is_decided() {
     );
 }
 
+/// Bodies of JSON, with their names and `content-type`.
+fn json_seeds() -> Vec<(String, String, Vec<u8>)> {
+    let json = "application/json".to_owned();
+    let seeds = seeds("body").into_iter();
+    seeds
+        .map(|(name, body)| (name, json.clone(), body))
+        .collect()
+}
+
+/// Forms; the first line of a seed is its `content-type`.
+fn form_seeds() -> Vec<(String, String, Vec<u8>)> {
+    let seeds = seeds("form").into_iter();
+    seeds
+        .filter_map(|(name, seed)| {
+            let end = memchr::memchr(b'\n', &seed)?;
+            let content_type = String::from_utf8(seed[..end].to_vec()).ok()?;
+            Some((name, content_type, seed[end + 1..].to_vec()))
+        })
+        .collect()
+}
+
 /// What the service decides about a request with a body.
 async fn decided(
     gateway: &Gateway,
@@ -250,7 +259,7 @@ async fn decided(
         return refusal.reason;
     }
     let mut admitted = Admitted::new(decision, "1".into()).expect("random numbers");
-    let content_type = headers.filter(|(name, _)| *name == "content-type").last();
+    let content_type = headers.rev().find(|(name, _)| *name == "content-type");
     let content_type = content_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
     admitted.content_type = content_type.expect("a content-type").to_owned();
     match create(gateway, admitted, body) {
