@@ -5,8 +5,12 @@ BUILT := $(or $(CARGO_TARGET_DIR),target)
 ENVOY := $(BUILT)/tools/envoy-1.40.0/envoy
 SDK   := $(BUILT)/tools/venv
 ISSUERS := $(BUILT)/tools/issuers
+CLIENTS := $(BUILT)/tools/clients
+# The environments of the ten clients that matter most, and those that only `make clients` wants.
+TEN     := nodejs javascript javascript-older langchain llama-index openai-1.50 openai-1.10
+OTHERS  := openai-2.30 agents semantic-kernel
 
-.PHONY: help demo test fuzz soak bench tools fmt
+.PHONY: help demo test clients fuzz soak bench tools fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,11 +26,21 @@ test: ## format, lints, and every test: unit, property, and through the real Env
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/issuers.sh $(ISSUERS)
+	@scripts/clients.sh $(CLIENTS) $(TEN)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --workspace --all-targets --locked
 	@scripts/tests.sh
 	@RUNS=50000 TIME=10 scripts/fuzz.sh
+
+clients: ## every client of docs/clients.md through the gateway, also those that `make test` leaves out
+	@scripts/need.sh cargo clippy cc python3.11 node
+	@scripts/envoy.sh $(ENVOY)
+	@scripts/sdk.sh $(SDK)
+	@scripts/clients.sh $(CLIENTS) $(TEN) $(OTHERS)
+	cargo build --locked --workspace --bins
+	cargo clippy -p tollgate-integration --test clients --features all-clients --locked -- -D warnings
+	cargo test -p tollgate-integration --test clients --features all-clients --locked
 
 fuzz: ## a coverage-guided fuzzer on all that comes from outside; TIME=60 seconds for each target
 	@scripts/need.sh cargo cc c++
@@ -44,11 +58,12 @@ bench: ## what the gateway costs, in requests per second and CPU, beside Envoy a
 	cargo build --locked --release --workspace --bins
 	@$(BUILT)/release/bench
 
-tools: ## fetch what the tests run beside the code: Envoy, the OpenAI SDK, issuers of tokens
+tools: ## fetch what the tests run beside the code: Envoy, clients, issuers of tokens
 	@scripts/need.sh python node
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/issuers.sh $(ISSUERS)
+	@scripts/clients.sh $(CLIENTS) $(TEN)
 
 fmt: ## format the code
 	cargo fmt --all

@@ -34,6 +34,12 @@ for tool in "$@"; do
         >/dev/null 2>&1 ||
         lack "python3 (3.10 or later) with venv" "apt-get install python3 python3-venv"
       ;;
+    python3.11)
+      # For clients that have given up 3.10.
+      python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+        >/dev/null 2>&1 ||
+        lack "python3 (3.11 or later) with venv" "apt-get install python3 python3-venv"
+      ;;
     node)
       # The issuers of the tests: node 20 or later, and npm to fetch them.
       { node -e 'process.exit(parseInt(process.versions.node, 10) < 20 ? 1 : 0)' && has npm; } \

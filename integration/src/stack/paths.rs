@@ -6,6 +6,7 @@ use super::failure::Failure;
 
 const ENVOY_IN_TARGET: &str = "tools/envoy-1.40.0/envoy";
 const ISSUERS_IN_TARGET: &str = "tools/issuers";
+const CLIENTS_IN_TARGET: &str = "tools/clients";
 const PYTHON_IN_TARGET: &str = "tools/venv/bin/python";
 
 /// A file of the repository.
@@ -32,6 +33,32 @@ pub fn python() -> Result<PathBuf, Failure> {
 pub fn issuers() -> Result<PathBuf, Failure> {
     let folder = profile_directory()?.join("..").join(ISSUERS_IN_TARGET);
     present(folder.join("made-from"), "make tools")?;
+    std::path::absolute(&folder).map_err(|error| Failure::new(folder.display(), error))
+}
+
+/// The environment of a client, which `make tools` or `make clients` has made from the lock files of the
+/// folder of this name in `integration/clients/`.
+pub fn client(name: &str) -> Result<PathBuf, Failure> {
+    let folder = profile_directory()?
+        .join("..")
+        .join(CLIENTS_IN_TARGET)
+        .join(name);
+    let made_from = present(folder.join("made-from"), "make tools, or make clients")?;
+    let pinned = repository("integration/clients").join(name);
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).map_err(|error| Failure::new(path.display(), error))
+    };
+    let made_from = read(&made_from)?;
+    for file in ["package-lock.json", "requirements.txt"].map(|file| pinned.join(file)) {
+        if file.is_file() && !made_from.contains(read(&file)?.trim_end()) {
+            let other = format_args!("{} was made from another one", folder.display());
+            let remedy = "run: make tools, or make clients";
+            return Err(Failure::new(
+                file.display(),
+                format_args!("{other}; {remedy}"),
+            ));
+        }
+    }
     std::path::absolute(&folder).map_err(|error| Failure::new(folder.display(), error))
 }
 

@@ -9,4 +9,5 @@ mod process;
 mod refusals;
 mod responses;
 mod rig;
+mod tools;
 mod wire;

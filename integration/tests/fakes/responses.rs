@@ -208,7 +208,7 @@ async fn items_can_be_referred_to_and_code_runs_in_a_container() {
     let found = send(refer(message["id"].as_str().expect("an id"))).await;
     assert_eq!(found.status(), 200);
     let unknown = send(refer("msg_guessed")).await;
-    assert_eq!(unknown.status(), 400);
+    assert_eq!(unknown.status(), 404);
 
     let tools = json!([{"type": "code_interpreter", "container": container}]);
     let body = json!({"input": "again", "tools": tools, "stream": true});

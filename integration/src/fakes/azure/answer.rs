@@ -66,6 +66,12 @@ impl Answer {
         texts.collect()
     }
 
+    /// Whether there is a message, and not a call alone.
+    pub fn speaks(&self) -> bool {
+        let is_text = |piece: &Piece| matches!(piece.shown, Shown::Text(_));
+        self.pieces.is_empty() || self.pieces.iter().any(is_text)
+    }
+
     /// The call of a tool: its id, its name, and the arguments.
     pub fn call(&self) -> Option<(&str, &str, String)> {
         let (id, name) = self.pieces.iter().find_map(|piece| match &piece.shown {

@@ -196,6 +196,7 @@ fn render(key: &Key, model: &str) -> Canned {
         operation: key.operation,
         deployment: &key.deployment,
         model,
+        reasons: false,
     };
     let body = json!({"stream_options": {"include_usage": key.include_usage}, "store": false});
     let turn = Turn::new(speaker, body, &prompt, &script);

@@ -51,6 +51,13 @@ impl Deployment {
         }
     }
 
+    /// Whether the model thinks before it speaks.
+    pub fn reasons(&self) -> bool {
+        ["o1", "o3", "o4", "gpt-5"]
+            .iter()
+            .any(|family| self.model.starts_with(family))
+    }
+
     /// Whether the model can do `operation`.
     pub fn supports(&self, operation: Operation) -> bool {
         let is = |words: &[&str]| words.iter().any(|word| self.model.contains(word));
@@ -60,9 +67,10 @@ impl Deployment {
         match operation {
             Operation::Embeddings => embeds,
             Operation::Completions => instructs,
-            Operation::Chat | Operation::Responses => {
-                ![embeds, instructs, draws, speaks, hears].contains(&true)
-            }
+            Operation::Chat
+            | Operation::Responses
+            | Operation::InputTokens
+            | Operation::Compact => ![embeds, instructs, draws, speaks, hears].contains(&true),
             Operation::ImagesGenerations | Operation::ImagesEdits => draws,
             Operation::Transcriptions | Operation::Translations => hears,
             Operation::Speech => speaks,
@@ -75,6 +83,7 @@ pub fn default_deployments() -> Deployments {
     [
         ("gpt-4o", "gpt-4o-2024-08-06"),
         ("gpt-4o-mini", "gpt-4o-mini-2024-07-18"),
+        ("o4-mini", "o4-mini-2025-04-16"),
         ("gpt-35-turbo-instruct", "gpt-35-turbo-instruct"),
         ("text-embedding-3-large", "text-embedding-3-large"),
         ("gpt-image-1", "gpt-image-1"),

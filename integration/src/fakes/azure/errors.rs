@@ -54,6 +54,8 @@ pub enum ApiError {
     },
     /// 404: no response of this id.
     ResponseNotFound(String),
+    /// 404: no item of this id, in an input.
+    ItemNotFound(String),
     /// Any other status.
     Status(u16, Option<Duration>),
 }
@@ -102,9 +104,10 @@ impl ApiError {
         match self {
             Self::InvalidKey | Self::InvalidToken | Self::RoleMissing => StatusCode::UNAUTHORIZED,
             Self::KeysDisabled => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::DeploymentNotFound | Self::ResponseNotFound(_) => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NotFound
+            | Self::DeploymentNotFound
+            | Self::ResponseNotFound(_)
+            | Self::ItemNotFound(_) => StatusCode::NOT_FOUND,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::OperationNotSupported(..) | Self::PromptFiltered | Self::Invalid { .. } => {
                 StatusCode::BAD_REQUEST
@@ -130,6 +133,7 @@ impl ApiError {
             Self::PromptFiltered => PROMPT_FILTERED.to_owned(),
             Self::Invalid { message, param, code } => json!({"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}}).to_string(),
             Self::ResponseNotFound(id) => json!({"error": {"message": format!("Response with id '{id}' not found."), "type": "invalid_request_error", "param": null, "code": null}}).to_string(),
+            Self::ItemNotFound(id) => json!({"error": {"message": format!("Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try again with `store` set to true, or remove this item from your input."), "type": "invalid_request_error", "param": "input", "code": null}}).to_string(),
             Self::Status(500, _) => coded("InternalServerError", "Backend returned unexpected response. Please contact Microsoft for help."),
             Self::Status(408, _) => coded("Timeout", "The operation was timeout."),
             Self::Status(503, _) => coded("ServiceUnavailable", "The service is temporarily unable to process your request. Please try again later."),
@@ -195,6 +199,8 @@ fn azure_verb(operation: Operation) -> &'static str {
         Operation::Completions => "completion",
         Operation::Embeddings => "embeddings",
         Operation::Responses => "responses",
+        Operation::InputTokens => "responsesInputTokens",
+        Operation::Compact => "responsesCompact",
         Operation::ImagesGenerations => "imageGenerations",
         Operation::ImagesEdits => "imageEdits",
         Operation::Transcriptions => "audioTranscriptions",
@@ -245,6 +251,7 @@ mod tests {
             (ApiError::PromptFiltered, 400),
             (ApiError::invalid("no"), 400),
             (ApiError::ResponseNotFound("resp_1".to_owned()), 404),
+            (ApiError::ItemNotFound("msg_1".to_owned()), 404),
             (ApiError::Status(503, None), 503),
         ];
         for (error, status) in cases {

@@ -10,7 +10,7 @@ use super::script::{Fault, Script};
 use super::service::Service;
 use super::tokenizer::Encoding;
 use super::turn::{Speaker, Turn, max_tokens};
-use super::{chat, completions, embeddings, media, responses};
+use super::{chat, completions, embeddings, media, responses, tools};
 use crate::fakes::body::{ReplyBody, Reset};
 use http::Response;
 use http::request::Parts;
@@ -64,7 +64,7 @@ async fn decide(
     let query = parts.uri.query().unwrap_or_default();
     let target = route::parse(&parts.method, parts.uri.path(), query).ok_or(ApiError::NotFound)?;
     let mut script = Script::parse(&parts.headers, &service.name).map_err(ApiError::invalid)?;
-    script.fault = script.fault.or_else(|| service.fault());
+    script.fault = script.fault.or_else(|| service.next_fault());
     let asked = Asked {
         service,
         query,
@@ -174,7 +174,12 @@ impl Asked<'_> {
         })?;
         let named = deployment.or_else(|| body["model"].as_str().map(str::to_owned));
         let named = named.ok_or_else(|| ApiError::invalid("you must provide a model parameter"))?;
-        let stream = body["stream"] == true && operation != Operation::Embeddings;
+        let streams = [
+            Operation::Chat,
+            Operation::Completions,
+            Operation::Responses,
+        ];
+        let stream = body["stream"] == true && streams.contains(&operation);
         bill.note(|entry| {
             entry.stream = stream;
             entry.deployment = Some(named.clone());
@@ -188,6 +193,14 @@ impl Asked<'_> {
             entry.deployment = Some(served.name.clone());
             entry.model = Some(served.deployment.model.clone());
         });
+        if operation == Operation::InputTokens {
+            let said = Said::Json(responses::counted(prompt.tokens));
+            return Ok(Reply {
+                said,
+                script: self.script,
+                served: Some(served),
+            });
+        }
         bill.add(Tokens {
             prompt: prompt.tokens,
             cached: self.script.cached_tokens.min(prompt.tokens),
@@ -233,9 +246,10 @@ impl Asked<'_> {
                 tokens: embeddings::tokens(body, encoding).prompt,
                 topic: String::new(),
             }),
-            Operation::Responses => {
+            Operation::Responses | Operation::InputTokens | Operation::Compact => {
                 let mut prompt = prompt::responses(body, encoding);
                 prompt.tokens += self.service.responses.context_tokens(body)?;
+                prompt.tokens += self.service.responses.check_input(body, encoding)?;
                 Ok(prompt)
             }
             _ => Ok(Prompt::default()),
@@ -315,8 +329,9 @@ impl Asked<'_> {
             operation,
             deployment: &served.name,
             model,
+            reasons: served.deployment.reasons(),
         };
-        let stream = body["stream"] == true;
+        let stream = body["stream"] == true && operation != Operation::Compact;
         let turn = Turn::new(speaker, body, prompt, &self.script);
         if stream {
             return Ok(Said::Stream(match operation {
@@ -332,6 +347,7 @@ impl Asked<'_> {
         Ok(Said::Json(match operation {
             Operation::Completions => completions::json(&turn),
             Operation::Responses => responses::json(&turn, &self.service.responses),
+            Operation::Compact => responses::compacted(&turn),
             _ => chat::json(&turn),
         }))
     }
@@ -374,7 +390,7 @@ fn require(operation: Operation, body: &Value) -> Result<(), ApiError> {
         _ => ("input", !body["input"].is_null()),
     };
     if is_there {
-        return Ok(());
+        return tools::check_messages(body);
     }
     Err(ApiError::invalid(format!(
         "'{name}' is a required property"

@@ -6,7 +6,7 @@
 //! - [`route`]: which operation; [`guard`]: with whose token, and nothing that must not come through;
 //! - [`script`]: what the request wants of the fake (`x-fake-*` headers);
 //! - [`deployment`]: which model, and its limits; [`prompt`] and [`tokenizer`]: what the prompt costs;
-//! - [`speech`], [`answer`] and [`turn`]: what is said; [`chat`], [`completions`], [`embeddings`],
+//! - [`speech`], [`tools`], [`answer`] and [`turn`]: what is said; [`chat`], [`completions`], [`embeddings`],
 //!   [`responses`], `media`, `objects`, [`realtime`]: in which shape, with [`filter`] and [`usage`] as parts;
 //! - [`plan`]: when, and at whose cost ([`ledger`]); [`wire`]: in which bytes;
 //! - [`errors`] and [`headers`]: Azure's own;
@@ -38,6 +38,7 @@ pub mod script;
 mod service;
 pub mod speech;
 pub mod tokenizer;
+pub mod tools;
 pub mod turn;
 pub mod usage;
 pub mod wire;
@@ -167,6 +168,11 @@ impl FakeAzure {
     /// A fault of every request from now on, or of none but those whose script has one.
     pub fn set_fault(&self, fault: Option<Fault>) {
         self.service.set_fault(fault);
+    }
+
+    /// A fault for each of the next requests whose script has none.
+    pub fn fail_next(&self, faults: &[Fault]) {
+        self.service.add_faults(faults);
     }
 
     /// Forgets ledger, requests, violations, stored responses and what the limits counted.

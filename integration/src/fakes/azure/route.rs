@@ -19,6 +19,12 @@ pub enum Operation {
     /// `responses`
     #[serde(rename = "responses")]
     Responses,
+    /// `responses/input_tokens`
+    #[serde(rename = "responses.input_tokens")]
+    InputTokens,
+    /// `responses/compact`
+    #[serde(rename = "responses.compact")]
+    Compact,
     /// `images/generations`
     #[serde(rename = "images.generations")]
     ImagesGenerations,
@@ -58,6 +64,8 @@ impl Operation {
             Self::Completions => "Completions_Create",
             Self::Embeddings => "Embeddings_Create",
             Self::Responses => "Responses_Create",
+            Self::InputTokens => "Responses_InputTokens",
+            Self::Compact => "Responses_Compact",
             Self::ImagesGenerations => "ImageGenerations_Create",
             Self::ImagesEdits => "ImageEdits_Create",
             Self::Transcriptions => "Transcriptions_Create",
@@ -68,10 +76,13 @@ impl Operation {
 
     /// Whether it is about images or audio.
     pub fn is_media(self) -> bool {
-        !matches!(
-            self,
-            Self::Chat | Self::Completions | Self::Embeddings | Self::Responses
-        )
+        !matches!(self, Self::Chat | Self::Completions | Self::Embeddings)
+            && !self.is_of_responses()
+    }
+
+    /// Whether it has the body of the Responses API.
+    pub fn is_of_responses(self) -> bool {
+        matches!(self, Self::Responses | Self::InputTokens | Self::Compact)
     }
 }
 
@@ -219,9 +230,15 @@ fn object(method: &Method, path: &str) -> Option<Target> {
 
 fn responses(method: &Method, path: &str) -> Option<Target> {
     let rest = path.strip_prefix("responses")?;
-    if rest.is_empty() && *method == Method::POST {
+    let made = match rest {
+        "" => Some(Operation::Responses),
+        "/input_tokens" => Some(Operation::InputTokens),
+        "/compact" => Some(Operation::Compact),
+        _ => None,
+    };
+    if let Some(operation) = made.filter(|_| *method == Method::POST) {
         return Some(Target::Create {
-            operation: Operation::Responses,
+            operation,
             deployment: None,
         });
     }
@@ -298,6 +315,13 @@ mod tests {
         assert_eq!(post(path, ""), None, "a path of the old API has a version");
         assert_eq!(post("/chat/completions", "api-version=1"), None);
         assert_eq!(post("/openai/v1/images/variations", ""), None);
+        let responses = "/openai/deployments/gpt-4o/responses";
+        assert_eq!(post(responses, "api-version=1"), None, "the body names it");
+        assert_eq!(
+            post("/openai/v1/responses/", ""),
+            None,
+            "a slash at the end"
+        );
         assert_eq!(parse(&Method::GET, path, "api-version=1"), None);
     }
 }

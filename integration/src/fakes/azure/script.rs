@@ -20,7 +20,7 @@
 //! | `x-fake-line-ending: crlf\|cr` | instead of LF |
 //! | `x-fake-gzip: 1` | gzip, asked or not, streams too |
 //! | `x-fake-async-filter: 1` | annotations with `content_filter_offsets`, between and after the text |
-//! | `x-fake-tool-call: 1` | a tool call, and text with a literal `"usage":{` in it |
+//! | `x-fake-tool-call: 1` | a tool call, asked for or not, and text with a literal `"usage":{` in it |
 //! | `x-fake-event-bytes: N` | Responses: the last event has at least N bytes |
 //! | `x-fake-trailer: 1` | a trailer after a stream (HTTP/2) |
 //! | `x-fake-canned: 1` | the fast path for load tests; see [`super::canned`] |

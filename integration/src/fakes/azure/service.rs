@@ -13,6 +13,7 @@ use crate::fakes::server::Handler;
 use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// The fake without its server.
@@ -29,6 +30,8 @@ pub(super) struct Service {
     region: HeaderValue,
     deployments: RwLock<Arc<Deployments>>,
     fault: Mutex<Option<Fault>>,
+    /// Each of one request, before the one of all.
+    next_faults: Mutex<VecDeque<Fault>>,
 }
 
 impl Service {
@@ -46,6 +49,7 @@ impl Service {
                 .expect("a region's name is text that fits into a header"),
             deployments: RwLock::new(Arc::new(options.deployments)),
             fault: Mutex::default(),
+            next_faults: Mutex::default(),
         }
     }
 
@@ -69,6 +73,23 @@ impl Service {
 
     pub(super) fn set_fault(&self, fault: Option<Fault>) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// The fault of the request that is in hand.
+    pub(super) fn next_fault(&self) -> Option<Fault> {
+        let mut next = self
+            .next_faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        next.pop_front().or_else(|| self.fault())
+    }
+
+    pub(super) fn add_faults(&self, faults: &[Fault]) {
+        let mut next = self
+            .next_faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        next.extend(faults);
     }
 
     pub(super) fn clear(&self) {

@@ -3,6 +3,7 @@
 
 use super::answer::{Answer, Ending, Piece, Shown};
 use super::tokenizer::Encoding;
+use super::tools::Call;
 use crate::fakes::unique::with_prefix;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
@@ -14,11 +15,7 @@ const SENTENCES: usize = 2;
 const MAX_TOPIC_WORDS: usize = 8;
 const MAX_TOPIC_CHARACTERS: usize = 64;
 
-/// What a tool is called when the request offers none.
-const DEFAULT_TOOL: &str = "get_weather";
-
 /// A caller's own text may look like a usage; only a typed parse tells them apart.
-const TOOL_ARGUMENTS: &str = r#"{"city":"Zürich","note":"a report with \"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,\"total_tokens\":2} in it"}"#;
 const LURE: &str =
     r#"The report reads {"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}. "#;
 
@@ -57,27 +54,23 @@ pub struct Wish<'a> {
     /// The most tokens that the request allows, reasoning taken off.
     pub max_tokens: Option<u64>,
     /// The tool it calls.
-    pub tool: Option<&'a str>,
+    pub tool: Option<Call<'a>>,
     /// Which of the `n` answers it is.
     pub index: usize,
 }
 
-/// The name of the tool that a request offers first, in chat's form or in that of Responses.
-pub fn offered_tool(body: &serde_json::Value) -> &str {
-    let tool = &body["tools"][0];
-    let name = tool["function"]["name"].as_str();
-    name.or_else(|| tool["name"].as_str())
-        .unwrap_or(DEFAULT_TOOL)
-}
-
 /// Generates an answer.
 pub fn generate(encoding: Encoding, wish: &Wish<'_>) -> Answer {
+    let talks = wish.tool.as_ref().is_none_or(|tool| tool.talks);
     let mut answer = Answer {
-        pieces: text(encoding, wish),
+        pieces: match talks {
+            true => text(encoding, wish),
+            false => Vec::new(),
+        },
         ending: Ending::Stop,
     };
-    if let Some(name) = wish.tool {
-        answer.pieces.extend(call(encoding, name));
+    if let Some(tool) = &wish.tool {
+        answer.pieces.extend(call(encoding, tool));
         answer.ending = Ending::ToolCalls;
     }
     if let Some(max_tokens) = wish.max_tokens {
@@ -144,15 +137,15 @@ fn exactly(pieces: impl Iterator<Item = Piece>, wanted: u64) -> Vec<Piece> {
     taken
 }
 
-fn call(encoding: Encoding, name: &str) -> Vec<Piece> {
+fn call(encoding: Encoding, tool: &Call<'_>) -> Vec<Piece> {
     let start = Piece {
         shown: Shown::Call {
             id: with_prefix("call_"),
-            name: name.to_owned(),
+            name: tool.name.to_owned(),
         },
-        tokens: encoding.count(name),
+        tokens: encoding.count(tool.name),
     };
-    let arguments = encoding.pieces(TOOL_ARGUMENTS);
+    let arguments = encoding.pieces(&tool.arguments);
     let parts = arguments.into_iter().map(|(part, tokens)| Piece {
         shown: Shown::Arguments(part),
         tokens,
@@ -219,7 +212,8 @@ mod tests {
     #[test]
     fn a_call_of_a_tool_has_arguments_that_parse() {
         let mut wish = wish("weather");
-        wish.tool = Some("get_weather");
+        let body = serde_json::Value::Null;
+        wish.tool = Some(Call::luring(&body));
         let answer = generate(Encoding::O200k, &wish);
         let (_, name, arguments) = answer.call().expect("a call");
         let parsed: serde_json::Value = serde_json::from_str(&arguments).expect("JSON");

@@ -6,13 +6,17 @@ use super::ledger::Tokens;
 use super::prompt::Prompt;
 use super::route::Operation;
 use super::script::{Fault, Script};
-use super::speech::{Wish, generate, offered_tool};
+use super::speech::{Wish, generate};
 use super::tokenizer::Encoding;
+use super::tools::Call;
 use crate::fakes::unique::{unix_seconds, with_prefix};
 use serde_json::Value;
 
 /// `system_fingerprint` of every chat.
 pub const SYSTEM_FINGERPRINT: &str = "fp_ee1d74bde0";
+
+/// How long a model thinks that does, unless a script says it.
+const TOKENS_OF_THOUGHT: u64 = 64;
 
 /// `n` is allowed up to 128; a fake needs no more than this.
 const MAX_CHOICES: u64 = 16;
@@ -53,20 +57,27 @@ pub struct Speaker<'a> {
     pub deployment: &'a str,
     /// The deployment's model.
     pub model: &'a str,
+    /// Whether it thinks before it speaks.
+    pub reasons: bool,
 }
 
 impl Turn {
     /// Answers `body`, as `script` says.
     pub fn new(speaker: Speaker<'_>, body: Value, prompt: &Prompt, script: &Script) -> Self {
         let max_tokens = max_tokens(&body);
-        let reasoning = max_tokens.map_or(script.reasoning_tokens, |max_tokens| {
-            script.reasoning_tokens.min(max_tokens)
-        });
+        let thought = match (script.reasoning_tokens, speaker.reasons) {
+            (0, true) => TOKENS_OF_THOUGHT,
+            (tokens, _) => tokens,
+        };
+        let reasoning = max_tokens.map_or(thought, |max_tokens| thought.min(max_tokens));
         let wish = Wish {
             topic: &prompt.topic,
             output_tokens: script.output_tokens,
             max_tokens: max_tokens.map(|max_tokens| max_tokens - reasoning),
-            tool: script.tool_call.then(|| offered_tool(&body)),
+            tool: match script.tool_call {
+                true => Some(Call::luring(&body)),
+                false => Call::asked_for(&body, &prompt.topic),
+            },
             index: 0,
         };
         let mut answers: Vec<Answer> = (0..choices(speaker.operation, &body))
@@ -195,6 +206,7 @@ mod tests {
         operation: Operation::Chat,
         deployment: "gpt-4o",
         model: "gpt-4o-2024-08-06",
+        reasons: false,
     };
 
     fn prompt() -> Prompt {

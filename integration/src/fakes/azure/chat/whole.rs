@@ -32,7 +32,7 @@ struct WholeChoice<'a> {
 #[derive(Serialize)]
 struct Message<'a> {
     annotations: [(); 0],
-    content: String,
+    content: Option<String>,
     refusal: Option<()>,
     role: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,7 +87,7 @@ fn whole_choice((index, answer): (usize, &Answer)) -> WholeChoice<'_> {
         logprobs: None,
         message: Message {
             annotations: [],
-            content: answer.text(),
+            content: answer.speaks().then(|| answer.text()),
             refusal: None,
             role: "assistant",
             tool_calls: answer.call().map(call),

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 /// Fills an event up: a caller's text that looks like a usage, many times over.
 const FILLER: &str = r#" "usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2},"#;
 
+/// What `include` says for reasoning that can be given back.
+const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
+
 /// How far a response is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +63,9 @@ pub enum Item {
         id: String,
         /// Empty.
         summary: [(); 0],
+        /// For whoever keeps it himself; only if it was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        encrypted_content: Option<String>,
     },
     /// Code that was run, and where.
     CodeInterpreterCall {
@@ -142,6 +148,17 @@ impl Item {
         })
     }
 
+    /// Reasoning that is not shown, or only to be given back.
+    pub fn reasoning(turn: &Turn) -> Self {
+        let include = turn.body["include"].as_array();
+        let is_asked = include.is_some_and(|it| it.contains(&json!(ENCRYPTED_REASONING)));
+        Self::Reasoning {
+            id: item_id("rs_", &turn.id),
+            summary: [],
+            encrypted_content: is_asked.then(|| format!("gAAAAA{}", turn.id)),
+        }
+    }
+
     /// Its id.
     pub fn id(&self) -> &str {
         match self {
@@ -152,11 +169,27 @@ impl Item {
         }
     }
 
-    /// Reasoning that is not shown.
-    pub fn reasoning(response: &str) -> Self {
-        Self::Reasoning {
-            id: item_id("rs_", response),
-            summary: [],
+    /// What it has for the model to read again.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Reasoning { .. } => String::new(),
+            Self::CodeInterpreterCall { code, .. } => (*code).to_owned(),
+            Self::Message { content, .. } => {
+                content.iter().map(|part| part.text.as_str()).collect()
+            }
+            Self::FunctionCall {
+                name, arguments, ..
+            } => format!("{name}{arguments}"),
+        }
+    }
+
+    /// The call that it is.
+    pub fn call_id(&self) -> Option<&str> {
+        match self {
+            Self::FunctionCall { call_id, .. } => Some(call_id),
+            Self::Reasoning { .. } | Self::CodeInterpreterCall { .. } | Self::Message { .. } => {
+                None
+            }
         }
     }
 }
@@ -282,14 +315,15 @@ fn end(ending: Ending) -> (Status, Option<Value>, Option<Value>) {
 }
 
 fn output(turn: &Turn, status: Status) -> Vec<Item> {
-    let reasoning = (turn.tokens.reasoning > 0).then(|| Item::reasoning(&turn.id));
+    let reasoning = (turn.tokens.reasoning > 0).then(|| Item::reasoning(turn));
     let code = Item::code(turn, Status::Completed);
     let said = turn.answer().map(|answer| {
         let message = Item::message(&turn.id, Some(answer.text()), status);
+        let message = answer.speaks().then_some(message);
         (message, Item::call(&turn.id, answer, status))
     });
     let (message, call) = said.unzip();
-    let items = reasoning.into_iter().chain(code).chain(message);
+    let items = reasoning.into_iter().chain(code).chain(message.flatten());
     items.chain(call.flatten()).collect()
 }
 

@@ -3,8 +3,9 @@
 use super::super::errors::ApiError;
 use super::super::prompt::input_items;
 use super::super::route::StoredAction;
+use super::super::tokenizer::Encoding;
 use super::super::turn::Turn;
-use super::shape::{Response, Status};
+use super::shape::{Item, Response, Status, item_id};
 use crate::fakes::unique::with_prefix;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
@@ -17,6 +18,8 @@ const MAX_RESPONSES: usize = 10_000;
 struct Kept {
     response: Response,
     input: Vec<Value>,
+    /// The response that it goes on from.
+    before: Option<String>,
     /// What going on from it costs: its prompt, and what it showed.
     context_tokens: u64,
     /// In the background, until somebody looks.
@@ -27,6 +30,23 @@ struct Kept {
 struct Shelf {
     kept: HashMap<String, Kept>,
     order: VecDeque<String>,
+}
+
+impl Shelf {
+    /// An item of a response that is kept.
+    fn item(&self, id: &str) -> Option<&Item> {
+        let (_, of_response) = id.split_once('_')?;
+        let kept = self.kept.get(&item_id("resp_", of_response))?;
+        kept.response.output.iter().find(|item| item.id() == id)
+    }
+
+    /// The calls that a response and those before it have made.
+    fn calls_before<'a>(&'a self, response: Option<&'a str>) -> Vec<&'a str> {
+        let before = response.and_then(|id| self.kept.get(id));
+        let chain = std::iter::successors(before, |kept| self.kept.get(kept.before.as_deref()?));
+        let items = chain.flat_map(|kept| &kept.response.output);
+        items.filter_map(Item::call_id).collect()
+    }
 }
 
 /// The kept responses of one fake.
@@ -42,6 +62,9 @@ impl ResponseStore {
         let kept = Kept {
             response: response.clone(),
             input: input_items(&turn.body),
+            before: turn.body["previous_response_id"]
+                .as_str()
+                .map(str::to_owned),
             context_tokens: turn.tokens.prompt + turn.tokens.completion - turn.tokens.reasoning,
             queued: response.background,
         };
@@ -55,33 +78,8 @@ impl ResponseStore {
         }
     }
 
-    /// Whether every item that the request refers to is one of a kept response; whose does not matter.
-    fn find_items(&self, body: &Value) -> Result<(), ApiError> {
-        let shelf = self.lock();
-        let is_kept = |id: &str| {
-            let (_, of) = id.split_once('_')?;
-            let kept = shelf.kept.get(&format!("resp_{of}"))?;
-            kept.response.output.iter().find(|item| item.id() == id)
-        };
-        let items = input_items(body);
-        let mut referred = items.iter().filter_map(|item| {
-            let is_reference = item["type"] == "item_reference"
-                || (item["type"].is_null() && item["content"].is_null());
-            item["id"].as_str().filter(|_| is_reference)
-        });
-        match referred.find(|id| is_kept(id).is_none()) {
-            None => Ok(()),
-            Some(id) => Err(ApiError::Invalid {
-                message: format!("Item with id '{id}' not found."),
-                param: Some("input"),
-                code: None,
-            }),
-        }
-    }
-
     /// What the response before costs, if the request goes on from one.
     pub fn context_tokens(&self, body: &Value) -> Result<u64, ApiError> {
-        self.find_items(body)?;
         let Some(id) = body["previous_response_id"].as_str() else {
             return Ok(0);
         };
@@ -92,6 +90,45 @@ impl ResponseStore {
             code: Some("previous_response_not_found"),
         })?;
         Ok(before.context_tokens)
+    }
+
+    /// What the items cost that the input gives by their ids alone; refuses those that are not kept, and
+    /// answers of tools without their calls.
+    pub fn check_input(&self, body: &Value, encoding: Encoding) -> Result<u64, ApiError> {
+        let shelf = self.lock();
+        let before = body["previous_response_id"].as_str();
+        let mut calls: Vec<&str> = shelf.calls_before(before);
+        let mut tokens = 0;
+        for item in body["input"].as_array().into_iter().flatten() {
+            let id = item["id"].as_str();
+            // Without a type and without content it is a reference, too.
+            let kind = match item["content"].is_null() {
+                true => item["type"].as_str().or(Some("item_reference")),
+                false => item["type"].as_str(),
+            };
+            match kind {
+                Some("function_call") => calls.extend(item["call_id"].as_str()),
+                Some("function_call_output") => {
+                    let call = item["call_id"].as_str().unwrap_or_default();
+                    if !calls.contains(&call) {
+                        return Err(ApiError::invalid(format!(
+                            "No tool call found for function call output with call_id {call}."
+                        )));
+                    }
+                }
+                // Reasoning is given back by its id, unless it is there itself.
+                Some("reasoning") if !item["encrypted_content"].is_null() => {}
+                Some("item_reference" | "reasoning") => {
+                    let id = id.unwrap_or_default();
+                    let kept = shelf.item(id);
+                    let kept = kept.ok_or_else(|| ApiError::ItemNotFound(id.to_owned()))?;
+                    tokens += encoding.count(kept.text().as_str());
+                    calls.extend(kept.call_id());
+                }
+                _ => {}
+            }
+        }
+        Ok(tokens)
     }
 
     /// Does something with a kept response.

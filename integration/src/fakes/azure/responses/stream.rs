@@ -22,7 +22,9 @@ pub fn plan(turn: &Turn, store: &ResponseStore) -> Plan {
     };
     events.begin(&response);
     if let Some(answer) = turn.answer() {
-        events.message(answer);
+        if answer.speaks() {
+            events.message(answer);
+        }
         events.call(answer);
     }
     events.end(&response);
@@ -118,7 +120,7 @@ impl Events<'_> {
         self.push("response.in_progress", 0, Whole { response: begun });
         let reasoning = self.turn.reasoning();
         if reasoning != Tokens::default() {
-            let item = Item::reasoning(&self.turn.id);
+            let item = Item::reasoning(self.turn);
             self.item("response.output_item.added", &item);
             self.item("response.output_item.done", &item);
             if let Some(done) = self.beats.last_mut() {
