@@ -28,10 +28,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use problem::ConfigError;
-use secrecy::SecretString;
 
-use crate::database::{DatabaseUrl, PostgresUrl, Purpose, Synchronous};
+use crate::control::KEYS;
+use crate::database::{DatabaseUrl, PostgresUrl, Synchronous};
 use crate::policy::Policy;
+pub use crate::upstream::{IdentityConfig, IdentitySource, ManagedIdentity};
 use crate::usage::LedgerOptions;
 pub use issuers::KeyRefresh;
 pub use watch::Watch;
@@ -85,54 +86,6 @@ impl fmt::Display for GrpcAddress {
     }
 }
 
-/// The gateway's identity towards the backends.
-#[derive(Clone, Debug)]
-pub struct IdentityConfig {
-    /// Where the token comes from.
-    pub source: IdentitySource,
-    /// The scope to ask for.
-    pub scope: String,
-}
-
-/// Where the identity's token comes from.
-#[derive(Clone, Debug)]
-pub enum IdentitySource {
-    /// The machine's own managed identity, or a user-assigned one.
-    ManagedIdentity(ManagedIdentity),
-    /// A Kubernetes service account, federated with Entra ID; what is absent is read from the
-    /// environment that the webhook sets (`AZURE_TENANT_ID`, …).
-    WorkloadIdentity {
-        /// Entra ID's tenant.
-        tenant_id: Option<String>,
-        /// The application.
-        client_id: Option<String>,
-        /// The file with the service account's token.
-        token_file: Option<PathBuf>,
-    },
-    /// An application with a secret.
-    ClientSecret {
-        /// Entra ID's tenant.
-        tenant_id: String,
-        /// The application.
-        client_id: String,
-        /// Its secret.
-        secret: SecretString,
-    },
-}
-
-/// Which managed identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ManagedIdentity {
-    /// The machine's own.
-    SystemAssigned,
-    /// A user-assigned one, by its client id.
-    ClientId(String),
-    /// A user-assigned one, by its object id.
-    ObjectId(String),
-    /// A user-assigned one, by its Azure resource id.
-    ResourceId(String),
-}
-
 /// What only a restart can change.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fixed {
@@ -182,9 +135,8 @@ impl Config {
 
     /// Where the keys are that are issued at run time; `None`: none are.
     pub fn key_database(&self) -> Option<DatabaseUrl> {
-        let sqlite = |directory: &PathBuf| {
-            DatabaseUrl::in_directory(directory, Purpose::Keys, Synchronous::Full)
-        };
+        let sqlite =
+            |directory: &PathBuf| DatabaseUrl::in_directory(directory, KEYS, Synchronous::Full);
         match &self.database {
             Some(url) => Some(DatabaseUrl::Postgres(url.clone())),
             None => self.data_directory.as_ref().map(sqlite),

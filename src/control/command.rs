@@ -7,7 +7,7 @@ use super::error::ControlError;
 use super::replica::Replica;
 use crate::access::ClientId;
 use crate::auth::{Deed, IssuedKey, Key, KeyDigest, KeyId, KeySlot, KeyState};
-use crate::database::{KeyStore, NewKey};
+use crate::control::store::{KeyStore, NewKey};
 
 /// What was done to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Why a command was not carried out.
 
 use crate::auth::KeySlot;
-use crate::database::KeyChangeError;
+use crate::control::store::KeyChangeError;
 
 /// Why a command was not carried out. The messages are for the person who asked.
 #[derive(Debug, thiserror::Error)]

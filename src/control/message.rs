@@ -8,7 +8,7 @@ use super::error::ControlError;
 use super::v1;
 use crate::access::ClientId;
 use crate::auth::{IssuedKey, KeyId, KeySlot, KeyState};
-use crate::database::KeyChangeError;
+use crate::control::store::KeyChangeError;
 
 /// Ids of clients are shorter: `config` says so.
 const MAX_CLIENT_BYTES: usize = 64;

@@ -8,6 +8,8 @@ mod error;
 mod message;
 mod replica;
 mod service;
+/// The tables of the keys.
+pub(crate) mod store;
 
 /// The messages of `proto/tollgate/control/v1/`.
 #[allow(
@@ -27,3 +29,4 @@ pub use command::{Clients, KeyAction, KeyCommands, KeyEvents};
 pub use error::ControlError;
 pub use replica::Replica;
 pub use service::Service;
+pub use store::{KEYS, KeyChangeError, KeyStore, NewKey, PAGE_ROWS};

@@ -12,7 +12,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::IssuedKeys;
-use crate::database::{DatabaseError, DatabaseUrl, KeyStore};
+use crate::control::store::KeyStore;
+use crate::database::{DatabaseError, DatabaseUrl};
 
 /// How often the database is asked. Every replica has to see a change within 5 s; an answer may take 3.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);

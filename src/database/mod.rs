@@ -6,23 +6,20 @@
 
 mod either;
 mod error;
-mod keys;
 mod open;
 mod postgres;
 mod purpose;
 mod transaction;
-mod usage;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub(crate) use either::on_either;
 pub use error::DatabaseError;
-pub use keys::{KeyChangeError, KeyStore, NewKey, PAGE_ROWS};
 pub use postgres::{PostgresUrl, PostgresUrlError};
-pub use purpose::Purpose;
+pub use purpose::{Purpose, Step};
 use sqlx::{PgPool, SqlitePool};
-pub use usage::{Dimension, LedgerRow, ObjectRow, Period, Position, Sum, UsageStore, rfc3339};
+pub(crate) use transaction::{Transaction, in_either};
 
 /// Where a database is.
 #[derive(Clone, Debug)]
@@ -42,7 +39,7 @@ impl DatabaseUrl {
     /// The file of a purpose in the data directory.
     pub fn in_directory(directory: &Path, purpose: Purpose, synchronous: Synchronous) -> Self {
         Self::Sqlite {
-            file: directory.join(purpose.file_name()),
+            file: directory.join(purpose.file_name),
             synchronous,
         }
     }

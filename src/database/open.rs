@@ -24,7 +24,7 @@ const DIRECTORY_MODE: u32 = 0o700;
 
 fn pool<DB: Kind>(purpose: Purpose) -> PoolOptions<DB> {
     PoolOptions::new()
-        .max_connections(purpose.max_connections())
+        .max_connections(purpose.max_connections)
         .acquire_timeout(CONNECT_TIMEOUT)
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn postgres(
     purpose: Purpose,
 ) -> Result<Database, DatabaseError> {
     let name = url.to_string();
-    let timeout_ms = purpose.statement_timeout().as_millis();
+    let timeout_ms = purpose.statement_timeout.as_millis();
     let pool = pool::<Postgres>(purpose)
         .after_connect(move |connection, _| {
             // Notices of the migrations would fill the log.

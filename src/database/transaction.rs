@@ -3,14 +3,14 @@
 use super::Database;
 
 /// A transaction; dropping it undoes it.
-pub(super) enum Transaction {
+pub(crate) enum Transaction {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
 }
 
 impl Transaction {
     /// Begins one on a connection of its own.
-    pub(super) async fn begin(database: &Database) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn begin(database: &Database) -> Result<Self, sqlx::Error> {
         let begin = database.begin_write();
         Ok(match database {
             Database::Sqlite(pool) => Self::Sqlite(pool.begin_with(begin).await?),
@@ -19,7 +19,7 @@ impl Transaction {
     }
 
     /// Makes it so.
-    pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await,
             Self::Postgres(transaction) => transaction.commit().await,
@@ -31,15 +31,15 @@ impl Transaction {
 macro_rules! in_either {
     ($transaction:expr, $connection:ident => $body:expr) => {
         match $transaction {
-            $crate::database::transaction::Transaction::Sqlite(transaction) => {
+            $crate::database::Transaction::Sqlite(transaction) => {
                 let $connection = &mut **transaction;
                 $body
             }
-            $crate::database::transaction::Transaction::Postgres(transaction) => {
+            $crate::database::Transaction::Postgres(transaction) => {
                 let $connection = &mut **transaction;
                 $body
             }
         }
     };
 }
-pub(super) use in_either;
+pub(crate) use in_either;

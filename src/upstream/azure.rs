@@ -14,8 +14,9 @@ use azure_identity::{
 };
 use secrecy::ExposeSecret;
 
-use super::{IdentityError, IssuedToken, TokenSource};
-use crate::config::{IdentityConfig, IdentitySource, ManagedIdentity};
+use super::{
+    IdentityConfig, IdentityError, IdentitySource, IssuedToken, ManagedIdentity, TokenSource,
+};
 
 /// Fetches the token that the configuration describes.
 #[derive(Debug)]

@@ -4,7 +4,9 @@
 mod azure;
 mod identity;
 mod key_vault;
+mod settings;
 
 pub use azure::AzureTokenSource;
 pub use identity::{Identity, IdentityError, IssuedToken, RefreshCounts, TokenSource};
 pub use key_vault::{KeyVaultSource, VaultObject};
+pub use settings::{IdentityConfig, IdentitySource, ManagedIdentity};

@@ -11,6 +11,8 @@ mod record_id;
 mod report;
 mod shown_ids;
 mod sse;
+/// The ledger's tables.
+pub(crate) mod store;
 mod text;
 mod tokens;
 mod trace;
@@ -30,6 +32,9 @@ pub(crate) use report::RECONCILED_BY;
 pub use report::{
     AzureTokens, AzureUsage, By, Difference, NotADimension, ReconcileError, Report, ReportRow,
     differences, share_monthly,
+};
+pub use store::{
+    Dimension, LEDGER, LedgerRow, ObjectRow, Period, Position, SHARED, Sum, UsageStore, rfc3339,
 };
 pub use tokens::TokenCounts;
 pub use trace::TraceId;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tollgate::access::ClientId;
 use tollgate::auth::{IssuedKey, KeySlot, KeyState};
-use tollgate::database::{KeyChangeError, KeyStore, PAGE_ROWS, Purpose};
+use tollgate::control::KEYS;
+use tollgate::control::{KeyChangeError, KeyStore, PAGE_ROWS};
 
 use crate::rig::{Place, at, deed, new_key, places};
 
@@ -28,7 +29,7 @@ async fn issue(store: &KeyStore, slot: KeySlot, seconds: u64) -> IssuedKey {
 
 #[tokio::test]
 async fn a_key_that_was_issued_is_there_with_its_history_and_survives_a_restart() {
-    for place in places(Purpose::Keys) {
+    for place in places(KEYS) {
         let store = open(&place).await;
         let (_, mut new) = new_key();
         new.not_before = Some(at(10));
@@ -58,7 +59,7 @@ async fn a_key_that_was_issued_is_there_with_its_history_and_survives_a_restart(
 
 #[tokio::test]
 async fn a_slot_has_one_key_until_that_is_revoked_or_over() {
-    for place in places(Purpose::Keys) {
+    for place in places(KEYS) {
         let store = open(&place).await;
         let (_, mut short) = new_key();
         short.not_after = Some(at(100));
@@ -89,7 +90,7 @@ async fn a_slot_has_one_key_until_that_is_revoked_or_over() {
 #[tokio::test]
 async fn a_key_goes_from_active_to_suspended_and_back_and_from_revoked_nowhere() {
     use KeyState::{Active, Revoked, Suspended};
-    for place in places(Purpose::Keys) {
+    for place in places(KEYS) {
         let store = open(&place).await;
         let id = issue(&store, KeySlot::Primary, 1).await.id;
         let set = async |state, seconds| store.set_state(&id, state, &deed("uid:8", seconds)).await;
@@ -117,7 +118,7 @@ async fn a_key_goes_from_active_to_suspended_and_back_and_from_revoked_nowhere()
 #[tokio::test]
 async fn a_rotation_leaves_the_old_key_its_grace_and_no_more_than_it_had() {
     let grace = Duration::from_secs(50);
-    for place in places(Purpose::Keys) {
+    for place in places(KEYS) {
         let store = open(&place).await;
         let (_, mut limited) = new_key();
         limited.not_after = Some(at(30));
@@ -165,7 +166,7 @@ async fn a_rotation_leaves_the_old_key_its_grace_and_no_more_than_it_had() {
 
 #[tokio::test]
 async fn what_is_not_in_use_is_not_rotated() {
-    for place in places(Purpose::Keys) {
+    for place in places(KEYS) {
         let store = open(&place).await;
         let rotate = async |id| {
             let (_, new) = new_key();
@@ -207,7 +208,7 @@ async fn what_is_not_in_use_is_not_rotated() {
 async fn changes_that_happen_together_have_numbers_in_the_order_of_their_commits() {
     const WRITERS: u64 = 4;
     const EACH: u64 = 25;
-    for place in places(Purpose::Keys) {
+    for place in places(KEYS) {
         let store = open(&place).await;
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
@@ -254,7 +255,7 @@ async fn changes_that_happen_together_have_numbers_in_the_order_of_their_commits
 
 #[tokio::test]
 async fn more_keys_than_a_page_are_read_page_by_page() {
-    for place in places(Purpose::Keys) {
+    for place in places(KEYS) {
         let store = open(&place).await;
         place.fill(2 * PAGE_ROWS + 1).await;
         let (mut known, mut count) = (0, 0);

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tollgate::database::{Dimension, LedgerRow, Period, Purpose, Sum, UsageStore};
+use tollgate::usage::LEDGER;
 use tollgate::usage::RecordId;
+use tollgate::usage::{Dimension, LedgerRow, Period, Sum, UsageStore};
 
 use crate::rig::{Place, places};
 
@@ -61,7 +62,7 @@ fn line(client: &str, requests: i64, tokens: i64) -> (String, i64, i64, i64) {
 
 #[tokio::test]
 async fn records_come_back_as_they_were_written_and_are_summed() {
-    for place in places(Purpose::Usage) {
+    for place in places(LEDGER) {
         let store = store(&place).await;
         let rows: Vec<_> = (0..150_u32)
             .map(|n| {
@@ -106,7 +107,7 @@ async fn records_come_back_as_they_were_written_and_are_summed() {
 
 #[tokio::test]
 async fn a_server_takes_each_id_once_however_often_it_comes() {
-    let [_, place] = places(Purpose::Usage);
+    let [_, place] = places(LEDGER);
     let store = store(&place).await;
     let rows: Vec<_> = (0..100).map(|_| row(day(0), "a", 1)).collect();
     let (first, again) = tokio::join!(store.insert(&rows), store.insert(&rows));
@@ -118,7 +119,7 @@ async fn a_server_takes_each_id_once_however_often_it_comes() {
 
 #[tokio::test]
 async fn what_is_written_twice_to_a_file_is_an_error_and_changes_nothing() {
-    let [place, _] = places(Purpose::Usage);
+    let [place, _] = places(LEDGER);
     let store = store(&place).await;
     let rows = [row(day(0), "a", 1), row(day(0), "a", 1)];
     store.insert(&rows).await.expect("written");
@@ -134,7 +135,7 @@ async fn what_is_written_twice_to_a_file_is_an_error_and_changes_nothing() {
 
 #[tokio::test]
 async fn another_price_changes_records_and_sums_together() {
-    for place in places(Purpose::Usage) {
+    for place in places(LEDGER) {
         let store = store(&place).await;
         let mut rows: Vec<_> = (0..20).map(|_| row(day(0), "a", 10)).collect();
         rows.push(row(day(0), "b", 10));
@@ -195,7 +196,7 @@ async fn another_price_changes_records_and_sums_together() {
 
 #[tokio::test]
 async fn old_days_go_and_later_ones_stay() {
-    for place in places(Purpose::Usage) {
+    for place in places(LEDGER) {
         let store = store(&place).await;
         let rows: Vec<_> = (0..30).map(|n| row(day(n % 3), "a", 1)).collect();
         store.insert(&rows).await.expect("written");
@@ -234,7 +235,7 @@ async fn old_days_go_and_later_ones_stay() {
 
 #[tokio::test]
 async fn a_reader_that_follows_sees_every_record_once_in_the_order_of_commits() {
-    for place in places(Purpose::Usage) {
+    for place in places(LEDGER) {
         let store = store(&place).await;
         let first = [row(day(1), "a", 1), row(day(0), "a", 2)];
         store.insert(&first).await.expect("written");

@@ -8,7 +8,8 @@ use tollgate::access::{
     BackgroundResponse, BatchInput, ClientId, Deployment, Known, ObjectChange, ObjectKind,
     Operation, ProductId,
 };
-use tollgate::database::{LedgerRow, ObjectRow, Period, Position, Purpose, UsageStore};
+use tollgate::usage::LEDGER;
+use tollgate::usage::{LedgerRow, ObjectRow, Period, Position, UsageStore};
 
 use crate::ledger::{row, store};
 use crate::rig::{places, postgres, sqlite};
@@ -86,7 +87,7 @@ async fn objects_come_back_with_what_is_known_of_them() {
         object(ObjectKind::Container, "cntr_1", "a", Some(Known::Nothing)),
         deleted("resp_2"),
     ];
-    for place in places(Purpose::Usage) {
+    for place in places(LEDGER) {
         let store = store(&place).await;
         write(&store, &written).await;
         let mut read = all(&store).await;
@@ -102,7 +103,7 @@ async fn objects_come_back_with_what_is_known_of_them() {
 
 #[tokio::test]
 async fn a_follower_sees_each_change_of_an_object() {
-    for place in places(Purpose::Usage) {
+    for place in places(LEDGER) {
         let store = store(&place).await;
         write(&store, &[background("resp_1"), item("msg_1", "a")]).await;
         let (_, position) = after(&store, Position::default()).await;
@@ -125,7 +126,7 @@ async fn a_follower_sees_each_change_of_an_object() {
 
 #[tokio::test]
 async fn an_object_stays_with_its_first_client() {
-    for place in places(Purpose::Usage) {
+    for place in places(LEDGER) {
         let store = store(&place).await;
         write(&store, &[item("msg_1", "a")]).await;
         write(&store, &[item("msg_1", "b"), item("msg_2", "b")]).await;
@@ -145,7 +146,7 @@ async fn an_object_stays_with_its_first_client() {
 
 #[tokio::test]
 async fn objects_are_written_with_the_record_or_not_at_all() {
-    for place in places(Purpose::Usage) {
+    for place in places(LEDGER) {
         let store = store(&place).await;
         let record = row(UNIX_EPOCH + Duration::from_secs(1), "a", 1);
         let many: Vec<_> = (0..200).map(|n| item(&format!("msg_{n}"), "a")).collect();
@@ -233,7 +234,7 @@ async fn a_response_that_two_replicas_have_counted_is_in_the_books_once() {
 
 #[tokio::test]
 async fn old_objects_go_and_files_stay_longer() {
-    for place in places(Purpose::Usage) {
+    for place in places(LEDGER) {
         let store = store(&place).await;
         let file = |id: &str, known| object(ObjectKind::File, id, "a", known);
         write(
@@ -264,7 +265,7 @@ async fn old_objects_go_and_files_stay_longer() {
 
 #[tokio::test]
 async fn without_room_each_client_keeps_its_newest() {
-    for place in places(Purpose::Usage) {
+    for place in places(LEDGER) {
         let store = store(&place).await;
         let of = |client: &str, count: usize| {
             let items = (0..count).map(|n| item(&format!("{client}_{n:02}"), client));
@@ -303,7 +304,7 @@ const BEFORE_OBJECTS: &str = "DROP TABLE stored_objects; \
 
 #[tokio::test]
 async fn a_ledger_of_before_opens_with_the_owners_that_it_knows() {
-    let place = sqlite(Purpose::Usage);
+    let place = sqlite(LEDGER);
     let store = self::store(&place).await;
     let at = |days: u64| UNIX_EPOCH + Duration::from_secs(days * 86_400);
     let response = |id: &str, days: u64, source: &str, reason: Option<&str>| LedgerRow {

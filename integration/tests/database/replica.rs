@@ -5,8 +5,10 @@ use std::time::SystemTime;
 
 use tollgate::access::{Client, ClientId};
 use tollgate::auth::{AuthError, Key, KeyDigest, KeySlot, KeyState};
+use tollgate::control::KEYS;
+use tollgate::control::KeyStore;
 use tollgate::control::Replica;
-use tollgate::database::{DatabaseError, KeyStore, Purpose};
+use tollgate::database::DatabaseError;
 
 use crate::rig::{deed, new_key, places, postgres, sqlite};
 
@@ -21,7 +23,7 @@ fn ask(replica: &Replica, key: &Key) -> Result<(), AuthError> {
 
 #[tokio::test]
 async fn a_change_at_one_replica_is_seen_by_another_with_its_next_poll() {
-    for place in places(Purpose::Keys) {
+    for place in places(KEYS) {
         let store = KeyStore::open(&place.url).await.expect("opened");
         let replica = Replica::new(place.url.clone());
         let (key, new) = new_key();
@@ -112,7 +114,7 @@ async fn a_database_that_was_restored_from_a_backup_is_read_again() {
 
 #[tokio::test]
 async fn a_hundred_thousand_keys_are_loaded() {
-    let place = sqlite(Purpose::Keys);
+    let place = sqlite(KEYS);
     KeyStore::open(&place.url)
         .await
         .expect("opened")

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use sqlx::{AssertSqlSafe, SqlitePool};
 use tempfile::TempDir;
 use tollgate::auth::{Deed, Key, KeyDigest, KeyId};
-use tollgate::database::{DatabaseUrl, NewKey, PostgresUrl, Purpose, Synchronous};
+use tollgate::control::NewKey;
+use tollgate::database::Purpose;
+use tollgate::database::{DatabaseUrl, PostgresUrl, Synchronous};
 use tollgate_integration::postgres::Postgres;
 
 /// Where a contract is tried; what it owns goes with it.

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use tollgate::database::{
-    DatabaseUrl, Dimension, LedgerRow, Period, Purpose, Synchronous, UsageStore,
-};
+use tollgate::database::{DatabaseUrl, Synchronous};
+use tollgate::usage::LEDGER;
 use tollgate::usage::RecordId;
+use tollgate::usage::{Dimension, LedgerRow, Period, UsageStore};
 
 /// Records that are written together, as the service does under load.
 const BATCH: usize = 512;
@@ -63,7 +63,7 @@ async fn a_report_reads_sums_and_not_every_record() {
     let own = tempfile::tempdir().expect("a directory");
     let directory = std::env::var_os("TOLLGATE_SOAK_DIRECTORY").map(PathBuf::from);
     let directory = directory.unwrap_or_else(|| own.path().to_owned());
-    let url = DatabaseUrl::in_directory(&directory, Purpose::Usage, Synchronous::Normal);
+    let url = DatabaseUrl::in_directory(&directory, LEDGER, Synchronous::Normal);
     let store = UsageStore::open(&url).await.expect("a ledger");
     let started = Instant::now();
     let all: Vec<u64> = (0..count).collect();

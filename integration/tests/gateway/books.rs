@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use tollgate::database::{DatabaseUrl, LedgerRow, Period, Purpose, Synchronous, UsageStore};
+use tollgate::database::{DatabaseUrl, Synchronous};
+use tollgate::usage::LEDGER;
+use tollgate::usage::{LedgerRow, Period, UsageStore};
 use tollgate_integration::fakes::azure::ledger::Entry;
 use tollgate_integration::stack::{Options, Stack, wait_for};
 
@@ -31,7 +33,7 @@ pub(crate) fn directory(stack: &Stack) -> PathBuf {
 
 /// The ledger, also while tollgate writes it.
 pub(crate) async fn ledger(stack: &Stack) -> UsageStore {
-    let url = DatabaseUrl::in_directory(&directory(stack), Purpose::Usage, Synchronous::Normal);
+    let url = DatabaseUrl::in_directory(&directory(stack), LEDGER, Synchronous::Normal);
     UsageStore::open(&url).await.expect("the ledger")
 }
 

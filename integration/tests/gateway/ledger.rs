@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use tokio::process::Command;
-use tollgate::database::{DatabaseUrl, Dimension, LedgerRow, Period, PostgresUrl, UsageStore};
+use tollgate::database::{DatabaseUrl, PostgresUrl};
 use tollgate::usage::RecordId;
+use tollgate::usage::{Dimension, LedgerRow, Period, UsageStore};
 use tollgate_integration::postgres::Postgres;
 use tollgate_integration::stack::{Stack, wait_for};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::RequestBuilder;
 use serde_json::json;
-use tollgate::database::LedgerRow;
+use tollgate::usage::LedgerRow;
 use tollgate_integration::fakes::azure::ledger::Entry;
 use tollgate_integration::stack::{Stack, wait_for};
 

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
-use tollgate::database::{ObjectRow, Position};
+use tollgate::usage::{ObjectRow, Position};
 use tollgate_integration::postgres::Postgres;
 use tollgate_integration::stack::{Options, Stack, TestKey, wait_for};
 

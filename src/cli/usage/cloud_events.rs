@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use tokio::time::sleep;
 
-use crate::database::{LedgerRow, rfc3339};
+use crate::usage::{LedgerRow, rfc3339};
 
 /// The type of our events; another number if their data ever changes.
 const EVENT_TYPE: &str = "dev.tollgate.usage.v1";

@@ -11,7 +11,7 @@ use super::place::Opened;
 use super::report::priced_sums;
 use super::{ExportArguments, ExportFormat, failed, focus};
 use crate::cli::say;
-use crate::database::{LedgerRow, Period};
+use crate::usage::{LedgerRow, Period};
 
 /// Records that are read and sent together.
 const PAGE: i64 = 500;

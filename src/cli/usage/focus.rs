@@ -8,8 +8,8 @@
 use serde_json::{Map, Value};
 use time::{Date, Duration, Month, OffsetDateTime};
 
-use crate::database::{Dimension, Sum};
 use crate::usage::Amount;
+use crate::usage::{Dimension, Sum};
 
 /// What the lines are by.
 pub(super) const DIMENSIONS: [Dimension; 10] = [

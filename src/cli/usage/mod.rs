@@ -17,8 +17,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use time::Date;
 use time::format_description::well_known::Iso8601;
 
-use crate::database::{DatabaseError, Period};
+use crate::database::DatabaseError;
 use crate::usage::By;
+use crate::usage::Period;
 use place::Place;
 
 #[derive(Args)]

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::config::Config;
-use crate::database::{DatabaseUrl, PostgresUrl, Purpose, Synchronous, UsageStore};
+use crate::database::{DatabaseUrl, PostgresUrl, Synchronous};
+use crate::usage::LEDGER;
 use crate::usage::PriceList;
+use crate::usage::UsageStore;
 
 /// The environment variable with the password of `--database`.
 const PASSWORD: &str = "TOLLGATE_DATABASE_PASSWORD";
@@ -70,7 +72,7 @@ impl Place {
 
 /// Opening would make a file that isn't there, and report that nobody used anything.
 fn file(directory: &Path) -> Result<DatabaseUrl, String> {
-    let url = DatabaseUrl::in_directory(directory, Purpose::Usage, Synchronous::Full);
+    let url = DatabaseUrl::in_directory(directory, LEDGER, Synchronous::Full);
     match &url {
         DatabaseUrl::Sqlite { file, .. } if !file.exists() => {
             Err(format!("there is no ledger at {}", file.display()))

@@ -7,8 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::failed;
 use super::place::Place;
 use crate::cli::say;
-use crate::database::{LedgerRow, Period};
 use crate::usage::{Amount, PriceList, Quantities, Tariff};
+use crate::usage::{LedgerRow, Period};
 
 /// Records that change together; the service's own writer waits for them.
 const PAGE: i64 = 256;

@@ -12,7 +12,7 @@ use super::failed;
 use super::place::Place;
 use super::table::no_lines_between_rows;
 use crate::cli::say;
-use crate::database::Period;
+use crate::usage::Period;
 use crate::usage::{AzureTokens, Difference, RECONCILED_BY, differences};
 
 /// Ends in 1 where a deployment differs by more than `tolerance` per cent.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::place::Opened;
 use super::{ReportArguments, ReportFormat, failed, table, whole_months};
 use crate::cli::say;
-use crate::database::{Dimension, Period, Sum};
+use crate::usage::{Dimension, Period, Sum};
 use crate::usage::{Report, share_monthly};
 
 pub(super) async fn run(arguments: &ReportArguments) -> Result<ExitCode, String> {

@@ -30,7 +30,8 @@ pub use writer::LedgerWriter;
 
 use super::UsageRecord;
 use crate::access::ObjectChange;
-use crate::database::{DatabaseError, DatabaseUrl, Synchronous, UsageStore};
+use crate::database::{DatabaseError, DatabaseUrl, Synchronous};
+use crate::usage::store::UsageStore;
 
 /// Records that may wait to be written: about 100 MB. Beyond them records are lost, and counted.
 const MAX_WAITING: usize = 65_536;
@@ -115,11 +116,8 @@ impl Ledger {
         directory: PathBuf,
         options: &LedgerOptions,
     ) -> Result<(Self, LedgerWriter, UsageStore), DatabaseError> {
-        let url = DatabaseUrl::in_directory(
-            &directory,
-            crate::database::Purpose::Usage,
-            Synchronous::Full,
-        );
+        let url =
+            DatabaseUrl::in_directory(&directory, crate::usage::store::LEDGER, Synchronous::Full);
         let store = UsageStore::open(&url).await?;
         let state = Arc::new(LedgerState::new(directory, options));
         let (queue, entries) = mpsc::unbounded_channel();

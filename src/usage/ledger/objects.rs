@@ -7,7 +7,8 @@ use tokio::time::sleep;
 
 use super::retention::{BATCH, PAUSE};
 use crate::access::{ObjectKind, ObjectOwners};
-use crate::database::{DatabaseError, Position, UsageStore};
+use crate::database::DatabaseError;
+use crate::usage::store::{Position, UsageStore};
 
 /// Objects that are read at once.
 const PAGE: i64 = 5_000;

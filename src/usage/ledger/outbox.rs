@@ -15,7 +15,8 @@ use super::objects::learn;
 use super::retention::{PRUNE_INTERVAL, prune};
 use super::state::LedgerState;
 use crate::access::ObjectOwners;
-use crate::database::{DatabaseError, DatabaseUrl, Position, PostgresUrl, UsageStore};
+use crate::database::{DatabaseError, DatabaseUrl, PostgresUrl};
+use crate::usage::store::{Position, UsageStore};
 
 /// The name under which the ledger remembers how far its records have been copied.
 pub(super) const DESTINATION: &str = "postgres";

@@ -10,7 +10,8 @@ use super::disk::DiskSpace;
 use super::objects::prune_objects;
 use super::outbox::DESTINATION;
 use super::state::LedgerState;
-use crate::database::{DatabaseError, Period, UsageStore};
+use crate::database::DatabaseError;
+use crate::usage::store::{Period, UsageStore};
 
 /// Rows that are deleted together: the writer waits for them.
 pub(super) const BATCH: i64 = 200;

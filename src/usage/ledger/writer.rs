@@ -11,7 +11,8 @@ use tokio::time::sleep;
 
 use super::state::LedgerState;
 use super::{Durability, Ended, Entry, OnFailure};
-use crate::database::{DatabaseError, LedgerRow, ObjectRow, UsageStore};
+use crate::database::DatabaseError;
+use crate::usage::store::{LedgerRow, ObjectRow, UsageStore};
 
 /// Records of one transaction.
 const MAX_BATCH: usize = 512;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::key::month_of;
-use crate::database::Sum;
+use crate::usage::store::Sum;
 use crate::usage::{PriceList, Tariff};
 
 /// Sets the cost of sums by day whose price is by the month. `all` has the tokens of the whole months,

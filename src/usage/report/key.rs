@@ -7,7 +7,7 @@ use std::str::FromStr;
 use time::{Date, Duration, OffsetDateTime};
 
 use crate::access::is_label_name;
-use crate::database::{Dimension, Sum};
+use crate::usage::store::{Dimension, Sum};
 
 /// What a report is by.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use time::OffsetDateTime;
 use time::format_description::well_known::{Iso8601, Rfc3339};
 
-use crate::database::{Dimension, Period, Sum};
+use crate::usage::store::{Dimension, Period, Sum};
 
 /// Tokens that one side has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

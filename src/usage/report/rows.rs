@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::By;
-use crate::database::Sum;
 use crate::usage::Amount;
+use crate::usage::store::Sum;
 
 /// A line of a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -12,15 +12,59 @@ mod rollup;
 mod row;
 mod sums;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 pub use object_row::ObjectRow;
 pub use read::Position;
 pub use row::{LedgerRow, rfc3339};
 pub use sums::{Dimension, Sum};
 
-use super::{Database, DatabaseError, DatabaseUrl, Purpose};
+use crate::database::{Database, DatabaseError, DatabaseUrl, Purpose};
 use crate::usage::RecordId;
+
+/// The ledger of this process.
+pub const LEDGER: Purpose = Purpose {
+    file_name: "usage.db",
+    migrations_table: "usage_migrations",
+    steps: &[
+        (
+            1,
+            "ledger",
+            include_str!("migrations/ledger/0001_ledger.sql"),
+        ),
+        (
+            2,
+            "stored objects",
+            include_str!("migrations/ledger/0002_stored_objects.sql"),
+        ),
+    ],
+    // One that writes, one that is read for the server, one that prunes.
+    max_connections: 3,
+    statement_timeout: REPORT_TIMEOUT,
+};
+
+/// The usage of all replicas.
+pub const SHARED: Purpose = Purpose {
+    file_name: "usage_shared.db",
+    migrations_table: "usage_shared_migrations",
+    steps: &[
+        (
+            1,
+            "ledger",
+            include_str!("migrations/shared/0001_ledger.sql"),
+        ),
+        (
+            2,
+            "stored objects",
+            include_str!("migrations/shared/0002_stored_objects.sql"),
+        ),
+    ],
+    max_connections: 3,
+    statement_timeout: REPORT_TIMEOUT,
+};
+
+/// A report over years.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The ledger's tables in one database.
 #[derive(Clone, Debug)]
@@ -76,8 +120,8 @@ impl UsageStore {
     /// As [`Database::open`].
     pub async fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
         let purpose = match url {
-            DatabaseUrl::Sqlite { .. } => Purpose::Usage,
-            DatabaseUrl::Postgres(_) => Purpose::UsageShared,
+            DatabaseUrl::Sqlite { .. } => LEDGER,
+            DatabaseUrl::Postgres(_) => SHARED,
         };
         Database::open(url, purpose).await.map(Self)
     }

@@ -34,7 +34,7 @@ macro_rules! row {
             $($(#[$of_column])* pub $name: $type,)*
         }
 
-        impl $crate::database::usage::columns::Columns for $row {
+        impl $crate::usage::store::columns::Columns for $row {
             const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
 
             fn bind_sqlite<'q>(

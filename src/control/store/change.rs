@@ -5,7 +5,7 @@ use super::row::{Row, columns, key, millis};
 use crate::access::ClientId;
 use crate::auth::{IssuedKey, KeyId, KeySlot, KeyState};
 use crate::database::Database;
-use crate::database::transaction::{Transaction, in_either};
+use crate::database::{Transaction, in_either};
 
 /// Taking the number locks its row until the commit: changes happen one after the other, on any number
 /// of replicas, and whoever has read all that is up to a number misses none.

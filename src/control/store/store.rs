@@ -9,7 +9,8 @@ use super::error::KeyChangeError;
 use super::row::{Row, columns, key, millis, moment};
 use crate::access::ClientId;
 use crate::auth::{Deed, IssuedKey, KeyDigest, KeyId, KeySlot, KeyState, Validity};
-use crate::database::{Database, DatabaseError, DatabaseUrl, Purpose, on_either};
+use crate::control::store::KEYS;
+use crate::database::{Database, DatabaseError, DatabaseUrl, on_either};
 
 /// How long anything here may take, the wait for a connection included: every replica has to see a
 /// change within 5 s, so a question that hangs is given up in time for the next one.
@@ -86,7 +87,7 @@ impl KeyStore {
     /// # Errors
     /// [`DatabaseError`]
     pub async fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
-        Database::open(url, Purpose::Keys).await.map(Self)
+        Database::open(url, KEYS).await.map(Self)
     }
 
     /// The number of the last change.
