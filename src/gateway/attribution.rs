@@ -1,6 +1,6 @@
 //! Where the counts of a request come from, and why it has none.
 
-use super::transaction::End;
+use super::outgoing::End;
 use crate::access::{Endpoint, Operation};
 use crate::usage::{EstimateReason, FinishReason, Metered, NoneReason, UsageSource};
 

@@ -4,10 +4,10 @@ use http::HeaderValue;
 
 use super::body::{Rewritten, decide_body};
 use super::decide::Owners;
+use super::outgoing::Outgoing;
 use super::pending::Admitted;
 use super::refusal::Refusal;
 use super::state::Gateway;
-use super::transaction::Outgoing;
 use crate::access::{Endpoint, Known};
 use crate::usage::{Prompt, Units};
 

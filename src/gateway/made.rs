@@ -1,7 +1,7 @@
 //! What an answer makes that the service stores, and what is deleted: remembered before the client can
 //! see the id and ask for it, and kept with the request's record.
 
-use super::transaction::Outgoing;
+use super::outgoing::Outgoing;
 use crate::access::{
     ClientId, Endpoint, Known, ObjectChange, ObjectKind, ObjectOwners, Operation, Remembered,
     StoredAction,

@@ -12,56 +12,16 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::attribution::{self, Seen};
 use super::ending::Ending;
 use super::made::Made;
-use super::pending::Admitted;
+use super::outgoing::{Answered, End, Outgoing};
 use super::state::{Gateway, Recorded};
-use crate::access::{
-    BackgroundResponse, Deployment, Endpoint, Known, ObjectChange, Operation, ProductId,
-};
+use crate::access::{Endpoint, Known, ObjectChange, Operation};
 use crate::usage::{
-    BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Prompt, Released,
-    Units, UsageRecord, UsageSource, estimate,
+    BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Released, Units,
+    UsageRecord, UsageSource, estimate,
 };
 
 /// Longest name of a region.
 const MAX_REGION_BYTES: usize = 64;
-
-/// What the gateway knows of a request when it goes out.
-pub(crate) struct Outgoing {
-    pub(crate) admitted: Admitted,
-    pub(super) deployment: Option<Deployment>,
-    pub(crate) product: Option<ProductId>,
-    pub(super) stream: bool,
-    /// The usage event was asked for by the gateway, not by the client.
-    pub(super) remove_usage_event: bool,
-    pub(super) prompt: Prompt,
-    /// Images and characters, as the request says them.
-    pub(super) units: Units,
-    /// Bytes of the request's body.
-    pub(super) request_bytes: usize,
-    /// What is known of the object that is asked about, or that is made.
-    pub(super) known: Known,
-}
-
-/// What Envoy shows of an answer before its body.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Answered {
-    pub(crate) status: u16,
-    /// The kind of body; none if it is compressed or of another kind.
-    pub(crate) format: Option<BodyFormat>,
-    pub(crate) is_encoded: bool,
-    pub(crate) content_length: Option<u64>,
-    /// How often Envoy tried, where it says so.
-    pub(crate) attempts: Option<u32>,
-}
-
-/// How an answer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// The last byte came.
-    Complete,
-    /// It broke off, on whichever side.
-    BrokenOff,
-}
 
 /// The record of a request that has ended.
 pub(crate) enum Settlement {
@@ -215,20 +175,6 @@ impl Outgoing {
             _ => None,
         }?;
         Some(Meter::new(operation, format, self.remove_usage_event))
-    }
-
-    /// What is known of the response that this request makes in the background.
-    pub(crate) fn in_background(&self) -> Known {
-        let (deployment, product) = (self.deployment.clone(), self.product.clone());
-        Known::Background(Arc::new(BackgroundResponse::new(deployment, product)))
-    }
-
-    /// The background response that is asked about and not counted yet.
-    fn background(&self) -> Option<&Arc<BackgroundResponse>> {
-        match &self.known {
-            Known::Background(response) if !response.is_counted() => Some(response),
-            _ => None,
-        }
     }
 }
 

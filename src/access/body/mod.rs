@@ -5,25 +5,24 @@
 //! occur once, spelled exactly: where two parsers read a body differently, one of them authorises what
 //! the other one serves. What can't name anything is skipped without recursion (serde_json's
 //! `IgnoredAny` keeps its own stack), so nesting costs nothing there; what can is walked to a depth of
-//! 128 and [`MAX_WALKED_VALUES`].
+//! 128 and 200,000 values.
 
+mod context;
 mod key;
 mod references;
 mod stream_options;
-mod tools;
 mod top;
+mod uses;
+mod walk;
 
 use serde::de::Deserializer;
 use serde_json::value::RawValue;
 
 pub use references::References;
 pub use stream_options::IncludeUsage;
-pub use tools::{DataSource, HostedTool, Uses};
+pub use uses::{DataSource, HostedTool, Uses};
 
 use super::{Edit, MediaRequest, Operation, Place};
-
-/// Most values that are looked at in what can name something: members and elements at every depth.
-const MAX_WALKED_VALUES: usize = 200_000;
 
 /// The members that say how many tokens an answer may have; what they are worth is seen where a client
 /// has a limit.

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
+use super::walk::MAX_WALKED_VALUES;
 use super::*;
 
 fn parse(body: &str) -> Result<RequestBody, BodyError> {

@@ -6,9 +6,10 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::value::RawValue;
 
 use super::References;
+use super::context::Context;
 use super::key::{Key, Seen};
-use super::references::{Context, Walk};
-use super::tools::{HostedTool, Tools, WrittenDataSource};
+use super::uses::{HostedTool, WrittenDataSource};
+use super::walk::{Tools, Walk};
 use crate::access::{MediaRequest, Operation, word};
 
 /// The members that decide something.

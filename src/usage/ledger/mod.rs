@@ -8,6 +8,7 @@
 mod disk;
 mod objects;
 mod outbox;
+mod prune;
 mod retention;
 mod state;
 mod writer;
@@ -37,6 +38,9 @@ use crate::usage::store::UsageStore;
 const MAX_WAITING: usize = 65_536;
 /// Records that wait before new requests are refused: the rest of the room is for those on their way.
 const MAX_WAITING_BEFORE_REFUSAL: usize = MAX_WAITING / 2;
+
+/// The name under which the ledger remembers how far its records have been copied.
+const DESTINATION: &str = "postgres";
 
 /// When a request may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

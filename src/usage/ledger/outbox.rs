@@ -11,15 +11,14 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::DESTINATION;
 use super::objects::learn;
-use super::retention::{PRUNE_INTERVAL, prune};
+use super::prune::{PRUNE_INTERVAL, prune};
 use super::state::LedgerState;
 use crate::access::ObjectOwners;
 use crate::database::{DatabaseError, DatabaseUrl, PostgresUrl};
 use crate::usage::store::{Position, UsageStore};
 
-/// The name under which the ledger remembers how far its records have been copied.
-pub(super) const DESTINATION: &str = "postgres";
 /// The same of the objects.
 const OBJECTS_DESTINATION: &str = "postgres.objects";
 /// Records, or objects, of one batch.

@@ -1,27 +1,20 @@
 //! Retention: days that are too old go, a few records at a time, and the disk is watched.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::DESTINATION;
 use super::disk::DiskSpace;
-use super::objects::prune_objects;
-use super::outbox::DESTINATION;
+use super::prune::{PRUNE_INTERVAL, prune};
 use super::state::LedgerState;
 use crate::database::DatabaseError;
-use crate::usage::store::{Period, UsageStore};
+use crate::usage::store::UsageStore;
 
-/// Rows that are deleted together: the writer waits for them.
-pub(super) const BATCH: i64 = 200;
-/// Between two such batches.
-pub(super) const PAUSE: Duration = Duration::from_millis(50);
 /// How often the disk is looked at.
 const DISK_INTERVAL: Duration = Duration::from_secs(1);
-/// How often old days are looked for.
-pub(super) const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// What keeps the ledger small, and watches its disk.
 #[derive(Debug)]
@@ -87,32 +80,4 @@ impl Retention {
         };
         prune(&self.ledger, self.keep, copied, now).await
     }
-}
-
-/// Deletes whole days that ended longer than `keep` ago, none after `copied` in a file, and objects
-/// that are old; gives how many records.
-pub(super) async fn prune(
-    store: &UsageStore,
-    keep: Duration,
-    copied: i64,
-    now: SystemTime,
-) -> Result<u64, DatabaseError> {
-    let kept_from = now.checked_sub(keep).unwrap_or(UNIX_EPOCH);
-    let since = kept_from.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let days = since.as_secs() / DAY.as_secs();
-    let old = Period {
-        from: None,
-        to: Some(UNIX_EPOCH + Duration::from_secs(days * DAY.as_secs())),
-    };
-    let mut pruned = 0;
-    loop {
-        match store.prune_records(old, copied, BATCH).await? {
-            0 => break,
-            some => pruned += some,
-        }
-        sleep(PAUSE).await;
-    }
-    store.prune_sums(old).await?;
-    prune_objects(store, keep, now).await?;
-    Ok(pruned)
 }

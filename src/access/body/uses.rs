@@ -4,26 +4,8 @@
 //! may ask for. Functions and custom tools are the caller's own business: the service only writes their
 //! arguments.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
-use super::References;
-use super::key::{Key, Seen, clip};
-use super::references::{Context, Walk};
-
-/// Most tools of one request; the API allows 128.
-const MAX_TOOLS: usize = 1024;
-/// Members of a tool that decide something.
-const MEMBERS: &[&str] = &[
-    "type",
-    "server_url",
-    "connector_id",
-    "vector_store_ids",
-    "model",
-    "container",
-];
+use serde::de::IgnoredAny;
 
 /// A tool that the service runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,94 +47,6 @@ impl Uses {
     /// Whether there is nothing that a product would have to allow.
     pub fn is_empty(&self) -> bool {
         self.tools.is_empty() && self.data_sources.is_empty() && !self.background
-    }
-}
-
-/// Whether a tool is run by the caller and not by the service.
-fn is_callers_own(kind: &str) -> bool {
-    matches!(kind, "function" | "custom")
-}
-
-/// Reads a list of tools.
-pub(super) struct Tools<'a>(pub(super) &'a mut References);
-
-impl<'de> DeserializeSeed<'de> for Tools<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Tools<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of tools")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let mut count = 0;
-        while list.next_element_seed(Tool(self.0))?.is_some() {
-            count += 1;
-            if count > MAX_TOOLS {
-                return Err(A::Error::custom(format_args!(
-                    "more than {MAX_TOOLS} tools"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
-
-struct Tool<'a>(&'a mut References);
-
-impl<'de> DeserializeSeed<'de> for Tool<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Tool<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a tool")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut tool = HostedTool::default();
-        let mut seen = Seen::none_of(MEMBERS);
-        while let Some(Key(name)) = map.next_key::<Key<'de>>()? {
-            seen.mark(&name)?;
-            match &*name {
-                "type" => tool.kind = map.next_value::<Option<String>>()?.unwrap_or_default(),
-                "server_url" => tool.server_url = map.next_value()?,
-                "vector_store_ids" => {
-                    tool.vector_stores =
-                        map.next_value::<Option<Vec<String>>>()?.unwrap_or_default();
-                }
-                "model" => tool.model = map.next_value()?,
-                name => match Context::Tool.of_member(name) {
-                    Some(context) => map.next_value_seed(Walk::new(self.0, context))?,
-                    None => {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                },
-            }
-        }
-        // An entry of a list that a server has told of has no type; the service takes no tool without.
-        if !tool.kind.is_empty() && !is_callers_own(&tool.kind) {
-            tool.kind = clip(&tool.kind);
-            self.0.uses.tools.push(tool);
-        }
-        Ok(())
     }
 }
 

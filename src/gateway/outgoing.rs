@@ -1,0 +1,61 @@
+//! A request on its way out, and what comes back before its body.
+
+use std::sync::Arc;
+
+use super::pending::Admitted;
+use crate::access::{BackgroundResponse, Deployment, Known, ProductId};
+use crate::usage::{BodyFormat, Prompt, Units};
+
+/// What the gateway knows of a request when it goes out.
+pub(crate) struct Outgoing {
+    pub(crate) admitted: Admitted,
+    pub(crate) deployment: Option<Deployment>,
+    pub(crate) product: Option<ProductId>,
+    pub(crate) stream: bool,
+    /// The usage event was asked for by the gateway, not by the client.
+    pub(crate) remove_usage_event: bool,
+    pub(crate) prompt: Prompt,
+    /// Images and characters, as the request says them.
+    pub(crate) units: Units,
+    /// Bytes of the request's body.
+    pub(crate) request_bytes: usize,
+    /// What is known of the object that is asked about, or that is made.
+    pub(crate) known: Known,
+}
+
+/// What Envoy shows of an answer before its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    /// The kind of body; none if it is compressed or of another kind.
+    pub(crate) format: Option<BodyFormat>,
+    pub(crate) is_encoded: bool,
+    pub(crate) content_length: Option<u64>,
+    /// How often Envoy tried, where it says so.
+    pub(crate) attempts: Option<u32>,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The last byte came.
+    Complete,
+    /// It broke off, on whichever side.
+    BrokenOff,
+}
+
+impl Outgoing {
+    /// What is known of the response that this request makes in the background.
+    pub(crate) fn in_background(&self) -> Known {
+        let (deployment, product) = (self.deployment.clone(), self.product.clone());
+        Known::Background(Arc::new(BackgroundResponse::new(deployment, product)))
+    }
+
+    /// The background response that is asked about and not counted yet.
+    pub(crate) fn background(&self) -> Option<&Arc<BackgroundResponse>> {
+        match &self.known {
+            Known::Background(response) if !response.is_counted() => Some(response),
+            _ => None,
+        }
+    }
+}
