@@ -1,7 +1,8 @@
 //! ext_proc: one stream of messages for each request.
 //!
-//! Every message gets exactly one reply, made at once: nothing here waits, except that the reply to
-//! the last piece of an answer waits until its tokens are counted and its record is on the disk. tonic drops the
+//! Every message gets exactly one reply, made at once: nothing here waits, except that a large body is read
+//! on another thread, and that the reply to the last piece of an answer waits until its tokens are counted
+//! and its record is on the disk. tonic drops the
 //! stream whenever Envoy ends it, so what must happen at the end happens in
 //! [`Transaction`]'s `Drop`.
 
@@ -29,6 +30,10 @@ use crate::gateway::{
 };
 use crate::telemetry::Refused;
 use crate::usage::{BodyFormat, Receipt, TraceId, Unwritable};
+
+/// Largest body that is read on the thread that serves the connection, in bytes: a larger one would hold
+/// up every other request of that connection for longer than it takes to hand it over.
+const MAX_BODY_READ_HERE_BYTES: usize = 256 * 1024;
 
 /// The ext_proc service.
 pub struct Processor(Arc<Gateway>);
@@ -69,6 +74,8 @@ enum Stage {
     New,
     /// It is allowed, and its body is awaited.
     Admitted(Box<Admitted>),
+    /// Its body is large, and is read on another thread.
+    Deciding(JoinHandle<Result<Forwarded, gateway::Refused>>),
     /// It went out with the identity on it.
     Forwarded(Transaction),
     /// Its answer has ended; the reply waits for the count.
@@ -96,6 +103,14 @@ impl Stream for Exchange {
                     let written = ready!(Pin::new(receipt).poll(context));
                     return Poll::Ready(self.written(written));
                 }
+                Stage::Deciding(deciding) => {
+                    let Ok(decided) = ready!(Pin::new(deciding).poll(context)) else {
+                        self.stage = Stage::New;
+                        let failed = Status::internal("the body could not be read");
+                        return Poll::Ready(Some(Err(failed)));
+                    };
+                    return Poll::Ready(Some(Ok(self.decided(decided))));
+                }
                 Stage::New | Stage::Admitted(_) | Stage::Forwarded(_) => {}
             }
             let message = match ready!(Pin::new(&mut self.messages).poll_next(context)) {
@@ -120,7 +135,7 @@ impl Exchange {
                 let admitted = decision.and_then(|id| self.gateway.take(id));
                 Some(self.request_headers(&message, admitted))
             }
-            Message::RequestBody(message) => Some(self.request_body(message)),
+            Message::RequestBody(message) => self.request_body(message),
             Message::ResponseHeaders(message) => self.response_headers(&message, attempts),
             Message::ResponseBody(message) => self.response_body(&message),
             Message::RequestTrailers(_) => Some(reply::request_trailers()),
@@ -163,14 +178,18 @@ impl Exchange {
         }
     }
 
-    fn request_body(&mut self, message: HttpBody) -> ProcessingResponse {
-        match std::mem::replace(&mut self.stage, Stage::New) {
+    /// The reply, or none while a large body is read.
+    fn request_body(&mut self, message: HttpBody) -> Option<ProcessingResponse> {
+        Some(match std::mem::replace(&mut self.stage, Stage::New) {
             // A part of a body says nothing: Envoy has to buffer it.
             Stage::Admitted(admitted) if message.end_of_stream => {
-                match gateway::create(&self.gateway, *admitted, message.body) {
-                    Ok(forwarded) => self.forward(forwarded, reply::request_body),
-                    Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
+                if message.body.len() > MAX_BODY_READ_HERE_BYTES {
+                    let deciding = self.gateway.create_elsewhere(*admitted, message.body);
+                    self.stage = Stage::Deciding(deciding);
+                    return None;
                 }
+                let decided = gateway::create(&self.gateway, *admitted, message.body);
+                self.decided(decided)
             }
             // A body after a request that needs none; it has the identity already.
             Stage::Forwarded(transaction) => {
@@ -178,6 +197,13 @@ impl Exchange {
                 reply::request_body(Vec::new(), None)
             }
             _ => self.refuse(&Refusal::no_decision(), None),
+        })
+    }
+
+    fn decided(&mut self, decided: Result<Forwarded, gateway::Refused>) -> ProcessingResponse {
+        match decided {
+            Ok(forwarded) => self.forward(forwarded, reply::request_body),
+            Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
         }
     }
 

@@ -1,6 +1,9 @@
 //! The swap: from an admitted request to what goes out with the identity on it.
 
+use std::sync::Arc;
+
 use http::HeaderValue;
+use tokio::task::JoinHandle;
 
 use super::body::{Rewritten, decide_body};
 use super::decide::Owners;
@@ -95,6 +98,19 @@ pub(crate) fn create(
         authorization,
         rewritten: asked.rewritten,
     })
+}
+
+impl Gateway {
+    /// The same on a thread for work that takes long.
+    pub(crate) fn create_elsewhere(
+        self: &Arc<Self>,
+        admitted: Admitted,
+        body: Vec<u8>,
+    ) -> JoinHandle<Result<Forwarded, Refused>> {
+        let gateway = Arc::clone(self);
+        let create = move || create(&gateway, admitted, body);
+        self.settlements.spawn_blocking_on(create, &self.runtime)
+    }
 }
 
 /// The identity, if what it is used for can be accounted for.

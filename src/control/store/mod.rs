@@ -2,13 +2,13 @@
 
 mod change;
 mod error;
+mod keys;
 mod row;
-mod store;
 
 use std::time::Duration;
 
 pub use error::KeyChangeError;
-pub use store::{KeyStore, NewKey, PAGE_ROWS};
+pub use keys::{KeyStore, NewKey, PAGE_ROWS};
 
 use crate::database::Purpose;
 
