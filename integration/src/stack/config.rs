@@ -88,6 +88,15 @@ impl EnvoyConfig {
         });
     }
 
+    /// Lets browser applications of an origin call the gateway.
+    pub fn allow_origin(&mut self, origin: &str) {
+        let policy = "route_config/virtual_hosts/0/typed_per_filter_config/envoy.filters.http.cors";
+        let origins = format!("{CONNECTION_MANAGER}/{policy}/allow_origin_string_match");
+        if let Some(origins) = self.at(&origins).as_array_mut() {
+            origins.push(json!({ "exact": origin }));
+        }
+    }
+
     /// No TLS on the listener.
     pub fn plaintext_listener(&mut self) {
         remove(self.at(FILTER_CHAIN), "transport_socket");

@@ -12,12 +12,15 @@ use tokio::task::JoinHandle;
 
 use super::failure::Failure;
 
-/// Headers of Azure that tell of the shared instance, in each answer.
-pub const INSTANCE_HEADERS: [(&str, &str); 4] = [
+/// Headers of Azure that callers do not get, as they tell of the shared instance, in each answer.
+pub const INSTANCE_HEADERS: [(&str, &str); 6] = [
     ("x-ratelimit-remaining-tokens", "119999"),
     ("x-ratelimit-remaining-requests", "-1"),
     ("azureml-model-session", "d056-20240815"),
     ("set-cookie", "ARRAffinity=1"),
+    // Which pages may read an answer is the gateway's to say.
+    ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", "*"),
 ];
 /// Headers of Azure that callers may see, in each answer.
 pub const PUBLIC_HEADERS: [(&str, &str); 3] = [

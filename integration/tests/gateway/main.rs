@@ -6,6 +6,7 @@ mod callers;
 mod certificates;
 mod chargeback;
 mod control;
+mod cors;
 mod crash;
 mod deployments;
 mod explain;
