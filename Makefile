@@ -10,10 +10,10 @@ CLIENTS := $(BUILT)/tools/clients
 TEN     := nodejs javascript javascript-older langchain llama-index openai-1.50 openai-1.10
 OTHERS  := openai-2.30 agents semantic-kernel
 
-.PHONY: help demo test clients fuzz soak bench tools fmt
+.PHONY: help demo test stack-test clients fuzz soak bench tools fmt
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the gateway, a real Envoy and a fake Azure OpenAI, tried from end to end; KEEP=1 leaves them up
 	@scripts/need.sh cargo cc python
@@ -41,6 +41,12 @@ clients: ## every client of docs/clients.md through the gateway, also those that
 	cargo build --locked --workspace --bins
 	cargo clippy -p tollgate-integration --test clients --features all-clients --locked -- -D warnings
 	cargo test -p tollgate-integration --test clients --features all-clients --locked
+
+stack-test: ## docker-compose.yml for real: both images, all healthy, tried with the official SDK
+	@scripts/need.sh root docker docker-compose debootstrap cargo python curl
+	@scripts/envoy.sh $(ENVOY)
+	@scripts/sdk.sh $(SDK)
+	@scripts/stack.sh $(BUILT)/stack $(ENVOY) $(SDK)/bin/python
 
 fuzz: ## a coverage-guided fuzzer on all that comes from outside; TIME=60 seconds for each target
 	@scripts/need.sh cargo cc c++

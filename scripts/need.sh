@@ -51,7 +51,15 @@ for tool in "$@"; do
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
         lack "postgresql" "apt-get install postgresql"
       ;;
-    curl | openssl | wrk)
+    root)
+      [[ $(id -u) == 0 ]] || lack "the rights of root, for containers of its own" "sudo make …"
+      ;;
+    docker)
+      # Debian's client builds with the daemon's BuildKit; others want a plugin for that.
+      { has dockerd && [[ -x /usr/bin/docker ]]; } ||
+        lack "Debian's docker" "apt-get install docker.io"
+      ;;
+    docker-compose | debootstrap | curl | openssl | wrk)
       has "$tool" || lack "$tool" "apt-get install $tool"
       ;;
     *)

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test ends where it can not go on")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -115,6 +116,38 @@ fn an_address_that_is_taken_is_said() {
         said.contains("listen.admin") && said.contains(&address),
         "{said}"
     );
+}
+
+#[test]
+fn a_control_socket_that_others_can_get_at_is_no_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let below = |name: &str| directory.path().join(name);
+    for name in ["run", "open"] {
+        std::fs::create_dir(below(name)).expect("made");
+        std::fs::set_permissions(below(name), PermissionsExt::from_mode(0o755)).expect("set");
+    }
+    std::os::unix::fs::symlink(below("run"), below("link")).expect("linked");
+    for (folder, commands, reason) in [
+        ("run", &["check", "serve"][..], "in the folder of `grpc`"),
+        ("open", &["serve"], "(mode 0755)"),
+        ("link/own", &["serve"], "is that of listen.grpc"),
+    ] {
+        let control = below(folder).join("control.sock");
+        let admin = "admin: \"127.0.0.1:0\"";
+        let with_control = format!("{admin}, control: \"unix:{}\"", control.display());
+        let yaml = GOOD
+            .replace("/run/tollgate", &below("run").to_string_lossy())
+            .replace(admin, &with_control);
+        let yaml = format!("{yaml}data_directory: .\n");
+        std::fs::write(below("tollgate.yaml"), yaml).expect("written");
+        for command in commands {
+            let output = tollgate(&[command], directory.path());
+            assert_eq!(output.status.code(), Some(1), "{command} {folder}");
+            let said = text(&output.stderr);
+            assert!(said.contains(reason), "{command} {folder}: {said}");
+        }
+        assert!(!control.exists(), "{folder}: nobody listens");
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The control socket and the issued keys, as parts of the running service.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::UnixListener;
@@ -10,7 +9,8 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
-use crate::config::Config;
+use super::private_folder;
+use crate::config::{Config, Listen};
 use crate::control::{KeyCommands, Replica, Service};
 use crate::database::DatabaseUrl;
 use crate::envoy::bind_unix;
@@ -38,7 +38,7 @@ pub(super) async fn replica(config: &Config) -> Result<Option<Arc<Replica>>, Str
 /// Keeps the keys up to date, and takes commands where the configuration has a socket for them.
 pub(super) async fn start(
     replica: Option<Arc<Replica>>,
-    socket: Option<&Path>,
+    listen: &Listen,
     gateway: &Arc<Gateway>,
     metrics: &Metrics,
     stop: &CancellationToken,
@@ -48,11 +48,12 @@ pub(super) async fn start(
     };
     metrics.observe_issued_keys(&replica);
     let mut tasks = Vec::new();
-    if let Some(path) = socket {
+    if let Some(path) = &listen.control {
         let failed = |error| {
             let path = path.display();
             format!("listen.control: unix:{path} can't be listened on: {error}")
         };
+        private_folder::prepare(path, &listen.grpc)?;
         let listener = bind_unix(path, SOCKET_MODE).await.map_err(failed)?;
         let own_uid = std::fs::metadata(path).map_err(failed)?.uid();
         let (clients, events) = (Arc::clone(gateway), Arc::clone(gateway));

@@ -4,8 +4,10 @@ mod check;
 mod control;
 mod explain;
 mod generation;
+mod health;
 mod key;
 mod ledger;
+mod private_folder;
 mod reload;
 mod serve;
 mod usage;
@@ -43,6 +45,8 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
         config: PathBuf,
     },
+    /// Ask the running service whether it can serve requests: ends in 0 only if it can.
+    Health(health::HealthArguments),
     /// Say how the decision about a request comes about, step by step, without secrets.
     Explain(explain::ExplainArguments),
     /// Keys for clients: made for the configuration, or issued and revoked while the service runs.
@@ -60,6 +64,7 @@ pub fn run() -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve { config, log_format } => serve::run(&config, log_format),
         Command::Check { config } => check::run(&config),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Key { command } => key::run(command),
         Command::Usage(arguments) => usage::run(*arguments),

@@ -85,10 +85,10 @@ impl Service {
         let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
         let (state, audit_writer, ledger) = State::new(config.policy, issued, ledger)?;
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
-        let socket = config.listen.control.as_deref();
+        let listen = &config.listen;
         let stop = &stop_background;
         let mut background =
-            control::start(replica, socket, &state.gateway, &state.metrics, stop).await?;
+            control::start(replica, listen, &state.gateway, &state.metrics, stop).await?;
         let generation = Generation::start(
             &state.policy.now(),
             config.key_refreshes,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Unexpected, Visitor};
+use serde::de::{DeserializeOwned, MapAccess, Unexpected, Visitor};
 use serde_saphyr::Spanned;
 
 use super::ConfigError;
@@ -240,8 +240,9 @@ const MAX_NODES: usize = 10_000_000;
 /// Most of the parser's events: a value has two at most, its begin and its end.
 const MAX_EVENTS: usize = 2 * MAX_NODES;
 
-/// Reads the shapes; the parser stops at its first error.
-pub(super) fn parse(name: &str, text: &str) -> Result<File, ConfigError> {
+/// Reads the shapes: of a whole [`File`], or of the part that is wanted. The parser stops at its first
+/// error.
+pub(super) fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_events: MAX_EVENTS },

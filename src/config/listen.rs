@@ -1,7 +1,7 @@
 //! Where the service listens: what is written, and what it means.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use serde_saphyr::Spanned;
 
@@ -23,18 +23,45 @@ pub(super) fn listen(listen: &file::Listen, problems: &mut Problems) -> Option<L
         let why = "whoever reaches this endpoint can ask it for the identity's token, so only Envoy beside it may";
         problems.push(Problem::at(listen.grpc.referenced, message).help(why));
     });
-    let admin = listen.admin.value.parse().map_err(|_| {
-        let message = "no address: write `127.0.0.1:9090` or `0.0.0.0:9090`";
-        problems.push(Problem::at(listen.admin.referenced, message));
+    let admin = admin(&listen.admin).map_err(|problem| problems.push(problem));
+    let control = listen.control.as_ref().and_then(|written| {
+        let path = control_socket(written, problems)?;
+        if let Ok(GrpcAddress::Unix(socket)) = &grpc
+            && folder(&path).starts_with(folder(socket))
+        {
+            let message = "the control socket is in the folder of `grpc`, or below it, which is Envoy's to enter";
+            let help = "whoever holds Envoy could issue keys: write `unix:/run/tollgate-control/control.sock`, in a folder that is shared with nobody";
+            problems.push(Problem::at(written.referenced, message).help(help));
+        }
+        Some(path)
     });
-    let control = listen
-        .control
-        .as_ref()
-        .map(|control| control_socket(control, problems));
     Some(Listen {
         grpc: grpc.ok()?,
         admin: admin.ok()?,
-        control: control.flatten(),
+        control,
+    })
+}
+
+/// The folder of a socket as it is written: absolute, and without `..`.
+fn folder(socket: &Path) -> PathBuf {
+    let absolute = std::path::absolute(socket).unwrap_or_else(|_| socket.to_owned());
+    let mut folder = PathBuf::new();
+    for component in absolute.parent().into_iter().flat_map(Path::components) {
+        match component {
+            Component::ParentDir => {
+                folder.pop();
+            }
+            other => folder.push(other),
+        }
+    }
+    folder
+}
+
+/// The address of the HTTP side.
+pub(super) fn admin(written: &Spanned<String>) -> Result<SocketAddr, Problem> {
+    written.value.parse().map_err(|_| {
+        let message = "no address: write `127.0.0.1:9090` or `0.0.0.0:9090`";
+        Problem::at(written.referenced, message)
     })
 }
 
@@ -45,7 +72,7 @@ fn control_socket(control: &Spanned<String>, problems: &mut Problems) -> Option<
         .filter(|it| !it.is_empty());
     if path.is_none() {
         let message =
-            "the control socket is a Unix socket: write `unix:/run/tollgate/control.sock`";
+            "the control socket is a Unix socket: write `unix:/run/tollgate-control/control.sock`";
         let why = "who asks is known by their user on this machine; from elsewhere, use ssh or `kubectl exec`";
         problems.push(Problem::at(control.referenced, message).help(why));
     }

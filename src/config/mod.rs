@@ -1,5 +1,6 @@
 //! YAML in, one validated and immutable configuration out, or every reason why not.
 
+mod admin;
 mod authorities;
 mod clients;
 mod database;
@@ -27,6 +28,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use admin::admin_address;
 pub use problem::ConfigError;
 
 use crate::control::KEYS;

@@ -478,11 +478,11 @@ fn commands_about_keys_need_a_socket_and_a_place_for_keys() {
         let text = GOOD.replacen(admin, &format!("{admin}, control: \"{control}\""), 1);
         Config::parse("t.yaml", &format!("{text}{more}\n"), Path::new("/etc"))
     };
-    let socket = "unix:/run/tollgate/control.sock";
+    let socket = "unix:/run/tollgate-control/control.sock";
     let good = with(socket, "data_directory: data").expect("good");
     assert_eq!(
         good.listen.control.as_deref(),
-        Some(Path::new("/run/tollgate/control.sock"))
+        Some(Path::new("/run/tollgate-control/control.sock"))
     );
     let url = good.key_database().map(|it| it.to_string());
     assert_eq!(url.as_deref(), Some("/etc/data/keys.db"));
@@ -503,6 +503,41 @@ fn commands_about_keys_need_a_socket_and_a_place_for_keys() {
             lines.starts_with("t.yaml:2:") && lines.contains(reason),
             "{lines}"
         );
+    }
+}
+
+/// Whoever holds Envoy must not get to the socket that issues keys.
+#[test]
+fn the_control_socket_is_not_where_envoy_gets_in() {
+    let with = |control: &str| {
+        let admin = "admin: \"127.0.0.1:9090\"";
+        let text = GOOD.replacen(admin, &format!("{admin}, control: \"{control}\""), 1);
+        Config::parse(
+            "t.yaml",
+            &format!("{text}data_directory: data\n"),
+            Path::new("/etc"),
+        )
+    };
+    for refused in [
+        "unix:/run/tollgate/control.sock",
+        "unix:/run/tollgate/control/control.sock",
+        "unix:/run//tollgate/./control.sock",
+        "unix:/run/other/../tollgate/control.sock",
+    ] {
+        let error = with(refused).map(|_| ()).expect_err(refused);
+        let lines = error.lines().concat();
+        assert!(
+            lines.starts_with("t.yaml:2:") && lines.contains("in the folder of `grpc`"),
+            "{refused}: {lines}"
+        );
+        assert!(error.report().contains("could issue keys"), "{refused}");
+    }
+    for good in [
+        "unix:/run/tollgate-control/control.sock",
+        "unix:/run/control.sock",
+        "unix:/run/tollgate/../control.sock",
+    ] {
+        assert!(with(good).is_ok(), "{good}");
     }
 }
 

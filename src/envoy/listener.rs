@@ -9,7 +9,8 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use super::connection::Accepted;
 use crate::config::GrpcAddress;
 
-/// Envoy's user and group, nobody else: the endpoint hands out the identity's token.
+/// This user, and the group of the folder, which is how Envoy gets in where that has the setgid bit; nobody
+/// else: the endpoint hands out the identity's token.
 const SOCKET_MODE: u32 = 0o660;
 
 /// The listening socket of the gRPC endpoint.

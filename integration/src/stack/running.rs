@@ -1,6 +1,6 @@
 //! The running stack, and how its parts are put together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::files::Files;
 use super::key::TestKey;
 use super::options::{Options, Service};
-use super::tollgate::{Tollgate, TollgateLaunch, tollgate_yaml};
+use super::tollgate::{SOCKET, Tollgate, TollgateLaunch, tollgate_yaml};
 use crate::fakes::azure::FakeAzure;
 use crate::fakes::identity::FakeIdentity;
 
@@ -68,7 +68,7 @@ impl Stack {
         };
 
         let key = TestKey::numbered(1);
-        let socket = directory.path().join("tollgate.sock");
+        let socket = directory.path().join(SOCKET);
         let mut launch = TollgateLaunch::new(directory.path(), &identity);
         launch.environment.append(&mut options.environment);
         launch.ignores_file_limits = options.ignores_file_limits;
@@ -146,6 +146,11 @@ impl Stack {
     /// A directory that goes with the stack.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The socket that Envoy connects to.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join(SOCKET)
     }
 
     /// A chat completion by the client `mobile-app`, over HTTP/1.1.

@@ -35,6 +35,10 @@ backends:
 drain_timeout: 5s
 "#;
 
+/// The socket for Envoy, below the folder of a tollgate's files: in a folder of its own, since a folder
+/// that Envoy enters may have nothing else of tollgate's.
+pub const SOCKET: &str = "envoy/tollgate.sock";
+
 /// A configuration with one client, `mobile-app`, and the product `standard`.
 pub fn tollgate_yaml(socket: &Path, key: &TestKey) -> String {
     TOLLGATE_YAML
@@ -69,8 +73,11 @@ impl TollgateLaunch {
         }
     }
 
-    /// Writes tollgate.yaml, each edit applied to it in turn.
+    /// Writes tollgate.yaml, each edit applied to it in turn, and makes the folder of [`SOCKET`].
     pub fn configure(&self, yaml: &str, edits: Vec<ConfigEdit>) -> Result<(), Failure> {
+        let socket = self.config.with_file_name(SOCKET);
+        let folder = socket.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(|error| Failure::new(folder.display(), error))?;
         let text = edits
             .into_iter()
             .fold(yaml.to_owned(), |text, edit| edit(text));

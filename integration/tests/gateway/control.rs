@@ -6,8 +6,8 @@ use std::process::Output;
 use tokio::process::Command;
 use tollgate_integration::stack::{Options, Stack, paths};
 
-/// The first replica's control socket, in its directory.
-const SOCKET: &str = "control.sock";
+/// A replica's control socket, in its directory. The folder is tollgate's to make.
+pub(crate) const SOCKET: &str = "control/control.sock";
 
 /// A stack that issues keys, into SQLite.
 pub(crate) fn with_sqlite() -> Options {
@@ -29,10 +29,10 @@ fn database(url: &str) -> String {
     format!("database: {{ url: \"{url}\", password: {{ env: TEST_DATABASE_PASSWORD }} }}\n")
 }
 
-/// Adds a control socket beside the socket for Envoy.
+/// Adds a control socket.
 fn with_control(yaml: &str, name: &str) -> String {
     let start = yaml.find("unix:").expect("a socket");
-    let end = yaml.find("/tollgate.sock").expect("a socket");
+    let end = yaml.find("/envoy/tollgate.sock").expect("a socket");
     let directory = &yaml[start..end];
     let admin = "admin: \"127.0.0.1:0\"";
     assert!(yaml.contains(admin), "{yaml}");

@@ -24,7 +24,7 @@ async fn without_tollgate_the_answer_is_503_and_the_backend_sees_nothing() {
 #[tokio::test]
 async fn an_answer_that_is_no_protobuf_is_no_permission() {
     let stack = Stack::start(Options::default().without_tollgate()).await;
-    let serving = crate::garbage::serve(&stack.directory().join("tollgate.sock"));
+    let serving = crate::garbage::serve(&stack.socket());
     assert_eq!(refused(stack.chat(&hello())).await.0, 503);
     assert_backend_untouched(&stack);
     serving.abort();

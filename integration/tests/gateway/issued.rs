@@ -11,7 +11,7 @@ use tollgate_integration::stack::{
     CHAT_PATH, Stack, Tollgate, TollgateLaunch, paths, tollgate_yaml, wait_for,
 };
 
-use crate::control::{Control, with_postgres, with_sqlite};
+use crate::control::{Control, SOCKET, with_postgres, with_sqlite};
 use crate::support::{hello, metric, send};
 
 /// Every replica has to honour a change in this time.
@@ -130,7 +130,7 @@ async fn what_one_replica_revokes_another_one_denies_within_five_seconds() {
     launch.configure(&yaml, Vec::new()).expect("written");
     let mut second = Tollgate::start(&launch).await.expect("it starts");
     second.ready().await.expect("it is ready");
-    let other = Control::at(&directory.path().join("control.sock"));
+    let other = Control::at(&directory.path().join(SOCKET));
 
     let (key, id) = other.issue(&[]).await;
     becomes(&stack, &key, 200).await;
@@ -279,8 +279,8 @@ async fn every_wrong_command_is_refused_with_what_to_do() {
 #[tokio::test]
 async fn the_control_socket_takes_nothing_from_another_user() {
     let stack = Stack::start(with_sqlite()).await;
-    let socket = stack.directory().join("control.sock");
-    let mode = |path| {
+    let socket = stack.directory().join(SOCKET);
+    let mode = |path: &std::path::Path| {
         std::fs::metadata(path)
             .expect("it is there")
             .permissions()
@@ -288,6 +288,8 @@ async fn the_control_socket_takes_nothing_from_another_user() {
             & 0o777
     };
     assert_eq!(mode(&socket), 0o600);
+    let folder = socket.parent().expect("a folder of its own");
+    assert_eq!(mode(folder), 0o700, "made by tollgate");
     if !is_root() {
         return;
     }
@@ -315,6 +317,9 @@ async fn the_control_socket_takes_nothing_from_another_user() {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
+    let said = as_nobody().await;
+    assert!(said.contains("may not open"), "the folder's mode: {said}");
+    open(folder, 0o755);
     let said = as_nobody().await;
     assert!(said.contains("may not open"), "the socket's mode: {said}");
     open(&socket, 0o666);
@@ -350,7 +355,7 @@ async fn a_key_of_a_client_that_the_file_no_longer_has_is_refused() {
 #[tokio::test]
 async fn without_a_database_there_are_no_issued_keys_and_no_socket() {
     let stack = Stack::start(tollgate_integration::stack::Options::default()).await;
-    let yaml = tollgate_yaml(&stack.directory().join("tollgate.sock"), &stack.key);
+    let yaml = tollgate_yaml(&stack.socket(), &stack.key);
     assert_eq!(
         std::fs::read_to_string(stack.config_path()).expect("the file"),
         yaml

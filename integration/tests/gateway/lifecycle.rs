@@ -1,7 +1,12 @@
 //! Start, readiness, drain and end of the service.
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::Output;
+
+use tokio::process::Command;
 use tollgate_integration::fakes::identity::control::Mode;
-use tollgate_integration::stack::{Options, Stack, wait_for};
+use tollgate_integration::postgres::is_root;
+use tollgate_integration::stack::{Options, Stack, paths, wait_for};
 
 use crate::support::{hello, hello_stream, send, stack, stack_with, usage_line};
 
@@ -14,12 +19,26 @@ async fn probe(stack: &Stack, path: &str) -> u16 {
     status.as_u16()
 }
 
+/// What `tollgate health` makes of a running tollgate.
+async fn health(stack: &Stack) -> Output {
+    let program = paths::binary("tollgate").expect("built before the tests run");
+    let url = format!("{}/readyz", stack.tollgate().admin_url());
+    let mut command = Command::new(program);
+    command.args(["health", "--url", &url]);
+    command.output().await.expect("tollgate runs")
+}
+
 #[tokio::test]
 async fn it_lives_before_it_is_ready_and_is_ready_with_the_first_token() {
     let stack = stack().await;
     assert_eq!(probe(&stack, "/livez").await, 200);
     assert_eq!(probe(&stack, "/readyz").await, 200);
     assert_eq!(probe(&stack, "/other").await, 404);
+    let said = health(&stack).await;
+    assert_eq!(
+        (said.status.code(), &*said.stdout),
+        (Some(0), &b"ready\n"[..])
+    );
 }
 
 #[tokio::test]
@@ -40,6 +59,10 @@ async fn without_a_token_it_is_not_ready() {
     .await;
     assert_eq!(probe(&stack, "/livez").await, 200);
     assert_eq!(probe(&stack, "/readyz").await, 503);
+    let said = health(&stack).await;
+    let reason = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(said.status.code(), Some(1), "{reason}");
+    assert_eq!(reason, "tollgate: not ready: the identity has no token\n");
 }
 
 #[tokio::test]
@@ -122,10 +145,11 @@ async fn a_socket_of_a_process_that_has_gone_is_taken_over() {
         .await
         .expect("killed, and started on the same socket");
     assert_eq!(send(stack.chat(&hello())).await.status(), 200);
-    let socket = stack.directory().join("tollgate.sock");
-    let mode = std::os::unix::fs::PermissionsExt::mode(
-        &std::fs::metadata(socket).expect("the socket").permissions(),
-    );
+    let socket = stack.socket();
+    let mode = std::fs::metadata(socket)
+        .expect("the socket")
+        .permissions()
+        .mode();
     assert_eq!(
         mode & 0o777,
         0o660,
@@ -133,10 +157,28 @@ async fn a_socket_of_a_process_that_has_gone_is_taken_over() {
     );
 }
 
+/// Envoy is another user, and gets in by a group. Only root may give a folder to any group.
+#[tokio::test]
+async fn the_socket_has_the_group_of_its_folder() {
+    const ENVOYS: u32 = 65_533;
+    let mut stack = stack().await;
+    if !is_root() {
+        return;
+    }
+    let socket = stack.socket();
+    let folder = socket.parent().expect("a folder of its own");
+    std::os::unix::fs::chown(folder, None, Some(ENVOYS)).expect("root may");
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o2750)).expect("set");
+    stack.restart_tollgate().await.expect("it starts again");
+    let found = std::fs::metadata(&socket).expect("the socket");
+    assert_eq!(found.gid(), ENVOYS);
+    assert_eq!(found.permissions().mode() & 0o777, 0o660);
+}
+
 #[tokio::test]
 async fn grpc_health_follows_readiness() {
     let mut stack = stack().await;
-    let socket = stack.directory().join("tollgate.sock");
+    let socket = stack.socket();
     let serving = |name: &'static str| {
         let socket = socket.clone();
         async move { crate::health::check(&socket, name).await }

@@ -95,6 +95,31 @@ fn every_container_is_locked_down_and_only_this_machine_reaches_it() {
     }
 }
 
+/// Nothing starts before what it needs can serve it, and so all of it is healthy one day or none.
+#[test]
+fn what_others_wait_for_says_when_it_is_ready() {
+    let mut waits = 0;
+    for (name, waiting) in services() {
+        for (needed, how) in waiting["depends_on"].as_object().into_iter().flatten() {
+            let needed_service = service(needed);
+            let once = needed == "certificates";
+            let condition = match once {
+                true => "service_completed_successfully",
+                false => "service_healthy",
+            };
+            assert_eq!(how["condition"], condition, "{name} needs {needed}");
+            let check = &needed_service["healthcheck"];
+            let is_in_image = needed_service["build"]["target"] == "tollgate";
+            assert!(
+                once || check["test"].is_array() || (is_in_image && check.is_object()),
+                "{name} waits for {needed}, which has no health check"
+            );
+            waits += 1;
+        }
+    }
+    assert!(waits > 5, "only {waits} dependencies");
+}
+
 #[test]
 fn compose_takes_the_file() {
     let file = root().join(COMPOSE);

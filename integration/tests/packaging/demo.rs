@@ -14,7 +14,7 @@ use crate::{root, succeeds, text, yaml};
 const ENVOY: &str = "envoy/standalone.yaml";
 
 /// Runs what the service `certificates` runs, and gives the folder that is the volume there.
-fn certificates() -> TempDir {
+pub(crate) fn certificates() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let service = service("certificates");
     let entrypoint = strings(&service["entrypoint"]);
@@ -64,6 +64,31 @@ fn envoy_takes_the_shipped_file_with_the_demos_certificates_and_admin_port() {
         };
     }
     succeeds(&mut command);
+}
+
+/// The command in the file's head once gave a link to itself.
+#[test]
+fn the_authority_to_trust_can_be_copied_out_of_envoys_container() {
+    let file = text("docker-compose.yml");
+    let command = file
+        .lines()
+        .find_map(|line| line.split_once("docker compose cp envoy:"));
+    let (_, words) = command.expect("the file says how to get the authority");
+    let path = Path::new(words.split_whitespace().next().expect("a path"));
+    let mounts = mounts();
+    let mount = mounts.iter().find(|mount| path.starts_with(mount));
+    let mount = mount.unwrap_or_else(|| panic!("{} is in no mount", path.display()));
+
+    let certificates = certificates();
+    let copied = certificates
+        .path()
+        .join(path.strip_prefix(mount).expect("in it"));
+    let found = std::fs::symlink_metadata(&copied).expect("it is there");
+    assert!(found.is_file(), "what is copied is no file: {found:?}");
+    let read = |path: &Path| std::fs::read_to_string(path).expect("text");
+    let authority = read(&certificates.path().join("ca.pem"));
+    assert!(authority.starts_with("-----BEGIN CERTIFICATE-----"));
+    assert_eq!(read(&copied), authority);
 }
 
 #[test]

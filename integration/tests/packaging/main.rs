@@ -1,6 +1,8 @@
 //! What is shipped beside the code names only what exists: files, metrics, options, keys.
 
+mod apart;
 mod compose;
+mod context;
 mod demo;
 mod image;
 mod metrics;

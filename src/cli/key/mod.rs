@@ -94,7 +94,7 @@ pub(super) struct Control {
         long = "control",
         value_name = "ADDRESS",
         env = "TOLLGATE_CONTROL",
-        default_value = "unix:/run/tollgate/control.sock"
+        default_value = "unix:/run/tollgate-control/control.sock"
     )]
     address: String,
 }

@@ -110,7 +110,9 @@ async fn connect(control: &Control) -> Result<KeysClient<Channel>, String> {
         .strip_prefix("unix:")
         .filter(|path| !path.is_empty())
         .ok_or_else(|| {
-            format!("`{address}` is no control socket: write `unix:/run/tollgate/control.sock`")
+            format!(
+                "`{address}` is no control socket: write `unix:/run/tollgate-control/control.sock`"
+            )
         })?;
     // Tried first by itself: gRPC would not say why it can't connect.
     UnixStream::connect(path).map_err(|error| unreachable(address, &error))?;
