@@ -6,11 +6,12 @@ ENVOY := $(BUILT)/tools/envoy-1.40.0/envoy
 SDK   := $(BUILT)/tools/venv
 ISSUERS := $(BUILT)/tools/issuers
 CLIENTS := $(BUILT)/tools/clients
+DENY    := $(BUILT)/tools/deny
 # The environments of the ten clients that matter most, and those that only `make clients` wants.
 TEN     := nodejs javascript javascript-older langchain llama-index openai-1.50 openai-1.10
 OTHERS  := openai-2.30 agents semantic-kernel
 
-.PHONY: help demo test stack-test clients fuzz soak bench tools fmt
+.PHONY: help demo test stack-test clients deny fuzz soak bench tools fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +48,10 @@ stack-test: ## docker-compose.yml for real: both images, all healthy, tried with
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/stack.sh $(BUILT)/stack $(ENVOY) $(SDK)/bin/python
+
+deny: ## licences, sources and duplicate versions of the dependencies; CHECKS=advisories asks for those
+	@scripts/need.sh cargo python
+	@scripts/deny.sh $(DENY) $(or $(CHECKS),bans licenses sources)
 
 fuzz: ## a coverage-guided fuzzer on all that comes from outside; TIME=60 seconds for each target
 	@scripts/need.sh cargo cc c++
