@@ -4,6 +4,7 @@ mod apart;
 mod compose;
 mod context;
 mod demo;
+mod host;
 mod image;
 mod metrics;
 
