@@ -16,7 +16,15 @@ fn root() -> &'static Path {
 fn pages() -> Vec<(PathBuf, String)> {
     let docs = std::fs::read_dir(root().join("docs")).expect("docs/");
     let docs = docs.map(|entry| entry.expect("an entry").path());
-    let all = docs.chain(["README.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    let all = docs.chain(
+        [
+            "README.md",
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+        ]
+        .map(|name| root().join(name)),
+    );
     let read = |path: PathBuf| {
         let text = std::fs::read_to_string(&path).expect("a page");
         (path, text)
