@@ -162,6 +162,21 @@ fn every_link_leads_to_a_file() {
     }
 }
 
+/// Pages say a path from the top or, where the text is about rooms, from `src/`.
+#[test]
+fn every_source_file_that_is_named_exists() {
+    let mut named = 0;
+    for (path, page) in pages() {
+        let code = page.split('`').skip(1).step_by(2);
+        for file in code.filter(|code| code.ends_with(".rs") && code.contains('/')) {
+            let there = ["", "src"].map(|folder| root().join(folder).join(file).exists());
+            assert!(there.contains(&true), "{}: {file}", path.display());
+            named += 1;
+        }
+    }
+    assert!(named > 20, "{named} files are named");
+}
+
 #[test]
 fn every_test_that_the_threat_table_names_exists() {
     let page = std::fs::read_to_string(root().join("docs/security.md")).expect("the page");
