@@ -8,7 +8,8 @@ set -euo pipefail
 folder=$1
 shift
 pinned=integration/clients
-at_once=2
+# Downloads of one beside the unpacking of another.
+at_once=3
 
 # What an environment is made from, and what it writes down last: without it, it is unfinished.
 made_from() {
