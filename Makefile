@@ -43,7 +43,7 @@ clients: ## every client of docs/clients.md through the gateway, also those that
 	cargo clippy -p tollgate-integration --test clients --features all-clients --locked -- -D warnings
 	cargo test -p tollgate-integration --test clients --features all-clients --locked
 
-stack-test: ## docker-compose.yml for real: both images, all healthy, tried with the official SDK
+stack-test: ## docker-compose.yml for real: both images, all healthy, tried with the SDK; KEEP=1 keeps the builds
 	@scripts/need.sh root docker docker-compose debootstrap cargo python curl
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)

@@ -52,7 +52,7 @@ for tool in "$@"; do
         lack "postgresql" "apt-get install postgresql"
       ;;
     root)
-      [[ $(id -u) == 0 ]] || lack "the rights of root, for containers of its own" "sudo make …"
+      [[ $(id -u) == 0 ]] || lack "the rights of root, for containers of its own" "sudo make stack-test"
       ;;
     docker)
       # Debian's client builds with the daemon's BuildKit; others want a plugin for that.

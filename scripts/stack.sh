@@ -14,7 +14,8 @@ python=$3
 source scripts/stack/daemon.sh
 # Sockets have short paths.
 run=$(mktemp --directory /tmp/tollgate-stack.XXXXXX)
-export COMPOSE_PROJECT_NAME=tollgate-stack-test
+# The file as it is, without what a developer may have put beside it.
+export COMPOSE_PROJECT_NAME=tollgate-stack-test COMPOSE_FILE=docker-compose.yml
 # Seconds for all to be healthy.
 HEALTHY_WITHIN=180
 

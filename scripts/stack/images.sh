@@ -15,12 +15,12 @@ mkdir -p "$folder"
 
 # Debian with packages, unpacked: `debian NAME PACKAGE...` prints where.
 debian() {
-  local root=$folder/$1-$made_by include=()
+  local name=$1 root=$folder/$1-$made_by include=()
   shift
   if [[ ! -d $root ]]; then
     echo "stack: Debian $suite with: ${*:-nothing more}" >&2
     (($# == 0)) || include=(--include="$(IFS=, && echo "$*")")
-    rm -rf "$root.part"
+    rm -rf "$folder/$name"-*
     debootstrap --variant=minbase ${include[@]+"${include[@]}"} "$suite" "$root.part" \
       >"$root.log" 2>&1 || {
       tail -20 "$root.log" >&2
