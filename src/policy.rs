@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::access::{Client, ClientId};
+use crate::access::{BodyLimits, Client, ClientId};
 use crate::auth::certificate::CertifiedCaller;
 use crate::auth::{
     AuthError, Caller, CertificateRing, Credential, CredentialKind, IssuedKeys, KeyDigest, KeyRing,
@@ -32,6 +32,8 @@ pub struct Policy {
     pub prices: Arc<PriceList>,
     /// How long live streams may go on after SIGTERM.
     pub drain_timeout: Duration,
+    /// How large the bodies of requests may be.
+    pub body_limits: BodyLimits,
 }
 
 impl Policy {

@@ -11,7 +11,7 @@ use tollgate_integration::stack::envoy::validate;
 use tollgate_integration::stack::{BACKEND_HOST, CHAT_PATH, EnvoyConfig, Options, Stack};
 
 /// `request_body_buffer_limit` of the configuration.
-const MAX_BODY_BYTES: usize = 16 << 20;
+const MAX_BODY_BYTES: usize = 17 << 20;
 
 /// A gateway whose service gives `verdict`, in front of an echo.
 async fn gateway(verdict: Verdict) -> (Stack, Gate) {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod body;
+mod body_limits;
 mod client;
 mod decision;
 mod deployments;
@@ -29,6 +30,7 @@ pub use body::{
     BodyError, DataSource, HostedTool, IncludeUsage, Model, OutputMembers, References, RequestBody,
     Uses,
 };
+pub use body_limits::{BodyLimits, MAX_BODY_BYTES, MAX_GROWTH_BYTES};
 pub use client::{Client, ClientId, ProductId};
 pub use decision::{
     AccessError, Denied, Grant, authorize_any_deployment, authorize_deployment, authorize_operation,

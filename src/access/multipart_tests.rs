@@ -321,6 +321,21 @@ fn parts_and_their_headers_are_bounded() {
 }
 
 #[test]
+fn a_form_grows_by_no_more_than_envoy_has_room_for() {
+    // As short as parts can be written, with names of files that become half as long again.
+    let name = "\\\"".repeat(2000);
+    let part =
+        format!("--X\r\ncontent-disposition:form-data;name=a;filename=\"{name}\"\r\n\r\n\r\n");
+    let text = format!("{}--X--", part.repeat(MAX_PARTS));
+    let content_type = "multipart/form-data; boundary=X";
+    let mut form = Form::parse(content_type, text.as_bytes()).expect("a form");
+    form.set("model", "m".repeat(64));
+    let growth = form.write().1.len() - text.len();
+    assert!(growth > MAX_PARTS * 2000, "{growth}: not the worst");
+    assert!(growth < crate::access::MAX_GROWTH_BYTES, "{growth}");
+}
+
+#[test]
 fn a_field_is_set_in_its_place_added_or_taken_out() {
     let text = body(&[part("a", "1"), part("model", "x"), part("b", "2")]);
     let mut form = Form::parse(TYPE, text.as_bytes()).expect("a form");

@@ -40,6 +40,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) prices: Vec<Spanned<Price>>,
     pub(super) drain_timeout: Option<Spanned<String>>,
+    pub(super) max_request_bytes: Option<Spanned<usize>>,
+    pub(super) max_audio_request_bytes: Option<Spanned<usize>>,
     pub(super) data_directory: Option<Spanned<PathBuf>>,
     pub(super) database: Option<Spanned<Database>>,
 }

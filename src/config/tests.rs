@@ -53,6 +53,29 @@ fn a_good_file_is_understood() {
     assert_eq!(config.policy.drain_timeout.as_secs(), 5);
 }
 
+#[test]
+fn the_largest_body_is_bounded_on_both_sides() {
+    let limits = |text: &str| parse(&format!("{GOOD}{text}")).map(|it| it.policy.body_limits);
+    let default = limits("").expect("the good file");
+    assert_eq!((default.ordinary, default.audio), (16 << 20, 26 << 20));
+    let set = limits("max_request_bytes: 1024\nmax_audio_request_bytes: 62914560\n");
+    let set = set.expect("the least and the most");
+    assert_eq!((set.ordinary, set.audio), (1024, 60 << 20));
+    for text in [
+        "max_request_bytes: 1023",
+        "max_audio_request_bytes: 62914561",
+        "max_request_bytes: -1",
+        "max_request_bytes: 16MiB",
+    ] {
+        assert!(limits(text).is_err(), "{text}");
+    }
+    let refused = refused("drain_timeout: 5s", "max_request_bytes: 0");
+    assert!(
+        refused.contains(":13:") && refused.contains("from 1024 to 62914560"),
+        "{refused}"
+    );
+}
+
 /// More than a parser's ordinary budget: 100,000 clients are to be possible, and are in the bench.
 #[test]
 fn a_file_of_many_clients_is_read() {

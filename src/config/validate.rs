@@ -15,9 +15,12 @@ use super::prices::prices;
 use super::problem::Problem;
 use super::products::products;
 use super::{Config, authorities, database, duration, file, files};
+use crate::access::{BodyLimits, MAX_BODY_BYTES};
 use crate::policy::Policy;
 
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Less would refuse what every application sends.
+const MIN_REQUEST_BYTES: usize = 1024;
 /// Longest id of a client, product or backend: it is a metric label and a log field.
 const MAX_ID_CHARS: usize = 64;
 
@@ -28,6 +31,7 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
     let files = files::of(&file, directory);
     check_control(&file, &mut problems);
     let listen = listen(&file.listen, &mut problems);
+    let body_limits = body_limits(&file, &mut problems);
     let are_keys_issued = file.data_directory.is_some() || file.database.is_some();
     let identity = identity(file.identity, directory, &mut problems);
     let products = products(&file.products, &mut problems);
@@ -69,6 +73,7 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
                 backend,
                 prices: Arc::new(prices),
                 drain_timeout,
+                body_limits,
             },
             key_refreshes,
             files,
@@ -103,6 +108,25 @@ fn drain_timeout(written: Option<&Spanned<String>>, problems: &mut Problems) -> 
             .push(Problem::at(written.referenced, message).help("write `30s`, `500ms` or `2m`"));
         DEFAULT_DRAIN_TIMEOUT
     })
+}
+
+fn body_limits(file: &file::File, problems: &mut Problems) -> BodyLimits {
+    let mut limit = |written: &Option<Spanned<usize>>, default: usize| {
+        let Some(written) = written else {
+            return default;
+        };
+        if !(MIN_REQUEST_BYTES..=MAX_BODY_BYTES).contains(&written.value) {
+            let message = format!("must be from {MIN_REQUEST_BYTES} to {MAX_BODY_BYTES} bytes");
+            let why = "each request holds its body in memory, in Envoy and here";
+            problems.push(Problem::at(written.referenced, message).help(why));
+        }
+        written.value
+    };
+    let default = BodyLimits::default();
+    BodyLimits {
+        ordinary: limit(&file.max_request_bytes, default.ordinary),
+        audio: limit(&file.max_audio_request_bytes, default.audio),
+    }
 }
 
 /// Ids are metric labels and log fields: short, and of characters that need no quoting anywhere.

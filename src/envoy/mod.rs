@@ -10,11 +10,15 @@ mod process;
 mod reply;
 mod worker;
 
+use crate::access::{MAX_BODY_BYTES, MAX_GROWTH_BYTES};
+
 pub use authz::Authz;
 pub(crate) use grpc::serve;
 pub(crate) use listener::{Listener, bind_unix};
 pub use process::Processor;
 
-/// Largest gRPC message that is taken, in bytes: the largest request body, with room for the rest.
-/// Envoy's `request_body_buffer_limit` must be lower, so that it answers 413 first.
+/// Largest gRPC message that is taken or given, in bytes: the largest body, and what is added to it, with
+/// room for the rest.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
+
+const _: () = assert!(MAX_BODY_BYTES + 2 * MAX_GROWTH_BYTES < MAX_MESSAGE_BYTES);

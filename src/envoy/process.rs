@@ -167,7 +167,11 @@ impl Exchange {
             }
             Endpoint::Create { .. } => {
                 let all = fields.into_iter().flat_map(headers::of_map);
-                if let Err(refusal) = check_content(&admitted.decision.target, all) {
+                let decision = &admitted.decision;
+                // ext_authz may have been shown no length.
+                let checked = decision.check_announced(all.clone());
+                let checked = checked.and_then(|()| check_content(&decision.target, all));
+                if let Err(refusal) = checked {
                     return self.refuse(&refusal, Some(&admitted));
                 }
                 let content_type = headers::get(fields, "content-type");

@@ -71,9 +71,40 @@ pub(crate) struct Decision {
     /// Where it comes from.
     pub(crate) source: Option<IpAddr>,
     pub(crate) started: SystemTime,
+    /// How large its body may be.
+    pub(crate) max_body_bytes: usize,
 }
 
 impl Decision {
+    /// Refuses a body that is said to be too large, before it is waited for.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn check_announced<'a>(
+        &self,
+        headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<(), Refusal> {
+        let mut lengths = headers.filter(|(name, _)| *name == "content-length");
+        let said = lengths.next().map(|(_, value)| {
+            let text = std::str::from_utf8(value).ok();
+            text.and_then(|text| text.parse().ok())
+                .unwrap_or(usize::MAX)
+        });
+        self.check_size(said.unwrap_or(0))
+    }
+
+    /// Refuses a body that is too large. One that does not decide is not held, and may have any size.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn check_size(&self, bytes: usize) -> Result<(), Refusal> {
+        let is_held = matches!(self.target.endpoint, Endpoint::Create { .. });
+        match is_held && bytes > self.max_body_bytes {
+            true => Err(Refusal::body_too_large(self.max_body_bytes)),
+            false => Ok(()),
+        }
+    }
+
     /// What is asked, as products look at it: the path's operation, or that of a batch's lines.
     pub(crate) fn asked_for(&self, operation: Operation) -> Asked<'_> {
         Asked {
@@ -118,18 +149,20 @@ where
     observer.step(Step::Target(&target));
     let options = &caller.client.options;
     options.check_version(&target)?;
-    if let Some(user) = options.user_of_headers(headers)? {
+    if let Some(user) = options.user_of_headers(headers.clone())? {
         observer.step(Step::UserOfHeader(&user));
         caller.user = Some(user);
     }
     let mut decision = Decision {
         caller,
+        max_body_bytes: rules.policy.body_limits.of(target.endpoint.operation()),
         target,
         grant: None,
         source: head.source,
         started: known.started,
     };
     decision.grant = authorize(rules, &decision, known, observer)?;
+    decision.check_announced(headers)?;
     Ok(Allowed {
         decision,
         subprotocols: presented.subprotocols.passed_on,

@@ -24,6 +24,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         grant: None,
         source: None,
         started: SystemTime::UNIX_EPOCH,
+        max_body_bytes: usize::MAX,
     };
     let admitted = Admitted::new(decision, "1".into()).expect("random numbers");
     Outgoing {

@@ -126,6 +126,7 @@ mod tests {
             grant: None,
             source: None,
             started: SystemTime::UNIX_EPOCH,
+            max_body_bytes: usize::MAX,
         };
         Admitted::new(decision, "1".into()).expect("random numbers")
     }

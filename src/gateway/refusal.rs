@@ -213,6 +213,13 @@ impl Refusal {
         Self::new(415, "unsupported_content_type", "content_type", message)
     }
 
+    /// A body that is larger than the operation's may be.
+    pub(crate) fn body_too_large(limit: usize) -> Self {
+        let message =
+            format!("The request body has more than the {limit} bytes that this gateway takes.");
+        Self::new(413, "request_too_large", "body_too_large", message)
+    }
+
     pub(crate) fn empty_body() -> Self {
         Self::new(
             400,
@@ -393,6 +400,7 @@ mod tests {
             Refusal::conversation(),
             Refusal::content_encoding(),
             Refusal::content_type("application/json"),
+            Refusal::body_too_large(1),
             Refusal::empty_body(),
             BodyError::Malformed("why".to_owned()).into(),
         ];
@@ -417,7 +425,7 @@ mod tests {
                 assert!(!text.is_empty(), "{}: no {member}", refusal.reason);
             }
             assert!(
-                [400, 401, 403, 404, 405, 415, 503].contains(&refusal.status),
+                [400, 401, 403, 404, 405, 413, 415, 503].contains(&refusal.status),
                 "{}: {}",
                 refusal.reason,
                 refusal.status

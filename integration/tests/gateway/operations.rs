@@ -321,32 +321,6 @@ async fn a_form_decides_as_strictly_as_json() {
 }
 
 #[tokio::test]
-async fn audio_may_be_larger_than_other_bodies_and_no_larger() {
-    let stack = open_stack().await;
-    let of_megabytes = |megabytes: usize| {
-        let audio = vec![0_u8; megabytes << 20];
-        form(&[("model", "whisper")], Some(("file", &audio)))
-    };
-    // A connection for each: Envoy may answer before it has read all of a body.
-    let close = |request: RequestBuilder| request.header("connection", "close");
-    let transcribe = "audio/transcriptions";
-    let response = send(close(v1(&stack, transcribe, of_megabytes(20)))).await;
-    assert_eq!(response.status(), 200, "20 MiB of audio");
-    assert_eq!(
-        send(close(v1(&stack, transcribe, of_megabytes(27))))
-            .await
-            .status(),
-        413
-    );
-    let edit = send(close(v1(&stack, "images/edits", of_megabytes(17)))).await;
-    assert_eq!(
-        edit.status(),
-        413,
-        "another operation has the ordinary limit"
-    );
-}
-
-#[tokio::test]
 async fn models_are_listed_for_who_may_see_them() {
     let stack = open_stack().await;
     for path in [

@@ -67,6 +67,7 @@ pub(crate) fn decide_body(
         decision,
         observer,
     };
+    decision.check_size(body.len())?;
     let operation = decision.target.endpoint.operation();
     match operation {
         _ if body.is_empty() => Err(Refusal::empty_body()),
