@@ -21,7 +21,7 @@ pub(crate) use decide::{Allowed, Head, Owners, Rules, SUBPROTOCOLS, decide_head}
 pub(crate) use forward::{Forwarded, create, without_body};
 pub(crate) use observer::{Observer, Step};
 pub(crate) use pending::{Admitted, DecisionId};
-pub(crate) use refusal::Refusal;
+pub(crate) use refusal::{Reason, Refusal};
 pub use state::Gateway;
 pub(crate) use state::Recorded;
 pub(crate) use transaction::{Answered, End, Settlement, Transaction};
