@@ -231,6 +231,7 @@ pub struct Target {
 
 /// Why a request target is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(test, derive(strum::EnumIter))]
 pub enum PathError {
     /// Longer than [`MAX_TARGET_BYTES`].
     #[error("the path is too long")]

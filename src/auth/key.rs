@@ -26,6 +26,7 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 /// Why a text is no key of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(test, derive(strum::EnumIter))]
 pub enum KeyFormatError {
     /// Another prefix, length or alphabet.
     #[error("it is not a tollgate key")]

@@ -20,9 +20,9 @@ use super::{headers, metadata};
 use crate::access::Client;
 use crate::auth::CREDENTIAL_HEADERS;
 use crate::gateway::{
-    Admitted, Allowed, DecisionId, Gateway, Head, Refusal, SUBPROTOCOLS, decide_head,
+    Admitted, Allowed, DecisionId, Gateway, Head, Reason, Refusal, SUBPROTOCOLS, decide_head,
 };
-use crate::telemetry::Refused;
+use crate::telemetry::RequestContext;
 
 /// Headers of the caller's that a backend must not see: with them it could choose a deployment that
 /// it may not use (<https://learn.microsoft.com/azure/ai-services/openai/how-to/spillover-traffic-management>,
@@ -50,7 +50,7 @@ impl Authz {
         &self,
         http: &HttpRequest,
         sender: &Sender,
-        known: &mut Refused,
+        context: &mut RequestContext,
     ) -> Result<CheckResponse, Refusal> {
         let policy = self.0.policy();
         let rules = self.0.rules(&policy);
@@ -60,15 +60,15 @@ impl Authz {
             certificate: &sender.certificate,
             source: sender.address,
         };
-        let decided = decide_head(&rules, &head, headers::of_check(http), known, &mut ()).await?;
+        let decided = decide_head(&rules, &head, headers::of_check(http), context, &mut ()).await?;
         let Allowed {
             decision,
             subprotocols,
         } = decided;
         let client = Arc::clone(&decision.caller.client);
-        let admitted = Admitted::new(decision, Arc::clone(&known.request_id));
+        let admitted = Admitted::new(decision, context.clone());
         let id = admitted.and_then(|admitted| self.0.keep(admitted));
-        let id = id.map_err(|_| Refusal::overloaded())?;
+        let id = id.map_err(|_| Reason::Overloaded)?;
         Ok(allowed(id, &client, &subprotocols))
     }
 }
@@ -84,12 +84,12 @@ impl Authorization for Authz {
         let sender = Sender::new(said, attributes.source.unwrap_or_default());
         let http = attributes.request.and_then(|it| it.http);
         let http = http.ok_or_else(|| Status::invalid_argument("the check has no HTTP request"))?;
-        let mut refused = Refused::at(SystemTime::now());
-        let response = match self.decide(&http, &sender, &mut refused).await {
+        let mut context = RequestContext::at(SystemTime::now());
+        let response = match self.decide(&http, &sender, &mut context).await {
             Ok(response) => response,
             Err(refusal) => {
-                let response = denied(&refusal, refused.client.as_deref());
-                self.0.note_refusal(&refusal, refused);
+                let response = denied(&refusal, context.client.as_deref());
+                self.0.note_refusal(&refusal, context);
                 response
             }
         };
@@ -151,18 +151,18 @@ fn allowed(id: DecisionId, client: &Client, subprotocols: &[&str]) -> CheckRespo
 fn denied(refusal: &Refusal, client: Option<&str>) -> CheckResponse {
     let mut fields = vec![headers::set_text("content-type", "application/json")];
     let challenge = refusal
-        .challenge
+        .challenge()
         .map(|it| headers::set_text("www-authenticate", it));
     let retry = refusal
-        .retry_after_s
+        .retry_after_s()
         .map(|it| headers::set_text("retry-after", it.to_string()));
     fields.extend(challenge.into_iter().chain(retry));
     CheckResponse {
         status: Some(rpc_status(Code::PermissionDenied)),
-        dynamic_metadata: Some(metadata::of_refusal(refusal.reason, client)),
+        dynamic_metadata: Some(metadata::of_refusal(refusal.reason.label(), client)),
         http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
             status: Some(HttpStatus {
-                code: refusal.status.into(),
+                code: refusal.status().into(),
             }),
             headers: fields,
             body: refusal.body(),

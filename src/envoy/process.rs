@@ -10,7 +10,9 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 
+use envoy_types::pb::envoy::config::core::v3::HeaderMap;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessor;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
@@ -25,10 +27,10 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{headers, metadata, reply};
 use crate::access::Endpoint;
 use crate::gateway::{
-    self, Admitted, Answered, End, Forwarded, Gateway, Recorded, Refusal, Settlement, Transaction,
-    check_content,
+    self, Admitted, Answered, End, Forwarded, Gateway, Reason, Recorded, Refusal, Settlement,
+    Transaction, check_content,
 };
-use crate::telemetry::Refused;
+use crate::telemetry::RequestContext;
 use crate::usage::{BodyFormat, Receipt, TraceId, Unwritable};
 
 /// Largest body that is read on the thread that serves the connection, in bytes: a larger one would hold
@@ -148,10 +150,10 @@ impl Exchange {
         message: &HttpHeaders,
         admitted: Option<Admitted>,
     ) -> ProcessingResponse {
-        let Some(mut admitted) = admitted else {
-            return self.refuse(&Refusal::no_decision(), None);
-        };
         let fields = message.headers.as_ref();
+        let Some(mut admitted) = admitted else {
+            return self.no_decision(fields);
+        };
         admitted.trace_id = headers::get(fields, "traceparent").and_then(TraceId::of_traceparent);
         match &admitted.decision.target.endpoint {
             Endpoint::Stored { .. } | Endpoint::Models | Endpoint::Realtime { .. } => {
@@ -159,11 +161,11 @@ impl Exchange {
                     Ok(forwarded) => {
                         self.forward(forwarded, |headers, _| reply::request_headers(headers))
                     }
-                    Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
+                    Err((refusal, context)) => self.refuse(&refusal, *context),
                 }
             }
             Endpoint::Create { .. } if message.end_of_stream => {
-                self.refuse(&Refusal::empty_body(), Some(&admitted))
+                self.refuse(&Reason::BodyEmpty.into(), admitted.context)
             }
             Endpoint::Create { .. } => {
                 let all = fields.into_iter().flat_map(headers::of_map);
@@ -172,7 +174,7 @@ impl Exchange {
                 let checked = decision.check_announced(all.clone());
                 let checked = checked.and_then(|()| check_content(&decision.target, all));
                 if let Err(refusal) = checked {
-                    return self.refuse(&refusal, Some(&admitted));
+                    return self.refuse(&refusal, admitted.context);
                 }
                 let content_type = headers::get(fields, "content-type");
                 admitted.content_type = content_type.unwrap_or_default().to_owned();
@@ -200,14 +202,14 @@ impl Exchange {
                 self.stage = Stage::Forwarded(transaction);
                 reply::request_body(Vec::new(), None)
             }
-            _ => self.refuse(&Refusal::no_decision(), None),
+            _ => self.no_decision(None),
         })
     }
 
     fn decided(&mut self, decided: Result<Forwarded, gateway::Refused>) -> ProcessingResponse {
         match decided {
             Ok(forwarded) => self.forward(forwarded, reply::request_body),
-            Err((refusal, admitted)) => self.refuse(&refusal, Some(&admitted)),
+            Err((refusal, context)) => self.refuse(&refusal, *context),
         }
     }
 
@@ -345,22 +347,19 @@ impl Exchange {
         reply
     }
 
-    fn refuse(&mut self, refusal: &Refusal, admitted: Option<&Admitted>) -> ProcessingResponse {
+    fn refuse(&mut self, refusal: &Refusal, context: RequestContext) -> ProcessingResponse {
         self.stage = Stage::New;
-        let decision = admitted.map(|it| &it.decision);
-        let started = decision.map_or_else(std::time::SystemTime::now, |it| it.started);
-        let deployment = decision.and_then(|it| it.grant.as_ref());
-        let refused = Refused {
-            started,
-            request_id: admitted.map_or_else(|| "".into(), |it| Arc::clone(&it.request_id)),
-            client: decision.map(|it| it.caller.client.id.to_shared()),
-            deployment: deployment.map(|it| it.deployment.to_shared()),
-            product: None,
-            reason: refusal.reason,
-            status: refusal.status,
-        };
-        self.gateway.note_refusal(refusal, refused);
+        self.gateway.note_refusal(refusal, context);
         reply::refusal(refusal)
+    }
+
+    /// ext_proc saw a request that ext_authz had not allowed in this process.
+    fn no_decision(&mut self, fields: Option<&HeaderMap>) -> ProcessingResponse {
+        let mut context = RequestContext::at(SystemTime::now());
+        if let Some(id) = headers::get(fields, "x-request-id") {
+            context.request_id = Arc::from(id);
+        }
+        self.refuse(&Reason::NoDecision.into(), context)
     }
 }
 

@@ -124,19 +124,19 @@ pub(super) fn response_trailers() -> ProcessingResponse {
 /// The gateway's own answer in place of a backend's.
 pub(super) fn refusal(refusal: &Refusal) -> ProcessingResponse {
     let mut fields = vec![headers::set("content-type", b"application/json")];
-    if let Some(seconds) = refusal.retry_after_s {
+    if let Some(seconds) = refusal.retry_after_s() {
         fields.push(headers::set("retry-after", seconds.to_string().as_bytes()));
     }
     reply(Response::ImmediateResponse(ImmediateResponse {
         status: Some(HttpStatus {
-            code: refusal.status.into(),
+            code: refusal.status().into(),
         }),
         headers: Some(HeaderMutation {
             set_headers: fields,
             ..HeaderMutation::default()
         }),
         body: refusal.body().into_bytes(),
-        details: format!("tollgate_{}", refusal.reason),
+        details: refusal.details(),
         ..ImmediateResponse::default()
     }))
 }

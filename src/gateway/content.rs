@@ -1,6 +1,6 @@
 //! How a request says that its body is written: only what is read here may go on.
 
-use super::refusal::Refusal;
+use super::refusal::{Reason, Refusal};
 use crate::access::{BodyKind, Endpoint, Target};
 
 /// Refuses a body in another media type than the operation's, or in a content coding: a reader behind us
@@ -21,7 +21,7 @@ pub(crate) fn check_content<'a>(
         }
     }
     if coding.is_some_and(|coding| !coding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
-        return Err(Refusal::content_encoding());
+        return Err(Reason::ContentEncoding.into());
     }
     let media_type = media_type.and_then(|it| std::str::from_utf8(it).ok());
     let kind = operation.body_kind();
@@ -31,7 +31,7 @@ pub(crate) fn check_content<'a>(
     };
     match media_type.is_some_and(|it| is_of(it, kind, expected)) {
         true => Ok(()),
-        false => Err(Refusal::content_type(expected)),
+        false => Err(Refusal::about(Reason::ContentType, expected)),
     }
 }
 
@@ -62,7 +62,7 @@ mod tests {
             .map(|(name, value)| (*name, value.as_bytes()));
         check_content(&target, headers)
             .err()
-            .map(|refusal| refusal.reason)
+            .map(|refusal| refusal.reason.label())
     }
 
     #[test]

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::observer::{Observer, Step};
-use super::refusal::Refusal;
+use super::refusal::{Reason, Refusal};
 use crate::access::{
     Asked, Client, Endpoint, Grant, ObjectKind, ObjectOwners, Operation, Target, Wanted,
     authorize_any_deployment, authorize_deployment, authorize_operation,
 };
-use crate::auth::{Caller, IssuedKeys, PresentedCertificate, PresentedHeaders, Subprotocols};
+use crate::auth::{
+    Caller, Credential, IssuedKeys, PresentedCertificate, PresentedHeaders, Subprotocols,
+};
 use crate::policy::Policy;
-use crate::telemetry::Refused;
+use crate::telemetry::RequestContext;
 
 /// Where a browser's WebSocket says its key, beside what the backend may know.
 pub(crate) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
@@ -100,7 +102,7 @@ impl Decision {
     pub(crate) fn check_size(&self, bytes: usize) -> Result<(), Refusal> {
         let is_held = matches!(self.target.endpoint, Endpoint::Create { .. });
         match is_held && bytes > self.max_body_bytes {
-            true => Err(Refusal::body_too_large(self.max_body_bytes)),
+            true => Err(Refusal::about(Reason::BodyTooLarge, self.max_body_bytes)),
             false => Ok(()),
         }
     }
@@ -124,7 +126,7 @@ pub(crate) struct Allowed {
     pub(crate) subprotocols: Vec<&'static str>,
 }
 
-/// Decides. What becomes known of the request is noted, so that a refusal can say it.
+/// Decides. What becomes known of the request is noted in its context, so that a refusal can say it.
 ///
 /// # Errors
 /// The refusal.
@@ -132,7 +134,7 @@ pub(crate) async fn decide_head<'a, H>(
     rules: &Rules<'_>,
     head: &Head<'a>,
     headers: H,
-    known: &mut Refused,
+    context: &mut RequestContext,
     observer: &mut impl Observer,
 ) -> Result<Allowed, Refusal>
 where
@@ -142,9 +144,11 @@ where
     let is_session = target
         .as_ref()
         .is_ok_and(|target| matches!(target.endpoint, Endpoint::Realtime { .. }));
-    let presented = Presented::read(head, headers.clone(), is_session, known)?;
-    let mut caller = authenticate(rules, &presented, known, observer).await?;
-    known.client = Some(caller.client.id.to_shared());
+    if let Ok(target) = &target {
+        context.target(target);
+    }
+    let presented = Presented::read(head, headers.clone(), is_session, context)?;
+    let mut caller = authenticate(rules, &presented, context, observer).await?;
     let target = target?;
     observer.step(Step::Target(&target));
     let options = &caller.client.options;
@@ -159,9 +163,9 @@ where
         target,
         grant: None,
         source: head.source,
-        started: known.started,
+        started: context.started,
     };
-    decision.grant = authorize(rules, &decision, known, observer)?;
+    decision.grant = authorize(rules, &decision, context, observer)?;
     decision.check_announced(headers)?;
     Ok(Allowed {
         decision,
@@ -172,13 +176,14 @@ where
 async fn authenticate(
     rules: &Rules<'_>,
     presented: &Presented<'_>,
-    known: &Refused,
+    context: &mut RequestContext,
     observer: &mut impl Observer,
 ) -> Result<Caller, Refusal> {
+    let takes_certificates = rules.policy.certificates.is_some();
     observer.step(Step::Presented {
         headers: &presented.headers,
         certificate: &presented.certificate,
-        takes_certificates: rules.policy.certificates.is_some(),
+        takes_certificates,
     });
     let caller = rules
         .policy
@@ -186,10 +191,14 @@ async fn authenticate(
             rules.issued,
             &presented.headers,
             &presented.certificate,
-            known.started,
+            context.started,
         )
         .await;
     observer.step(Step::Caller(caller.as_ref()));
+    match &caller {
+        Ok(caller) => context.caller(caller),
+        Err(_) => context.credential = presented.kind(takes_certificates),
+    }
     Ok(caller?)
 }
 
@@ -197,7 +206,7 @@ async fn authenticate(
 fn authorize(
     rules: &Rules<'_>,
     decision: &Decision,
-    known: &mut Refused,
+    context: &mut RequestContext,
     observer: &mut impl Observer,
 ) -> Result<Option<Grant>, Refusal> {
     let client: &Client = &decision.caller.client;
@@ -216,9 +225,9 @@ fn authorize(
         | Endpoint::Realtime {
             deployment: Some(deployment),
         } => {
-            known.deployment = Some(deployment.to_shared());
             observer.step(step(Wanted::Named(deployment)));
             let grant = authorize_deployment(client, asked, deployment.clone(), None)?;
+            context.granted(&grant);
             observer.step(Step::Granted(&grant));
             Ok(Some(grant))
         }
@@ -252,7 +261,7 @@ impl<'a> Presented<'a> {
         head: &Head<'a>,
         headers: impl Iterator<Item = (&'a str, &'a [u8])>,
         is_session: bool,
-        known: &mut Refused,
+        context: &mut RequestContext,
     ) -> Result<Self, Refusal> {
         let mut presented = Self {
             headers: PresentedHeaders::default(),
@@ -264,7 +273,7 @@ impl<'a> Presented<'a> {
             match name {
                 "x-forwarded-client-cert" => presented.certificate.add(value),
                 "x-request-id" => {
-                    known.request_id = Arc::from(String::from_utf8_lossy(value));
+                    context.request_id = Arc::from(String::from_utf8_lossy(value));
                 }
                 SUBPROTOCOLS if is_session => {
                     presented.subprotocols = Subprotocols::parse(value)?;
@@ -276,5 +285,16 @@ impl<'a> Presented<'a> {
             presented.headers.add_subprotocol(key);
         }
         Ok(presented)
+    }
+
+    /// What a caller that is not known presents, where it presents one thing.
+    fn kind(&self, takes_certificates: bool) -> Option<&'static str> {
+        if takes_certificates && self.certificate.is_there() {
+            return (!self.headers.is_any()).then_some("certificate");
+        }
+        match self.headers.credential().ok()? {
+            Credential::Key(_) => Some("key"),
+            Credential::Token(_) => Some("token"),
+        }
     }
 }

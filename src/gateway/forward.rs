@@ -9,9 +9,10 @@ use super::body::{Rewritten, decide_body};
 use super::decide::Owners;
 use super::outgoing::Outgoing;
 use super::pending::Admitted;
-use super::refusal::Refusal;
+use super::refusal::{Reason, Refusal};
 use super::state::Gateway;
 use crate::access::{Endpoint, Known};
+use crate::telemetry::RequestContext;
 use crate::usage::{Prompt, Units};
 
 /// A request on its way out.
@@ -25,14 +26,14 @@ pub(crate) struct Forwarded {
     pub(crate) rewritten: Option<Rewritten>,
 }
 
-/// A refusal hands the request back, so that it can be accounted for.
-pub(crate) type Refused = (Box<Refusal>, Box<Admitted>);
+/// A refusal, with what is known of the request.
+pub(crate) type Refused = (Box<Refusal>, Box<RequestContext>);
 
 /// What needs no body goes out as it is: its headers say all that decides.
 pub(crate) fn without_body(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded, Refused> {
     let authorization = match admit(gateway) {
         Ok(authorization) => authorization,
-        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
+        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted.context))),
     };
     let decision = &admitted.decision;
     let known = match &decision.target.endpoint {
@@ -72,12 +73,13 @@ pub(crate) fn create(
         &admitted.decision,
         &admitted.content_type,
         &body,
+        &mut admitted.context,
         &mut (),
     );
     let checked = decided.and_then(|asked| Ok((asked, admit(gateway)?)));
     let (asked, authorization) = match checked {
         Ok(checked) => checked,
-        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted))),
+        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted.context))),
     };
     if asked.user.is_some() {
         admitted.decision.caller.user = asked.user;
@@ -116,10 +118,8 @@ impl Gateway {
 /// The identity, if what it is used for can be accounted for.
 fn admit(gateway: &Gateway) -> Result<HeaderValue, Refusal> {
     if let Some(ledger) = &gateway.ledger {
-        ledger.admit().map_err(|_| Refusal::ledger_unwritable())?;
+        ledger.admit().map_err(|_| Reason::LedgerUnwritable)?;
     }
-    gateway
-        .identity
-        .authorization()
-        .ok_or_else(Refusal::no_identity)
+    let authorization = gateway.identity.authorization();
+    Ok(authorization.ok_or(Reason::NoIdentity)?)
 }

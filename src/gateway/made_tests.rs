@@ -6,6 +6,7 @@ use super::super::pending::Admitted;
 use super::*;
 use crate::access::{Client, Target};
 use crate::auth::{Caller, CredentialKind, KeySlot};
+use crate::telemetry::RequestContext;
 use crate::usage::{BodyFormat, Prompt, Units};
 
 const RESPONSES: &str = "/openai/v1/responses";
@@ -26,7 +27,8 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         started: SystemTime::UNIX_EPOCH,
         max_body_bytes: usize::MAX,
     };
-    let admitted = Admitted::new(decision, "1".into()).expect("random numbers");
+    let context = RequestContext::at(SystemTime::UNIX_EPOCH);
+    let admitted = Admitted::new(decision, context).expect("random numbers");
     Outgoing {
         admitted,
         deployment: None,

@@ -23,7 +23,7 @@ pub(crate) use forward::{Forwarded, Refused, create, without_body};
 pub(crate) use observer::{Observer, Step};
 pub(crate) use outgoing::{Answered, End};
 pub(crate) use pending::{Admitted, DecisionId};
-pub(crate) use refusal::Refusal;
+pub(crate) use refusal::{Reason, Refusal};
 pub use state::Gateway;
 pub(crate) use state::Recorded;
 pub(crate) use transaction::{Settlement, Transaction};

@@ -5,7 +5,6 @@
 //! authenticated and authorised caller, and nothing about the caller has to be written into a
 //! message and read again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use dashmap::DashMap;
 use tokio::time::Instant;
 
 use super::decide::Decision;
+use crate::telemetry::RequestContext;
 use crate::usage::{RecordId, TraceId};
 
 /// Decisions that may wait; a client that opens and drops requests can't fill the memory.
@@ -26,7 +26,8 @@ pub(crate) struct Admitted {
     pub(crate) decision: Decision,
     /// `content-type` of a form; ext_proc fills it in.
     pub(crate) content_type: String,
-    pub(crate) request_id: Arc<str>,
+    /// What a refusal on its way out says of it.
+    pub(crate) context: RequestContext,
     /// The name of its usage record.
     pub(crate) record: RecordId,
     pub(crate) trace_id: Option<TraceId>,
@@ -35,12 +36,12 @@ pub(crate) struct Admitted {
 
 impl Admitted {
     /// A decision with the name of its record.
-    pub(crate) fn new(decision: Decision, request_id: Arc<str>) -> Result<Self, NoRoom> {
+    pub(crate) fn new(decision: Decision, context: RequestContext) -> Result<Self, NoRoom> {
         Ok(Self {
             record: RecordId::new(decision.started).map_err(|_| NoRoom)?,
             decision,
             content_type: String::new(),
-            request_id,
+            context,
             trace_id: None,
             at: Instant::now(),
         })
@@ -108,6 +109,7 @@ impl PendingDecisions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
     use std::time::SystemTime;
 
     use crate::access::{Client, ClientId, Target};
@@ -128,7 +130,8 @@ mod tests {
             started: SystemTime::UNIX_EPOCH,
             max_body_bytes: usize::MAX,
         };
-        Admitted::new(decision, "1".into()).expect("random numbers")
+        let context = RequestContext::at(SystemTime::UNIX_EPOCH);
+        Admitted::new(decision, context).expect("random numbers")
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use crate::access::{ObjectChange, ObjectOwners};
 use crate::auth::IssuedKeys;
 use crate::policy::{LivePolicy, Policy};
-use crate::telemetry::{AuditLog, Metrics, Refused};
+use crate::telemetry::{AuditLog, Metrics, Refused, RequestContext};
 use crate::upstream::Identity;
 use crate::usage::{Ledger, Receipt, UsageRecord};
 
@@ -126,12 +126,18 @@ impl Gateway {
         Recorded { record, receipt }
     }
 
-    /// Counts a refusal and writes it to the audit log.
-    pub(crate) fn note_refusal(&self, refusal: &Refusal, mut refused: Refused) {
-        self.metrics.refused(refusal.reason);
-        refused.reason = refusal.reason;
-        refused.status = refusal.status;
-        refused.product = refusal.product.clone();
-        self.audit.refused(refused);
+    /// Counts a refusal and writes it to the audit log. The product that refused comes before one that
+    /// had allowed the request until then.
+    pub(crate) fn note_refusal(&self, refusal: &Refusal, mut context: RequestContext) {
+        let reason = refusal.reason.label();
+        self.metrics.refused(reason);
+        if let Some(product) = &refusal.product {
+            context.product = Some(Arc::clone(product));
+        }
+        self.audit.refused(Refused {
+            context,
+            reason,
+            status: refusal.status(),
+        });
     }
 }

@@ -282,7 +282,7 @@ impl Open {
         let record = UsageRecord {
             id: admitted.record,
             started: admitted.decision.started,
-            request_id: admitted.request_id,
+            request_id: admitted.context.request_id,
             trace_id: admitted.trace_id,
             labels: admitted.decision.caller.client.labels.to_json(),
             client: admitted.decision.caller.client.id.to_shared(),

@@ -4,6 +4,8 @@
 //! request. The queue is bounded; a line that finds it full is counted as lost and said in the
 //! service's log.
 
+mod refused;
+
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,45 +21,14 @@ use crate::auth::IssuedKey;
 use crate::control::KeyAction;
 use crate::usage::{FinishReason, UsageRecord};
 
+use refused::RefusedLine;
+pub use refused::{Refused, RequestContext};
+
 /// Lines that may wait to be written: about 20 MB.
 const QUEUE_LINES: usize = 65_536;
 
 /// How long lines are gathered before they are written together.
 const GATHER_INTERVAL: Duration = Duration::from_millis(5);
-
-/// A request that was refused before it reached a backend.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    /// When it came.
-    pub started: SystemTime,
-    /// Envoy's id of it.
-    pub request_id: Arc<str>,
-    /// The client, where it was known.
-    pub client: Option<Arc<str>>,
-    /// The reason, as in the metrics.
-    pub reason: &'static str,
-    /// The HTTP status of the answer.
-    pub status: u16,
-    /// The deployment that was asked for, where it was known.
-    pub deployment: Option<Arc<str>>,
-    /// The product that came nearest to allowing it, where it was the products that refused.
-    pub product: Option<Arc<str>>,
-}
-
-impl Refused {
-    /// A request of this moment, of which nothing else is known yet.
-    pub fn at(started: SystemTime) -> Self {
-        Self {
-            started,
-            request_id: Arc::from(""),
-            client: None,
-            reason: "",
-            status: 0,
-            deployment: None,
-            product: None,
-        }
-    }
-}
 
 enum Entry {
     Usage(Arc<UsageRecord>),
@@ -291,33 +262,6 @@ impl<'a> UsageLine<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct RefusedLine<'a> {
-    event: &'static str,
-    time: String,
-    request_id: &'a str,
-    client: Option<&'a str>,
-    deployment: Option<&'a str>,
-    product: Option<&'a str>,
-    status: u16,
-    reason: &'static str,
-}
-
-impl<'a> RefusedLine<'a> {
-    fn of(refused: &'a Refused) -> Self {
-        Self {
-            event: "refused",
-            time: rfc3339(refused.started),
-            request_id: &refused.request_id,
-            client: refused.client.as_deref(),
-            deployment: refused.deployment.as_deref(),
-            product: refused.product.as_deref(),
-            status: refused.status,
-            reason: refused.reason,
-        }
-    }
-}
-
 /// A change of a key that was issued at run time; docs/authentication.md lists the members.
 #[derive(Serialize)]
 struct KeyLine<'a> {
@@ -366,6 +310,8 @@ mod tests {
     use std::sync::{Mutex, PoisonError};
 
     use super::*;
+    use crate::access::{Client, ClientId, Target};
+    use crate::auth::{Caller, CredentialKind, KeySlot};
 
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -384,33 +330,68 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_entry_is_one_line_of_json_and_none_is_lost_at_the_end() {
+    /// What is written of these refusals.
+    fn written(refusals: impl IntoIterator<Item = Refused>) -> Vec<serde_json::Value> {
         let output = Shared::default();
         let (log, writer) = AuditLog::start(output.clone()).expect("a thread");
-        for _ in 0..1000 {
-            log.refused(Refused {
-                started: SystemTime::UNIX_EPOCH,
-                request_id: "id\n\"1\"".into(),
-                client: None,
-                reason: "key_unknown",
-                status: 401,
-                deployment: None,
-                product: None,
-            });
+        for refused in refusals {
+            log.refused(refused);
         }
         writer.finish();
         let written = output.0.lock().expect("no poison").clone();
         let lines = String::from_utf8(written).expect("text");
-        assert_eq!(
-            lines.lines().count(),
-            1000,
-            "a line break in a value is escaped"
-        );
-        for line in lines.lines() {
-            let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
-            assert_eq!(value["reason"], "key_unknown");
-            assert_eq!(value["time"], "1970-01-01T00:00:00Z");
+        let json = |line| serde_json::from_str(line).expect("JSON");
+        lines.lines().map(json).collect()
+    }
+
+    #[test]
+    fn every_entry_is_one_line_of_json_and_none_is_lost_at_the_end() {
+        let refused = Refused {
+            context: RequestContext {
+                request_id: "id\n\"1\"".into(),
+                ..RequestContext::at(SystemTime::UNIX_EPOCH)
+            },
+            reason: "key_unknown",
+            status: 401,
+        };
+        let lines = written(std::iter::repeat_n(refused, 1000));
+        assert_eq!(lines.len(), 1000, "a line break in a value is escaped");
+        for line in lines {
+            assert_eq!(line["reason"], "key_unknown");
+            assert_eq!(line["time"], "1970-01-01T00:00:00Z");
         }
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_known_of_the_request_by_then() {
+        let target = "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21";
+        let target = Target::parse("POST", target).expect("a path");
+        let mut context = RequestContext::at(SystemTime::UNIX_EPOCH);
+        let refused = |context: &RequestContext| Refused {
+            context: context.clone(),
+            reason: "outside_hours",
+            status: 403,
+        };
+        let nothing = refused(&context);
+        context.target(&target);
+        let a_path = refused(&context);
+        context.caller(&Caller {
+            client: Arc::new(Client::new(ClientId::new("app"), Vec::new())),
+            credential: CredentialKind::Key(KeySlot::Secondary),
+            user: None,
+            entitlements: None,
+        });
+        let lines = written([nothing, a_path, refused(&context)]);
+        let members = ["client", "credential", "operation", "deployment", "product"];
+        let said = |line: &serde_json::Value| members.map(|member| line[member].clone());
+        let said: Vec<_> = lines.iter().map(said).collect();
+        assert_eq!(
+            serde_json::json!(said),
+            serde_json::json!([
+                [null, null, null, null, null],
+                [null, null, "chat.completions", "gpt-4o", null],
+                ["app", "key.secondary", "chat.completions", "gpt-4o", null],
+            ])
+        );
     }
 }

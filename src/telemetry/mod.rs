@@ -4,6 +4,6 @@ mod audit;
 mod log;
 mod metrics;
 
-pub use audit::{AuditLog, AuditWriter, Refused};
+pub use audit::{AuditLog, AuditWriter, Refused, RequestContext};
 pub use log::{LogFormat, init as init_log};
 pub use metrics::Metrics;

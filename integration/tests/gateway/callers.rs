@@ -1,5 +1,6 @@
 //! Who is calling: keys, and everything that is none.
 
+use serde_json::json;
 use tollgate_integration::stack::{CHAT_PATH, Stack, TestKey};
 
 use crate::support::{assert_backend_untouched, hello, metric, refusal_line, refused, send, stack};
@@ -143,6 +144,70 @@ async fn a_401_says_how_to_authenticate_and_an_operator_learns_why() {
         .wait_for_json("the access log", |line| line["status"] == 401)
         .await;
     assert_eq!(line["denied"], "credential_missing");
+}
+
+#[tokio::test]
+async fn a_refusal_says_in_the_audit_log_who_asked_for_what_as_far_as_it_was_known() {
+    let stack = stack().await;
+    let unknown = TestKey::numbered(2);
+    let responses = "/openai/v1/responses";
+    let conversation = json!({"model": "gpt-4o", "input": "Hi", "conversation": "conv_1"});
+    let other = json!({"model": "gpt-4o-other", "input": "Hi"});
+    let no_model = json!({"input": "Hi"});
+    let (nobody, app) = (
+        [None, Some("key")],
+        [Some("mobile-app"), Some("key.primary")],
+    );
+    for (request, reason, [client, credential], [operation, deployment, product]) in [
+        (
+            with_headers(&stack, &[("api-key", unknown.text())]),
+            "key_unknown",
+            nobody,
+            [Some("chat.completions"), Some("gpt-4o"), None],
+        ),
+        (
+            stack.post("/openai/v1/nowhere", &no_model),
+            "path_unknown",
+            app,
+            [None, None, None],
+        ),
+        (
+            stack.post(responses, &no_model),
+            "model_missing",
+            app,
+            [Some("responses"), None, None],
+        ),
+        (
+            stack.post(responses, &other),
+            "deployment_not_allowed",
+            app,
+            [Some("responses"), Some("gpt-4o-other"), Some("standard")],
+        ),
+        (
+            stack.post(responses, &conversation),
+            "conversation",
+            app,
+            [Some("responses"), Some("gpt-4o"), Some("standard")],
+        ),
+    ] {
+        let response = send(request).await;
+        let id = response.headers()["x-request-id"].to_str().expect("text");
+        let audit = stack.tollgate().audit();
+        let line = audit
+            .wait_for_json(reason, |line| line["reason"] == reason)
+            .await;
+        assert_eq!(line["request_id"], id, "{line}");
+        for (member, expected) in [
+            ("client", client),
+            ("credential", credential),
+            ("operation", operation),
+            ("deployment", deployment),
+            ("product", product),
+        ] {
+            assert_eq!(line[member].as_str(), expected, "{member}: {line}");
+        }
+    }
+    assert_backend_untouched(&stack);
 }
 
 #[tokio::test]

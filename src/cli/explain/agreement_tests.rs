@@ -15,7 +15,7 @@ use super::*;
 use crate::auth::{Key, KeyDigest};
 use crate::config::{Config, KeyRefresh};
 use crate::envoy::Authz;
-use crate::gateway::{Admitted, Gateway, create};
+use crate::gateway::{Admitted, Gateway, Reason, create};
 use crate::policy::LivePolicy;
 use crate::telemetry::{AuditLog, Metrics};
 use crate::upstream::Identity;
@@ -76,7 +76,7 @@ async fn explained(gateway: &Gateway, asking: &Asking) -> &'static str {
     let explanation = explain(&policy, None, asking, Explanation::default()).await;
     explanation
         .refusal
-        .map_or(ALLOWED, |refusal| refusal.reason)
+        .map_or(ALLOWED, |refusal| refusal.reason.label())
 }
 
 /// The reason that ext_authz gives Envoy.
@@ -248,24 +248,24 @@ async fn decided(
     let headers = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_slice()));
-    let mut known = Refused::at(SystemTime::now());
+    let mut context = RequestContext::at(SystemTime::now());
     let rules = gateway.rules(&policy);
-    let allowed = decide_head(&rules, &head, headers.clone(), &mut known, &mut ()).await;
+    let allowed = decide_head(&rules, &head, headers.clone(), &mut context, &mut ()).await;
     let decision = match allowed {
         Ok(allowed) => allowed.decision,
-        Err(refusal) => return refusal.reason,
+        Err(refusal) => return refusal.reason.label(),
     };
     if let Err(refusal) = check_content(&decision.target, headers.clone()) {
-        return refusal.reason;
+        return refusal.reason.label();
     }
-    let mut admitted = Admitted::new(decision, "1".into()).expect("random numbers");
+    let mut admitted = Admitted::new(decision, context).expect("random numbers");
     let content_type = headers.rev().find(|(name, _)| *name == "content-type");
     let content_type = content_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
     admitted.content_type = content_type.expect("a content-type").to_owned();
     match create(gateway, admitted, body) {
         Ok(_) => ALLOWED,
         // All has been decided, and only the identity of this test is missing.
-        Err((refusal, _)) if refusal.reason == "no_identity" => ALLOWED,
-        Err((refusal, _)) => refusal.reason,
+        Err((refusal, _)) if refusal.reason == Reason::NoIdentity => ALLOWED,
+        Err((refusal, _)) => refusal.reason.label(),
     }
 }

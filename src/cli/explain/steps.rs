@@ -10,10 +10,10 @@ use crate::auth::{
     Caller, Credential, IssuedKeys, PresentedCertificate, PresentedHeaders, describe_token,
 };
 use crate::gateway::{
-    Head, Observer, Owners, Refusal, Rules, Step, check_content, decide_body, decide_head,
+    Head, Observer, Owners, Reason, Refusal, Rules, Step, check_content, decide_body, decide_head,
 };
 use crate::policy::Policy;
-use crate::telemetry::Refused;
+use crate::telemetry::RequestContext;
 
 /// The certificate of the connection, in Envoy's spellings.
 pub(super) struct ForwardedCertificate {
@@ -75,7 +75,7 @@ impl fmt::Display for Explanation {
         match &self.refusal {
             None => writeln!(f, "{:<width$}  allowed", "decision"),
             Some(refusal) => {
-                let Refusal { status, reason, .. } = refusal;
+                let (status, reason) = (refusal.status(), refusal.reason);
                 writeln!(f, "{:<width$}  refused: {status} {reason}", "decision")?;
                 writeln!(f, "{:<width$}  {}", "the caller reads", refusal.message())
             }
@@ -121,8 +121,8 @@ async fn decide(
         .map(|(name, value)| (name.as_str(), value.as_slice()))
         .filter(|(name, _)| *name != "x-forwarded-client-cert")
         .chain(forwarded);
-    let mut known = Refused::at(asking.now);
-    let allowed = decide_head(&rules, &head, headers.clone(), &mut known, to).await?;
+    let mut context = RequestContext::at(asking.now);
+    let allowed = decide_head(&rules, &head, headers.clone(), &mut context, to).await?;
     let decision = &allowed.decision;
     if !matches!(decision.target.endpoint, Endpoint::Create { .. }) {
         return Ok(());
@@ -133,7 +133,7 @@ async fn decide(
                 "deployment",
                 "the body's `model` names it: say it with --model",
             );
-            return Err(Refusal::model_missing());
+            return Err(Reason::ModelMissing.into());
         }
         to.note("body", "none is given: what it asks for is not looked at");
         return Ok(());
@@ -143,7 +143,8 @@ async fn decide(
         .filter(|(name, _)| *name == "content-type")
         .find_map(|(_, value)| std::str::from_utf8(value).ok());
     let content_type = content_type.unwrap_or_default();
-    decide_body(rules.owners, decision, content_type, body, to).map(|_| ())
+    let (owners, context) = (rules.owners, &mut context);
+    decide_body(owners, decision, content_type, body, context, to).map(|_| ())
 }
 
 impl Observer for Explanation {

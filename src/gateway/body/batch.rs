@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::super::observer::Observer;
-use super::super::refusal::Refusal;
+use super::super::refusal::{Reason, Refusal};
 use super::{Asked, Deciding};
 use crate::access::{
-    ApiShape, BATCH_PURPOSE, BatchBody, BatchInput, BatchLine, BodyError, Endpoint, Form, Known,
-    ObjectKind, Target, Uses, batch_lines, limit_output,
+    ApiShape, BATCH_PURPOSE, BatchBody, BatchInput, BatchLine, Endpoint, Form, Known, ObjectKind,
+    Target, Uses, batch_lines, limit_output,
 };
 use crate::usage::Prompt;
 
@@ -16,7 +16,7 @@ impl<O: Observer> Deciding<'_, O> {
     pub(super) fn file(&mut self, content_type: &str, body: &[u8]) -> Result<Asked, Refusal> {
         let form = Form::parse(content_type, body)?;
         if form.field("purpose")? != Some(BATCH_PURPOSE) {
-            return Err(Refusal::file_purpose());
+            return Err(Reason::FilePurpose.into());
         }
         let mut input = None;
         for line in batch_lines(form.file("file")?) {
@@ -116,5 +116,5 @@ impl<O: Observer> Deciding<'_, O> {
 }
 
 fn malformed(why: &str) -> Refusal {
-    BodyError::Malformed(why.to_owned()).into()
+    Refusal::about(Reason::BodyMalformed, why)
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use super::decide::{Decision, Owners};
 use super::observer::{Observer, Step};
-use super::refusal::Refusal;
+use super::refusal::{Reason, Refusal};
 use crate::access::{
     BodyKind, Deployment, Grant, Known, ObjectKind, Operation, ProductId, References, Uses, Wanted,
     authorize_deployment,
 };
+use crate::telemetry::RequestContext;
 use crate::usage::{Prompt, Units};
 
 /// What a body was found to ask for.
@@ -51,7 +52,7 @@ impl From<(String, Vec<u8>)> for Rewritten {
     }
 }
 
-/// Decides.
+/// Decides. What becomes known of the request is noted in its context, so that a refusal can say it.
 ///
 /// # Errors
 /// The refusal.
@@ -60,17 +61,19 @@ pub(crate) fn decide_body(
     decision: &Decision,
     content_type: &str,
     body: &[u8],
+    context: &mut RequestContext,
     observer: &mut impl Observer,
 ) -> Result<Asked, Refusal> {
     let mut deciding = Deciding {
         owners,
         decision,
+        context,
         observer,
     };
     decision.check_size(body.len())?;
     let operation = decision.target.endpoint.operation();
     match operation {
-        _ if body.is_empty() => Err(Refusal::empty_body()),
+        _ if body.is_empty() => Err(Reason::BodyEmpty.into()),
         Operation::Files => deciding.file(content_type, body),
         Operation::Batches => deciding.batch(body),
         _ if operation.body_kind() == BodyKind::Form => deciding.form(content_type, body),
@@ -82,6 +85,7 @@ pub(crate) fn decide_body(
 struct Deciding<'a, O> {
     owners: Owners<'a>,
     decision: &'a Decision,
+    context: &'a mut RequestContext,
     observer: &'a mut O,
 }
 
@@ -100,14 +104,14 @@ impl<O: Observer> Deciding<'_, O> {
             (Some(grant), Some(model))
                 if grant.product.strict_model && model != grant.deployment.as_str() =>
             {
-                Err(Refusal::model_mismatch())
+                Err(Reason::ModelMismatch.into())
             }
             (Some(grant), _) if uses.is_empty() => Ok(grant.clone()),
             // Another product may have the same deployment with more beside it.
             (Some(grant), _) => self.grant(operation, grant.deployment.clone(), uses),
-            (None, None) => Err(Refusal::model_missing()),
+            (None, None) => Err(Reason::ModelMissing.into()),
             (None, Some(model)) => {
-                let deployment = Deployment::parse(model).ok_or_else(Refusal::model_name)?;
+                let deployment = Deployment::parse(model).ok_or(Reason::ModelName)?;
                 self.grant(operation, deployment, uses)
             }
         }
@@ -128,7 +132,9 @@ impl<O: Observer> Deciding<'_, O> {
             wanted: Wanted::Named(&deployment),
             uses: Some(uses),
         });
+        self.context.deployment(&deployment);
         let grant = authorize_deployment(client, asked, deployment, Some(uses))?;
+        self.context.granted(&grant);
         self.observer.step(Step::Granted(&grant));
         Ok(grant)
     }
@@ -136,10 +142,10 @@ impl<O: Observer> Deciding<'_, O> {
     /// What the service has stored for another client can't be referred to.
     fn check_references(&mut self, named: &References) -> Result<(), Refusal> {
         if named.has_conversation {
-            return Err(Refusal::conversation());
+            return Err(Reason::Conversation.into());
         }
         if let Some(member) = &named.unsupported {
-            return Err(Refusal::stored_reference(member));
+            return Err(Refusal::about(Reason::StoredReference, member));
         }
         let response = named.previous_response_id.as_slice();
         for (kind, ids) in [

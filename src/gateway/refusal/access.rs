@@ -1,84 +1,83 @@
-//! What no product of the client allows.
+//! The reasons why a request is not allowed to this client, or to nobody.
 
-use super::Refusal;
-use crate::access::{AccessError, Denied, ProductId, UseNotAllowed};
+use super::{Reason, Refusal};
+use crate::access::{
+    AccessError, BodyError, Denied, ObjectKind, OptionError, PathError, UseNotAllowed,
+};
+
+impl From<PathError> for Reason {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::TooLong => Self::PathTooLong,
+            PathError::NotCanonical => Self::PathNotCanonical,
+            PathError::MalformedQuery => Self::QueryMalformed,
+            PathError::KeyInQuery => Self::KeyInQuery,
+            PathError::ApiVersion => Self::ApiVersion,
+            PathError::Unknown => Self::PathUnknown,
+            PathError::Method => Self::MethodNotAllowed,
+        }
+    }
+}
 
 impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
-        let (code, reason, message) = match &denied.reason {
-            AccessError::UseNotAllowed(what) => return Self::not_allowed(what, denied.product),
-            AccessError::OperationNotAllowed => (
-                "operation_not_allowed",
-                "operation_not_allowed",
-                "This client may not use this operation.",
-            ),
-            AccessError::DeploymentNotAllowed => (
-                "deployment_not_allowed",
-                "deployment_not_allowed",
-                "This client may not use this deployment for this operation.",
-            ),
-            AccessError::EntitlementMissing => (
-                "insufficient_scope",
-                "entitlement_missing",
-                "The token lacks a scope, role or group that is needed for this.",
-            ),
-            AccessError::NetworkNotAllowed => (
-                "network_not_allowed",
-                "network_not_allowed",
-                "This client may not use this from your network.",
-            ),
-            AccessError::OutsideHours => (
-                "outside_hours",
-                "outside_hours",
-                "This client may not use this at this time.",
-            ),
+        let refusal = match &denied.reason {
+            AccessError::OperationNotAllowed => Reason::OperationNotAllowed.into(),
+            AccessError::DeploymentNotAllowed => Reason::DeploymentNotAllowed.into(),
+            AccessError::EntitlementMissing => Reason::EntitlementMissing.into(),
+            AccessError::NetworkNotAllowed => Reason::NetworkNotAllowed.into(),
+            AccessError::OutsideHours => Reason::OutsideHours.into(),
+            AccessError::UseNotAllowed(what) => {
+                let reason = match what {
+                    UseNotAllowed::Tool(_) => Reason::ToolNotAllowed,
+                    UseNotAllowed::DataSource(_) => Reason::DataSourceNotAllowed,
+                    UseNotAllowed::Background => Reason::BackgroundNotAllowed,
+                };
+                Self::about(reason, what)
+            }
         };
         Self {
             product: denied.product.map(|id| id.to_shared()),
-            ..Self::new(403, code, reason, message)
+            ..refusal
         }
+    }
+}
+
+impl From<OptionError> for Refusal {
+    fn from(error: OptionError) -> Self {
+        let reason = match error {
+            OptionError::ApiVersion => Reason::ApiVersionNotAllowed,
+            OptionError::User => Reason::UserMalformed,
+            OptionError::NoNumber(_) => Reason::MaxOutputTokensMalformed,
+            OptionError::TooManyTokens { .. } => Reason::MaxOutputTokensExceeded,
+        };
+        Self::about(reason, capitalised(&error.to_string()))
+    }
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        let BodyError::Malformed(why) = error;
+        Self::about(Reason::BodyMalformed, why)
     }
 }
 
 impl Refusal {
-    /// What a body asks for beside the model, by its name.
-    fn not_allowed(what: &UseNotAllowed, product: Option<ProductId>) -> Self {
-        let reason = match what {
-            UseNotAllowed::Tool(_) => "tool_not_allowed",
-            UseNotAllowed::DataSource(_) => "data_source_not_allowed",
-            UseNotAllowed::Background => "background_not_allowed",
+    /// A stored object that is not this client's.
+    pub(crate) fn object_not_found(kind: ObjectKind, id: &str) -> Self {
+        let reason = match kind {
+            ObjectKind::Response => Reason::ResponseNotFound,
+            ObjectKind::File => Reason::FileNotFound,
+            ObjectKind::Batch => Reason::BatchNotFound,
+            ObjectKind::Item => Reason::ItemNotFound,
+            ObjectKind::Container => Reason::ContainerNotFound,
         };
-        Self {
-            product: product.map(|id| id.to_shared()),
-            ..Self::new(
-                403,
-                reason,
-                reason,
-                format!("This client may not use {what}."),
-            )
-        }
+        Self::about(reason, id)
     }
 }
 
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub(in super::super) fn all() -> impl Iterator<Item = Refusal> {
-        let reasons = [
-            AccessError::OperationNotAllowed,
-            AccessError::DeploymentNotAllowed,
-            AccessError::EntitlementMissing,
-            AccessError::NetworkNotAllowed,
-            AccessError::OutsideHours,
-            AccessError::UseNotAllowed(UseNotAllowed::Tool("web_search".to_owned())),
-            AccessError::UseNotAllowed(UseNotAllowed::DataSource("x".to_owned())),
-            AccessError::UseNotAllowed(UseNotAllowed::Background),
-        ];
-        let denied = |reason| Denied {
-            reason,
-            product: None,
-        };
-        reasons.map(denied).map(Refusal::from).into_iter()
-    }
+fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
