@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::problem::Problem;
-use super::{ConfigError, file, listen};
+use super::{ConfigError, listen, parser};
 
 /// Whatever else is in the file is not looked at: a mistake elsewhere is no reason to ask another address,
 /// and the running service goes on with the file that it has read before.
@@ -30,7 +30,7 @@ pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(&name, &error))?;
     let refused = |problem: Problem| ConfigError::new(&name, &text, vec![problem]);
-    let part: Part = file::parse(&name, &text)?;
+    let part: Part = parser::parse(&name, &text)?;
     let address = listen::admin(&part.listen.admin).map_err(refused)?;
     if address.port() == 0 {
         let message = "the system chooses this port when the service starts";

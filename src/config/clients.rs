@@ -8,14 +8,14 @@ use serde_saphyr::Spanned;
 use super::issuers::Issuers;
 use super::options::options;
 use super::problem::Problem;
-use super::validate::{Problems, check_id, not_empty, twice};
-use super::{file, moment};
+use super::problems::{Problems, check_id, not_empty, twice};
+use super::{moment, written};
 use crate::access::{Client, ClientId, Labels, MAX_LABELS, Product};
 use crate::auth::{KeyDigest, KeyRing, Validity};
 
 /// Every client. Where keys are issued at run time, one may come without a credential of the file's.
 pub(super) fn clients(
-    (written, are_keys_issued): (&[file::Client], bool),
+    (written, are_keys_issued): (&[written::Client], bool),
     products: &HashMap<String, Arc<Product>>,
     issuers: &mut Issuers,
     problems: &mut Problems,
@@ -63,7 +63,7 @@ fn labels(written: Option<&Spanned<BTreeMap<String, String>>>, problems: &mut Pr
 }
 
 fn add_keys(
-    credentials: &Spanned<Vec<file::Credential>>,
+    credentials: &Spanned<Vec<written::Credential>>,
     client: &Arc<Client>,
     keys: &mut KeyRing,
     problems: &mut Problems,
@@ -98,7 +98,7 @@ fn add_keys(
     }
 }
 
-fn validity(key: &file::Key, problems: &mut Problems) -> Validity {
+fn validity(key: &written::Key, problems: &mut Problems) -> Validity {
     let mut moment = |written: Option<&Spanned<String>>| {
         let written = written?;
         let parsed = moment::parse(&written.value);

@@ -1,11 +1,11 @@
 //! The hours of a product: what is written, and what it means.
 
-use serde::Deserialize;
 use serde_saphyr::Spanned;
 use time::{UtcOffset, Weekday};
 
 use super::problem::Problem;
-use super::validate::{Problems, not_empty};
+use super::problems::{Problems, not_empty};
+use super::written::{Day, Hours};
 use crate::access::{Hours as Meaning, Minute};
 
 /// Clocks are at most so many hours from UTC: UTC-12 to UTC+14.
@@ -20,38 +20,15 @@ const EVERY_DAY: [Weekday; 7] = [
     Weekday::Sunday,
 ];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Hours {
-    days: Option<Spanned<Vec<Day>>>,
-    from: Option<Spanned<String>>,
-    until: Option<Spanned<String>>,
-    offset: Option<Spanned<String>>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Day {
-    Mon,
-    Tue,
-    Wed,
-    Thu,
-    Fri,
-    Sat,
-    Sun,
-}
-
-impl Day {
-    const fn meaning(self) -> Weekday {
-        match self {
-            Self::Mon => Weekday::Monday,
-            Self::Tue => Weekday::Tuesday,
-            Self::Wed => Weekday::Wednesday,
-            Self::Thu => Weekday::Thursday,
-            Self::Fri => Weekday::Friday,
-            Self::Sat => Weekday::Saturday,
-            Self::Sun => Weekday::Sunday,
-        }
+const fn weekday(day: Day) -> Weekday {
+    match day {
+        Day::Mon => Weekday::Monday,
+        Day::Tue => Weekday::Tuesday,
+        Day::Wed => Weekday::Wednesday,
+        Day::Thu => Weekday::Thursday,
+        Day::Fri => Weekday::Friday,
+        Day::Sat => Weekday::Saturday,
+        Day::Sun => Weekday::Sunday,
     }
 }
 
@@ -80,7 +57,7 @@ pub(super) fn hours(written: &Spanned<Hours>, problems: &mut Problems) -> Meanin
     }
     Meaning {
         days: match days {
-            Some(days) => days.value.iter().map(|day| day.meaning()).collect(),
+            Some(days) => days.value.iter().copied().map(weekday).collect(),
             None => EVERY_DAY.to_vec(),
         },
         from: from_minute,

@@ -3,44 +3,24 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::authorities::Authority;
-use super::file;
 use super::problem::Problem;
-use super::validate::Problems;
+use super::problems::Problems;
+use super::written::{self, Authority, Certificate};
 use crate::access::Client;
 use crate::auth::certificate::{CertificateIdentity, Field, FieldError, IdentityIndex};
 
-/// A client's certificate: an authority and fields, or a pin.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Certificate {
-    authority: Option<Spanned<String>>,
-    pinned_sha256: Option<Spanned<String>>,
-    thumbprint_sha256: Option<Spanned<String>>,
-    thumbprint_sha1: Option<Spanned<String>>,
-    serial: Option<Spanned<String>>,
-    subject: Option<Spanned<String>>,
-    common_name: Option<Spanned<String>>,
-    dns_san: Option<Spanned<String>>,
-    uri_san: Option<Spanned<String>>,
-    email_san: Option<Spanned<String>>,
-    issuer_subject: Option<Spanned<String>>,
-    issuer_thumbprint: Option<Spanned<String>>,
-}
-
 /// The identities of all clients.
 pub(super) fn identities(
-    (written, clients): (&[file::Client], &[Arc<Client>]),
+    (written, clients): (&[written::Client], &[Arc<Client>]),
     authorities: &[Authority],
     problems: &mut Problems,
 ) -> IdentityIndex {
-    let shared = |authority: &Authority| Arc::<str>::from(authority.name());
+    let shared = |authority: &Authority| Arc::<str>::from(authority.name.value.as_str());
     let names: HashMap<&str, Arc<str>> = authorities
         .iter()
-        .map(|it| (it.name(), shared(it)))
+        .map(|it| (it.name.value.as_str(), shared(it)))
         .collect();
     let mut index = IdentityIndex::default();
     let mut all = Vec::new();

@@ -5,15 +5,15 @@ use std::path::Path;
 use serde_saphyr::Spanned;
 
 use super::problem::Problem;
+use super::problems::Problems;
 use super::secret::read_secret;
-use super::validate::Problems;
-use super::{IdentityConfig, IdentitySource, ManagedIdentity, file};
+use super::{IdentityConfig, IdentitySource, ManagedIdentity, written};
 
 /// Azure OpenAI in Azure's public cloud; others: <https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure>.
 const DEFAULT_SCOPE: &str = "https://cognitiveservices.azure.com/.default";
 
 pub(super) fn identity(
-    identity: Spanned<file::Identity>,
+    identity: Spanned<written::Identity>,
     directory: &Path,
     problems: &mut Problems,
 ) -> Option<IdentityConfig> {
@@ -54,10 +54,10 @@ pub(super) fn identity(
 }
 
 fn managed_identity(
-    managed: Spanned<file::ManagedIdentity>,
+    managed: Spanned<written::ManagedIdentity>,
     problems: &mut Problems,
 ) -> Option<IdentitySource> {
-    let file::ManagedIdentity {
+    let written::ManagedIdentity {
         client_id,
         object_id,
         resource_id,
@@ -77,7 +77,7 @@ fn managed_identity(
 }
 
 fn client_secret(
-    application: file::ClientSecret,
+    application: written::ClientSecret,
     directory: &Path,
     problems: &mut Problems,
 ) -> Option<IdentitySource> {

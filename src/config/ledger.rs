@@ -2,44 +2,18 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::duration;
 use super::problem::Problem;
-use super::validate::Problems;
+use super::problems::Problems;
+use super::written::{Durability, Ledger, OnFailure};
 use crate::usage::{self, LedgerOptions};
 
 /// A year, and time to close its books.
 const DEFAULT_RETENTION: Duration = Duration::from_secs(400 * 86_400);
 /// Sums are by day: less than two days would leave none that is whole.
 const MIN_RETENTION: Duration = Duration::from_secs(2 * 86_400);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Ledger {
-    #[serde(default)]
-    durability: Durability,
-    #[serde(default)]
-    on_failure: OnFailure,
-    retention: Option<Spanned<String>>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Durability {
-    #[default]
-    Strict,
-    Relaxed,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum OnFailure {
-    #[default]
-    Refuse,
-    Continue,
-}
 
 /// `None` where there is no data directory, and so no ledger.
 pub(super) fn ledger(

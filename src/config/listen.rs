@@ -6,10 +6,10 @@ use std::path::{Component, Path, PathBuf};
 use serde_saphyr::Spanned;
 
 use super::problem::Problem;
-use super::validate::Problems;
-use super::{GrpcAddress, Listen, file};
+use super::problems::Problems;
+use super::{GrpcAddress, Listen, written};
 
-pub(super) fn listen(listen: &file::Listen, problems: &mut Problems) -> Option<Listen> {
+pub(super) fn listen(listen: &written::Listen, problems: &mut Problems) -> Option<Listen> {
     let grpc = match listen.grpc.value.strip_prefix("unix:") {
         Some("") => Err("the path of the socket is missing after `unix:`"),
         Some(path) => Ok(GrpcAddress::Unix(PathBuf::from(path))),
@@ -80,7 +80,7 @@ fn control_socket(control: &Spanned<String>, problems: &mut Problems) -> Option<
 }
 
 /// Commands about keys need a place for keys.
-pub(super) fn check_control(file: &file::File, problems: &mut Problems) {
+pub(super) fn check_control(file: &written::File, problems: &mut Problems) {
     if let Some(control) = &file.listen.control
         && file.data_directory.is_none()
         && file.database.is_none()

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_saphyr::{Location, Spanned};
 
-use super::file::{self, UserFrom};
 use super::problem::Problem;
-use super::validate::{Problems, not_empty};
+use super::problems::{Problems, not_empty};
+use super::written::{Client, UserFrom};
 use crate::access::{AllowedVersion, ApiVersion, ClientOptions, UserSource};
 use crate::auth::CREDENTIAL_HEADERS;
 
@@ -29,7 +29,7 @@ const RESERVED_HEADERS: [&str; 10] = [
 /// The same, by how they begin.
 const RESERVED_BEGINNINGS: [&str; 4] = ["content-", "x-envoy-", "x-forwarded-", "x-ms-"];
 
-pub(super) fn options(client: &file::Client, problems: &mut Problems) -> ClientOptions {
+pub(super) fn options(client: &Client, problems: &mut Problems) -> ClientOptions {
     ClientOptions {
         user_from: client
             .user_from

@@ -3,53 +3,18 @@
 use std::collections::HashSet;
 use std::time::SystemTime;
 
-use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::moment;
 use super::problem::Problem;
-use super::validate::Problems;
+use super::problems::Problems;
+use super::written::{Price, Tier};
 use crate::usage::{self, Amount, PriceFor, PriceList, Tariff};
 
 const AMOUNT_HELP: &str =
     "write it as on the price list, such as 2.50: no sign, no exponent, at most nine decimals";
 /// Longest name of a model or a deployment.
 const MAX_NAME_CHARS: usize = 64;
-
-/// A line of the price list.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Price {
-    model: Option<Spanned<String>>,
-    deployment: Option<Spanned<String>>,
-    backend: Option<Spanned<String>>,
-    from: Option<Spanned<String>>,
-    input: Option<Spanned<String>>,
-    cached_input: Option<Spanned<String>>,
-    output: Option<Spanned<String>>,
-    audio_input: Option<Spanned<String>>,
-    audio_output: Option<Spanned<String>>,
-    image_input: Option<Spanned<String>>,
-    image: Option<Spanned<String>>,
-    second: Option<Spanned<String>>,
-    character: Option<Spanned<String>>,
-    per: Option<Spanned<u64>>,
-    monthly: Option<Spanned<String>>,
-    #[serde(default)]
-    tier: Tier,
-    currency: Spanned<String>,
-}
-
-/// How a deployment is paid.
-#[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum Tier {
-    /// By use.
-    #[default]
-    Paygo,
-    /// Provisioned throughput: by the month.
-    Ptu,
-}
 
 pub(super) fn prices(
     written: &[Spanned<Price>],

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use serde_saphyr::Spanned;
 
-use super::file;
 use super::hours::hours;
 use super::problem::Problem;
-use super::uses;
-use super::validate::{Problems, check_id, not_empty, twice};
+use super::problems::{Problems, check_id, not_empty, twice};
+use super::requires::requirements;
+use super::uses::uses;
+use super::written;
 use crate::access::{
     Deployments, Network, NetworkError, Operation, PatternError, Product, ProductId, Requirements,
 };
 
 pub(super) fn products(
-    written: &[file::Product],
+    written: &[written::Product],
     problems: &mut Problems,
 ) -> HashMap<String, Arc<Product>> {
     let mut products = HashMap::new();
@@ -27,20 +28,13 @@ pub(super) fn products(
         let meaning = Arc::new(Product {
             id: ProductId::new(product.id.value.as_str()),
             deployments: deployments(&product.deployments.value, problems),
-            requires: product.requires.meaning(),
+            requires: requirements(&product.requires),
             operation_requires: operation_requires(product, &operations, problems),
             operations,
             networks: product.networks.as_ref().map(|it| networks(it, problems)),
             hours: product.hours.as_ref().map(|it| hours(it, problems)),
             strict_model: product.strict_model,
-            uses: uses::uses(
-                &uses::Written {
-                    tools: &product.tools,
-                    data_sources: &product.data_sources,
-                    background: product.background,
-                },
-                problems,
-            ),
+            uses: uses(product, problems),
         });
         if products.insert(product.id.value.clone(), meaning).is_some() {
             problems.push(twice("product", &product.id));
@@ -69,7 +63,7 @@ fn deployments(written: &[Spanned<String>], problems: &mut Problems) -> Deployme
 }
 
 fn operation_requires(
-    product: &file::Product,
+    product: &written::Product,
     operations: &HashSet<Operation>,
     problems: &mut Problems,
 ) -> HashMap<Operation, Requirements> {
@@ -92,7 +86,7 @@ fn operation_requires(
             let help = "name `scopes`, `roles` or `groups`, or take it out";
             problems.push(Problem::at(requires.referenced, message).help(help));
         }
-        meaning.insert(operation, requires.value.meaning());
+        meaning.insert(operation, requirements(&requires.value));
     }
     meaning
 }

@@ -4,13 +4,10 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-use super::file;
+use super::written::SecretRef;
 
 /// Reads a secret, without the white space around it.
-pub(super) fn read_secret(
-    secret: &file::SecretRef,
-    directory: &Path,
-) -> Result<SecretString, String> {
+pub(super) fn read_secret(secret: &SecretRef, directory: &Path) -> Result<SecretString, String> {
     let value = match (&secret.env, &secret.file) {
         (Some(name), None) => std::env::var(name)
             .map_err(|_| format!("the environment variable {name} is not set"))?,

@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_saphyr::Spanned;
 
 use super::KeyRefresh;
-use super::written::{Issuer, OneOrMany};
 use crate::access::Requirements;
 use crate::auth::{
     Algorithm, ClaimMapping, ClaimPath, Directory, IssuerRules, KeyStore, RequiredClaim,
@@ -15,7 +14,9 @@ use crate::auth::{
 };
 use crate::config::duration;
 use crate::config::problem::Problem;
-use crate::config::validate::{Problems, not_empty};
+use crate::config::problems::{Problems, not_empty};
+use crate::config::requires::requirements;
+use crate::config::written::{Issuer, OneOrMany};
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
 /// More is no leeway: it would make expired tokens good.
@@ -67,7 +68,7 @@ impl Issuer {
             issuer: self.issuer.clone(),
             client_claim: path(self.claims.client.as_ref(), "azp"),
             directory: Directory::default(),
-            default: default.map(|it| (it.client.clone(), it.requires.meaning())),
+            default: default.map(|it| (it.client.clone(), requirements(&it.requires))),
             refresh: KeyRefresh {
                 issuer: Arc::clone(&rules.name),
                 store: Arc::new(KeyStore::new(keep).with_origin(source.origin())),
@@ -142,7 +143,7 @@ impl Issuer {
 fn path(written: Option<&OneOrMany>, default: &str) -> ClaimPath {
     written.map_or_else(
         || ClaimPath::new([default.to_owned()]),
-        |written| written.clone().path(),
+        |written| ClaimPath::new(written.clone().into_list()),
     )
 }
 

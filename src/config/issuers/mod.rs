@@ -3,20 +3,18 @@
 mod draft;
 mod refresh;
 mod source;
-mod written;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::file::Credential;
 use super::problem::Problem;
-use super::validate::{Problems, check_id, twice};
+use super::problems::{Problems, check_id, twice};
+use super::written::{Credential, Issuer};
 use crate::access::Client;
 use crate::auth::{self, ClaimPath, DefaultClient, Tokens};
 use draft::Draft;
 pub use refresh::KeyRefresh;
-pub(super) use written::{Issuer, Requires, TokenCredential};
 
 /// The issuers while the file is read.
 pub(super) struct Issuers {
@@ -117,5 +115,4 @@ impl Issuers {
 }
 
 #[cfg(test)]
-#[path = "issuers_tests.rs"]
 mod tests;
