@@ -1,5 +1,7 @@
 //! Why a token is not accepted.
 
+use crate::auth::json::ObjectError;
+
 /// Why a token names no caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
@@ -89,4 +91,13 @@ impl TokenError {
         Self::ClientAmbiguous,
         Self::IssuerUnavailable,
     ];
+}
+
+impl From<ObjectError> for TokenError {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::DuplicateMember => Self::DuplicateMember,
+            ObjectError::Malformed => Self::Malformed,
+        }
+    }
 }
