@@ -9,7 +9,7 @@ use serde_saphyr::{Location, Spanned};
 
 use super::identities::identities;
 use super::problem::Problem;
-use super::problems::{Problems, check_id, not_empty, twice};
+use super::problems::{Problems, check_id, duplicate, not_empty};
 use super::written::{
     Authority, Client as WrittenClient, ClientCertificates, Listen, Mode, Revocation, Trust, Usage,
 };
@@ -57,7 +57,7 @@ pub(super) fn certificates(
     };
     let ClientCertificates::Xfcc = how.value;
     if identities.is_empty() && problems.is_empty() {
-        let message = "certificates are accepted, and no client has one";
+        let message = "certificates are accepted, but no client has one";
         problems.push(Problem::at(how.referenced, message));
     }
     Some(Arc::new(CertificateRing::new(authorities, identities)))
@@ -78,7 +78,7 @@ fn authorities(
     for authority in written {
         check_id("certificate authority", &authority.name, problems);
         if !names.insert(&authority.name.value) {
-            problems.push(twice("certificate authority", &authority.name));
+            problems.push(duplicate("certificate authority", &authority.name));
         }
         not_empty("trust", &authority.trust, problems);
         meanings.extend(self::authority(authority, context, problems));
@@ -120,7 +120,8 @@ fn authority(
         None => DEFAULT_CHAIN_LENGTH,
         Some(length) if CHAIN_LENGTHS.contains(&length.value) => length.value,
         Some(length) => {
-            let message = "a chain has from 2 to 8 certificates, the leaf and the anchor included";
+            let message =
+                "must be from 2 to 8 certificates, including the leaf and the trust anchor";
             problems.push(Problem::at(length.referenced, message));
             DEFAULT_CHAIN_LENGTH
         }
@@ -157,21 +158,20 @@ fn revocation(
     };
     let has_source = !(files.is_empty() && urls.is_empty() && distribution_hosts.is_empty());
     if has_source != (mode != CrlMode::Off) {
-        let message =
-            "revocation has a source (`files`, `urls`, `distribution_hosts`), or it is `crl: off`";
+        let message = "`revocation` must either have a source (`files`, `urls`, `distribution_hosts`) or be `crl: off`";
         problems.push(Problem::at(at, message));
     }
     let mut addresses = Vec::new();
     for url in urls {
         match Url::parse(&url.value) {
             Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => addresses.push(parsed),
-            _ => problems.push(Problem::at(url.referenced, "no http or https address")),
+            _ => problems.push(Problem::at(url.referenced, "not an http or https URL")),
         }
     }
     for host in distribution_hosts {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
         if host.value.is_empty() || !host.value.chars().all(plain) {
-            let message = "no host: write `crl.example.com` or `crl.example.com:8080`";
+            let message = "not a host: write `crl.example.com` or `crl.example.com:8080`";
             problems.push(Problem::at(host.referenced, message));
         }
     }
@@ -180,7 +180,7 @@ fn revocation(
         Some(text) => match duration::parse(&text.value) {
             Some(time) if time >= MIN_REFRESH => time,
             _ => {
-                let message = "no duration of at least 100ms";
+                let message = "must be a duration of at least 100ms";
                 problems.push(Problem::at(text.referenced, message));
                 DEFAULT_REFRESH
             }

@@ -19,7 +19,7 @@ pub(super) fn data_directory(
     let written = written?;
     let path = directory.join(&written.value);
     if written.value.as_os_str().is_empty() || path.is_file() {
-        let message = format!("`{}` is no directory", written.value.display());
+        let message = format!("`{}` is not a directory", written.value.display());
         problems.push(Problem::at(written.referenced, message));
     }
     Some(path)

@@ -55,7 +55,7 @@ fn identity(
     problems: &mut Problems,
 ) -> Option<CertificateIdentity> {
     let Some(authority) = &written.value.authority else {
-        let message = "a certificate has an `authority` and fields, or it is self-signed and has `pinned_sha256`";
+        let message = "a certificate needs an `authority` and fields, or `pinned_sha256` if it is self-signed";
         problems.push(Problem::at(written.referenced, message));
         return None;
     };
@@ -83,7 +83,7 @@ fn add_pin(
 ) {
     let others = fields(&written.value, problems);
     if written.value.authority.is_some() || !others.is_empty() {
-        let message = "a pin is the whole certificate: no other field beside it";
+        let message = "`pinned_sha256` stands for the whole certificate: remove the other fields";
         problems.push(Problem::at(written.referenced, message));
     }
     let added = Field::thumbprint(&pin.value).map_err(|error| error.to_string());
@@ -97,7 +97,7 @@ fn add_pin(
     }
 }
 
-/// The fields that are there; those that can't be read are problems.
+/// The fields that are set; invalid ones are reported as problems.
 fn fields(written: &Certificate, problems: &mut Problems) -> Vec<Field> {
     type Read = fn(&str) -> Result<Field, FieldError>;
     let table: [(&Option<Spanned<String>>, Read); 10] = [

@@ -23,7 +23,7 @@ pub(super) fn identity(
         None => DEFAULT_SCOPE.to_owned(),
         Some(scope) => {
             if !(scope.value.starts_with("https://") && scope.value.ends_with("/.default")) {
-                let message = "a scope is a URL that ends in `/.default`";
+                let message = "a scope must be an https URL that ends in `/.default`";
                 problems.push(
                     Problem::at(scope.referenced, message)
                         .help(format!("Azure OpenAI's is {DEFAULT_SCOPE}")),
@@ -45,7 +45,7 @@ pub(super) fn identity(
         },
         (None, None, Some(application)) => client_secret(application, directory, problems)?,
         _ => {
-            let message = "exactly one of `managed_identity`, `workload_identity` and `client_secret` must be there";
+            let message = "exactly one of `managed_identity`, `workload_identity` and `client_secret` must be set";
             problems.push(Problem::at(at, message));
             return None;
         }
@@ -68,7 +68,7 @@ fn managed_identity(
         (None, Some(id), None) => ManagedIdentity::ObjectId(id),
         (None, None, Some(id)) => ManagedIdentity::ResourceId(id),
         _ => {
-            let message = "a user-assigned identity is named by one of `client_id`, `object_id` and `resource_id`";
+            let message = "a user-assigned identity must be named by only one of `client_id`, `object_id` and `resource_id`";
             problems.push(Problem::at(managed.referenced, message));
             return None;
         }

@@ -55,7 +55,7 @@ impl KeyVault {
             (Some(name), None) => (name, VaultObject::Certificate),
             (None, Some(name)) => (name, VaultObject::Secret),
             _ => {
-                let message = "an object of a vault is a `certificate` or a `secret`: name one";
+                let message = "name exactly one object of the vault, a `certificate` or a `secret`";
                 problems.push(Problem::at(at, message));
                 return None;
             }
@@ -63,8 +63,8 @@ impl KeyVault {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let is_name = (1..=MAX_NAME_CHARS).contains(&name.value.len());
         if !is_name || !name.value.chars().all(plain) {
-            let message = format!("`{}` is no name of an object in a vault", name.value);
-            let help = format!("letters, digits and `-`, at most {MAX_NAME_CHARS} of them");
+            let message = format!("`{}` is not a valid name of a vault object", name.value);
+            let help = format!("use letters, digits and `-`, at most {MAX_NAME_CHARS} characters");
             problems.push(Problem::at(name.referenced, message).help(help));
             return None;
         }
@@ -78,7 +78,7 @@ impl KeyVault {
         match duration::parse(&text.value) {
             Some(time) if time >= MIN_REFRESH => time,
             _ => {
-                let message = "no duration of at least 100ms";
+                let message = "must be a duration of at least 100ms";
                 problems.push(Problem::at(text.referenced, message));
                 DEFAULT_REFRESH
             }
@@ -98,7 +98,7 @@ impl KeyVault {
             Some((url, format!("https://{domain}/.default")))
         });
         if found.is_none() {
-            let message = format!("`{}` is no address of a vault", self.vault.value);
+            let message = format!("`{}` is not a valid vault URL", self.vault.value);
             let help = "write `https://NAME.vault.azure.net`, or the domain of another of Azure's clouds; name any other host in `allow_hosts` too";
             problems.push(Problem::at(self.vault.referenced, message).help(help));
         }

@@ -78,7 +78,7 @@ pub struct Listen {
 pub enum GrpcAddress {
     /// A Unix socket.
     Unix(PathBuf),
-    /// A loopback address: whoever reaches the endpoint can ask it for the identity's token.
+    /// A loopback address: anyone who reaches the endpoint can get the identity's token from it.
     Tcp(SocketAddr),
 }
 
@@ -101,7 +101,7 @@ pub struct Fixed {
 }
 
 impl Fixed {
-    /// The key of the file that another configuration has otherwise.
+    /// The first key whose value is different in another configuration.
     pub fn difference(&self, other: &Self) -> Option<&'static str> {
         match (self, other) {
             _ if self.listen != other.listen => Some("listen"),

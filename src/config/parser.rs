@@ -6,9 +6,9 @@ use super::ConfigError;
 use super::problem::Problem;
 
 /// Most values in a file. One client with a key has about 15; the parser's own limit ends at some
-/// 15,000 clients. Its limits on aliases, which can make much of little, stay.
+/// 15,000 clients. Its limits on aliases, which can make a small file expand into a large one, stay.
 const MAX_NODES: usize = 10_000_000;
-/// Most of the parser's events: a value has two at most, its begin and its end.
+/// Most of the parser's events: a value has at most two, its start and its end.
 const MAX_EVENTS: usize = 2 * MAX_NODES;
 
 /// Reads the shapes: of a whole file, or of the part that is wanted. The parser stops at its first
@@ -28,7 +28,7 @@ pub(super) fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Co
     })
 }
 
-/// The parser ends its messages with a place of its own; ours stands in front.
+/// The parser ends its messages with the place; ours begin with it.
 fn strip_location(message: &str) -> String {
     let end = message
         .rfind(" at line ")

@@ -14,8 +14,9 @@ pub(super) type Problems = Vec<Problem>;
 pub(super) fn check_id(what: &str, id: &Spanned<String>, problems: &mut Problems) {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if id.value.is_empty() || id.value.len() > MAX_ID_CHARS || !id.value.chars().all(plain) {
-        let message = format!("`{}` is no id of a {what}", id.value);
-        let help = format!("letters, digits, `-`, `_` and `.`, at most {MAX_ID_CHARS} of them");
+        let message = format!("`{}` is not a valid {what} id", id.value);
+        let help =
+            format!("use letters, digits, `-`, `_` and `.`, at most {MAX_ID_CHARS} characters");
         problems.push(Problem::at(id.referenced, message).help(help));
     }
 }
@@ -30,9 +31,6 @@ fn empty(what: &str, at: Location) -> Problem {
     Problem::at(at, format!("`{what}` is empty: it would allow nothing"))
 }
 
-pub(super) fn twice(what: &str, id: &Spanned<String>) -> Problem {
-    Problem::at(
-        id.referenced,
-        format!("there is another {what} `{}` above", id.value),
-    )
+pub(super) fn duplicate(what: &str, id: &Spanned<String>) -> Problem {
+    Problem::at(id.referenced, format!("duplicate {what} `{}`", id.value))
 }

@@ -17,7 +17,9 @@ pub(super) fn read_secret(secret: &SecretRef, directory: &Path) -> Result<Secret
                 .map_err(|error| format!("{} can't be read: {error}", path.display()))?
         }
         _ => {
-            return Err("a secret is read from `env` or from `file`: write one of them".to_owned());
+            return Err(
+                "a secret is read from `env` or from `file`: write exactly one of them".to_owned(),
+            );
         }
     };
     match value.trim() {

@@ -20,7 +20,7 @@ use crate::access::{BodyLimits, MAX_BODY_BYTES};
 use crate::policy::Policy;
 
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-/// Less would refuse what every application sends.
+/// Anything less would refuse what every application sends.
 const MIN_REQUEST_BYTES: usize = 1024;
 
 pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, Problems> {
@@ -85,7 +85,7 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
 fn backend(backends: &Spanned<Vec<written::Backend>>, problems: &mut Problems) -> Option<Arc<str>> {
     let [backend] = backends.value.as_slice() else {
         let message = format!(
-            "exactly one backend is supported, here are {}",
+            "exactly one backend is supported, found {}",
             backends.value.len()
         );
         problems.push(Problem::at(backends.referenced, message));
@@ -100,7 +100,7 @@ fn drain_timeout(written: Option<&Spanned<String>>, problems: &mut Problems) -> 
         return DEFAULT_DRAIN_TIMEOUT;
     };
     duration::parse(&written.value).unwrap_or_else(|| {
-        let message = format!("`{}` is no duration", written.value);
+        let message = format!("`{}` is not a valid duration", written.value);
         problems
             .push(Problem::at(written.referenced, message).help("write `30s`, `500ms` or `2m`"));
         DEFAULT_DRAIN_TIMEOUT

@@ -53,7 +53,7 @@ impl Issuer {
                 Some(Arc::new(DiscoverySource::new(fetcher, document, issuer)))
             }
             _ => {
-                let message = "at most one of `discovery`, `jwks_uri` and `jwks_file` may be there";
+                let message = "at most one of `discovery`, `jwks_uri` and `jwks_file` may be set";
                 problems.push(Problem::at(self.name.referenced, message));
                 None
             }
@@ -101,7 +101,7 @@ fn url(
             Ok(()) => return Some(url),
             Err(error) => error.to_string(),
         },
-        Err(_) => format!("`{written}` is no URL"),
+        Err(_) => format!("`{written}` is not a valid URL"),
     };
     problems.push(Problem::at(at.referenced, refused));
     None

@@ -11,7 +11,7 @@ use crate::auth::{KeySlot, KeyState};
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Credential {
     pub(in crate::config) key: Option<Key>,
-    /// Boxed, as the next one: a hundred thousand clients may have keys only.
+    /// Boxed, like the next one: most of a hundred thousand clients may have only keys.
     pub(in crate::config) certificate: Option<Box<Spanned<Certificate>>>,
     pub(in crate::config) token: Option<Box<Spanned<TokenCredential>>>,
 }

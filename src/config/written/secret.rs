@@ -14,7 +14,7 @@ pub(in crate::config) struct SecretRef {
 }
 
 impl<'de> Deserialize<'de> for SecretRef {
-    /// A secret that is written here all the same must not be repeated in the error.
+    /// If the secret itself is written here, the error must not repeat it.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
