@@ -1,11 +1,13 @@
 //! A credential in, a caller out.
 
+mod algorithm;
 mod caller;
 /// Client certificates: chain, revocation, identities.
 pub mod certificate;
 mod credential;
 mod fetch;
 mod issued;
+mod json;
 mod jwks;
 mod key;
 mod key_ring;
@@ -13,6 +15,7 @@ mod subprotocol;
 mod token;
 mod validity;
 
+pub use algorithm::Algorithm;
 pub use caller::{AuthError, Caller, CredentialKind};
 pub use certificate::{CertificateError, CertificateRing, PresentedCertificate};
 pub use credential::{CREDENTIAL_HEADERS, Credential, PresentedHeaders};
@@ -26,8 +29,8 @@ pub use key::{Key, KeyDigest, KeyFormatError};
 pub use key_ring::{DuplicateKey, KeyRing, KeySlot};
 pub use subprotocol::Subprotocols;
 pub use token::{
-    Algorithm, AmbiguousClaims, ClaimMapping, ClaimPath, DefaultClient, Directory, DuplicateIssuer,
-    Issuer, IssuerRules, MAX_TOKEN_BYTES, RequiredClaim, TENANT_PLACEHOLDER, TokenError, Tokens,
+    AmbiguousClaims, ClaimMapping, ClaimPath, DefaultClient, Directory, DuplicateIssuer, Issuer,
+    IssuerRules, MAX_TOKEN_BYTES, RequiredClaim, TENANT_PLACEHOLDER, TokenError, Tokens,
     describe_token,
 };
 pub use validity::{KeyState, Validity};

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::problem::Problem;
-use super::{ConfigError, file, listen};
+use super::{ConfigError, listen, parser};
 
-/// Whatever else is in the file is not looked at: a mistake elsewhere is no reason to ask another address,
+/// The rest of the file is ignored: a mistake elsewhere does not change the address,
 /// and the running service goes on with the file that it has read before.
 #[derive(Deserialize)]
 struct Part {
@@ -24,18 +24,20 @@ struct ListenPart {
 /// Reads `listen.admin` of a file.
 ///
 /// # Errors
-/// [`ConfigError`] where there is no such address.
+/// [`ConfigError`] where the address is missing or invalid.
 pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
     let name = path.display().to_string();
     let text =
         std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(&name, &error))?;
     let refused = |problem: Problem| ConfigError::new(&name, &text, vec![problem]);
-    let part: Part = file::parse(&name, &text)?;
+    let part: Part = parser::parse(&name, &text)?;
     let address = listen::admin(&part.listen.admin).map_err(refused)?;
     if address.port() == 0 {
         let message = "the system chooses this port when the service starts";
         let problem = Problem::at(part.listen.admin.referenced, message);
-        return Err(refused(problem.help("say which page to ask with --url")));
+        return Err(refused(
+            problem.help("give the URL of the health page with --url"),
+        ));
     }
     Ok(address)
 }
@@ -66,14 +68,18 @@ mod tests {
     fn an_address_that_is_missing_or_not_known_is_said_with_its_place() {
         for (text, place, reason) in [
             ("listen: { grpc: \"unix:/s\" }\n", "t.yaml:1:", "admin"),
-            ("listen: { admin: here }\n", "t.yaml:1:18: ", "no address"),
+            (
+                "listen: { admin: here }\n",
+                "t.yaml:1:18: ",
+                "not an IP address with a port",
+            ),
             (
                 "listen:\n  admin: \"127.0.0.1:0\"\n",
                 "t.yaml:2:",
                 "chooses this port",
             ),
         ] {
-            let said = read(text).expect_err("no address");
+            let said = read(text).expect_err("not an IP address with a port");
             assert!(said.starts_with(place) && said.contains(reason), "{said}");
         }
     }

@@ -1,18 +1,19 @@
 //! Certificate authorities: what is written, and what it means.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 
 use super::identities::identities;
-use super::key_vault::Trust;
 use super::problem::Problem;
-use super::validate::{Problems, check_id, not_empty, twice};
-use super::{IdentityConfig, duration, file};
+use super::problems::{Problems, check_id, duplicate, not_empty};
+use super::written::{
+    Authority, Client as WrittenClient, ClientCertificates, Listen, Mode, Revocation, Trust, Usage,
+};
+use super::{IdentityConfig, duration};
 use crate::access::Client;
 use crate::auth::certificate::{
     Authority as Meaning, Certificates, CrlMode, CrlSource, ExtendedKeyUsage, Revocation as Lists,
@@ -28,68 +29,11 @@ const CHAIN_LENGTHS: std::ops::RangeInclusive<usize> = 2..=8;
 const DEFAULT_REFRESH: Duration = Duration::from_secs(600);
 const MIN_REFRESH: Duration = Duration::from_millis(100);
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Authority {
-    name: Spanned<String>,
-    trust: Spanned<Vec<Spanned<Trust>>>,
-    #[serde(default)]
-    intermediates: Vec<Spanned<PathBuf>>,
-    #[serde(default)]
-    extended_key_usage: Usage,
-    max_chain_length: Option<Spanned<usize>>,
-    revocation: Spanned<Revocation>,
-}
-
-impl Authority {
-    /// Its name.
-    pub(super) fn name(&self) -> &str {
-        &self.name.value
-    }
-
-    /// The files that it is read from.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        let trust = self.trust.value.iter().filter_map(|it| it.value.file());
-        let intermediates = self.intermediates.iter();
-        trust.chain(intermediates.map(|path| path.value.as_path()))
-    }
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Usage {
-    #[default]
-    ClientAuth,
-    ClientAuthIfPresent,
-    Any,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Revocation {
-    crl: Mode,
-    #[serde(default)]
-    files: Vec<Spanned<PathBuf>>,
-    #[serde(default)]
-    urls: Vec<Spanned<String>>,
-    #[serde(default)]
-    distribution_hosts: Vec<Spanned<String>>,
-    refresh: Option<Spanned<String>>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Mode {
-    Required,
-    Soft,
-    Off,
-}
-
 /// Authorities and identities, or `None` where certificates are not accepted.
 pub(super) fn certificates(
-    listen: &file::Listen,
+    listen: &Listen,
     written: &[Authority],
-    clients: (&[file::Client], &[Arc<Client>]),
+    clients: (&[WrittenClient], &[Arc<Client>]),
     (directory, identity): (&Path, Option<&IdentityConfig>),
     problems: &mut Problems,
 ) -> Option<Arc<CertificateRing>> {
@@ -111,15 +55,15 @@ pub(super) fn certificates(
         }
         return None;
     };
-    let file::ClientCertificates::Xfcc = how.value;
+    let ClientCertificates::Xfcc = how.value;
     if identities.is_empty() && problems.is_empty() {
-        let message = "certificates are accepted, and no client has one";
+        let message = "certificates are accepted, but no client has one";
         problems.push(Problem::at(how.referenced, message));
     }
     Some(Arc::new(CertificateRing::new(authorities, identities)))
 }
 
-fn not_accepted(at: serde_saphyr::Location) -> Problem {
+fn not_accepted(at: Location) -> Problem {
     let help = "write `client_certificates: xfcc` in `listen` where Envoy asks for certificates and sanitises the header";
     Problem::at(at, "certificates are not accepted here").help(help)
 }
@@ -134,7 +78,7 @@ fn authorities(
     for authority in written {
         check_id("certificate authority", &authority.name, problems);
         if !names.insert(&authority.name.value) {
-            problems.push(twice("certificate authority", &authority.name));
+            problems.push(duplicate("certificate authority", &authority.name));
         }
         not_empty("trust", &authority.trust, problems);
         meanings.extend(self::authority(authority, context, problems));
@@ -176,7 +120,8 @@ fn authority(
         None => DEFAULT_CHAIN_LENGTH,
         Some(length) if CHAIN_LENGTHS.contains(&length.value) => length.value,
         Some(length) => {
-            let message = "a chain has from 2 to 8 certificates, the leaf and the anchor included";
+            let message =
+                "must be from 2 to 8 certificates, including the leaf and the trust anchor";
             problems.push(Problem::at(length.referenced, message));
             DEFAULT_CHAIN_LENGTH
         }
@@ -213,21 +158,20 @@ fn revocation(
     };
     let has_source = !(files.is_empty() && urls.is_empty() && distribution_hosts.is_empty());
     if has_source != (mode != CrlMode::Off) {
-        let message =
-            "revocation has a source (`files`, `urls`, `distribution_hosts`), or it is `crl: off`";
+        let message = "`revocation` must either have a source (`files`, `urls`, `distribution_hosts`) or be `crl: off`";
         problems.push(Problem::at(at, message));
     }
     let mut addresses = Vec::new();
     for url in urls {
         match Url::parse(&url.value) {
             Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => addresses.push(parsed),
-            _ => problems.push(Problem::at(url.referenced, "no http or https address")),
+            _ => problems.push(Problem::at(url.referenced, "not an http or https URL")),
         }
     }
     for host in distribution_hosts {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
         if host.value.is_empty() || !host.value.chars().all(plain) {
-            let message = "no host: write `crl.example.com` or `crl.example.com:8080`";
+            let message = "not a host: write `crl.example.com` or `crl.example.com:8080`";
             problems.push(Problem::at(host.referenced, message));
         }
     }
@@ -236,7 +180,7 @@ fn revocation(
         Some(text) => match duration::parse(&text.value) {
             Some(time) if time >= MIN_REFRESH => time,
             _ => {
-                let message = "no duration of at least 100ms";
+                let message = "must be a duration of at least 100ms";
                 problems.push(Problem::at(text.referenced, message));
                 DEFAULT_REFRESH
             }

@@ -8,14 +8,14 @@ use serde_saphyr::Spanned;
 use super::issuers::Issuers;
 use super::options::options;
 use super::problem::Problem;
-use super::validate::{Problems, check_id, not_empty, twice};
-use super::{file, moment};
+use super::problems::{Problems, check_id, duplicate, not_empty};
+use super::{moment, written};
 use crate::access::{Client, ClientId, Labels, MAX_LABELS, Product};
 use crate::auth::{KeyDigest, KeyRing, Validity};
 
 /// Every client. Where keys are issued at run time, one may come without a credential of the file's.
 pub(super) fn clients(
-    (written, are_keys_issued): (&[file::Client], bool),
+    (written, are_keys_issued): (&[written::Client], bool),
     products: &HashMap<String, Arc<Product>>,
     issuers: &mut Issuers,
     problems: &mut Problems,
@@ -25,7 +25,7 @@ pub(super) fn clients(
     for client in written {
         check_id("client", &client.id, problems);
         if !ids.insert(&client.id.value) {
-            problems.push(twice("client", &client.id));
+            problems.push(duplicate("client", &client.id));
         }
         if !issuers.is_default(&client.id.value) && !are_keys_issued {
             not_empty("credentials", &client.credentials, problems);
@@ -63,7 +63,7 @@ fn labels(written: Option<&Spanned<BTreeMap<String, String>>>, problems: &mut Pr
 }
 
 fn add_keys(
-    credentials: &Spanned<Vec<file::Credential>>,
+    credentials: &Spanned<Vec<written::Credential>>,
     client: &Arc<Client>,
     keys: &mut KeyRing,
     problems: &mut Problems,
@@ -75,7 +75,8 @@ fn add_keys(
             (Some(key), None, None) => key,
             (None, Some(_), None) | (None, None, Some(_)) => continue,
             _ => {
-                let message = "a credential is one of `key`, `token` and `certificate`";
+                let message =
+                    "a credential must have exactly one of `key`, `token` and `certificate`";
                 problems.push(Problem::at(credentials.referenced, message));
                 continue;
             }
@@ -86,7 +87,7 @@ fn add_keys(
             problems.push(Problem::at(key.slot.referenced, message).help(help));
         }
         let Some(digest) = KeyDigest::from_hex(&key.sha256.value) else {
-            let message = "no SHA-256: 64 hexadecimal digits";
+            let message = "not a SHA-256 digest: write 64 hexadecimal digits";
             let help = "`tollgate key generate` makes a key and prints this line";
             problems.push(Problem::at(key.sha256.referenced, message).help(help));
             continue;
@@ -98,13 +99,13 @@ fn add_keys(
     }
 }
 
-fn validity(key: &file::Key, problems: &mut Problems) -> Validity {
+fn validity(key: &written::Key, problems: &mut Problems) -> Validity {
     let mut moment = |written: Option<&Spanned<String>>| {
         let written = written?;
         let parsed = moment::parse(&written.value);
         if parsed.is_none() {
-            let message = format!("`{}` is no moment", written.value);
-            let help = "write a date, 2027-01-01 (its beginning in UTC), or 2027-01-01T12:00:00Z";
+            let message = format!("`{}` is not a valid date or time", written.value);
+            let help = "write a date such as 2027-01-01 (midnight UTC), or a time such as 2027-01-01T12:00:00Z";
             problems.push(Problem::at(written.referenced, message).help(help));
         }
         parsed
@@ -118,7 +119,7 @@ fn validity(key: &file::Key, problems: &mut Problems) -> Validity {
         (validity.not_before, validity.not_after, &key.not_after)
         && until <= from
     {
-        let message = "`not_after` is not after `not_before`: the key would never be good";
+        let message = "`not_after` must be after `not_before`: the key would never be valid";
         problems.push(Problem::at(at.referenced, message));
     }
     validity
@@ -128,8 +129,8 @@ fn unknown_product(name: &Spanned<String>, products: &HashMap<String, Arc<Produc
     let mut known: Vec<_> = products.keys().map(String::as_str).collect();
     known.sort_unstable();
     let help = match known.as_slice() {
-        [] => "there is no product in this file".to_owned(),
-        known => format!("products of this file: {}", known.join(", ")),
+        [] => "this file has no products".to_owned(),
+        known => format!("products in this file: {}", known.join(", ")),
     };
     Problem::at(
         name.referenced,

@@ -4,18 +4,27 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::File;
+use super::written::{Authority, File, Trust};
 
 /// Every file whose change makes another configuration.
 pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
     let secret = file.identity.value.client_secret.as_ref();
-    let secret = secret.and_then(|it| it.secret.value.file.as_deref());
+    let secret = secret.and_then(|it| it.secret.value.file.as_ref());
     let authorities = file.certificate_authorities.iter();
     let issuers = file.issuers.iter();
     authorities
-        .flat_map(|authority| authority.files())
-        .chain(issuers.filter_map(|issuer| issuer.ca_file()))
+        .flat_map(of_authority)
+        .chain(issuers.filter_map(|issuer| Some(&issuer.ca_file.as_ref()?.value)))
         .chain(secret)
         .map(|path| directory.join(path))
         .collect()
+}
+
+fn of_authority(authority: &Authority) -> impl Iterator<Item = &PathBuf> {
+    let anchors = authority.trust.value.iter();
+    let anchors = anchors.filter_map(|it| match &it.value {
+        Trust::File(path) => Some(path),
+        Trust::KeyVault(_) => None,
+    });
+    anchors.chain(authority.intermediates.iter().map(|path| &path.value))
 }

@@ -1,14 +1,14 @@
 //! The hours of a product: what is written, and what it means.
 
-use serde::Deserialize;
 use serde_saphyr::Spanned;
 use time::{UtcOffset, Weekday};
 
 use super::problem::Problem;
-use super::validate::{Problems, not_empty};
+use super::problems::{Problems, not_empty};
+use super::written::{Day, Hours};
 use crate::access::{Hours as Meaning, Minute};
 
-/// Clocks are at most so many hours from UTC: UTC-12 to UTC+14.
+/// The largest UTC offset that is in use; the smallest is UTC-12.
 const MAX_OFFSET_HOURS: i8 = 14;
 const EVERY_DAY: [Weekday; 7] = [
     Weekday::Monday,
@@ -20,38 +20,15 @@ const EVERY_DAY: [Weekday; 7] = [
     Weekday::Sunday,
 ];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Hours {
-    days: Option<Spanned<Vec<Day>>>,
-    from: Option<Spanned<String>>,
-    until: Option<Spanned<String>>,
-    offset: Option<Spanned<String>>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Day {
-    Mon,
-    Tue,
-    Wed,
-    Thu,
-    Fri,
-    Sat,
-    Sun,
-}
-
-impl Day {
-    const fn meaning(self) -> Weekday {
-        match self {
-            Self::Mon => Weekday::Monday,
-            Self::Tue => Weekday::Tuesday,
-            Self::Wed => Weekday::Wednesday,
-            Self::Thu => Weekday::Thursday,
-            Self::Fri => Weekday::Friday,
-            Self::Sat => Weekday::Saturday,
-            Self::Sun => Weekday::Sunday,
-        }
+const fn weekday(day: Day) -> Weekday {
+    match day {
+        Day::Mon => Weekday::Monday,
+        Day::Tue => Weekday::Tuesday,
+        Day::Wed => Weekday::Wednesday,
+        Day::Thu => Weekday::Thursday,
+        Day::Fri => Weekday::Friday,
+        Day::Sat => Weekday::Saturday,
+        Day::Sun => Weekday::Sunday,
     }
 }
 
@@ -63,8 +40,8 @@ pub(super) fn hours(written: &Spanned<Hours>, problems: &mut Problems) -> Meanin
         offset,
     } = &written.value;
     if days.is_none() && from.is_none() && until.is_none() {
-        let message = "`hours` says neither days nor hours";
-        let help = "write { days: [mon, tue, wed, thu, fri], from: \"07:00\", until: \"19:00\", offset: \"+01:00\" }, or leave `hours` out";
+        let message = "`hours` needs `days`, `from` or `until`";
+        let help = "write { days: [mon, tue, wed, thu, fri], from: \"07:00\", until: \"19:00\", offset: \"+01:00\" }, or remove `hours`";
         problems.push(Problem::at(written.referenced, message).help(help));
     }
     if let Some(days) = days {
@@ -73,14 +50,13 @@ pub(super) fn hours(written: &Spanned<Hours>, problems: &mut Problems) -> Meanin
     let from_minute = minute(from.as_ref(), Minute::START, problems);
     let until_minute = minute(until.as_ref(), Minute::END, problems);
     if from_minute == until_minute && (from.is_some() || until.is_some()) {
-        let message =
-            "`from` and `until` are the same: nobody can say whether this is never or always";
-        let help = "leave both out for whole days";
+        let message = "`from` and `until` are the same, which could mean never or always";
+        let help = "remove both for whole days";
         problems.push(Problem::at(written.referenced, message).help(help));
     }
     Meaning {
         days: match days {
-            Some(days) => days.value.iter().map(|day| day.meaning()).collect(),
+            Some(days) => days.value.iter().copied().map(weekday).collect(),
             None => EVERY_DAY.to_vec(),
         },
         from: from_minute,
@@ -98,7 +74,7 @@ fn minute(written: Option<&Spanned<String>>, default: Minute, problems: &mut Pro
     let parsed = two_pairs(&written.value)
         .and_then(|(hours, minutes)| Minute::new(hours.into(), minutes.into()));
     parsed.unwrap_or_else(|| {
-        let message = format!("`{}` is no time of a day", written.value);
+        let message = format!("`{}` is not a valid time of day", written.value);
         let help = "write hours and minutes, from \"00:00\" to \"24:00\"";
         problems.push(Problem::at(written.referenced, message).help(help));
         default
@@ -119,9 +95,9 @@ fn clock(written: &Spanned<String>, problems: &mut Problems) -> UtcOffset {
         offset.filter(|_| is_near)
     });
     offset.unwrap_or_else(|| {
-        let message = format!("`{text}` is no distance from UTC");
+        let message = format!("`{text}` is not a valid UTC offset");
         let help =
-            "write \"+01:00\" or \"-08:00\"; names of time zones and summer time are not supported";
+            "write \"+01:00\" or \"-08:00\"; time zone names and daylight saving time are not supported";
         problems.push(Problem::at(written.referenced, message).help(help));
         UtcOffset::UTC
     })

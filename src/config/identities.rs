@@ -3,44 +3,24 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::authorities::Authority;
-use super::file;
 use super::problem::Problem;
-use super::validate::Problems;
+use super::problems::Problems;
+use super::written::{self, Authority, Certificate};
 use crate::access::Client;
 use crate::auth::certificate::{CertificateIdentity, Field, FieldError, IdentityIndex};
 
-/// A client's certificate: an authority and fields, or a pin.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Certificate {
-    authority: Option<Spanned<String>>,
-    pinned_sha256: Option<Spanned<String>>,
-    thumbprint_sha256: Option<Spanned<String>>,
-    thumbprint_sha1: Option<Spanned<String>>,
-    serial: Option<Spanned<String>>,
-    subject: Option<Spanned<String>>,
-    common_name: Option<Spanned<String>>,
-    dns_san: Option<Spanned<String>>,
-    uri_san: Option<Spanned<String>>,
-    email_san: Option<Spanned<String>>,
-    issuer_subject: Option<Spanned<String>>,
-    issuer_thumbprint: Option<Spanned<String>>,
-}
-
 /// The identities of all clients.
 pub(super) fn identities(
-    (written, clients): (&[file::Client], &[Arc<Client>]),
+    (written, clients): (&[written::Client], &[Arc<Client>]),
     authorities: &[Authority],
     problems: &mut Problems,
 ) -> IdentityIndex {
-    let shared = |authority: &Authority| Arc::<str>::from(authority.name());
+    let shared = |authority: &Authority| Arc::<str>::from(authority.name.value.as_str());
     let names: HashMap<&str, Arc<str>> = authorities
         .iter()
-        .map(|it| (it.name(), shared(it)))
+        .map(|it| (it.name.value.as_str(), shared(it)))
         .collect();
     let mut index = IdentityIndex::default();
     let mut all = Vec::new();
@@ -75,7 +55,7 @@ fn identity(
     problems: &mut Problems,
 ) -> Option<CertificateIdentity> {
     let Some(authority) = &written.value.authority else {
-        let message = "a certificate has an `authority` and fields, or it is self-signed and has `pinned_sha256`";
+        let message = "a certificate needs an `authority` and fields, or `pinned_sha256` if it is self-signed";
         problems.push(Problem::at(written.referenced, message));
         return None;
     };
@@ -103,7 +83,7 @@ fn add_pin(
 ) {
     let others = fields(&written.value, problems);
     if written.value.authority.is_some() || !others.is_empty() {
-        let message = "a pin is the whole certificate: no other field beside it";
+        let message = "`pinned_sha256` stands for the whole certificate: remove the other fields";
         problems.push(Problem::at(written.referenced, message));
     }
     let added = Field::thumbprint(&pin.value).map_err(|error| error.to_string());
@@ -117,7 +97,7 @@ fn add_pin(
     }
 }
 
-/// The fields that are there; those that can't be read are problems.
+/// The fields that are set; invalid ones are reported as problems.
 fn fields(written: &Certificate, problems: &mut Problems) -> Vec<Field> {
     type Read = fn(&str) -> Result<Field, FieldError>;
     let table: [(&Option<Spanned<String>>, Read); 10] = [

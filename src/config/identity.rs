@@ -5,15 +5,15 @@ use std::path::Path;
 use serde_saphyr::Spanned;
 
 use super::problem::Problem;
+use super::problems::Problems;
 use super::secret::read_secret;
-use super::validate::Problems;
-use super::{IdentityConfig, IdentitySource, ManagedIdentity, file};
+use super::{IdentityConfig, IdentitySource, ManagedIdentity, written};
 
 /// Azure OpenAI in Azure's public cloud; others: <https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure>.
 const DEFAULT_SCOPE: &str = "https://cognitiveservices.azure.com/.default";
 
 pub(super) fn identity(
-    identity: Spanned<file::Identity>,
+    identity: Spanned<written::Identity>,
     directory: &Path,
     problems: &mut Problems,
 ) -> Option<IdentityConfig> {
@@ -23,7 +23,7 @@ pub(super) fn identity(
         None => DEFAULT_SCOPE.to_owned(),
         Some(scope) => {
             if !(scope.value.starts_with("https://") && scope.value.ends_with("/.default")) {
-                let message = "a scope is a URL that ends in `/.default`";
+                let message = "a scope must be an https URL that ends in `/.default`";
                 problems.push(
                     Problem::at(scope.referenced, message)
                         .help(format!("Azure OpenAI's is {DEFAULT_SCOPE}")),
@@ -45,7 +45,7 @@ pub(super) fn identity(
         },
         (None, None, Some(application)) => client_secret(application, directory, problems)?,
         _ => {
-            let message = "exactly one of `managed_identity`, `workload_identity` and `client_secret` must be there";
+            let message = "exactly one of `managed_identity`, `workload_identity` and `client_secret` must be set";
             problems.push(Problem::at(at, message));
             return None;
         }
@@ -54,10 +54,10 @@ pub(super) fn identity(
 }
 
 fn managed_identity(
-    managed: Spanned<file::ManagedIdentity>,
+    managed: Spanned<written::ManagedIdentity>,
     problems: &mut Problems,
 ) -> Option<IdentitySource> {
-    let file::ManagedIdentity {
+    let written::ManagedIdentity {
         client_id,
         object_id,
         resource_id,
@@ -68,7 +68,7 @@ fn managed_identity(
         (None, Some(id), None) => ManagedIdentity::ObjectId(id),
         (None, None, Some(id)) => ManagedIdentity::ResourceId(id),
         _ => {
-            let message = "a user-assigned identity is named by one of `client_id`, `object_id` and `resource_id`";
+            let message = "a user-assigned identity must be named by only one of `client_id`, `object_id` and `resource_id`";
             problems.push(Problem::at(managed.referenced, message));
             return None;
         }
@@ -77,7 +77,7 @@ fn managed_identity(
 }
 
 fn client_secret(
-    application: file::ClientSecret,
+    application: written::ClientSecret,
     directory: &Path,
     problems: &mut Problems,
 ) -> Option<IdentitySource> {

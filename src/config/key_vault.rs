@@ -1,17 +1,14 @@
 //! Trust anchors in Azure Key Vault: what is written, and what it means.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::Location;
 
 use super::problem::Problem;
-use super::validate::Problems;
+use super::problems::Problems;
+use super::written::KeyVault;
 use super::{IdentityConfig, duration};
 use crate::auth::certificate::AnchorSource;
 use crate::auth::{FetchRules, Fetcher, Reach, Url};
@@ -30,67 +27,6 @@ const MIN_REFRESH: Duration = Duration::from_millis(100);
 /// Longest name of an object
 /// (<https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#objects-identifiers-and-versioning>).
 const MAX_NAME_CHARS: usize = 127;
-
-/// Where trust anchors are.
-pub(super) enum Trust {
-    /// A PEM file, or a directory of them.
-    File(PathBuf),
-    /// An object of a vault.
-    KeyVault(Box<KeyVault>),
-}
-
-impl Trust {
-    /// The file or directory, where it is one.
-    pub(super) fn file(&self) -> Option<&Path> {
-        match self {
-            Self::File(path) => Some(path),
-            Self::KeyVault(_) => None,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KeyVault {
-    vault: Spanned<String>,
-    certificate: Option<Spanned<String>>,
-    secret: Option<Spanned<String>>,
-    refresh: Option<Spanned<String>>,
-    /// Hosts, as `name` or `name:port`, beside those of Azure's own domains.
-    #[serde(default)]
-    allow_hosts: Vec<String>,
-    ca_file: Option<Spanned<PathBuf>>,
-}
-
-impl<'de> Deserialize<'de> for Trust {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Elsewhere {
-            key_vault: Box<KeyVault>,
-        }
-        struct TrustVisitor;
-
-        impl<'de> Visitor<'de> for TrustVisitor {
-            type Value = Trust;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a file, or `{ key_vault: { vault: …, certificate: … } }`")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<Trust, E> {
-                Ok(Trust::File(path.into()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Trust, A::Error> {
-                let read = Elsewhere::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Trust::KeyVault(read.key_vault))
-            }
-        }
-
-        deserializer.deserialize_any(TrustVisitor)
-    }
-}
 
 impl KeyVault {
     /// What asks the vault; `None` where something is wrong.
@@ -119,7 +55,7 @@ impl KeyVault {
             (Some(name), None) => (name, VaultObject::Certificate),
             (None, Some(name)) => (name, VaultObject::Secret),
             _ => {
-                let message = "an object of a vault is a `certificate` or a `secret`: name one";
+                let message = "name exactly one object of the vault, a `certificate` or a `secret`";
                 problems.push(Problem::at(at, message));
                 return None;
             }
@@ -127,8 +63,8 @@ impl KeyVault {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let is_name = (1..=MAX_NAME_CHARS).contains(&name.value.len());
         if !is_name || !name.value.chars().all(plain) {
-            let message = format!("`{}` is no name of an object in a vault", name.value);
-            let help = format!("letters, digits and `-`, at most {MAX_NAME_CHARS} of them");
+            let message = format!("`{}` is not a valid name of a vault object", name.value);
+            let help = format!("use letters, digits and `-`, at most {MAX_NAME_CHARS} characters");
             problems.push(Problem::at(name.referenced, message).help(help));
             return None;
         }
@@ -142,7 +78,7 @@ impl KeyVault {
         match duration::parse(&text.value) {
             Some(time) if time >= MIN_REFRESH => time,
             _ => {
-                let message = "no duration of at least 100ms";
+                let message = "must be a duration of at least 100ms";
                 problems.push(Problem::at(text.referenced, message));
                 DEFAULT_REFRESH
             }
@@ -162,7 +98,7 @@ impl KeyVault {
             Some((url, format!("https://{domain}/.default")))
         });
         if found.is_none() {
-            let message = format!("`{}` is no address of a vault", self.vault.value);
+            let message = format!("`{}` is not a valid vault URL", self.vault.value);
             let help = "write `https://NAME.vault.azure.net`, or the domain of another of Azure's clouds; name any other host in `allow_hosts` too";
             problems.push(Problem::at(self.vault.referenced, message).help(help));
         }

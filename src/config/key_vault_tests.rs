@@ -44,51 +44,51 @@ fn every_mistake_says_what_is_wrong() {
         format!("{{ key_vault: {{ vault: \"https://acme.vault.azure.net\", {more} }} }}")
     };
     for (vault, said) in [
-        (at("http://acme.vault.azure.net"), "no address of a vault"),
-        (at("https://vault.azure.net"), "no address of a vault"),
+        (at("http://acme.vault.azure.net"), "not a valid vault URL"),
+        (at("https://vault.azure.net"), "not a valid vault URL"),
         (
             at("https://acme.vault.azure.net.evil.org"),
-            "no address of a vault",
+            "not a valid vault URL",
         ),
         (
             at("https://evil.org/.vault.azure.net"),
-            "no address of a vault",
+            "not a valid vault URL",
         ),
-        (at("https://acmevault.azure.net"), "no address of a vault"),
-        (at("https://a.b.vault.azure.net"), "no address of a vault"),
+        (at("https://acmevault.azure.net"), "not a valid vault URL"),
+        (at("https://a.b.vault.azure.net"), "not a valid vault URL"),
         (
             at("https://acme.vault.azure.net:8443"),
-            "no address of a vault",
+            "not a valid vault URL",
         ),
         (
             at("https://user@acme.vault.azure.net"),
-            "no address of a vault",
+            "not a valid vault URL",
         ),
         (
             at("https://acme.vault.azure.net/secrets/x"),
-            "no address of a vault",
+            "not a valid vault URL",
         ),
         (
             at("https://acme.vault.azure.net/?a=b"),
-            "no address of a vault",
+            "not a valid vault URL",
         ),
-        (at("https://169.254.169.254"), "no address of a vault"),
-        (at("acme"), "no address of a vault"),
+        (at("https://169.254.169.254"), "not a valid vault URL"),
+        (at("acme"), "not a valid vault URL"),
         (with("allow_hosts: []"), "a `certificate` or a `secret`"),
         (
             with("certificate: a, secret: b"),
             "a `certificate` or a `secret`",
         ),
-        (with("certificate: a/b"), "`a/b` is no name"),
-        (with("certificate: \"..\""), "`..` is no name"),
-        (with("secret: \"\""), "`` is no name"),
+        (with("certificate: a/b"), "`a/b` is not a valid name"),
+        (with("certificate: \"..\""), "`..` is not a valid name"),
+        (with("secret: \"\""), "`` is not a valid name"),
         (
             with("certificate: a, refresh: 1ms"),
-            "no duration of at least",
+            "must be a duration of at least 100ms",
         ),
         (
             with("certificate: a, refresh: often"),
-            "no duration of at least",
+            "must be a duration of at least 100ms",
         ),
         (with("certificate: a, ca_file: gone.pem"), "No such file"),
         (with("certificate: a, key: b"), "unknown field `key`"),

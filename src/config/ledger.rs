@@ -2,44 +2,18 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::duration;
 use super::problem::Problem;
-use super::validate::Problems;
+use super::problems::Problems;
+use super::written::{Durability, Ledger, OnFailure};
 use crate::usage::{self, LedgerOptions};
 
 /// A year, and time to close its books.
 const DEFAULT_RETENTION: Duration = Duration::from_secs(400 * 86_400);
 /// Sums are by day: less than two days would leave none that is whole.
 const MIN_RETENTION: Duration = Duration::from_secs(2 * 86_400);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Ledger {
-    #[serde(default)]
-    durability: Durability,
-    #[serde(default)]
-    on_failure: OnFailure,
-    retention: Option<Spanned<String>>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Durability {
-    #[default]
-    Strict,
-    Relaxed,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum OnFailure {
-    #[default]
-    Refuse,
-    Continue,
-}
 
 /// `None` where there is no data directory, and so no ledger.
 pub(super) fn ledger(
@@ -48,8 +22,8 @@ pub(super) fn ledger(
     problems: &mut Problems,
 ) -> Option<LedgerOptions> {
     if let (Some(written), false) = (written, has_data_directory) {
-        let message = "there is no ledger without `data_directory`";
-        let help = "say where its file may be: `data_directory: /var/lib/tollgate`";
+        let message = "`ledger` needs `data_directory`";
+        let help = "say where to store it: `data_directory: /var/lib/tollgate`";
         problems.push(Problem::at(written.referenced, message).help(help));
     }
     if !has_data_directory {
@@ -74,8 +48,8 @@ fn parse_retention(written: &Spanned<String>, problems: &mut Problems) -> Durati
     match duration::parse(&written.value) {
         Some(retention) if retention >= MIN_RETENTION => retention,
         _ => {
-            let message = format!("`{}` is no time to keep records for", written.value);
-            let help = "write days, such as `400d`; at least `2d`";
+            let message = format!("`{}` is not a valid retention period", written.value);
+            let help = "write a number of days, such as `400d`; at least `2d`";
             problems.push(Problem::at(written.referenced, message).help(help));
             DEFAULT_RETENTION
         }
@@ -121,15 +95,15 @@ mod tests {
         for (more, reason) in [
             (
                 "ledger: {}",
-                "tollgate.yaml:4:9: there is no ledger without `data_directory`",
+                "tollgate.yaml:4:9: `ledger` needs `data_directory`",
             ),
             (
                 "data_directory: d\nledger: { retention: 1d }",
-                "tollgate.yaml:5:22: `1d` is no time to keep records for",
+                "tollgate.yaml:5:22: `1d` is not a valid retention period",
             ),
             (
                 "data_directory: d\nledger: { retention: soon }",
-                "`soon` is no time",
+                "`soon` is not a valid retention period",
             ),
             ("data_directory: d\nledger: { durability: loose }", "loose"),
             ("data_directory: d\nledger: { on_failure: panic }", "panic"),

@@ -6,21 +6,21 @@ use std::path::{Component, Path, PathBuf};
 use serde_saphyr::Spanned;
 
 use super::problem::Problem;
-use super::validate::Problems;
-use super::{GrpcAddress, Listen, file};
+use super::problems::Problems;
+use super::{GrpcAddress, Listen, written};
 
-pub(super) fn listen(listen: &file::Listen, problems: &mut Problems) -> Option<Listen> {
+pub(super) fn listen(listen: &written::Listen, problems: &mut Problems) -> Option<Listen> {
     let grpc = match listen.grpc.value.strip_prefix("unix:") {
         Some("") => Err("the path of the socket is missing after `unix:`"),
         Some(path) => Ok(GrpcAddress::Unix(PathBuf::from(path))),
         None => match listen.grpc.value.parse::<SocketAddr>() {
             Ok(address) if address.ip().is_loopback() => Ok(GrpcAddress::Tcp(address)),
             Ok(_) => Err("the gRPC endpoint must be a Unix socket or a loopback address"),
-            Err(_) => Err("no address: write `unix:/path/to/socket` or `127.0.0.1:9000`"),
+            Err(_) => Err("not an address: write `unix:/path/to/socket` or `127.0.0.1:9000`"),
         },
     };
     let grpc = grpc.map_err(|message| {
-        let why = "whoever reaches this endpoint can ask it for the identity's token, so only Envoy beside it may";
+        let why = "anyone who reaches this endpoint can get the identity's token from it, so only the Envoy beside it may";
         problems.push(Problem::at(listen.grpc.referenced, message).help(why));
     });
     let admin = admin(&listen.admin).map_err(|problem| problems.push(problem));
@@ -29,8 +29,8 @@ pub(super) fn listen(listen: &file::Listen, problems: &mut Problems) -> Option<L
         if let Ok(GrpcAddress::Unix(socket)) = &grpc
             && folder(&path).starts_with(folder(socket))
         {
-            let message = "the control socket is in the folder of `grpc`, or below it, which is Envoy's to enter";
-            let help = "whoever holds Envoy could issue keys: write `unix:/run/tollgate-control/control.sock`, in a folder that is shared with nobody";
+            let message = "the control socket must not be in the folder of `grpc`, or below it: Envoy has access to it";
+            let help = "whoever controls Envoy could issue keys: write `unix:/run/tollgate-control/control.sock`, in a folder that nothing else uses";
             problems.push(Problem::at(written.referenced, message).help(help));
         }
         Some(path)
@@ -42,7 +42,7 @@ pub(super) fn listen(listen: &file::Listen, problems: &mut Problems) -> Option<L
     })
 }
 
-/// The folder of a socket as it is written: absolute, and without `..`.
+/// The folder of a socket, made absolute and without `..`; links are not followed.
 fn folder(socket: &Path) -> PathBuf {
     let absolute = std::path::absolute(socket).unwrap_or_else(|_| socket.to_owned());
     let mut folder = PathBuf::new();
@@ -60,7 +60,7 @@ fn folder(socket: &Path) -> PathBuf {
 /// The address of the HTTP side.
 pub(super) fn admin(written: &Spanned<String>) -> Result<SocketAddr, Problem> {
     written.value.parse().map_err(|_| {
-        let message = "no address: write `127.0.0.1:9090` or `0.0.0.0:9090`";
+        let message = "not an IP address with a port: write `127.0.0.1:9090` or `0.0.0.0:9090`";
         Problem::at(written.referenced, message)
     })
 }
@@ -71,21 +71,20 @@ fn control_socket(control: &Spanned<String>, problems: &mut Problems) -> Option<
         .strip_prefix("unix:")
         .filter(|it| !it.is_empty());
     if path.is_none() {
-        let message =
-            "the control socket is a Unix socket: write `unix:/run/tollgate-control/control.sock`";
+        let message = "the control socket must be a Unix socket: write `unix:/run/tollgate-control/control.sock`";
         let why = "who asks is known by their user on this machine; from elsewhere, use ssh or `kubectl exec`";
         problems.push(Problem::at(control.referenced, message).help(why));
     }
     path.map(PathBuf::from)
 }
 
-/// Commands about keys need a place for keys.
-pub(super) fn check_control(file: &file::File, problems: &mut Problems) {
+/// Commands about keys need somewhere to store them.
+pub(super) fn check_control(file: &written::File, problems: &mut Problems) {
     if let Some(control) = &file.listen.control
         && file.data_directory.is_none()
         && file.database.is_none()
     {
-        let message = "`control` issues keys, and there is no place to keep them";
+        let message = "`control` issues keys, and there is nowhere to store them";
         let help = "write `data_directory: /var/lib/tollgate`, or `database: postgres://…` where replicas share it";
         problems.push(Problem::at(control.referenced, message).help(help));
     }

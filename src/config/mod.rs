@@ -5,7 +5,6 @@ mod authorities;
 mod clients;
 mod database;
 pub(crate) mod duration;
-mod file;
 mod files;
 mod hours;
 mod identities;
@@ -16,13 +15,17 @@ mod ledger;
 mod listen;
 pub(crate) mod moment;
 mod options;
+mod parser;
 mod prices;
 mod problem;
+mod problems;
 mod products;
+mod requires;
 mod secret;
 mod uses;
 mod validate;
 mod watch;
+mod written;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -75,7 +78,7 @@ pub struct Listen {
 pub enum GrpcAddress {
     /// A Unix socket.
     Unix(PathBuf),
-    /// A loopback address: whoever reaches the endpoint can ask it for the identity's token.
+    /// A loopback address: anyone who reaches the endpoint can get the identity's token from it.
     Tcp(SocketAddr),
 }
 
@@ -98,7 +101,7 @@ pub struct Fixed {
 }
 
 impl Fixed {
-    /// The key of the file that another configuration has otherwise.
+    /// The first key whose value is different in another configuration.
     pub fn difference(&self, other: &Self) -> Option<&'static str> {
         match (self, other) {
             _ if self.listen != other.listen => Some("listen"),
@@ -150,7 +153,7 @@ impl Config {
     /// # Errors
     /// As [`Self::load`].
     pub fn parse(name: &str, text: &str, directory: &Path) -> Result<Self, ConfigError> {
-        let file = file::parse(name, text)?;
+        let file = parser::parse(name, text)?;
         validate::validate(file, directory)
             .map_err(|problems| ConfigError::new(name, text, problems))
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_saphyr::{Location, Spanned};
 
-use super::file::{self, UserFrom};
 use super::problem::Problem;
-use super::validate::{Problems, not_empty};
+use super::problems::{Problems, not_empty};
+use super::written::{Client, UserFrom};
 use crate::access::{AllowedVersion, ApiVersion, ClientOptions, UserSource};
 use crate::auth::CREDENTIAL_HEADERS;
 
@@ -29,7 +29,7 @@ const RESERVED_HEADERS: [&str; 10] = [
 /// The same, by how they begin.
 const RESERVED_BEGINNINGS: [&str; 4] = ["content-", "x-envoy-", "x-forwarded-", "x-ms-"];
 
-pub(super) fn options(client: &file::Client, problems: &mut Problems) -> ClientOptions {
+pub(super) fn options(client: &Client, problems: &mut Problems) -> ClientOptions {
     ClientOptions {
         user_from: client
             .user_from
@@ -43,7 +43,7 @@ pub(super) fn options(client: &file::Client, problems: &mut Problems) -> ClientO
         max_output_tokens: client.max_output_tokens.as_ref().and_then(|written| {
             let limit = NonZeroU32::new(written.value);
             if limit.is_none() {
-                let message = "`max_output_tokens` is 0: it would allow nothing";
+                let message = "`max_output_tokens` must be at least 1";
                 problems.push(Problem::at(written.referenced, message));
             }
             limit
@@ -66,12 +66,12 @@ fn header(written: &str, at: Location, problems: &mut Problems) -> Arc<str> {
         .any(|it| *it == name)
         || RESERVED_BEGINNINGS.iter().any(|it| name.starts_with(it));
     if name.is_empty() || name.len() > MAX_HEADER_CHARS || !name.chars().all(plain) {
-        let message = format!("`{written}` is no name of a header");
-        let help = format!("letters, digits and `-`, at most {MAX_HEADER_CHARS} of them");
+        let message = format!("`{written}` is not a valid header name");
+        let help = format!("use letters, digits and `-`, at most {MAX_HEADER_CHARS} characters");
         problems.push(Problem::at(at, message).help(help));
     } else if is_reserved {
-        let message = format!("the header `{name}` has another meaning");
-        let help = "take one of your own, such as x-end-user";
+        let message = format!("the header `{name}` is reserved");
+        let help = "use a header of your own, such as x-end-user";
         problems.push(Problem::at(at, message).help(help));
     }
     name.into()
@@ -83,7 +83,7 @@ fn version(written: &Spanned<String>, problems: &mut Problems) -> Option<Allowed
         text => ApiVersion::parse(text).map(AllowedVersion::Dated),
     };
     if version.is_none() {
-        let message = format!("`{}` is no version of the API", written.value);
+        let message = format!("`{}` is not a valid API version", written.value);
         let help = "write a date, such as 2024-10-21 or 2025-03-01-preview, or v1 for /openai/v1/";
         problems.push(Problem::at(written.referenced, message).help(help));
     }

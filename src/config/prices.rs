@@ -3,53 +3,18 @@
 use std::collections::HashSet;
 use std::time::SystemTime;
 
-use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::moment;
 use super::problem::Problem;
-use super::validate::Problems;
+use super::problems::Problems;
+use super::written::{Price, Tier};
 use crate::usage::{self, Amount, PriceFor, PriceList, Tariff};
 
 const AMOUNT_HELP: &str =
     "write it as on the price list, such as 2.50: no sign, no exponent, at most nine decimals";
 /// Longest name of a model or a deployment.
 const MAX_NAME_CHARS: usize = 64;
-
-/// A line of the price list.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Price {
-    model: Option<Spanned<String>>,
-    deployment: Option<Spanned<String>>,
-    backend: Option<Spanned<String>>,
-    from: Option<Spanned<String>>,
-    input: Option<Spanned<String>>,
-    cached_input: Option<Spanned<String>>,
-    output: Option<Spanned<String>>,
-    audio_input: Option<Spanned<String>>,
-    audio_output: Option<Spanned<String>>,
-    image_input: Option<Spanned<String>>,
-    image: Option<Spanned<String>>,
-    second: Option<Spanned<String>>,
-    character: Option<Spanned<String>>,
-    per: Option<Spanned<u64>>,
-    monthly: Option<Spanned<String>>,
-    #[serde(default)]
-    tier: Tier,
-    currency: Spanned<String>,
-}
-
-/// How a deployment is paid.
-#[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum Tier {
-    /// By use.
-    #[default]
-    Paygo,
-    /// Provisioned throughput: by the month.
-    Ptu,
-}
 
 pub(super) fn prices(
     written: &[Spanned<Price>],
@@ -63,9 +28,9 @@ pub(super) fn prices(
             continue;
         };
         if !seen.insert((price.of.clone(), price.backend.clone(), price.from)) {
-            let message = "there is another price for the same from the same day above: nobody can say which one holds";
-            let help =
-                "a price holds until the next one for the same begins: give each its own `from`";
+            let message =
+                "duplicate price: another one above is for the same and has the same `from`";
+            let help = "a price applies until the next one begins: give each a `from` of its own";
             problems.push(Problem::at(line.referenced, message).help(help));
         }
         lines.push(price);
@@ -98,9 +63,10 @@ fn price(
     let from = from(price.from.as_ref(), problems)?;
     let currency = &price.currency;
     if currency.value.len() != 3 || !currency.value.bytes().all(|b| b.is_ascii_uppercase()) {
-        let message = format!("`{}` is no currency", currency.value);
+        let message = format!("`{}` is not a valid currency code", currency.value);
         problems.push(
-            Problem::at(currency.referenced, message).help("ISO 4217's code, such as USD or EUR"),
+            Problem::at(currency.referenced, message)
+                .help("write an ISO 4217 code, such as USD or EUR"),
         );
     }
     let tariff = tariff(line, problems)?;
@@ -126,7 +92,7 @@ fn tariff(line: &Spanned<Price>, problems: &mut Problems) -> Option<Tariff> {
         let written = written.as_ref()?;
         let amount: Result<Amount, _> = written.value.parse();
         if amount.is_err() {
-            let message = format!("`{}` is no amount", written.value);
+            let message = format!("`{}` is not a valid amount", written.value);
             problems.push(Problem::at(written.referenced, message).help(AMOUNT_HELP));
         }
         amount.ok()
@@ -154,7 +120,7 @@ fn tariff(line: &Spanned<Price>, problems: &mut Problems) -> Option<Tariff> {
     match (price.tier, monthly, is_by_use, &price.per) {
         (Tier::Ptu, Some(monthly), false, None) => Some(Tariff::Monthly(monthly)),
         (Tier::Ptu, ..) => wrong(
-            "`tier: ptu` has a `monthly` amount and nothing else",
+            "`tier: ptu` takes a `monthly` amount and nothing else",
             "provisioned throughput costs the same whatever is used; reports share it by use",
         ),
         (Tier::Paygo, None, true, Some(per)) if per.value > 0 => Some(Tariff::PerUse {
@@ -162,7 +128,7 @@ fn tariff(line: &Spanned<Price>, problems: &mut Problems) -> Option<Tariff> {
             per: per.value,
         }),
         (Tier::Paygo, Some(_), ..) => wrong(
-            "`monthly` goes with `tier: ptu`",
+            "`monthly` needs `tier: ptu`",
             "pay-as-you-go is priced by use: `input`, `output`, …",
         ),
         (Tier::Paygo, _, false, _) => wrong(
@@ -170,7 +136,7 @@ fn tariff(line: &Spanned<Price>, problems: &mut Problems) -> Option<Tariff> {
             "write what it costs: `input`, `cached_input`, `output`, `audio_input`, `audio_output`, `image_input`, `image`, `second` or `character`",
         ),
         (Tier::Paygo, _, true, _) => wrong(
-            "`per` says how many tokens, images, seconds or characters an amount is for",
+            "`per` must say how many tokens, images, seconds or characters an amount is for",
             "most price lists are per million tokens: `per: 1000000`",
         ),
     }
@@ -181,22 +147,22 @@ fn name(written: &Spanned<String>, problems: &mut Problems) -> Option<String> {
     let text = &written.value;
     let is_name = !text.is_empty() && text.len() <= MAX_NAME_CHARS && text.chars().all(plain);
     if !is_name {
-        let message = format!("`{text}` is no name of a model or a deployment");
-        let help = "letters, digits, `-`, `_` and `.`, at most 64 of them";
+        let message = format!("`{text}` is not a valid model or deployment name");
+        let help = "use letters, digits, `-`, `_` and `.`, at most 64 characters";
         problems.push(Problem::at(written.referenced, message).help(help));
     }
     is_name.then(|| text.clone())
 }
 
-/// A price without a date has always held.
+/// A price without a date has always applied.
 fn from(written: Option<&Spanned<String>>, problems: &mut Problems) -> Option<SystemTime> {
     let Some(written) = written else {
         return Some(SystemTime::UNIX_EPOCH);
     };
     let moment = moment::parse(&written.value);
     if moment.is_none() {
-        let message = format!("`{}` is no moment", written.value);
-        let help = "write a date, 2027-01-01 (its beginning in UTC), or 2027-01-01T12:00:00Z";
+        let message = format!("`{}` is not a valid date or time", written.value);
+        let help = "write a date such as 2027-01-01 (midnight UTC), or a time such as 2027-01-01T12:00:00Z";
         problems.push(Problem::at(written.referenced, message).help(help));
     }
     moment

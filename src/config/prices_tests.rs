@@ -71,32 +71,32 @@ fn a_wrong_price_says_where_and_what_to_do() {
         ),
         (
             "{ model: a b, input: 1, per: 1, currency: USD }",
-            "no name of a model",
+            "not a valid model or deployment name",
         ),
         (
             "{ model: a, input: -1, per: 1, currency: USD }",
-            "`-1` is no amount",
+            "`-1` is not a valid amount",
         ),
         (
             "{ model: a, input: 1e-6, per: 1, currency: USD }",
-            "is no amount",
+            "is not a valid amount",
         ),
         (
             "{ model: a, input: 1, currency: USD }",
-            "`per` says how many",
+            "`per` must say how many",
         ),
         (
             "{ model: a, input: 1, per: 0, currency: USD }",
-            "`per` says how many",
+            "`per` must say how many",
         ),
         ("{ model: a, per: 1, currency: USD }", "has no amount"),
         (
             "{ model: a, input: 1, per: 1, currency: dollars }",
-            "is no currency",
+            "is not a valid currency code",
         ),
         (
             "{ model: a, from: soon, input: 1, per: 1, currency: USD }",
-            "`soon` is no moment",
+            "`soon` is not a valid date or time",
         ),
         (
             "{ model: a, backend: france, input: 1, per: 1, currency: USD }",
@@ -104,11 +104,11 @@ fn a_wrong_price_says_where_and_what_to_do() {
         ),
         (
             "{ model: a, tier: ptu, input: 1, per: 1, currency: USD }",
-            "`tier: ptu` has a `monthly`",
+            "`tier: ptu` takes a `monthly`",
         ),
         (
             "{ model: a, monthly: 5, currency: USD }",
-            "`monthly` goes with `tier: ptu`",
+            "`monthly` needs `tier: ptu`",
         ),
         (
             "{ model: a, input: 1, per: 1, currency: USD, discount: 5 }",
@@ -126,7 +126,7 @@ fn two_prices_for_the_same_from_the_same_day_are_refused() {
     let twice = "  - { model: a, from: 2026-01-01, input: 1, per: 1, currency: USD }\n  - { model: a, from: 2026-01-01T00:00:00Z, input: 2, per: 1, currency: USD }\n";
     let line = refused("", twice);
     assert!(line.starts_with("tollgate.yaml:14:"), "{line}");
-    assert!(line.contains("nobody can say which one holds"), "{line}");
+    assert!(line.contains("duplicate price"), "{line}");
 }
 
 #[test]

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use serde_saphyr::Spanned;
 
-use super::file;
 use super::hours::hours;
 use super::problem::Problem;
-use super::uses;
-use super::validate::{Problems, check_id, not_empty, twice};
+use super::problems::{Problems, check_id, duplicate, not_empty};
+use super::requires::requirements;
+use super::uses::uses;
+use super::written;
 use crate::access::{
     Deployments, Network, NetworkError, Operation, PatternError, Product, ProductId, Requirements,
 };
 
 pub(super) fn products(
-    written: &[file::Product],
+    written: &[written::Product],
     problems: &mut Problems,
 ) -> HashMap<String, Arc<Product>> {
     let mut products = HashMap::new();
@@ -27,23 +28,16 @@ pub(super) fn products(
         let meaning = Arc::new(Product {
             id: ProductId::new(product.id.value.as_str()),
             deployments: deployments(&product.deployments.value, problems),
-            requires: product.requires.meaning(),
+            requires: requirements(&product.requires),
             operation_requires: operation_requires(product, &operations, problems),
             operations,
             networks: product.networks.as_ref().map(|it| networks(it, problems)),
             hours: product.hours.as_ref().map(|it| hours(it, problems)),
             strict_model: product.strict_model,
-            uses: uses::uses(
-                &uses::Written {
-                    tools: &product.tools,
-                    data_sources: &product.data_sources,
-                    background: product.background,
-                },
-                problems,
-            ),
+            uses: uses(product, problems),
         });
         if products.insert(product.id.value.clone(), meaning).is_some() {
-            problems.push(twice("product", &product.id));
+            problems.push(duplicate("product", &product.id));
         }
     }
     products
@@ -55,7 +49,7 @@ fn deployments(written: &[Spanned<String>], problems: &mut Problems) -> Deployme
         if let Err(error) = deployments.add(&name.value) {
             let help = match error {
                 PatternError::NotAName => {
-                    "letters, digits, `-`, `_` and `.`, at most 64 of them, a letter or digit first and last; `*` stands for any of them"
+                    "use letters, digits, `-`, `_` and `.`, at most 64 characters, with a letter or digit first and last; `*` matches any of them"
                 }
                 PatternError::NoMatch | PatternError::TwoStars => {
                     "a pattern is a name with `*` in it, such as gpt-4o*; `*` is the only wildcard"
@@ -69,12 +63,12 @@ fn deployments(written: &[Spanned<String>], problems: &mut Problems) -> Deployme
 }
 
 fn operation_requires(
-    product: &file::Product,
+    product: &written::Product,
     operations: &HashSet<Operation>,
     problems: &mut Problems,
 ) -> HashMap<Operation, Requirements> {
     let mut meaning = HashMap::new();
-    // In the order of the list, so that two mistakes are always said in the same order.
+    // In the order of the list, so that mistakes are always reported in the same order.
     for operation in Operation::ALL {
         let Some(requires) = product.operation_requires.get(&operation) else {
             continue;
@@ -84,15 +78,15 @@ fn operation_requires(
                 "product `{}` does not have the operation `{operation}`",
                 product.id.value
             );
-            let help = "add it to `operations`, or take it out here";
+            let help = "add it to `operations`, or remove it here";
             problems.push(Problem::at(requires.referenced, message).help(help));
         }
         if requires.value.is_empty() {
             let message = format!("nothing is required for `{operation}`");
-            let help = "name `scopes`, `roles` or `groups`, or take it out";
+            let help = "name `scopes`, `roles` or `groups`, or remove it";
             problems.push(Problem::at(requires.referenced, message).help(help));
         }
-        meaning.insert(operation, requires.value.meaning());
+        meaning.insert(operation, requirements(&requires.value));
     }
     meaning
 }
@@ -105,7 +99,7 @@ fn networks(written: &Spanned<Vec<Spanned<String>>>, problems: &mut Problems) ->
             Ok(network) => networks.push(network),
             Err(error) => {
                 let error: NetworkError = error;
-                let message = format!("`{}` is no range of addresses", text.value);
+                let message = format!("`{}` is not an IP range", text.value);
                 problems.push(Problem::at(text.referenced, message).help(error.to_string()));
             }
         }

@@ -4,13 +4,10 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-use super::file;
+use super::written::SecretRef;
 
 /// Reads a secret, without the white space around it.
-pub(super) fn read_secret(
-    secret: &file::SecretRef,
-    directory: &Path,
-) -> Result<SecretString, String> {
+pub(super) fn read_secret(secret: &SecretRef, directory: &Path) -> Result<SecretString, String> {
     let value = match (&secret.env, &secret.file) {
         (Some(name), None) => std::env::var(name)
             .map_err(|_| format!("the environment variable {name} is not set"))?,
@@ -20,7 +17,9 @@ pub(super) fn read_secret(
                 .map_err(|error| format!("{} can't be read: {error}", path.display()))?
         }
         _ => {
-            return Err("a secret is read from `env` or from `file`: write one of them".to_owned());
+            return Err(
+                "a secret is read from `env` or from `file`: write exactly one of them".to_owned(),
+            );
         }
     };
     match value.trim() {

@@ -99,7 +99,7 @@ fn every_mistake_says_file_line_column_and_reason() {
             "admin: \"127.0.0.1:9090\"",
             "admin: here",
             ":2:",
-            "no address",
+            "not an IP address with a port",
         ),
         (
             "unix:/run/tollgate/tollgate.sock",
@@ -130,7 +130,7 @@ fn every_mistake_says_file_line_column_and_reason() {
             "id: mobile-app",
             "id: \"mobile app\"",
             ":5:",
-            "no id of a client",
+            "not a valid client id",
         ),
         (digest.as_str(), "abc", ":7:", "64 hexadecimal digits"),
         ("slot: primary", "slot: third", ":7:", "third"),
@@ -170,7 +170,7 @@ fn every_mistake_says_file_line_column_and_reason() {
             "drain_timeout: 5s",
             "drain_timeout: 5",
             ":13:",
-            "no duration",
+            "not a valid duration",
         ),
         ("drain_timeout: 5s", "drain_time: 5s", ":13:", "drain_time"),
     ];
@@ -197,7 +197,7 @@ fn every_problem_is_found_at_once_and_shown_with_its_line() {
     let report = error.report();
     assert!(report.contains("products: [gold]"), "{report}");
     assert!(
-        report.contains("products of this file: standard"),
+        report.contains("products in this file: standard"),
         "{report}"
     );
 }
@@ -221,17 +221,20 @@ fn one_key_for_two_clients_is_refused() {
 }
 
 #[test]
-fn a_client_or_product_may_stand_once() {
+fn a_duplicate_client_or_product_is_refused() {
     let client = refused(
         "clients:\n",
         "clients:\n  - { id: mobile-app, credentials: [ { key: { sha256: \"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\", slot: primary } } ], products: [standard] }\n",
     );
-    assert!(client.contains("another client `mobile-app`"), "{client}");
+    assert!(client.contains("duplicate client `mobile-app`"), "{client}");
     let product = refused(
         "products:\n  - {",
         "products:\n  - { id: standard, deployments: [x], operations: [embeddings] }\n  - {",
     );
-    assert!(product.contains("another product `standard`"), "{product}");
+    assert!(
+        product.contains("duplicate product `standard`"),
+        "{product}"
+    );
 }
 
 #[test]
@@ -314,7 +317,7 @@ fn every_mistake_with_certificates_is_refused_with_its_reason() {
             "{ authority: other, dns_san: a }",
             "no certificate authority `other`",
         ),
-        ("{ dns_san: a }", "has an `authority`"),
+        ("{ dns_san: a }", "needs an `authority`"),
         (
             "{ authority: devices, serial: \"7\" }",
             "unique for one issuer",
@@ -336,7 +339,7 @@ fn every_mistake_with_certificates_is_refused_with_its_reason() {
         ("{ pinned_sha256: abcd }", "no thumbprint"),
         (
             "{ authority: devices, pinned_sha256: abcd }",
-            "no other field",
+            "remove the other fields",
         ),
     ] {
         let error = with_certificates(identity, AUTHORITY)
@@ -367,11 +370,11 @@ fn every_mistake_with_certificates_is_refused_with_its_reason() {
         ("{ name: devices, trust: [\"ROOT\"] }", "revocation"),
         (
             "{ name: devices, trust: [\"ROOT\"], revocation: { crl: required } }",
-            "has a source",
+            "either have a source",
         ),
         (
             "{ name: devices, trust: [\"ROOT\"], revocation: { crl: off, files: [a] } }",
-            "has a source",
+            "either have a source",
         ),
         (
             "{ name: devices, trust: [\"ROOT\"], revocation: { crl: soft, files: [gone.crl] } }",
@@ -383,7 +386,7 @@ fn every_mistake_with_certificates_is_refused_with_its_reason() {
         ),
         (
             "{ name: devices, trust: [\"ROOT\"], revocation: { crl: soft, distribution_hosts: [\"http://a\"] } }",
-            "no host",
+            "not a host",
         ),
         (
             "{ name: devices, trust: [\"ROOT\"], max_chain_length: 1, revocation: { crl: off } }",
@@ -420,10 +423,10 @@ fn a_key_may_have_limits_in_time_and_a_state() {
         assert!(parse(&with(good)).is_ok(), "{good}");
     }
     for (wrong, reason) in [
-        ("not_after: soon", "no moment"),
+        ("not_after: soon", "not a valid date or time"),
         (
             "not_before: 2027-01-01, not_after: 2026-01-01",
-            "never be good",
+            "never be valid",
         ),
         ("state: gone", "gone"),
     ] {
@@ -491,7 +494,7 @@ fn the_password_of_a_database_is_read_from_elsewhere_and_never_repeated() {
         "drain_timeout: 5s",
         "drain_timeout: 5s\ndata_directory: Cargo.toml",
     );
-    assert!(file.contains("is no directory"), "{file}");
+    assert!(file.contains("is not a directory"), "{file}");
 }
 
 #[test]
@@ -514,9 +517,13 @@ fn commands_about_keys_need_a_socket_and_a_place_for_keys() {
     assert_eq!(url.as_deref(), Some("postgres://u@db/d"));
     assert!(parse(GOOD).expect("good").key_database().is_none());
     for (control, more, reason) in [
-        (socket, "", "no place to keep them"),
-        ("127.0.0.1:9091", "data_directory: data", "is a Unix socket"),
-        ("unix:", "data_directory: data", "is a Unix socket"),
+        (socket, "", "nowhere to store them"),
+        (
+            "127.0.0.1:9091",
+            "data_directory: data",
+            "must be a Unix socket",
+        ),
+        ("unix:", "data_directory: data", "must be a Unix socket"),
     ] {
         let Err(error) = with(control, more) else {
             panic!("{control} must be refused");
@@ -529,7 +536,7 @@ fn commands_about_keys_need_a_socket_and_a_place_for_keys() {
     }
 }
 
-/// Whoever holds Envoy must not get to the socket that issues keys.
+/// Whoever controls Envoy must not get to the socket that issues keys.
 #[test]
 fn the_control_socket_is_not_where_envoy_gets_in() {
     let with = |control: &str| {

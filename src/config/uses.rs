@@ -1,49 +1,18 @@
-//! What a product allows beside deployments, as it is written.
+//! What a product allows beside deployments, as it is product.
 
-use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::problem::Problem;
-use super::validate::{Problems, not_empty};
+use super::problems::{Problems, not_empty};
+use super::written::{Product, Tool};
 use crate::access::{AllowedUses, DataSource, Deployment, ToolKind};
 
-/// A tool: by its name, or with the addresses or ids that may be used with it.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Tool {
-    WebSearch,
-    CodeInterpreter,
-    ImageGeneration,
-    ComputerUse,
-    LocalShell,
-    Shell,
-    ApplyPatch,
-    Mcp(Spanned<Vec<Spanned<String>>>),
-    FileSearch(Spanned<Vec<Spanned<String>>>),
-}
-
-/// An index of Azure AI Search.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WrittenDataSource {
-    endpoint: Spanned<String>,
-    index: Spanned<String>,
-    embedding_deployment: Option<Spanned<String>>,
-}
-
-/// What is written of it in a product.
-pub(super) struct Written<'a> {
-    pub(super) tools: &'a [Spanned<Tool>],
-    pub(super) data_sources: &'a [WrittenDataSource],
-    pub(super) background: bool,
-}
-
-pub(super) fn uses(written: &Written<'_>, problems: &mut Problems) -> AllowedUses {
+pub(super) fn uses(product: &Product, problems: &mut Problems) -> AllowedUses {
     let mut allowed = AllowedUses {
-        background: written.background,
+        background: product.background,
         ..AllowedUses::default()
     };
-    for tool in written.tools {
+    for tool in &product.tools {
         let kind = match &tool.value {
             Tool::WebSearch => ToolKind::WebSearch,
             Tool::CodeInterpreter => ToolKind::CodeInterpreter,
@@ -69,7 +38,7 @@ pub(super) fn uses(written: &Written<'_>, problems: &mut Problems) -> AllowedUse
         };
         allowed.tools.insert(kind);
     }
-    for source in written.data_sources {
+    for source in &product.data_sources {
         check_https(&source.endpoint, problems);
         if let Some(name) = &source.embedding_deployment
             && Deployment::parse(&name.value).is_none()

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::Spanned;
 
 use super::clients::clients;
 use super::identity::identity;
@@ -13,20 +13,17 @@ use super::ledger::ledger;
 use super::listen::{check_control, listen};
 use super::prices::prices;
 use super::problem::Problem;
+use super::problems::{Problems, check_id};
 use super::products::products;
-use super::{Config, authorities, database, duration, file, files};
+use super::{Config, authorities, database, duration, files, written};
 use crate::access::{BodyLimits, MAX_BODY_BYTES};
 use crate::policy::Policy;
 
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-/// Less would refuse what every application sends.
+/// Anything less would refuse what every application sends.
 const MIN_REQUEST_BYTES: usize = 1024;
-/// Longest id of a client, product or backend: it is a metric label and a log field.
-const MAX_ID_CHARS: usize = 64;
 
-pub(super) type Problems = Vec<Problem>;
-
-pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Problems> {
+pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, Problems> {
     let mut problems = Problems::new();
     let files = files::of(&file, directory);
     check_control(&file, &mut problems);
@@ -85,10 +82,10 @@ pub(super) fn validate(file: file::File, directory: &Path) -> Result<Config, Pro
     }
 }
 
-fn backend(backends: &Spanned<Vec<file::Backend>>, problems: &mut Problems) -> Option<Arc<str>> {
+fn backend(backends: &Spanned<Vec<written::Backend>>, problems: &mut Problems) -> Option<Arc<str>> {
     let [backend] = backends.value.as_slice() else {
         let message = format!(
-            "exactly one backend is supported, here are {}",
+            "exactly one backend is supported, found {}",
             backends.value.len()
         );
         problems.push(Problem::at(backends.referenced, message));
@@ -103,14 +100,14 @@ fn drain_timeout(written: Option<&Spanned<String>>, problems: &mut Problems) -> 
         return DEFAULT_DRAIN_TIMEOUT;
     };
     duration::parse(&written.value).unwrap_or_else(|| {
-        let message = format!("`{}` is no duration", written.value);
+        let message = format!("`{}` is not a valid duration", written.value);
         problems
             .push(Problem::at(written.referenced, message).help("write `30s`, `500ms` or `2m`"));
         DEFAULT_DRAIN_TIMEOUT
     })
 }
 
-fn body_limits(file: &file::File, problems: &mut Problems) -> BodyLimits {
+fn body_limits(file: &written::File, problems: &mut Problems) -> BodyLimits {
     let mut limit = |written: &Option<Spanned<usize>>, default: usize| {
         let Some(written) = written else {
             return default;
@@ -127,31 +124,4 @@ fn body_limits(file: &file::File, problems: &mut Problems) -> BodyLimits {
         ordinary: limit(&file.max_request_bytes, default.ordinary),
         audio: limit(&file.max_audio_request_bytes, default.audio),
     }
-}
-
-/// Ids are metric labels and log fields: short, and of characters that need no quoting anywhere.
-pub(super) fn check_id(what: &str, id: &Spanned<String>, problems: &mut Problems) {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if id.value.is_empty() || id.value.len() > MAX_ID_CHARS || !id.value.chars().all(plain) {
-        let message = format!("`{}` is no id of a {what}", id.value);
-        let help = format!("letters, digits, `-`, `_` and `.`, at most {MAX_ID_CHARS} of them");
-        problems.push(Problem::at(id.referenced, message).help(help));
-    }
-}
-
-pub(super) fn not_empty<T>(what: &str, list: &Spanned<Vec<T>>, problems: &mut Problems) {
-    if list.value.is_empty() {
-        problems.push(empty(what, list.referenced));
-    }
-}
-
-fn empty(what: &str, at: Location) -> Problem {
-    Problem::at(at, format!("`{what}` is empty: it would allow nothing"))
-}
-
-pub(super) fn twice(what: &str, id: &Spanned<String>) -> Problem {
-    Problem::at(
-        id.referenced,
-        format!("there is another {what} `{}` above", id.value),
-    )
 }

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
-use crate::auth::token::{Algorithm, KeyType, object};
+use crate::auth::algorithm::{Algorithm, KeyType};
+use crate::auth::json::object;
 
 /// Most keys that an issuer may have; the largest in the field have about twenty.
 const MAX_KEYS: usize = 256;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::refresh::Fetching;
 use super::{KeySet, KeySource, RefreshError};
 use crate::auth::fetch::{Fetcher, Url};
-use crate::auth::token::object;
+use crate::auth::json::object;
 
 /// A key set at a URL.
 pub struct UrlSource {

@@ -1,5 +1,7 @@
 //! Why a token is not accepted.
 
+use crate::auth::json::ObjectError;
+
 /// Why a token names no caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(test, derive(strum::EnumIter))]
@@ -64,4 +66,13 @@ pub enum TokenError {
     /// The issuer's keys have not been fetched, or too long ago.
     #[error("the issuer's keys are not there")]
     IssuerUnavailable,
+}
+
+impl From<ObjectError> for TokenError {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::DuplicateMember => Self::DuplicateMember,
+            ObjectError::Malformed => Self::Malformed,
+        }
+    }
 }

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::claims::seconds;
 use super::compact::Compact;
-use super::{Algorithm, ClaimPath, Directory, TokenError};
+use super::{ClaimPath, Directory, TokenError};
 use crate::access::Entitlements;
+use crate::auth::Algorithm;
 use crate::auth::jwks::{Key, KeySet, KeyStore};
 
 /// Stands for the tenant in the issuer of Entra ID's multi-tenant applications

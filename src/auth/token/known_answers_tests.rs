@@ -11,10 +11,9 @@ use jsonwebtoken::Algorithm as Alg;
 use serde_json::{Value, json};
 
 use super::testing::{Signer, key_set};
-use super::{
-    Algorithm, ClaimMapping, ClaimPath, Directory, Issuer, IssuerRules, TokenError, Tokens,
-};
+use super::{ClaimMapping, ClaimPath, Directory, Issuer, IssuerRules, TokenError, Tokens};
 use crate::access::{Client, ClientId};
+use crate::auth::Algorithm;
 use crate::auth::jwks::KeyStore;
 
 /// `exp` of the claims of RFC 7515, appendix A.1 and RFC 7519, section 3.1.

@@ -1,13 +1,11 @@
 //! Tokens of OpenID Connect issuers (RFC 7519), verified against the issuer's own keys.
 
-mod algorithm;
 mod claims;
 mod compact;
 mod describe;
 mod directory;
 mod error;
 mod issuer;
-mod json;
 #[cfg(test)]
 #[path = "known_answers_tests.rs"]
 mod known_answers;
@@ -15,13 +13,10 @@ mod known_answers;
 pub(in crate::auth) mod testing;
 mod tokens;
 
-pub use algorithm::Algorithm;
-pub(in crate::auth) use algorithm::KeyType;
 pub use claims::ClaimPath;
 pub use compact::MAX_TOKEN_BYTES;
 pub use describe::describe_token;
 pub use directory::{AmbiguousClaims, DefaultClient, Directory};
 pub use error::TokenError;
 pub use issuer::{ClaimMapping, Issuer, IssuerRules, RequiredClaim, TENANT_PLACEHOLDER};
-pub(in crate::auth) use json::object;
 pub use tokens::{DuplicateIssuer, Tokens};

@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_saphyr::Spanned;
 
 use super::KeyRefresh;
-use super::written::{Issuer, OneOrMany};
 use crate::access::Requirements;
 use crate::auth::{
     Algorithm, ClaimMapping, ClaimPath, Directory, IssuerRules, KeyStore, RequiredClaim,
@@ -15,10 +14,12 @@ use crate::auth::{
 };
 use crate::config::duration;
 use crate::config::problem::Problem;
-use crate::config::validate::{Problems, not_empty};
+use crate::config::problems::{Problems, not_empty};
+use crate::config::requires::requirements;
+use crate::config::written::{Issuer, OneOrMany};
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
-/// More is no leeway: it would make expired tokens good.
+/// More would accept tokens long after they have expired.
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 const DEFAULT_REFRESH: Duration = Duration::from_secs(600);
 const MIN_REFRESH: Duration = Duration::from_secs(1);
@@ -46,12 +47,12 @@ impl Issuer {
         }
         let leeway = time(self.leeway.as_ref(), DEFAULT_LEEWAY, problems);
         if let Some(written) = self.leeway.as_ref().filter(|_| leeway > MAX_LEEWAY) {
-            let message = "more than 5m is no leeway: expired tokens would be good";
+            let message = "must be at most 5m: more would accept expired tokens";
             problems.push(Problem::at(written.referenced, message));
         }
         let refresh = time(self.refresh.as_ref(), DEFAULT_REFRESH, problems);
         if let Some(written) = self.refresh.as_ref().filter(|_| refresh < MIN_REFRESH) {
-            problems.push(Problem::at(written.referenced, "the shortest is 1s"));
+            problems.push(Problem::at(written.referenced, "must be at least 1s"));
         }
         let max_age = self.max_age.as_ref();
         let max_age = max_age.map(|_| time(max_age, Duration::ZERO, problems).as_secs());
@@ -67,7 +68,7 @@ impl Issuer {
             issuer: self.issuer.clone(),
             client_claim: path(self.claims.client.as_ref(), "azp"),
             directory: Directory::default(),
-            default: default.map(|it| (it.client.clone(), it.requires.meaning())),
+            default: default.map(|it| (it.client.clone(), requirements(&it.requires))),
             refresh: KeyRefresh {
                 issuer: Arc::clone(&rules.name),
                 store: Arc::new(KeyStore::new(keep).with_origin(source.origin())),
@@ -84,7 +85,7 @@ impl Issuer {
             problems.push(Problem::at(at, "the issuer is empty"));
         }
         let message = match (issuer.contains(TENANT_PLACEHOLDER), self.tenants.is_empty()) {
-            (true, true) => "`{tenantid}` needs `tenants`: the list of those that are allowed",
+            (true, true) => "`{tenantid}` needs `tenants`, the list of allowed tenants",
             (false, false) => "`tenants` needs an issuer with `{tenantid}`",
             _ => "",
         };
@@ -94,7 +95,7 @@ impl Issuer {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
         let is_wrong = |tenant: &str| tenant.is_empty() || !tenant.chars().all(plain);
         for tenant in self.tenants.iter().filter(|it| is_wrong(&it.value)) {
-            let message = format!("`{}` is no id of a tenant", tenant.value);
+            let message = format!("`{}` is not a valid tenant id", tenant.value);
             problems.push(Problem::at(tenant.referenced, message));
         }
     }
@@ -142,7 +143,7 @@ impl Issuer {
 fn path(written: Option<&OneOrMany>, default: &str) -> ClaimPath {
     written.map_or_else(
         || ClaimPath::new([default.to_owned()]),
-        |written| written.clone().path(),
+        |written| ClaimPath::new(written.clone().into_list()),
     )
 }
 
@@ -151,7 +152,7 @@ fn time(written: Option<&Spanned<String>>, default: Duration, problems: &mut Pro
         return default;
     };
     duration::parse(&written.value).unwrap_or_else(|| {
-        let message = format!("`{}` is no duration", written.value);
+        let message = format!("`{}` is not a valid duration", written.value);
         problems.push(Problem::at(written.referenced, message).help("write `30s`, `5m` or `1h`"));
         default
     })

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde_saphyr::Spanned;
 
-use super::written::Issuer;
 use crate::access::NetworkError;
 use crate::auth::{
     DiscoverySource, FetchRules, Fetcher, FileSource, KeySource, Reach, TENANT_PLACEHOLDER, Url,
     UrlSource,
 };
 use crate::config::problem::Problem;
-use crate::config::validate::Problems;
+use crate::config::problems::Problems;
+use crate::config::written::Issuer;
 
 /// What OpenID Connect Discovery appends to an issuer (section 4).
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
@@ -20,11 +20,6 @@ const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 const ANY_TENANT: &str = "organizations";
 
 impl Issuer {
-    /// The file with the authorities of its servers, where it has one.
-    pub(in crate::config) fn ca_file(&self) -> Option<&Path> {
-        Some(self.ca_file.as_ref()?.value.as_path())
-    }
-
     /// Where the keys come from: a file, a URL, or discovery.
     pub(super) fn source(
         &self,
@@ -58,7 +53,7 @@ impl Issuer {
                 Some(Arc::new(DiscoverySource::new(fetcher, document, issuer)))
             }
             _ => {
-                let message = "at most one of `discovery`, `jwks_uri` and `jwks_file` may be there";
+                let message = "at most one of `discovery`, `jwks_uri` and `jwks_file` may be set";
                 problems.push(Problem::at(self.name.referenced, message));
                 None
             }
@@ -106,7 +101,7 @@ fn url(
             Ok(()) => return Some(url),
             Err(error) => error.to_string(),
         },
-        Err(_) => format!("`{written}` is no URL"),
+        Err(_) => format!("`{written}` is not a valid URL"),
     };
     problems.push(Problem::at(at.referenced, refused));
     None

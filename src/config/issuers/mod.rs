@@ -3,25 +3,23 @@
 mod draft;
 mod refresh;
 mod source;
-mod written;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::file::Credential;
 use super::problem::Problem;
-use super::validate::{Problems, check_id, twice};
+use super::problems::{Problems, check_id, duplicate};
+use super::written::{Credential, Issuer};
 use crate::access::Client;
 use crate::auth::{self, ClaimPath, DefaultClient, Tokens};
 use draft::Draft;
 pub use refresh::KeyRefresh;
-pub(super) use written::{Issuer, Requires, TokenCredential};
 
 /// The issuers while the file is read.
 pub(super) struct Issuers {
     drafts: Vec<Draft>,
-    /// Also those with a problem of their own, so that clients that name them are not another one.
+    /// Includes issuers with problems, so that clients that name them are not reported as well.
     names: HashSet<String>,
     defaults: HashSet<String>,
 }
@@ -33,7 +31,7 @@ impl Issuers {
         for issuer in written {
             check_id("issuer", &issuer.name, problems);
             if !names.insert(issuer.name.value.clone()) {
-                problems.push(twice("issuer", &issuer.name));
+                problems.push(duplicate("issuer", &issuer.name));
             }
             drafts.extend(issuer.draft(directory, problems));
         }
@@ -45,7 +43,7 @@ impl Issuers {
         }
     }
 
-    /// Whether a client is some issuer's default, and needs no credential of its own.
+    /// Whether a client is an issuer's default and so needs no credential of its own.
     pub(super) fn is_default(&self, client: &str) -> bool {
         self.defaults.contains(client)
     }
@@ -77,7 +75,8 @@ impl Issuers {
             }
             if claims.is_empty() || claims.values().any(String::is_empty) {
                 let message = "`client` or `claims` must say which tokens are the client's";
-                let help = "for every token of the issuer write `default_client` at the issuer";
+                let help =
+                    "to accept every token of the issuer, set `default_client` on the issuer";
                 problems.push(Problem::at(token.referenced, message).help(help));
             } else if let Err(error) = draft.directory.add(&claims, Arc::clone(client)) {
                 problems.push(Problem::at(token.referenced, error.to_string()));
@@ -117,5 +116,4 @@ impl Issuers {
 }
 
 #[cfg(test)]
-#[path = "issuers_tests.rs"]
 mod tests;

@@ -8,25 +8,32 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::TokenError;
-
 /// What a duplicate's error says; found again in serde's own wording around it.
 const DUPLICATE: &str = "tollgate: duplicate member";
+
+/// Why a text can't be used as a JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::auth) enum ObjectError {
+    /// Two readers could differ on what it says.
+    DuplicateMember,
+    /// Not JSON, or another value than an object.
+    Malformed,
+}
 
 /// Reads a JSON object.
 ///
 /// # Errors
-/// [`TokenError::DuplicateMember`], or [`TokenError::Malformed`] for all else that is no object.
-pub(in crate::auth) fn object(bytes: &[u8]) -> Result<Map<String, Value>, TokenError> {
+/// [`ObjectError::DuplicateMember`], or [`ObjectError::Malformed`] for all else that is no object.
+pub(in crate::auth) fn object(bytes: &[u8]) -> Result<Map<String, Value>, ObjectError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Unique
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value));
     match value {
         Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(TokenError::Malformed),
-        Err(error) if error.to_string().starts_with(DUPLICATE) => Err(TokenError::DuplicateMember),
-        Err(_) => Err(TokenError::Malformed),
+        Ok(_) => Err(ObjectError::Malformed),
+        Err(error) if error.to_string().starts_with(DUPLICATE) => Err(ObjectError::DuplicateMember),
+        Err(_) => Err(ObjectError::Malformed),
     }
 }
 
@@ -111,7 +118,7 @@ mod tests {
         ] {
             assert_eq!(
                 object(text.as_bytes()),
-                Err(TokenError::DuplicateMember),
+                Err(ObjectError::DuplicateMember),
                 "{text}"
             );
         }
@@ -122,7 +129,7 @@ mod tests {
         let deep = "[".repeat(50_000);
         for text in ["", "[]", "1", "null", "{", "{} {}", "{}x", "{'a':1}", &deep] {
             let read = object(text.as_bytes());
-            assert_eq!(read, Err(TokenError::Malformed), "{text:.20}");
+            assert_eq!(read, Err(ObjectError::Malformed), "{text:.20}");
         }
     }
 

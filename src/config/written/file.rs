@@ -1,0 +1,41 @@
+//! The whole file.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use super::authorities::Authority;
+use super::backends::Backend;
+use super::clients::Client;
+use super::database::Database;
+use super::identity::Identity;
+use super::issuers::Issuer;
+use super::ledger::Ledger;
+use super::listen::Listen;
+use super::prices::Price;
+use super::products::Product;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct File {
+    pub(in crate::config) listen: Listen,
+    pub(in crate::config) identity: Spanned<Identity>,
+    #[serde(default)]
+    pub(in crate::config) certificate_authorities: Vec<Authority>,
+    #[serde(default)]
+    pub(in crate::config) issuers: Vec<Issuer>,
+    #[serde(default)]
+    pub(in crate::config) clients: Vec<Client>,
+    #[serde(default)]
+    pub(in crate::config) products: Vec<Product>,
+    pub(in crate::config) backends: Spanned<Vec<Backend>>,
+    pub(in crate::config) ledger: Option<Spanned<Ledger>>,
+    #[serde(default)]
+    pub(in crate::config) prices: Vec<Spanned<Price>>,
+    pub(in crate::config) drain_timeout: Option<Spanned<String>>,
+    pub(in crate::config) max_request_bytes: Option<Spanned<usize>>,
+    pub(in crate::config) max_audio_request_bytes: Option<Spanned<usize>>,
+    pub(in crate::config) data_directory: Option<Spanned<PathBuf>>,
+    pub(in crate::config) database: Option<Spanned<Database>>,
+}

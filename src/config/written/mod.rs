@@ -1,0 +1,37 @@
+//! The file as it is written: a shape for each section, and nothing about what it means.
+
+mod authorities;
+mod backends;
+mod clients;
+mod credentials;
+mod database;
+mod file;
+mod hours;
+mod identity;
+mod issuers;
+mod ledger;
+mod listen;
+mod prices;
+mod products;
+mod requires;
+mod secret;
+mod trust;
+mod uses;
+
+pub(super) use authorities::{Authority, Mode, Revocation, Usage};
+pub(super) use backends::Backend;
+pub(super) use clients::{Client, UserFrom};
+pub(super) use credentials::{Certificate, Credential, Key};
+pub(super) use database::Database;
+pub(super) use file::File;
+pub(super) use hours::{Day, Hours};
+pub(super) use identity::{ClientSecret, Identity, ManagedIdentity};
+pub(super) use issuers::{Issuer, OneOrMany};
+pub(super) use ledger::{Durability, Ledger, OnFailure};
+pub(super) use listen::{ClientCertificates, Listen};
+pub(super) use prices::{Price, Tier};
+pub(super) use products::Product;
+pub(super) use requires::Requires;
+pub(super) use secret::SecretRef;
+pub(super) use trust::{KeyVault, Trust};
+pub(super) use uses::Tool;

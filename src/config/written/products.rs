@@ -1,0 +1,33 @@
+//! `products`.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use super::hours::Hours;
+use super::requires::Requires;
+use super::uses::{DataSource, Tool};
+use crate::access::Operation;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Product {
+    pub(in crate::config) id: Spanned<String>,
+    pub(in crate::config) deployments: Spanned<Vec<Spanned<String>>>,
+    pub(in crate::config) operations: Spanned<Vec<Spanned<Operation>>>,
+    #[serde(default)]
+    pub(in crate::config) requires: Requires,
+    #[serde(default)]
+    pub(in crate::config) operation_requires: HashMap<Operation, Spanned<Requires>>,
+    pub(in crate::config) networks: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(in crate::config) hours: Option<Spanned<Hours>>,
+    #[serde(default)]
+    pub(in crate::config) strict_model: bool,
+    #[serde(default)]
+    pub(in crate::config) tools: Vec<Spanned<Tool>>,
+    #[serde(default)]
+    pub(in crate::config) data_sources: Vec<DataSource>,
+    #[serde(default)]
+    pub(in crate::config) background: bool,
+}
