@@ -145,13 +145,13 @@ fn every_mistake_says_file_line_column_and_reason() {
             "deployments: [gpt-4o]",
             "deployments: [\"gpt 4o\"]",
             ":10:",
-            "no name of a deployment",
+            "not a valid deployment name",
         ),
         (
             "deployments: [gpt-4o]",
             "deployments: [\"gpt-4?*\"]",
             ":10:",
-            "no pattern of deployments",
+            "not a valid deployment pattern",
         ),
         (
             "deployments: [gpt-4o]",
@@ -215,7 +215,9 @@ fn one_key_for_two_clients_is_refused() {
         panic!("a shared key must be refused");
     };
     assert!(
-        error.to_string().contains("belongs to another client"),
+        error
+            .to_string()
+            .contains("already belongs to another client"),
         "{error}"
     );
 }
@@ -321,7 +323,7 @@ fn every_mistake_with_certificates_is_refused_with_its_reason() {
         ),
         (
             "{ authority: devices, serial: xyz, issuer_subject: CN=a }",
-            "no hexadecimal",
+            "not a hexadecimal",
         ),
         ("{ authority: devices, dns_san: \"*.a\" }", "no wildcards"),
         (
@@ -330,10 +332,10 @@ fn every_mistake_with_certificates_is_refused_with_its_reason() {
         ),
         (
             "{ authority: devices, thumbprint_sha256: abcd }",
-            "no thumbprint",
+            "not a thumbprint",
         ),
         ("{ authority: devices, san: a }", "san"),
-        ("{ pinned_sha256: abcd }", "no thumbprint"),
+        ("{ pinned_sha256: abcd }", "not a thumbprint"),
         (
             "{ authority: devices, pinned_sha256: abcd }",
             "no other field",
@@ -358,7 +360,7 @@ fn every_mistake_with_certificates_is_refused_with_its_reason() {
         ),
         (
             "{ name: devices, trust: [Cargo.toml], revocation: { crl: off } }",
-            "no PEM file",
+            "not a PEM file",
         ),
         (
             "{ name: devices, trust: [src], revocation: { crl: off } }",
@@ -475,7 +477,7 @@ fn the_password_of_a_database_is_read_from_elsewhere_and_never_repeated() {
             "{ url: \"postgres://gate@db/tollgate\", password: { env: TOLLGATE_TEST_UNSET } }",
             "TOLLGATE_TEST_UNSET is not set",
         ),
-        ("mysql://gate@db/tollgate", "no address of a PostgreSQL"),
+        ("mysql://gate@db/tollgate", "not a PostgreSQL URL"),
         ("{ password: { file: password } }", "url"),
         ("[]", "postgres://"),
     ] {

@@ -7,14 +7,14 @@ use std::time::SystemTime;
 use super::observer::{Observer, Step};
 use super::refusal::Refusal;
 use crate::access::{
-    Asked, Client, Endpoint, Grant, ObjectKind, ObjectOwners, Operation, Target, Wanted,
+    AccessRequest, Client, Endpoint, Grant, ObjectKind, ObjectOwners, Operation, Target, Wanted,
     authorize_any_deployment, authorize_deployment, authorize_operation,
 };
 use crate::auth::{Caller, IssuedKeys, PresentedCertificate, PresentedHeaders, Subprotocols};
 use crate::policy::Policy;
 use crate::telemetry::Refused;
 
-/// Where a browser's WebSocket says its key, beside what the backend may know.
+/// Where a browser's WebSocket puts its key, next to what the backend may see.
 pub(crate) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
 
 /// What requests are decided by.
@@ -106,8 +106,8 @@ impl Decision {
     }
 
     /// What is asked, as products look at it: the path's operation, or that of a batch's lines.
-    pub(crate) fn asked_for(&self, operation: Operation) -> Asked<'_> {
-        Asked {
+    pub(crate) fn asked_for(&self, operation: Operation) -> AccessRequest<'_> {
+        AccessRequest {
             operation,
             has: self.caller.entitlements(),
             source: self.source,
@@ -116,7 +116,7 @@ impl Decision {
     }
 }
 
-/// The decision, and what goes on beside it.
+/// The decision, and what is passed on with it.
 #[derive(Debug)]
 pub(crate) struct Allowed {
     pub(crate) decision: Decision,

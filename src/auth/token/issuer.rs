@@ -10,7 +10,7 @@ use super::{Algorithm, ClaimPath, Directory, TokenError};
 use crate::access::Entitlements;
 use crate::auth::jwks::{Key, KeySet, KeyStore};
 
-/// Stands for the tenant in the issuer of Entra ID's multi-tenant applications
+/// Placeholder for the tenant in the issuer of Entra ID's multi-tenant applications
 /// (<https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer>).
 pub const TENANT_PLACEHOLDER: &str = "{tenantid}";
 
@@ -47,7 +47,7 @@ pub struct IssuerRules {
     pub name: Arc<str>,
     /// `iss`, to the letter; with [`TENANT_PLACEHOLDER`] where there are tenants.
     pub issuer: String,
-    /// The tenants that the placeholder may stand for.
+    /// The tenants that the placeholder may be replaced by.
     pub tenants: Vec<String>,
     /// `aud` must have one of these.
     pub audiences: Vec<String>,
@@ -73,7 +73,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Puts the parts together.
+    /// Builds an issuer from its parts.
     pub fn new(rules: IssuerRules, keys: Arc<KeyStore>, directory: Directory) -> Self {
         Self {
             rules,
@@ -211,7 +211,7 @@ impl Issuer {
         }
     }
 
-    /// A string, or an array of strings (RFC 7519, section 4.1.3), with one that is ours.
+    /// A string, or an array of strings (RFC 7519, section 4.1.3), with one of the configured ones.
     fn check_audience(&self, audience: Option<&Value>) -> Result<(), TokenError> {
         let is_own = |name: &str| self.rules.audiences.iter().any(|own| own == name);
         let is_good = match audience {

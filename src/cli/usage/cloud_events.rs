@@ -98,7 +98,7 @@ impl Collector {
                 }
                 Err(error) => error.without_url().to_string(),
             };
-            tracing::warn!(why, "the collector is tried again");
+            tracing::warn!(why, "the collector will be tried again");
             sleep(retry).await;
             retry = retry.saturating_mul(2).min(LAST_RETRY);
         }
