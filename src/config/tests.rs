@@ -157,7 +157,7 @@ fn every_mistake_says_file_line_column_and_reason() {
             "deployments: [gpt-4o]",
             "deployments: [\"gpt**\"]",
             ":10:",
-            "`**` is written `*`",
+            "not a valid deployment pattern: write `**` as `*`",
         ),
         ("chat.completions", "chat", ":10:", "chat"),
         (
@@ -311,7 +311,7 @@ fn certificates_are_understood() {
 #[expect(clippy::too_many_lines, reason = "a table of mistakes")]
 fn every_mistake_with_certificates_is_refused_with_its_reason() {
     for (identity, reason) in [
-        ("{ authority: devices }", "every one of the authority"),
+        ("{ authority: devices }", "every certificate of the authority"),
         (
             "{ authority: other, dns_san: a }",
             "no certificate authority `other`",
