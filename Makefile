@@ -63,13 +63,13 @@ soak: ## the long runs of the ledger: 200 kills, 100,000 mixed requests, a milli
 	cargo build --workspace --all-targets --locked
 	@scripts/soak.sh
 
-bench: ## what the gateway costs, in requests per second and CPU, beside Envoy alone
+bench: ## what the gateway costs, in requests per second and CPU, compared with Envoy alone
 	@scripts/need.sh cargo cc python wrk
 	@scripts/envoy.sh $(ENVOY)
 	cargo build --locked --release --workspace --bins
 	@$(BUILT)/release/bench
 
-tools: ## fetch what the tests run beside the code: Envoy, clients, issuers of tokens
+tools: ## fetch what the tests need besides the code: Envoy, clients, issuers of tokens
 	@scripts/need.sh python node
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)

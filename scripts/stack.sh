@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The demo stack for real: builds both images, starts docker-compose.yml, waits until all of it is healthy,
-# tries it, and takes it down; with a dockerd of its own, which is ended whatever happens. What can't be
-# had here is made by hand (stack/images.sh), or left out and said.
+# tries it, and takes it down; with a separate dockerd, which is ended whatever happens. What is
+# not available here is made by hand (stack/images.sh), or left out and reported.
 # usage: [KEEP=1] scripts/stack.sh FOLDER ENVOY PYTHON
 # KEEP=1 keeps what dockerd has built in FOLDER/data for the next time, which then takes a minute.
 set -euo pipefail

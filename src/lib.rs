@@ -1,4 +1,4 @@
-//! tollgate: authentication, authorisation and token accounting for Azure OpenAI, beside Envoy.
+//! tollgate: authentication, authorisation and token accounting for Azure OpenAI, alongside Envoy.
 //!
 //! The rooms, each with one job; data flows from top to bottom:
 

@@ -1,5 +1,5 @@
 //! What requests are decided by: everything that a change of the configuration can change while the
-//! service runs. It is replaced as a whole; a request that has begun goes on with the one it began with.
+//! service runs. It is replaced as a whole; a request keeps the one that it began with.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub struct Policy {
 
 impl Policy {
     /// Who is calling, by exactly one credential. Where certificates are accepted, one that comes
-    /// with a key or a token is a second credential, whatever it is worth; elsewhere it is none.
+    /// with a key or a token is a second credential, valid or not; elsewhere it is not a credential.
     /// Only a token whose key is not there yet waits, and then for a moment.
     ///
     /// # Errors
@@ -139,17 +139,17 @@ impl LivePolicy {
     }
 
     /// The policy in force, for a moment: not to be held while waiting.
-    pub fn now(&self) -> Guard<Arc<Policy>> {
+    pub fn load(&self) -> Guard<Arc<Policy>> {
         self.0.load()
     }
 
     /// The policy in force, to be kept for as long as a request takes.
-    pub fn get(&self) -> Arc<Policy> {
+    pub fn load_full(&self) -> Arc<Policy> {
         self.0.load_full()
     }
 
     /// Puts another policy in force.
-    pub fn replace(&self, policy: Policy) {
+    pub fn store(&self, policy: Policy) {
         self.0.store(Arc::new(policy));
     }
 }

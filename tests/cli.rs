@@ -35,7 +35,7 @@ fn a_generated_key_and_its_line_belong_together_and_are_accepted() {
         let printed = text(&output.stdout);
         let key = printed.lines().next().expect("the key stands first");
         let digest = KeyDigest::of_presented(key)
-            .expect("a key of ours")
+            .expect("a tollgate key")
             .to_hex();
         let line = printed
             .lines()

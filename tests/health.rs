@@ -70,7 +70,7 @@ fn it_asks_readyz_at_the_address_of_the_file_and_repeats_the_answer() {
             "",
             "answers 404 Not Found: is it tollgate's /readyz?\n",
         ),
-        // Whoever answers so is no tollgate: it is not asked any further.
+        // Whoever answers so is not tollgate: it is not asked any further.
         (
             "HTTP/1.1 307 Temporary Redirect\r\nlocation: /\r\ncontent-length: 0\r\n\r\n",
             1,

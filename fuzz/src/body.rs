@@ -31,13 +31,13 @@ fn read(operation: Operation, data: &[u8]) -> bool {
     }
     let renamed = body.model.as_ref().map(|model| model.rename("other"));
     let asked = match &body.include_usage {
-        IncludeUsage::NotAsked(edit) => Some(edit.clone()),
-        IncludeUsage::Asked => None,
+        IncludeUsage::NotRequested(edit) => Some(edit.clone()),
+        IncludeUsage::Requested => None,
     };
     let edits: Vec<_> = renamed.into_iter().chain(asked).collect();
     let changed = Edit::apply(&edits, data);
     let again = RequestBody::read(operation, &changed).expect("still a body");
-    assert_eq!(again.include_usage, IncludeUsage::Asked);
+    assert_eq!(again.include_usage, IncludeUsage::Requested);
     assert_eq!(again.model.is_some(), body.model.is_some());
     assert!(again.model_name().is_none_or(|name| name == "other"));
     assert_eq!(again.references, body.references, "another reference");

@@ -9,7 +9,7 @@ use tollgate::access::Form;
 /// What a rewritten form may have more than the one that came: for its end, and for each part.
 const MAX_GROWTH_BYTES: usize = 160;
 
-/// A reader that believes every line sees in the form that goes on what it sees in the form that came,
+/// A reader that believes every line sees in the form that is passed on what it sees in the form that came,
 /// and so do we.
 pub(crate) fn run(data: &[u8]) -> bool {
     let Some(end) = data.iter().position(|byte| *byte == b'\n') else {

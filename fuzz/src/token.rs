@@ -7,7 +7,7 @@ use crate::Fixture;
 /// When the tokens of the corpus are looked at: 1 January 2030, in seconds since 1970.
 const NOW_S: u64 = 1_893_456_000;
 
-/// No text is a token but those that the issuer has signed.
+/// Only texts that the issuer has signed are tokens.
 pub(crate) fn run(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else {
         return false;

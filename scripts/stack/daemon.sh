@@ -1,4 +1,4 @@
-# A dockerd of our own, beside whatever runs on this machine already. To be sourced.
+# A separate dockerd, next to whatever runs on this machine already. To be sourced.
 # shellcheck shell=bash
 
 # Debian's client builds with the daemon's BuildKit; others want a plugin for that.

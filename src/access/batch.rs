@@ -21,7 +21,7 @@ pub struct BatchLine<'a> {
     pub deployment: Deployment,
     /// The body of its request, read.
     pub parsed: RequestBody,
-    /// The same as it stands in the file.
+    /// The same, as written in the file.
     pub body: &'a [u8],
 }
 
@@ -29,7 +29,7 @@ pub struct BatchLine<'a> {
 pub fn batch_lines(file: &[u8]) -> impl Iterator<Item = Result<BatchLine<'_>, BodyError>> {
     // A reader that ends lines at a CR would see others.
     let has_bare_cr = memchr::memchr_iter(b'\r', file).any(|at| file.get(at + 1) != Some(&b'\n'));
-    let odd = has_bare_cr.then(|| Err(BodyError::Malformed("a CR ends no line".to_owned())));
+    let odd = has_bare_cr.then(|| Err(BodyError::Malformed("a CR does not end a line".to_owned())));
     let file = file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(file);
     let lines = file.split(|byte| *byte == b'\n');
     let lines = lines.filter(|line| !line.trim_ascii().is_empty());
@@ -58,7 +58,7 @@ fn batch_line(line: &[u8]) -> Result<BatchLine<'_>, BodyError> {
     })
 }
 
-/// What a `url` of a line, or the `endpoint` of a batch, stands for.
+/// What a `url` of a line, or the `endpoint` of a batch, means.
 fn batch_operation(url: &str) -> Option<Operation> {
     let path = url.strip_prefix("/openai").unwrap_or(url);
     match path.strip_prefix("/v1").unwrap_or(path) {

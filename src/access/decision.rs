@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Asked, Client, Deployment, Product, ProductId, UseNotAllowed, Uses, Wanted};
+use super::{AccessRequest, Client, Deployment, Product, ProductId, UseNotAllowed, Uses, Wanted};
 
 /// Proof that a product of the client allows the operation on the deployment.
 #[derive(Clone, Debug)]
@@ -28,16 +28,16 @@ pub enum AccessError {
     /// The caller has all that, but comes from elsewhere.
     #[error("the caller's address is in none of the product's networks")]
     NetworkNotAllowed,
-    /// All is well, but not at this hour.
+    /// It is outside of the hours.
     #[error("it is outside of the product's hours")]
     OutsideHours,
-    /// The product has the deployment, but not what the body asks for beside it.
+    /// The product has the deployment, but not what the body asks for besides it.
     #[error("the product does not allow {0}")]
     UseNotAllowed(UseNotAllowed),
 }
 
 impl AccessError {
-    /// How near it is to being allowed.
+    /// How close it is to being allowed.
     const fn rank(&self) -> u8 {
         match self {
             Self::OperationNotAllowed => 0,
@@ -64,7 +64,7 @@ pub struct Denied {
 ///
 /// # Errors
 /// [`Denied`], with the nearest reason.
-pub fn authorize_operation(client: &Client, asked: &Asked<'_>) -> Result<(), Denied> {
+pub fn authorize_operation(client: &Client, asked: &AccessRequest<'_>) -> Result<(), Denied> {
     first(client, asked, Wanted::NotYetKnown, None).map(|_| ())
 }
 
@@ -73,18 +73,18 @@ pub fn authorize_operation(client: &Client, asked: &Asked<'_>) -> Result<(), Den
 ///
 /// # Errors
 /// [`Denied`], with the nearest reason.
-pub fn authorize_any_deployment(client: &Client, asked: &Asked<'_>) -> Result<(), Denied> {
+pub fn authorize_any_deployment(client: &Client, asked: &AccessRequest<'_>) -> Result<(), Denied> {
     first(client, asked, Wanted::Any, None).map(|_| ())
 }
 
-/// Whether one product allows the operation on the deployment, and all that the body asks for beside it,
+/// Whether one product allows the operation on the deployment, and all that the body asks for besides it,
 /// as far as that is known.
 ///
 /// # Errors
 /// [`Denied`], with the nearest reason.
 pub fn authorize_deployment(
     client: &Client,
-    asked: &Asked<'_>,
+    asked: &AccessRequest<'_>,
     deployment: Deployment,
     uses: Option<&Uses>,
 ) -> Result<Grant, Denied> {
@@ -98,7 +98,7 @@ pub fn authorize_deployment(
 /// The first product that allows it.
 fn first<'a>(
     client: &'a Client,
-    asked: &Asked<'_>,
+    asked: &AccessRequest<'_>,
     deployment: Wanted<'_>,
     uses: Option<&Uses>,
 ) -> Result<&'a Arc<Product>, Denied> {

@@ -34,8 +34,8 @@ fn two_products() -> Client {
     ])
 }
 
-fn asked(operation: Operation) -> Asked<'static> {
-    Asked {
+fn asked(operation: Operation) -> AccessRequest<'static> {
+    AccessRequest {
         operation,
         has: Entitlements::NONE,
         source: None,
@@ -44,7 +44,11 @@ fn asked(operation: Operation) -> Asked<'static> {
 }
 
 /// The product that allows it, or the nearest reason and its product.
-fn decide(client: &Client, asked: &Asked<'_>, name: &str) -> Result<String, (AccessError, String)> {
+fn decide(
+    client: &Client,
+    asked: &AccessRequest<'_>,
+    name: &str,
+) -> Result<String, (AccessError, String)> {
     let deployment = Deployment::parse(name).expect("a valid name");
     match authorize_deployment(client, asked, deployment, None) {
         Ok(grant) => Ok(grant.product.id.to_string()),
@@ -147,12 +151,12 @@ fn every_condition_of_a_product_is_needed() {
         scopes: vec!["llm.invoke".to_owned()],
         ..Entitlements::default()
     };
-    let good = Asked {
+    let good = AccessRequest {
         has: &invoke,
         source: "10.1.2.3".parse().ok(),
         ..asked(Operation::ChatCompletions)
     };
-    let check = |asked: &Asked<'_>| {
+    let check = |asked: &AccessRequest<'_>| {
         let decided = decide(&client, asked, "gpt-4o").map_err(|(reason, _)| reason);
         let before = authorize_operation(&client, asked).map_err(|it| it.reason);
         assert_eq!(
@@ -163,7 +167,7 @@ fn every_condition_of_a_product_is_needed() {
         decided.map(|_| ())
     };
     assert_eq!(check(&good), Ok(()));
-    let mapped = Asked {
+    let mapped = AccessRequest {
         source: "::ffff:10.1.2.3".parse().ok(),
         ..good
     };
@@ -172,13 +176,13 @@ fn every_condition_of_a_product_is_needed() {
         Ok(()),
         "an IPv4 address in IPv6 is the IPv4 address"
     );
-    let unentitled = Asked {
+    let unentitled = AccessRequest {
         has: Entitlements::NONE,
         ..good
     };
     assert_eq!(check(&unentitled), Err(AccessError::EntitlementMissing));
     for elsewhere in ["11.0.0.1".parse().ok(), "::1".parse().ok(), None] {
-        let asked = Asked {
+        let asked = AccessRequest {
             source: elsewhere,
             ..good
         };
@@ -188,7 +192,7 @@ fn every_condition_of_a_product_is_needed() {
             "{elsewhere:?}"
         );
     }
-    let tuesday = Asked {
+    let tuesday = AccessRequest {
         at: noon() + Duration::from_secs(24 * 3600),
         ..good
     };
@@ -203,7 +207,7 @@ fn an_operation_may_ask_for_more_than_its_product() {
         ..Entitlements::default()
     };
     let decide = |has: &Entitlements, operation| {
-        let asked = Asked {
+        let asked = AccessRequest {
             has,
             source: "10.1.2.3".parse().ok(),
             ..asked(operation)

@@ -15,18 +15,18 @@ pub struct Deployments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// A character that no deployment has, or an end that no deployment has; the text has no `*`.
-    #[error("no name of a deployment")]
+    #[error("not a valid deployment name")]
     NotAName,
-    /// The same, beside a `*`: no name could ever match.
-    #[error("no pattern of deployments: no name matches it")]
+    /// The same, next to a `*`: no name could ever match.
+    #[error("not a valid deployment pattern: no name can match it")]
     NoMatch,
     /// `**` says no more than `*`.
-    #[error("no pattern of deployments: `**` is written `*`")]
+    #[error("not a valid deployment pattern: write `**` as `*`")]
     TwoStars,
 }
 
 impl Deployments {
-    /// Adds a name, or a pattern: `*` in it stands for any run of characters, also for none.
+    /// Adds a name, or a pattern: `*` in it matches any run of characters, also an empty one.
     ///
     /// # Errors
     /// [`PatternError`] for what matches nothing.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::ClientId;
 
-/// Ids that are gone may wait in a client's order until they are as many as those that are there, and
-/// so many more: sorting them out then costs nothing that matters.
+/// Deleted ids may wait in a client's order until they are as many as those that are there, and
+/// so many more: sorting them out is then cheap.
 const SLACK: usize = 32;
 
 /// What becomes of an id that is to be remembered.
@@ -45,7 +45,7 @@ struct Entry<V> {
 #[derive(Debug, Default)]
 struct Share {
     count: usize,
-    /// Oldest first; some of them may be gone.
+    /// Oldest first; some of them may be deleted.
     order: VecDeque<Arc<str>>,
 }
 

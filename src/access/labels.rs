@@ -1,4 +1,4 @@
-//! What a client is charged under beside its name: team, cost centre, environment.
+//! What a client is charged under besides its name: team, cost centre, environment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub enum LabelError {
     TooMany,
     /// A name that would need quoting somewhere.
     #[error(
-        "`{0}` is no name of a label: small letters, digits and `_`, a letter first, at most {MAX_LABEL_NAME}"
+        "`{0}` is not a valid label name: lower-case letters, digits and `_`, a letter first, at most {MAX_LABEL_NAME}"
     )]
     Name(String),
     /// An empty value, one that is too long, or one that has control characters.

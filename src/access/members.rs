@@ -11,7 +11,7 @@ use super::BodyError;
 /// The values of the named members, in the order of the names; `None` for one that is not there.
 ///
 /// # Errors
-/// [`BodyError::Malformed`] if it is no JSON object, or one of the members stands twice or in
+/// [`BodyError::Malformed`] if it is not a JSON object, or one of the members is a duplicate or in
 /// another spelling: two parsers could read it differently.
 pub(super) fn members<'de, const N: usize>(
     object: &'de [u8],
@@ -24,7 +24,7 @@ pub(super) fn members<'de, const N: usize>(
         .map_err(|error| BodyError::Malformed(error.to_string()))
 }
 
-/// Reads a member as a string; `null` is none.
+/// Reads a member as a string; `null` counts as absent.
 ///
 /// # Errors
 /// [`BodyError::Malformed`] for anything else.
@@ -69,9 +69,7 @@ impl<'de, const N: usize> Visitor<'de> for Members<N> {
                 )));
             }
             if value.replace(map.next_value()?).is_some() {
-                return Err(A::Error::custom(format_args!(
-                    "the member `{name}` stands twice"
-                )));
+                return Err(A::Error::custom(format_args!("duplicate member `{name}`")));
             }
         }
         Ok(found)

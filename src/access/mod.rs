@@ -53,7 +53,7 @@ pub use ownership::ObjectOwners;
 pub use path::{
     ApiShape, ApiVersion, Deployment, Endpoint, ObjectKind, PathError, StoredAction, Target,
 };
-pub use product::{Asked, Product, Wanted};
-pub use splice::{Edit, Place};
+pub use product::{AccessRequest, Product, Wanted};
+pub use splice::{Edit, Span};
 pub use stored::{BackgroundResponse, BatchInput, Known, ObjectChange};
 pub use uses::{AllowedUses, ToolKind, UseNotAllowed};

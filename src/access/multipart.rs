@@ -1,4 +1,4 @@
-//! Forms (`multipart/form-data`): read as clients write them, and always written anew.
+//! Forms (`multipart/form-data`): read as clients write them, and always rewritten.
 //!
 //! ```text
 //! body     = *CRLF first *( CRLF first ) CRLF last
@@ -9,9 +9,9 @@
 //! RFC 7578 and RFC 2046, section 5.1.1. Client libraries spell the same form in many ways: names
 //! without quotes (.NET), escapes (Go, Apache, Spring, Ruby), transfer encodings that encode nothing
 //! (Apache, Retrofit, Ruby), lengths of parts (OkHttp, Spring), lines after the end (Azure's SDK for
-//! JavaScript). Whatever is understood goes on in one spelling ([`Form::write`]), so no reader behind
+//! JavaScript). Whatever is understood is passed on in one spelling ([`Form::write`]), so no reader behind
 //! the gateway can see other parts than were authorised. What could be meant in two ways is refused:
-//! text around the parts, white space after a boundary, another place with the boundary in it, bare
+//! text around the parts, white space after a boundary, another occurrence of the boundary, bare
 //! line ends, folded headers, encoded or nested parts, `_charset_`.
 
 mod disposition;
@@ -53,7 +53,7 @@ impl<'a> Form<'a> {
         })?;
         let delimiter = format!("--{boundary}");
         let delimiter = memmem::Finder::new(delimiter.as_bytes());
-        let odd = || malformed("the boundary of the form is where none may be");
+        let odd = || malformed("the form's boundary appears where it may not");
         let mut parts = Vec::new();
         let mut rest = after_line_ends(body)
             .strip_prefix(delimiter.needle())
@@ -82,7 +82,7 @@ impl<'a> Form<'a> {
     /// The text of a field that decides something.
     ///
     /// # Errors
-    /// [`BodyError::Malformed`] if it is given twice, in another spelling, or as a file.
+    /// [`BodyError::Malformed`] if it is a duplicate, in another spelling, or a file.
     pub fn field(&self, name: &str) -> Result<Option<&str>, BodyError> {
         match self.only(name)?.map(|part| &part.kind) {
             None => Ok(None),
@@ -94,7 +94,7 @@ impl<'a> Form<'a> {
     /// The content of a file that decides something.
     ///
     /// # Errors
-    /// [`BodyError::Malformed`] if it is given twice, in another spelling, or not at all.
+    /// [`BodyError::Malformed`] if it is a duplicate, in another spelling, or missing.
     pub fn file(&self, name: &str) -> Result<&'a [u8], BodyError> {
         match self.only(name)?.map(|part| &part.kind) {
             Some(Kind::File { content, .. }) => Ok(content),
@@ -102,7 +102,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// Gives a field another text, in its place, or adds it at the end.
+    /// Replaces the text of a field, or adds it at the end.
     pub fn set(&mut self, name: &'static str, text: impl Into<Cow<'a, str>>) {
         let mut part = Some(Part {
             name: name.to_owned(),
@@ -113,7 +113,7 @@ impl<'a> Form<'a> {
         self.0.extend(part);
     }
 
-    /// Takes a field out.
+    /// Removes a field.
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|part| part.name != name);
     }
@@ -130,7 +130,7 @@ impl<'a> Form<'a> {
                 return Err(malformed(format!("write the field as `{name}`")));
             }
             if found.replace(part).is_some() {
-                return Err(malformed(format!("the field `{name}` is given twice")));
+                return Err(malformed(format!("duplicate field `{name}`")));
             }
         }
         Ok(found)

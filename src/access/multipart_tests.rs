@@ -21,7 +21,7 @@ fn model(body: &str) -> Result<Option<String>, BodyError> {
     Ok(form.field("model")?.map(str::to_owned))
 }
 
-/// The form as it goes on, with `XX` for its boundary.
+/// The form as it is passed on, with `XX` for its boundary.
 fn written(form: &Form<'_>) -> String {
     let (content_type, body) = form.write();
     let boundary = content_type.split_once("boundary=").expect("a boundary").1;

@@ -13,7 +13,7 @@ const MAPPED_PREFIX: u8 = 96;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network(IpNet);
 
-/// Why a text is no range of addresses.
+/// Why a text is not an address range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write an address or a range of addresses, such as 10.0.0.0/8 or 2001:db8::/32")]
 pub struct NetworkError;
@@ -87,7 +87,7 @@ mod tests {
         assert!(!contains("10.0.0.0/8", "::ffff:11.1.2.3"));
         assert!(
             !contains("::/0", "::ffff:10.1.2.3"),
-            "it is no IPv6 address"
+            "it is not an IPv6 address"
         );
         assert!(contains("::ffff:10.0.0.0/104", "10.1.2.3"));
         assert!(contains("::ffff:10.0.0.0/104", "::ffff:10.1.2.3"));

@@ -104,7 +104,7 @@ impl Operation {
         }
     }
 
-    /// The value of OpenTelemetry's `gen_ai.operation.name` that fits this operation
+    /// The value of OpenTelemetry's `gen_ai.operation.name` for this operation
     /// (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>); our own name where the
     /// conventions have none.
     pub const fn gen_ai_name(self) -> &'static str {

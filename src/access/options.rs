@@ -1,4 +1,4 @@
-//! What the configuration lets one client do, or keeps it from, beside its products.
+//! What the configuration lets one client do, or keeps it from, besides its products.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -39,18 +39,18 @@ pub enum AllowedVersion {
     Dated(ApiVersion),
 }
 
-/// Why a request does not keep to the options of its client.
+/// Why a request does not respect the options of its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
     /// The version is not among those that the client may use.
     #[error("this client may not use this version of the API")]
     ApiVersion,
-    /// The end user's name is too long, empty, no text, or stands twice.
+    /// The end user's name is too long, empty, not text, or given twice.
     #[error(
         "the end user's name must be text of 1 to {MAX_USER_BYTES} bytes without control characters, once"
     )]
     User,
-    /// A member that bounds the answer is no positive whole number.
+    /// A member that bounds the answer is not a positive whole number.
     #[error("`{0}` must be a whole number above 0")]
     NoNumber(&'static str),
     /// More tokens than the client may ask for.
@@ -125,7 +125,7 @@ impl ClientOptions {
         parsed: &RequestBody,
         body: &[u8],
     ) -> Result<Option<Arc<str>>, OptionError> {
-        let written = parsed.user.map(|place| place.text(body));
+        let written = parsed.user.map(|span| span.text(body));
         match (&self.user_from, written) {
             (Some(UserSource::Body), Some(written)) if written != "null" => {
                 let is_long = written.len() > MAX_WRITTEN_USER_BYTES;

@@ -6,7 +6,7 @@
 
 use std::num::NonZeroU32;
 
-use super::{ApiShape, Edit, Operation, OptionError, Place, RequestBody, Target};
+use super::{ApiShape, Edit, Operation, OptionError, RequestBody, Span, Target};
 
 /// The first dated version of the API that knows `max_completion_tokens`
 /// (<https://learn.microsoft.com/azure/ai-services/openai/how-to/reasoning>).
@@ -16,7 +16,7 @@ const FIRST_VERSION_WITH_MAX_COMPLETION_TOKENS: &str = "2024-09-01";
 const DEFAULT_COMPLETION_TOKENS: u64 = 16;
 
 /// A member with its value.
-type Member = (&'static str, Option<Place>);
+type Member = (&'static str, Option<Span>);
 
 /// Checks what a request asks for, and says what to write where it asks for nothing. Operations
 /// whose answers are not text have no limit.
@@ -107,8 +107,8 @@ fn knows_max_completion_tokens(target: &Target) -> bool {
 }
 
 /// A positive whole number; `null` is the same as nothing.
-fn number((name, place): Member, body: &[u8]) -> Result<Option<u64>, OptionError> {
-    match place.map(|place| place.text(body)) {
+fn number((name, span): Member, body: &[u8]) -> Result<Option<u64>, OptionError> {
+    match span.map(|span| span.text(body)) {
         None | Some("null") => Ok(None),
         Some(written) => match written.parse() {
             Ok(number) if number > 0 => Ok(Some(number)),
@@ -118,8 +118,8 @@ fn number((name, place): Member, body: &[u8]) -> Result<Option<u64>, OptionError
 }
 
 /// Writes a number in place of nothing or of `null`.
-fn write((name, place): Member, number: u64) -> Edit {
-    match place {
+fn write((name, span): Member, number: u64) -> Edit {
+    match span {
         Some(null) => Edit::Replace(null, number.to_string().into()),
         None => Edit::Add(format!(r#""{name}":{number}"#).into()),
     }

@@ -148,7 +148,7 @@ fn what_is_no_positive_number_is_refused() {
 }
 
 #[test]
-fn a_member_that_stands_twice_is_refused() {
+fn a_duplicate_member_is_refused() {
     for (member, escaped) in [
         ("max_tokens", r"m\u0061x_tokens"),
         ("max_completion_tokens", r"m\u0061x_completion_tokens"),
@@ -226,8 +226,8 @@ proptest! {
         let parsed = RequestBody::read(operation, body.as_bytes()).expect("a valid body");
         let cap = limited(100, path, &body).ok().flatten();
         let usage = match parsed.include_usage {
-            IncludeUsage::NotAsked(edit) => Some(edit),
-            IncludeUsage::Asked => None,
+            IncludeUsage::NotRequested(edit) => Some(edit),
+            IncludeUsage::Requested => None,
         };
         let (has_cap, has_usage) = (cap.is_some(), usage.is_some());
         let edits: Vec<_> = cap.into_iter().chain(usage).collect();

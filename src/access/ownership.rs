@@ -2,7 +2,7 @@
 //!
 //! All clients share one identity at the backend, so the backend would give anything stored to any
 //! of them. The gateway remembers who made each id and treats every other one as unknown. The memory
-//! is bounded, with a fair share for each client: what is no longer remembered is not found.
+//! is bounded, with a fair share for each client: what has been forgotten is not found.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -60,7 +60,7 @@ impl ObjectOwners {
         self.of(kind).remember(id, owner, known)
     }
 
-    /// Takes over what a database says of an object. What is known already is known better, except
+    /// Takes over what a database says of an object. What is already known takes precedence, except
     /// that a response has been counted, or that something is deleted.
     pub fn learn(&self, change: ObjectChange) {
         let ObjectChange {

@@ -16,7 +16,7 @@
 //!
 //! A path has no `%`: none of these names needs an escape, and two spellings of one path are how a
 //! decision is made about one thing and the identity used for another. A slash at the end, which some
-//! clients write, is taken off before the request goes on. Source of the shapes:
+//! clients write, is taken off before the request is passed on. Source of the shapes:
 //! <https://learn.microsoft.com/azure/ai-services/openai/reference>.
 
 use std::fmt;
@@ -175,7 +175,7 @@ pub enum StoredAction {
     Content,
 }
 
-/// What a path stands for.
+/// What a path means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// `POST` of an operation; the deployment where the path names it.
@@ -219,7 +219,7 @@ impl Endpoint {
 /// A request target that was understood whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// What the path stands for.
+    /// What the path means.
     pub endpoint: Endpoint,
     /// Which API shape it has.
     pub shape: ApiShape,
@@ -245,10 +245,10 @@ pub enum PathError {
     /// A key in the query string.
     #[error("a key in the query string is not accepted")]
     KeyInQuery,
-    /// `api-version` is missing where the shape needs it, or is none.
+    /// `api-version` is missing where the shape needs it, or is not a version.
     #[error("api-version is missing or not a version")]
     ApiVersion,
-    /// A canonical path that is none of those above.
+    /// A canonical path that is not one of those above.
     #[error("unknown path")]
     Unknown,
     /// A known path with a method that it does not have.
@@ -336,7 +336,7 @@ fn operation(rest: &str) -> Result<Operation, PathError> {
     }
 }
 
-/// What Azure has beside the deployments, in both shapes; `None` for any other path. There is no
+/// What Azure has besides the deployments, in both shapes; `None` for any other path. There is no
 /// list of responses, files or batches: it would show those of every client.
 fn parse_resource(method: &str, rest: &str) -> Option<Result<Endpoint, PathError>> {
     let (name, item) = match rest.split_once('/') {

@@ -28,13 +28,13 @@ pub struct Product {
     pub hours: Option<Hours>,
     /// Whether a body's `model` must be the deployment in the path.
     pub strict_model: bool,
-    /// What a body may ask for beside the model.
+    /// What a body may ask for besides the model.
     pub uses: AllowedUses,
 }
 
 /// What is asked, by whom, from where and when.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct AccessRequest<'a> {
     /// The operation.
     pub operation: Operation,
     /// What the caller has been granted.
@@ -72,7 +72,7 @@ impl Product {
         }
     }
 
-    /// Whether this product allows what a body asks for beside the model.
+    /// Whether this product allows what a body asks for besides the model.
     ///
     /// # Errors
     /// [`AccessError::UseNotAllowed`], with what it does not allow.
@@ -90,7 +90,11 @@ impl Product {
     ///
     /// # Errors
     /// The first condition that is not met, in the order of [`AccessError`].
-    pub fn check(&self, asked: &Asked<'_>, deployment: Wanted<'_>) -> Result<(), AccessError> {
+    pub fn check(
+        &self,
+        asked: &AccessRequest<'_>,
+        deployment: Wanted<'_>,
+    ) -> Result<(), AccessError> {
         let has_deployment = match deployment {
             Wanted::NotYetKnown => true,
             Wanted::Named(deployment) => self.deployments.contains(deployment),

@@ -2,39 +2,39 @@
 
 use std::borrow::Cow;
 
-/// Where a value stands in a body, in bytes.
+/// Where a value is in a body, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Span {
     start: usize,
     end: usize,
 }
 
-impl Place {
-    /// The place of a part that is borrowed from the body; `None` for anything else.
+impl Span {
+    /// The span of a part that is borrowed from the body; `None` for anything else.
     pub(super) fn of(part: &str, body: &[u8]) -> Option<Self> {
         let start = part.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
         let end = start.checked_add(part.len())?;
         (end <= body.len()).then_some(Self { start, end })
     }
 
-    /// What stands there.
+    /// What is there.
     pub(super) fn text<'a>(&self, body: &'a [u8]) -> &'a str {
         let bytes = body.get(self.start..self.end).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 }
 
-/// One change of a body that is a JSON object. Each is of a member of its own.
+/// One change of a body that is a JSON object. Each concerns another member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// One more member, `"name":value`.
     Add(Cow<'static, str>),
-    /// Another value at a place.
-    Replace(Place, Cow<'static, str>),
+    /// Another value for a span.
+    Replace(Span, Cow<'static, str>),
 }
 
 impl Edit {
-    /// The body with all changes made. It must be the object that the places were found in.
+    /// The body with all changes made. It must be the object that the spans were found in.
     pub fn apply(edits: &[Self], body: &[u8]) -> Vec<u8> {
         let texts = edits.iter().map(|edit| match edit {
             Self::Add(text) | Self::Replace(_, text) => text.len() + 1,
@@ -55,15 +55,15 @@ impl Edit {
         let mut replaced: Vec<_> = edits
             .iter()
             .filter_map(|edit| match edit {
-                Self::Replace(place, text) => Some((place, text)),
+                Self::Replace(span, text) => Some((span, text)),
                 Self::Add(_) => None,
             })
             .collect();
-        replaced.sort_unstable_by_key(|(place, _)| place.start);
-        for (place, text) in replaced {
-            changed.extend(body.get(done..place.start).unwrap_or_default());
+        replaced.sort_unstable_by_key(|(span, _)| span.start);
+        for (span, text) in replaced {
+            changed.extend(body.get(done..span.start).unwrap_or_default());
             changed.extend(text.as_bytes());
-            done = place.end;
+            done = span.end;
         }
         changed.extend(body.get(done..).unwrap_or_default());
         changed

@@ -1,4 +1,4 @@
-//! What a product allows beside deployments: hosted tools, sources of data, answers in the background.
+//! What a product allows besides deployments: hosted tools, sources of data, answers in the background.
 //! The default is nothing of it.
 
 use std::collections::HashSet;

@@ -56,9 +56,9 @@ impl Readiness {
     }
 
     /// Issuers whose tokens can't be checked just now. Callers with other credentials, and tokens of
-    /// other issuers, are served all the same: this is no obstacle.
+    /// other issuers, are served all the same: this does not make it unready.
     pub fn unavailable_issuers(&self) -> Vec<Arc<str>> {
-        let policy = self.policy.now();
+        let policy = self.policy.load();
         let issuers = policy.tokens.issuers().iter();
         issuers
             .filter(|issuer| !issuer.keys().status().is_usable)
@@ -66,14 +66,14 @@ impl Readiness {
             .collect()
     }
 
-    /// Whether the file on disk is refused. What was read before it serves on: this is no obstacle.
+    /// Whether the file on disk is refused. The previous one stays in use: this does not make it unready.
     pub fn config_refused(&self, is_refused: bool) {
         self.is_config_refused.store(is_refused, Ordering::Relaxed);
     }
 
     /// What certificate authorities lack just now, a line each. As with issuers, no obstacle.
     pub fn ailing_authorities(&self) -> Vec<String> {
-        let certificates = self.policy.now().certificates.clone();
+        let certificates = self.policy.load().certificates.clone();
         let states = certificates.iter().flat_map(|ring| ring.states());
         states.flat_map(|state| ailments(&state)).collect()
     }
@@ -87,7 +87,7 @@ impl Readiness {
             return Some("the identity has no token");
         }
         if self.issued.as_ref().is_some_and(|keys| !keys.is_asked()) {
-            return Some("the database of issued keys has not been asked yet");
+            return Some("the issued keys have not been loaded yet");
         }
         self.ledger.as_ref().and_then(|ledger| ledger.obstacle())
     }
@@ -113,7 +113,7 @@ fn ailments(state: &AuthorityState) -> Vec<String> {
     }
     match state.crl {
         CrlState::Missing => lines.push(format!("authority {name}: no revocation list")),
-        CrlState::Stale => lines.push(format!("authority {name}: a revocation list has ended")),
+        CrlState::Stale => lines.push(format!("authority {name}: a revocation list has expired")),
         CrlState::Off | CrlState::Fresh => {}
     }
     lines
@@ -151,7 +151,7 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             let mut text = "ready\n".to_owned();
             if admin.readiness.is_config_refused.load(Ordering::Relaxed) {
                 text.push_str(
-                    "configuration: the file is refused, the one before it is in force\n",
+                    "configuration: the file is rejected, the previous one is in force\n",
                 );
             }
             for issuer in admin.readiness.unavailable_issuers() {
@@ -162,7 +162,7 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
                 text.push('\n');
             }
             if admin.readiness.lacks_issued_keys() {
-                text.push_str("issued keys: not loaded, their database is away\n");
+                text.push_str("issued keys: not loaded, their database is unavailable\n");
             }
             if let Some(concern) = admin.readiness.ledger_concern() {
                 text.push_str(&format!("ledger: {concern}\n"));

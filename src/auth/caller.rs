@@ -1,4 +1,4 @@
-//! Who is calling, or why nobody is.
+//! Who is calling, or why that is unknown.
 
 use std::fmt;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ pub enum AuthError {
     /// No header carries a credential.
     #[error("no credential")]
     Missing,
-    /// More than one credential: nobody can say which one was meant.
+    /// More than one credential: it is ambiguous which one was meant.
     #[error("more than one credential")]
     Ambiguous,
     /// A credential header that can't be read.
@@ -70,13 +70,13 @@ pub enum AuthError {
     /// `authorization` with a scheme other than Bearer.
     #[error("the authorization scheme is not Bearer")]
     Scheme,
-    /// No key of ours: found out without a look-up.
+    /// Not a tollgate key: found out without a look-up.
     #[error("the key is not well formed: {0}")]
     KeyFormat(#[from] KeyFormatError),
     /// A well-formed key that no client has.
     #[error("the key is unknown")]
     UnknownKey,
-    /// A key that is not here while the keys that were issued have not been loaded.
+    /// A key that is not found while the keys that were issued have not been loaded.
     #[error("the issued keys are not loaded yet")]
     KeysUnavailable,
     /// A key whose client the configuration doesn't have.

@@ -1,7 +1,7 @@
 //! Exactly one credential from the headers of a request.
 //!
 //! Many SDKs send one key in two headers (`api-key: K` and `authorization: Bearer K`), or an empty one
-//! beside it: values that are equal to the byte are one credential, and an empty value is none. Two
+//! as well: values that are equal to the byte are one credential, and an empty value does not count. Two
 //! different ones are ambiguous. Envoy merges repeated headers with a comma (RFC 9110, section 5.3), so
 //! a comma in a credential header is two credentials: none of the forms we take contains one.
 
@@ -34,13 +34,13 @@ pub struct PresentedHeaders<'a> {
 /// What a request proves itself with, by its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential<'a> {
-    /// Everything else: only a key of ours can be meant.
+    /// Everything else: only a tollgate key can be meant.
     Key(&'a str),
     /// A bearer token with dots, which no key has and every JWS has (RFC 7515, section 7.1).
     Token(&'a str),
 }
 
-/// A header that may stand once.
+/// A header that may occur once.
 #[derive(Clone, Copy, Default)]
 enum Slot<'a> {
     #[default]
@@ -119,7 +119,7 @@ impl<'a> PresentedHeaders<'a> {
 }
 
 /// The token of `Bearer token` (RFC 6750, section 2.1; the scheme's case is free, RFC 9110, 11.1);
-/// none where the scheme stands alone.
+/// none where there is only the scheme.
 fn bearer(value: Option<&str>) -> Result<Option<&str>, AuthError> {
     let Some(value) = value else {
         return Ok(None);

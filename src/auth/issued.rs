@@ -41,9 +41,9 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// Who did something to a key, and when.
+/// Who changed a key, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deed {
+pub struct KeyEvent {
     /// Who, such as `uid:1000`.
     pub by: String,
     /// When, to the millisecond.
@@ -61,14 +61,14 @@ pub struct IssuedKey {
     pub client: ClientId,
     /// Which of the client's two.
     pub slot: KeySlot,
-    /// When and whether it is good.
+    /// When and whether it is valid.
     pub validity: Validity,
     /// The key that a rotation put in its place.
     pub replaced_by: Option<KeyId>,
     /// Who issued it.
-    pub issued: Deed,
+    pub issued: KeyEvent,
     /// Who changed it last.
-    pub changed: Deed,
+    pub changed: KeyEvent,
     /// The number of its last change; a later change has a higher one.
     pub version: i64,
 }
@@ -98,9 +98,9 @@ impl Entry {
 pub struct KeyCounts {
     /// In use, within their time or not.
     pub active: u64,
-    /// Stopped for now.
+    /// Suspended.
     pub suspended: u64,
-    /// Stopped for ever.
+    /// Revoked.
     pub revoked: u64,
 }
 

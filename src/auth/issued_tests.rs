@@ -4,13 +4,13 @@ use super::*;
 use crate::auth::Key;
 
 fn issued(key: &Key, version: i64, state: KeyState) -> IssuedKey {
-    let deed = Deed {
+    let event = KeyEvent {
         by: "uid:0".to_owned(),
         at: SystemTime::UNIX_EPOCH,
     };
     IssuedKey {
         id: KeyId::parse(key.id()).expect("an id"),
-        digest: KeyDigest::of_presented(key.expose()).expect("a key of ours"),
+        digest: KeyDigest::of_presented(key.expose()).expect("a tollgate key"),
         client: ClientId::new("partner"),
         slot: KeySlot::Primary,
         validity: Validity {
@@ -18,8 +18,8 @@ fn issued(key: &Key, version: i64, state: KeyState) -> IssuedKey {
             ..Validity::default()
         },
         replaced_by: None,
-        issued: deed.clone(),
-        changed: deed,
+        issued: event.clone(),
+        changed: event,
         version,
     }
 }
@@ -29,7 +29,7 @@ fn partner(id: &ClientId) -> Option<Arc<Client>> {
 }
 
 fn ask(keys: &IssuedKeys, key: &Key) -> Result<CredentialKind, AuthError> {
-    let digest = KeyDigest::of_presented(key.expose()).expect("a key of ours");
+    let digest = KeyDigest::of_presented(key.expose()).expect("a tollgate key");
     let caller = keys.authenticate(&digest, SystemTime::UNIX_EPOCH, partner);
     caller.map(|it| it.credential)
 }
@@ -80,7 +80,7 @@ fn what_a_restored_database_no_longer_has_is_gone() {
 fn a_key_of_a_client_that_the_configuration_has_not_is_refused() {
     let (keys, key) = (IssuedKeys::default(), Key::generate().expect("a key"));
     keys.apply(&[issued(&key, 1, KeyState::Active)]);
-    let digest = KeyDigest::of_presented(key.expose()).expect("a key of ours");
+    let digest = KeyDigest::of_presented(key.expose()).expect("a tollgate key");
     let refused = keys.authenticate(&digest, SystemTime::UNIX_EPOCH, |_| None);
     assert_eq!(refused.map(|_| ()), Err(AuthError::KeyClientUnknown));
 }
@@ -93,7 +93,7 @@ fn the_old_key_of_a_rotation_is_good_until_its_grace_ends() {
     let mut old = issued(&key, 2, KeyState::Active);
     old.validity.not_after = Some(ends);
     keys.apply(&[old]);
-    let digest = KeyDigest::of_presented(key.expose()).expect("a key of ours");
+    let digest = KeyDigest::of_presented(key.expose()).expect("a tollgate key");
     let at = |now| keys.authenticate(&digest, now, partner).map(|_| ());
     assert_eq!(at(rotated_at), Ok(()));
     assert_eq!(at(ends - Duration::from_millis(1)), Ok(()));

@@ -1,4 +1,4 @@
-//! JSON objects in which no member stands twice, at any depth.
+//! JSON objects without duplicate members, at any depth.
 //!
 //! RFC 7519, section 4 lets a parser refuse duplicates or take the last; a parser elsewhere may take
 //! the first. Refusing them leaves one way to read a token. serde_json bounds the depth.
@@ -23,7 +23,7 @@ pub(in crate::auth) enum ObjectError {
 /// Reads a JSON object.
 ///
 /// # Errors
-/// [`ObjectError::DuplicateMember`], or [`ObjectError::Malformed`] for all else that is no object.
+/// [`ObjectError::DuplicateMember`], or [`ObjectError::Malformed`] for all else that is not an object.
 pub(in crate::auth) fn object(bytes: &[u8]) -> Result<Map<String, Value>, ObjectError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Unique
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_that_stands_twice_is_refused_at_any_depth() {
+    fn a_duplicate_member_is_refused_at_any_depth() {
         for text in [
             r#"{"iss":"a","iss":"a"}"#,
             r#"{"iss":"a","\u0069ss":"b"}"#,

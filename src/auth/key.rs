@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! key      = "tgk_" id "_" secret checksum
-//! id       = 10 base62     ; names the key in logs and in the configuration, no secret
+//! id       = 10 base62     ; names the key in logs and in the configuration, not secret
 //! secret   = 32 base62     ; 190 bits from the system's generator
-//! checksum =  6 base62     ; CRC-32 of all that stands before it
+//! checksum =  6 base62     ; CRC-32 of all that precedes it
 //! ```
 //!
 //! The prefix and the checksum let secret scanners find a leaked key without false alarms, and let
@@ -24,7 +24,7 @@ const CHECKSUM_CHARS: usize = 6;
 const KEY_BYTES: usize = PREFIX.len() + ID_CHARS + 1 + SECRET_CHARS + CHECKSUM_CHARS;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Why a text is no key of ours.
+/// Why a text is not a tollgate key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(test, derive(strum::EnumIter))]
 pub enum KeyFormatError {
@@ -32,7 +32,7 @@ pub enum KeyFormatError {
     #[error("it is not a tollgate key")]
     NotAKey,
     /// The right shape, but a character is wrong.
-    #[error("its checksum does not fit")]
+    #[error("its checksum is wrong")]
     Checksum,
 }
 
@@ -79,10 +79,10 @@ impl fmt::Debug for Key {
 pub struct KeyDigest([u8; 32]);
 
 impl KeyDigest {
-    /// Takes a text that has the form of a key to its digest.
+    /// The digest of a text that has the form of a key.
     ///
     /// # Errors
-    /// [`KeyFormatError`] where prefix, length, alphabet or checksum don't fit.
+    /// [`KeyFormatError`] where prefix, length, alphabet or checksum is wrong.
     pub fn of_presented(text: &str) -> Result<Self, KeyFormatError> {
         let bytes = text.as_bytes();
         let rest = bytes

@@ -36,9 +36,9 @@ impl KeySlot {
     }
 }
 
-/// Two clients with one key: nobody could say who is calling.
+/// Two clients with one key: the caller would be ambiguous.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this key belongs to another client or slot already")]
+#[error("this key already belongs to another client or slot")]
 pub struct DuplicateKey;
 
 struct Entry {
@@ -82,7 +82,7 @@ impl KeyRing {
     /// Finds the caller that a presented key belongs to.
     ///
     /// # Errors
-    /// [`AuthError`] for a text that is no key, a key that nobody has, and one that is not good now.
+    /// [`AuthError`] for a text that is not a key, a key that nobody has, and one that is not valid now.
     pub fn authenticate(&self, presented: &str, now: SystemTime) -> Result<Caller, AuthError> {
         self.find(&KeyDigest::of_presented(presented)?, now)
     }
@@ -90,7 +90,7 @@ impl KeyRing {
     /// Finds the caller that a key belongs to, by its digest.
     ///
     /// # Errors
-    /// [`AuthError`] for a key that nobody has, and one that is not good now.
+    /// [`AuthError`] for a key that nobody has, and one that is not valid now.
     pub fn find(&self, digest: &KeyDigest, now: SystemTime) -> Result<Caller, AuthError> {
         let entry = self.0.get(digest).ok_or(AuthError::UnknownKey)?;
         // The map compares byte by byte and may stop early; this comparison does not.
@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn digest(key: &Key) -> KeyDigest {
-        KeyDigest::of_presented(key.expose()).expect("a key of ours")
+        KeyDigest::of_presented(key.expose()).expect("a tollgate key")
     }
 
     #[test]

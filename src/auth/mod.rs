@@ -20,7 +20,7 @@ pub use caller::{AuthError, Caller, CredentialKind};
 pub use certificate::{CertificateError, CertificateRing, PresentedCertificate};
 pub use credential::{CREDENTIAL_HEADERS, Credential, PresentedHeaders};
 pub use fetch::{FetchError, FetchRules, Fetcher, FetcherError, Reach, Url};
-pub use issued::{Deed, IssuedKey, IssuedKeys, KeyCounts, KeyId};
+pub use issued::{IssuedKey, IssuedKeys, KeyCounts, KeyEvent, KeyId};
 pub use jwks::{
     DiscoverySource, Fetching, FileSource, KEY_WAIT, KeySet, KeySetError, KeySource, KeyStatus,
     KeyStore, RefreshError, UNKNOWN_KEY_COOLDOWN, UrlSource, keep_fresh,

@@ -7,15 +7,15 @@
 
 use super::AuthError;
 
-/// What stands before the key.
+/// What precedes the key.
 const KEY_PREFIX: &str = "openai-insecure-api-key.";
-/// Subprotocols that go on to the backend; any other could carry a credential or mean something to it
+/// Subprotocols that are passed on to the backend; any other could carry a credential or mean something to it
 /// that nobody here has read.
 const PASSED_ON: [&str; 2] = ["realtime", "openai-beta.realtime-v1"];
 /// Longest list of subprotocols that is read, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
 
-/// The subprotocols of a request, taken apart.
+/// The subprotocols of a request, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subprotocols<'a> {
     /// The caller's key.

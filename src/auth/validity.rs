@@ -1,15 +1,15 @@
-//! When and whether a key is good.
+//! When and whether a key is valid.
 
 use std::time::SystemTime;
 
 use super::AuthError;
 
-/// From when to when a key is good, and whether somebody has stopped it.
+/// From when to when a key is valid, and whether somebody has suspended or revoked it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Validity {
-    /// Good from this moment on; from ever if absent.
+    /// Valid from this time on; always was if absent.
     pub not_before: Option<SystemTime>,
-    /// Good until before this moment; for ever if absent.
+    /// Valid until just before this time; without an end if absent.
     pub not_after: Option<SystemTime>,
     /// Whether it is in use.
     pub state: KeyState,
@@ -24,9 +24,9 @@ pub enum KeyState {
     /// In use.
     #[default]
     Active,
-    /// Stopped, and may be taken into use again.
+    /// Suspended, and may be resumed.
     Suspended,
-    /// Stopped for ever.
+    /// Revoked permanently.
     Revoked,
 }
 
@@ -49,7 +49,7 @@ impl KeyState {
 }
 
 impl Validity {
-    /// Whether the key is good at a moment.
+    /// Whether the key is valid at a time.
     ///
     /// # Errors
     /// [`AuthError`] with the reason why not.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::say;
 use crate::config::Config;
 
-/// Ends in 0 only if the service would start with the file.
+/// Exits with 0 only if the service would start with the file.
 pub(super) fn run(path: &Path) -> Result<ExitCode, String> {
     match Config::load(path) {
         Ok(config) => {

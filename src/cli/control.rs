@@ -20,8 +20,8 @@ use crate::telemetry::Metrics;
 /// The user that tollgate runs as, nobody else.
 const SOCKET_MODE: u32 = 0o600;
 
-/// The issued keys of a configuration that has a place for them. A file that can't be opened is an
-/// error of this machine's, said at once; a server that is away may come back.
+/// The issued keys of a configuration that stores them. A file that can't be opened is an
+/// error of this machine's, reported at once; a server that is unavailable may come back.
 pub(super) async fn replica(config: &Config) -> Result<Option<Arc<Replica>>, String> {
     let Some(url) = config.key_database() else {
         return Ok(None);
@@ -51,7 +51,7 @@ pub(super) async fn start(
     if let Some(path) = &listen.control {
         let failed = |error| {
             let path = path.display();
-            format!("listen.control: unix:{path} can't be listened on: {error}")
+            format!("listen.control: can't listen on unix:{path}: {error}")
         };
         private_folder::prepare(path, &listen.grpc)?;
         let listener = bind_unix(path, SOCKET_MODE).await.map_err(failed)?;

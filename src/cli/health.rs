@@ -1,4 +1,4 @@
-//! `tollgate health`: asks `/readyz`, for images that have nothing else to ask with.
+//! `tollgate health`: asks `/readyz`, for images that have no other HTTP client.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,7 +12,7 @@ use reqwest::{StatusCode, Url};
 use super::say;
 use crate::config::admin_address;
 
-/// For the whole answer: who probes gives up after some seconds, and then nobody reads the reason.
+/// For the whole answer: a prober gives up after some seconds, and then nobody reads the reason.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// As much of an answer as a person reads.
 const MAX_ANSWER_BYTES: usize = 16 * 1024;
@@ -28,7 +28,7 @@ pub(super) struct HealthArguments {
     url: Option<Url>,
 }
 
-/// Ends in 0 only if the answer is 200.
+/// Exits with 0 only if the answer is 200.
 pub(super) fn run(arguments: &HealthArguments) -> Result<ExitCode, String> {
     let url = match &arguments.url {
         Some(url) => url.clone(),
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &HealthArguments) -> Result<ExitCode, String> {
     }
 }
 
-/// The page of a service that listens at an address. What listens everywhere is asked on loopback.
+/// The page of a service that listens at an address. A wildcard address is asked on loopback.
 fn readyz(listens: SocketAddr) -> Result<Url, String> {
     let ip = match listens.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -65,7 +65,7 @@ impl RunningLedger {
         (self.writer, self.background)
     }
 
-    /// Its condition.
+    /// Its state.
     pub(super) fn state(&self) -> Arc<LedgerState> {
         Arc::clone(self.ledger.state())
     }

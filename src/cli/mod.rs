@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand};
 
 use crate::telemetry::LogFormat;
 
-/// Puts authentication, authorisation and token accounting in front of Azure OpenAI, beside Envoy.
+/// Puts authentication, authorisation and token accounting in front of Azure OpenAI, alongside Envoy.
 #[derive(Parser)]
 #[command(name = "tollgate", version, arg_required_else_help = true)]
 struct Arguments {
@@ -39,15 +39,15 @@ enum Command {
         #[arg(long, value_enum, default_value = "json")]
         log_format: LogFormat,
     },
-    /// Validate a configuration: says file, line, column and reason of everything that is wrong.
+    /// Validate a configuration: reports file, line, column and reason of every error.
     Check {
         /// The configuration.
         #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
         config: PathBuf,
     },
-    /// Ask the running service whether it can serve requests: ends in 0 only if it can.
+    /// Ask the running service whether it can serve requests: exits with 0 only if it can.
     Health(health::HealthArguments),
-    /// Say how the decision about a request comes about, step by step, without secrets.
+    /// Explain how a request is decided, step by step, without secrets.
     Explain(explain::ExplainArguments),
     /// Keys for clients: made for the configuration, or issued and revoked while the service runs.
     Key {

@@ -32,7 +32,7 @@ pub(super) fn prepare(socket: &Path, grpc: &GrpcAddress) -> Result<(), String> {
         };
         if real(nearest)?.starts_with(real(folder_of(grpc))?) {
             return Err(format!(
-                "listen.control: the folder {shown} is that of listen.grpc, or below it, which is Envoy's to enter"
+                "listen.control: the folder {shown} is that of listen.grpc, or below it, which Envoy can enter"
             ));
         }
     }
@@ -74,7 +74,7 @@ mod tests {
         found.permissions().mode() & 0o777
     }
 
-    /// A folder for Envoy's socket, and one beside it for nothing yet.
+    /// A folder for Envoy's socket, and another one next to it.
     struct Rig {
         directory: tempfile::TempDir,
         grpc: GrpcAddress,

@@ -1,7 +1,7 @@
 //! Takes a changed configuration into use while the service runs, or says why not.
 //!
-//! It is read beside the requests and put in force with one pointer. What is wrong with it leaves the
-//! one before it in force, whole.
+//! It is read while requests are served and put in force with one pointer. If anything in it is wrong, the
+//! previous one stays in force, whole.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::telemetry::Metrics;
 use crate::upstream::Identity;
 
 /// A configuration that is refused is read again after this time, without a change: what it names may
-/// have come meanwhile, as when a ConfigMap is there before the Secret beside it.
+/// exist by then, as when a ConfigMap is mounted before its Secret.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Follows the configuration's file.
@@ -111,10 +111,10 @@ impl Reload {
             ..
         } = config;
         let parts = &self.parts;
-        policy.adopt(&parts.policy.now());
+        policy.adopt(&parts.policy.load());
         let (clients, keys) = (policy.clients.len(), policy.keys.len());
         let next = Generation::start(&policy, key_refreshes, identity, &parts.identity);
-        parts.policy.replace(policy);
+        parts.policy.store(policy);
         parts.metrics.reloaded(true);
         parts.readiness.config_refused(false);
         self.refused = None;
@@ -128,14 +128,14 @@ impl Reload {
         std::mem::replace(&mut self.generation, next).end().await;
     }
 
-    /// Says so once for each reason: the file is read again and again.
+    /// Logs it once for each reason: the file is read again and again.
     fn refuse(&mut self, reason: String) {
         if self.refused.as_ref() == Some(&reason) {
             return;
         }
         tracing::error!(
             %reason,
-            "the changed configuration is refused; the one before it stays in force"
+            "the changed configuration was rejected; the previous one stays in force"
         );
         self.parts.metrics.reloaded(false);
         self.parts.readiness.config_refused(true);

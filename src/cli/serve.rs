@@ -33,7 +33,7 @@ const MAX_BLOCKING_THREADS: usize = 8;
 /// How long estimates may still be counted after the last stream has ended.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Ends in 0 after SIGTERM or SIGINT.
+/// Exits with 0 after SIGTERM or SIGINT.
 pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, String> {
     init_log(log_format);
     let mut watch = Watch::new(vec![path.to_owned()]);
@@ -90,7 +90,7 @@ impl Service {
         let mut background =
             control::start(replica, listen, &state.gateway, &state.metrics, stop).await?;
         let generation = Generation::start(
-            &state.policy.now(),
+            &state.policy.load(),
             config.key_refreshes,
             config.identity,
             &state.identity,
@@ -180,7 +180,7 @@ struct State {
 }
 
 impl State {
-    /// Puts it together, and starts the audit log.
+    /// Builds it, and starts the audit log.
     fn new(
         policy: Policy,
         issued: Option<Arc<IssuedKeys>>,
@@ -237,7 +237,7 @@ async fn bind_admin(config: &Config) -> Result<(std::net::SocketAddr, TcpListene
     let wanted = config.listen.admin;
     let listener = TcpListener::bind(wanted)
         .await
-        .map_err(|error| format!("listen.admin: {wanted} can't be listened on: {error}"))?;
+        .map_err(|error| format!("listen.admin: can't listen on {wanted}: {error}"))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     Ok((address, listener))
 }

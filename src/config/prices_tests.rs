@@ -143,7 +143,7 @@ fn labels_are_the_clients() {
 #[test]
 fn wrong_labels_are_refused() {
     for (client, reason) in [
-        ("labels: { Team: search }", "no name of a label"),
+        ("labels: { Team: search }", "not a valid label name"),
         ("labels: { team: \"\" }", "is empty"),
     ] {
         let line = refused(&format!("\n    {client}"), "  []\n");

@@ -145,19 +145,19 @@ fn every_mistake_says_file_line_column_and_reason() {
             "deployments: [gpt-4o]",
             "deployments: [\"gpt 4o\"]",
             ":10:",
-            "no name of a deployment",
+            "not a valid deployment name",
         ),
         (
             "deployments: [gpt-4o]",
             "deployments: [\"gpt-4?*\"]",
             ":10:",
-            "no pattern of deployments",
+            "not a valid deployment pattern",
         ),
         (
             "deployments: [gpt-4o]",
             "deployments: [\"gpt**\"]",
             ":10:",
-            "`**` is written `*`",
+            "not a valid deployment pattern: write `**` as `*`",
         ),
         ("chat.completions", "chat", ":10:", "chat"),
         (
@@ -215,7 +215,9 @@ fn one_key_for_two_clients_is_refused() {
         panic!("a shared key must be refused");
     };
     assert!(
-        error.to_string().contains("belongs to another client"),
+        error
+            .to_string()
+            .contains("already belongs to another client"),
         "{error}"
     );
 }
@@ -312,7 +314,10 @@ fn certificates_are_understood() {
 #[expect(clippy::too_many_lines, reason = "a table of mistakes")]
 fn every_mistake_with_certificates_is_refused_with_its_reason() {
     for (identity, reason) in [
-        ("{ authority: devices }", "every one of the authority"),
+        (
+            "{ authority: devices }",
+            "every certificate of the authority",
+        ),
         (
             "{ authority: other, dns_san: a }",
             "no certificate authority `other`",
@@ -324,7 +329,7 @@ fn every_mistake_with_certificates_is_refused_with_its_reason() {
         ),
         (
             "{ authority: devices, serial: xyz, issuer_subject: CN=a }",
-            "no hexadecimal",
+            "not a hexadecimal",
         ),
         ("{ authority: devices, dns_san: \"*.a\" }", "no wildcards"),
         (
@@ -333,10 +338,10 @@ fn every_mistake_with_certificates_is_refused_with_its_reason() {
         ),
         (
             "{ authority: devices, thumbprint_sha256: abcd }",
-            "no thumbprint",
+            "not a thumbprint",
         ),
         ("{ authority: devices, san: a }", "san"),
-        ("{ pinned_sha256: abcd }", "no thumbprint"),
+        ("{ pinned_sha256: abcd }", "not a thumbprint"),
         (
             "{ authority: devices, pinned_sha256: abcd }",
             "remove the other fields",
@@ -361,7 +366,7 @@ fn every_mistake_with_certificates_is_refused_with_its_reason() {
         ),
         (
             "{ name: devices, trust: [Cargo.toml], revocation: { crl: off } }",
-            "no PEM file",
+            "not a PEM file",
         ),
         (
             "{ name: devices, trust: [src], revocation: { crl: off } }",
@@ -478,7 +483,7 @@ fn the_password_of_a_database_is_read_from_elsewhere_and_never_repeated() {
             "{ url: \"postgres://gate@db/tollgate\", password: { env: TOLLGATE_TEST_UNSET } }",
             "TOLLGATE_TEST_UNSET is not set",
         ),
-        ("mysql://gate@db/tollgate", "no address of a PostgreSQL"),
+        ("mysql://gate@db/tollgate", "not a PostgreSQL URL"),
         ("{ password: { file: password } }", "url"),
         ("[]", "postgres://"),
     ] {

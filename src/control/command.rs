@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 use super::error::ControlError;
 use super::replica::Replica;
 use crate::access::ClientId;
-use crate::auth::{Deed, IssuedKey, Key, KeyDigest, KeyId, KeySlot, KeyState};
+use crate::auth::{IssuedKey, Key, KeyDigest, KeyEvent, KeyId, KeySlot, KeyState};
 use crate::control::store::{KeyStore, NewKey};
 
-/// What was done to a key.
+/// The change of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyAction {
     /// Made in a free slot.
@@ -85,17 +85,17 @@ impl KeyCommands {
         client: &ClientId,
         slot: KeySlot,
         validity: (Option<SystemTime>, Option<SystemTime>),
-        deed: &Deed,
+        event: &KeyEvent,
     ) -> Result<(Key, IssuedKey), ControlError> {
         if !self.clients.is_known(client) {
             return Err(ControlError::UnknownClient(client.to_string()));
         }
-        if self.clients.has_key(client, slot, deed.at) {
+        if self.clients.has_key(client, slot, event.at) {
             let client = client.to_string();
             return Err(ControlError::SlotInFile { client, slot });
         }
-        let (key, new) = new_key(validity, deed.at)?;
-        let issued = self.store()?.issue(client, slot, &new, deed).await?;
+        let (key, new) = new_key(validity, event.at)?;
+        let issued = self.store()?.issue(client, slot, &new, event).await?;
         self.tell(KeyAction::Issue, &issued);
         Ok((key, issued))
     }
@@ -109,10 +109,10 @@ impl KeyCommands {
         id: &KeyId,
         grace: Duration,
         not_after: Option<SystemTime>,
-        deed: &Deed,
+        event: &KeyEvent,
     ) -> Result<(Key, [IssuedKey; 2]), ControlError> {
-        let (key, new) = new_key((None, not_after), deed.at)?;
-        let both = self.store()?.rotate(id, &new, grace, deed).await?;
+        let (key, new) = new_key((None, not_after), event.at)?;
+        let both = self.store()?.rotate(id, &new, grace, event).await?;
         let [issued, old] = &both;
         self.tell(KeyAction::Rotate, issued);
         self.tell(KeyAction::Replace, old);
@@ -127,9 +127,9 @@ impl KeyCommands {
         &self,
         id: &KeyId,
         state: KeyState,
-        deed: &Deed,
+        event: &KeyEvent,
     ) -> Result<IssuedKey, ControlError> {
-        let key = self.store()?.set_state(id, state, deed).await?;
+        let key = self.store()?.set_state(id, state, event).await?;
         let action = match state {
             KeyState::Active => KeyAction::Resume,
             KeyState::Suspended => KeyAction::Suspend,
@@ -177,11 +177,11 @@ fn new_key(
 ) -> Result<(Key, NewKey), ControlError> {
     let begins = not_before.unwrap_or(now).max(now);
     if not_after.is_some_and(|end| end <= begins) {
-        return Err(ControlError::NeverGood);
+        return Err(ControlError::NeverValid);
     }
     let key = Key::generate().map_err(|error| ControlError::Random(error.to_string()))?;
     let made = KeyId::parse(key.id()).zip(KeyDigest::of_presented(key.expose()).ok());
-    let (id, digest) = made.ok_or(ControlError::Malformed("the key that was made is none"))?;
+    let (id, digest) = made.ok_or(ControlError::Malformed("the generated key is not valid"))?;
     let new = NewKey {
         id,
         digest,

@@ -20,20 +20,22 @@ pub enum ControlError {
         /// Which slot.
         slot: KeySlot,
     },
-    /// The key would never be good.
-    #[error("the key would never be good: its end is not after its beginning, or has passed")]
-    NeverGood,
+    /// The key would never be valid.
+    #[error(
+        "the key would never be valid: its end is not after its beginning, or has already passed"
+    )]
+    NeverValid,
     /// Not the form of an id.
-    #[error("`{0}` is no id of a key: `tollgate key list` shows them")]
+    #[error("`{0}` is not a key id: `tollgate key list` shows them")]
     NoId(String),
     /// A message that can't be read.
-    #[error("the request can't be understood: {0}")]
+    #[error("the request can't be read: {0}")]
     Malformed(&'static str),
-    /// The database has not been there yet.
+    /// The database could not be opened yet.
     #[error("the service could not open its database yet; its log says why. Nothing was changed")]
     NotOpen,
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers: {0}")]
+    /// The system's random number generator failed.
+    #[error("the system's random number generator failed: {0}")]
     Random(String),
     /// The store's own.
     #[error(transparent)]

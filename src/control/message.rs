@@ -59,7 +59,7 @@ pub(super) fn slot(number: i32) -> Result<KeySlot, ControlError> {
     match v1::Slot::try_from(number) {
         Ok(v1::Slot::Primary) => Ok(KeySlot::Primary),
         Ok(v1::Slot::Secondary) => Ok(KeySlot::Secondary),
-        Ok(v1::Slot::Unspecified) | Err(_) => Err(ControlError::Malformed("no slot of a key")),
+        Ok(v1::Slot::Unspecified) | Err(_) => Err(ControlError::Malformed("not a key slot")),
     }
 }
 
@@ -70,13 +70,13 @@ pub(super) fn moment(millis: Option<i64>) -> Result<Option<SystemTime>, ControlE
     let since = u64::try_from(millis).map(Duration::from_millis).ok();
     let moment = since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
     moment.map(Some).ok_or(ControlError::Malformed(
-        "a moment before 1970 or out of reach",
+        "a time before 1970 or out of range",
     ))
 }
 
 pub(super) fn grace(millis: i64) -> Result<Duration, ControlError> {
     let grace = u64::try_from(millis).map(Duration::from_millis);
-    grace.map_err(|_| ControlError::Malformed("a grace below zero"))
+    grace.map_err(|_| ControlError::Malformed("a negative grace period"))
 }
 
 fn millis(time: SystemTime) -> i64 {
@@ -91,7 +91,7 @@ impl From<ControlError> for Status {
             ControlError::UnknownClient(_) | ControlError::Change(Change::NotFound(_)) => {
                 Code::NotFound
             }
-            ControlError::NeverGood | ControlError::NoId(_) | ControlError::Malformed(_) => {
+            ControlError::NeverValid | ControlError::NoId(_) | ControlError::Malformed(_) => {
                 Code::InvalidArgument
             }
             ControlError::SlotInFile { .. } | ControlError::Change(Change::SlotTaken { .. }) => {

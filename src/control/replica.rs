@@ -74,7 +74,7 @@ impl Replica {
         };
         let last = store.version().await?;
         if last < *known {
-            tracing::warn!("the database of keys has gone back in time: every key is read again");
+            tracing::warn!("the key database has gone back in time: every key is read again");
             let all = store.list(None).await?;
             self.keys.replace(&all);
             *known = last;
@@ -103,12 +103,12 @@ impl Replica {
             self.keys.set_asked();
             match &polled {
                 Ok(()) if is_away => {
-                    tracing::info!(database = %self.url, "the database of keys is back");
+                    tracing::info!(database = %self.url, "the key database is available again");
                 }
                 Err(error) if !is_away => tracing::error!(
                     %error,
                     database = %self.url,
-                    "the issued keys can't be read: what is known stays, changes wait"
+                    "the issued keys can't be read: known keys stay in use, changes have to wait"
                 ),
                 Ok(()) | Err(_) => {}
             }

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 use super::command::KeyCommands;
 use super::v1::keys_server::{Keys, KeysServer};
 use super::{message, v1};
-use crate::auth::{Deed, IssuedKey, KeyState};
+use crate::auth::{IssuedKey, KeyEvent, KeyState};
 
 /// Root, who could read the database anyway.
 const ROOT: u32 = 0;
@@ -29,16 +29,16 @@ impl Service {
     }
 
     /// Who asks, or a refusal.
-    fn deed<T>(&self, request: &Request<T>) -> Result<Deed, Status> {
+    fn event<T>(&self, request: &Request<T>) -> Result<KeyEvent, Status> {
         let peer = request.extensions().get::<UdsConnectInfo>();
         let uid = peer.and_then(|it| it.peer_cred).map(|it| it.uid());
         match uid {
-            Some(uid) if uid == ROOT || uid == self.own_uid => Ok(Deed {
+            Some(uid) if uid == ROOT || uid == self.own_uid => Ok(KeyEvent {
                 by: format!("uid:{uid}"),
                 at: SystemTime::now(),
             }),
             _ => {
-                tracing::warn!(uid, "a stranger asked the control socket");
+                tracing::warn!(uid, "another user tried to use the control socket");
                 Err(Status::permission_denied(format!(
                     "only root and the user that tollgate runs as (uid {}) may do this",
                     self.own_uid
@@ -53,9 +53,9 @@ impl Service {
         id: &str,
         state: KeyState,
     ) -> Result<Option<v1::Key>, Status> {
-        let deed = self.deed(request)?;
+        let event = self.event(request)?;
         let id = message::id(id)?;
-        let key = self.commands.set_state(&id, state, &deed).await?;
+        let key = self.commands.set_state(&id, state, &event).await?;
         Ok(Some(message::key(&key)))
     }
 }
@@ -69,7 +69,7 @@ impl Keys for Service {
         &self,
         request: Request<v1::IssueRequest>,
     ) -> Result<Response<v1::IssueResponse>, Status> {
-        let deed = self.deed(&request)?;
+        let event = self.event(&request)?;
         let asked = request.into_inner();
         let client = message::client(&asked.client)?;
         let slot = message::slot(asked.slot)?;
@@ -77,7 +77,7 @@ impl Keys for Service {
             message::moment(asked.not_before_ms)?,
             message::moment(asked.not_after_ms)?,
         );
-        let (key, issued) = self.commands.issue(&client, slot, validity, &deed).await?;
+        let (key, issued) = self.commands.issue(&client, slot, validity, &event).await?;
         Ok(Response::new(v1::IssueResponse {
             key: Some(message::key(&issued)),
             secret: key.expose().to_owned(),
@@ -88,12 +88,12 @@ impl Keys for Service {
         &self,
         request: Request<v1::RotateRequest>,
     ) -> Result<Response<v1::RotateResponse>, Status> {
-        let deed = self.deed(&request)?;
+        let event = self.event(&request)?;
         let asked = request.into_inner();
         let id = message::id(&asked.id)?;
         let grace = message::grace(asked.grace_ms)?;
         let not_after = message::moment(asked.not_after_ms)?;
-        let (key, [issued, old]) = self.commands.rotate(&id, grace, not_after, &deed).await?;
+        let (key, [issued, old]) = self.commands.rotate(&id, grace, not_after, &event).await?;
         Ok(Response::new(v1::RotateResponse {
             key: Some(message::key(&issued)),
             secret: key.expose().to_owned(),
@@ -134,7 +134,7 @@ impl Keys for Service {
         &self,
         request: Request<v1::ListRequest>,
     ) -> Result<Response<Self::ListStream>, Status> {
-        self.deed(&request)?;
+        self.event(&request)?;
         let client = match request.get_ref().client.as_str() {
             "" => None,
             text => Some(message::client(text)?),

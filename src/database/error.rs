@@ -29,6 +29,6 @@ pub enum DatabaseError {
     #[error("the database did not answer in time")]
     Timeout,
     /// A row that this program has not written.
-    #[error("the database has a row that can't be understood: {0}")]
+    #[error("the database has a row that can't be read: {0}")]
     Row(String),
 }

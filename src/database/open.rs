@@ -87,7 +87,7 @@ pub(super) async fn postgres(
     Ok(Database::Postgres(pool))
 }
 
-/// SQLite gives the files beside it (`-wal`, `-shm`) the permissions of this one.
+/// SQLite gives the files next to it (`-wal`, `-shm`) the permissions of this one.
 fn make_private(file: &Path) -> io::Result<()> {
     if let Some(directory) = file.parent().filter(|it| !it.as_os_str().is_empty()) {
         DirBuilder::new()

@@ -11,23 +11,23 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 /// password.
 const PARAMETERS: [&str; 4] = ["sslmode", "sslrootcert", "sslcert", "sslkey"];
 
-/// Why a text is no address of a PostgreSQL.
+/// Why a text is not a PostgreSQL URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PostgresUrlError {
     /// Another scheme or shape.
-    #[error("no address of a PostgreSQL: write `postgres://USER@HOST:5432/DATABASE`")]
+    #[error("not a PostgreSQL URL: write `postgres://USER@HOST:5432/DATABASE`")]
     Shape,
     /// A password in it would be in every copy of the file.
     #[error(
         "a password in the URL would be in every copy of this file: write `{{ url: …, password: {{ env: NAME }} }}` or `{{ file: PATH }}`"
     )]
     Password,
-    /// A parameter that is not one of ours.
-    #[error("`{0}` is no parameter here: there are sslmode, sslrootcert, sslcert and sslkey")]
+    /// A parameter that is not supported.
+    #[error("`{0}` is not a supported parameter: use sslmode, sslrootcert, sslcert or sslkey")]
     Parameter(String),
     /// sqlx does not take it.
-    #[error("no address of a PostgreSQL: {0}")]
-    Refused(String),
+    #[error("not a PostgreSQL URL: {0}")]
+    Invalid(String),
 }
 
 /// The address of a PostgreSQL and the password for it; the password is never printed.
@@ -80,7 +80,7 @@ impl PostgresUrl {
             }
         }
         let mut options = PgConnectOptions::from_str(url)
-            .map_err(|error| PostgresUrlError::Refused(error.to_string()))?
+            .map_err(|error| PostgresUrlError::Invalid(error.to_string()))?
             .application_name("tollgate");
         let says_tls = parsed.query_pairs().any(|(name, _)| name == "sslmode");
         if !says_tls && !is_this_machine(host) {
@@ -180,6 +180,6 @@ mod tests {
             assert_eq!(refused, Err(error), "{text}");
         }
         let refused = PostgresUrl::new("postgres://u@db/d?sslmode=canary", None).map(|_| ());
-        assert!(matches!(refused, Err(PostgresUrlError::Refused(_))));
+        assert!(matches!(refused, Err(PostgresUrlError::Invalid(_))));
     }
 }

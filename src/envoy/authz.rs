@@ -24,7 +24,7 @@ use crate::gateway::{
 };
 use crate::telemetry::RequestContext;
 
-/// Headers of the caller's that a backend must not see: with them it could choose a deployment that
+/// Headers of a caller that a backend must not see: with them it could choose a deployment that
 /// it may not use (<https://learn.microsoft.com/azure/ai-services/openai/how-to/spillover-traffic-management>,
 /// <https://learn.microsoft.com/azure/ai-services/openai/how-to/responses>).
 const FORBIDDEN_HEADERS: [&str; 2] = [
@@ -104,7 +104,7 @@ fn said_address(value: &MetadataValue<Ascii>) -> Option<IpAddr> {
 /// The other end of the connection, as Envoy describes it.
 struct Sender {
     certificate: String,
-    /// Where the caller is; a Unix socket is nowhere.
+    /// Where the caller is; a Unix socket has no address.
     address: Option<IpAddr>,
 }
 
@@ -123,7 +123,7 @@ impl Sender {
     }
 }
 
-/// Nothing that the caller proved itself with goes on, nor who its user is.
+/// Nothing that the caller authenticated with is passed on, nor who its user is.
 fn headers_to_remove(client: &Client) -> Vec<String> {
     let names = CREDENTIAL_HEADERS.iter().chain(&FORBIDDEN_HEADERS).copied();
     let names = names.chain(client.options.user_header());

@@ -1,4 +1,4 @@
-//! One connection of Envoy's, over a Unix socket or TCP, that can be cut.
+//! One connection from Envoy, over a Unix socket or TCP, that can be cut.
 //!
 //! The drain cuts the streams that take too long. To the HTTP/2 server it looks as if Envoy had gone,
 //! which drops every stream and so settles it. The cost is one flag a connection; Envoy has a handful.

@@ -22,8 +22,7 @@ pub(crate) enum Listener {
 impl Listener {
     /// Listens, or says why it can't.
     pub(crate) async fn bind(address: &GrpcAddress) -> Result<Self, String> {
-        let failed =
-            |error: io::Error| format!("listen.grpc: {address} can't be listened on: {error}");
+        let failed = |error: io::Error| format!("listen.grpc: can't listen on {address}: {error}");
         match address {
             GrpcAddress::Unix(path) => {
                 let listener = bind_unix(path, SOCKET_MODE).await.map_err(failed)?;
@@ -61,14 +60,14 @@ pub(crate) async fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener
     Ok(listener)
 }
 
-/// Removes the socket of a process that has gone; one that answers is left alone.
+/// Removes the socket of a process that no longer runs; one that answers is left alone.
 async fn remove_stale(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
-        Ok(found) if !found.file_type().is_socket() => Err(io::Error::other(
-            "something that is no socket is there already",
-        )),
+        Ok(found) if !found.file_type().is_socket() => {
+            Err(io::Error::other("the path exists and is not a socket"))
+        }
         Ok(_) => match UnixStream::connect(path).await {
             Ok(_) => Err(io::Error::other("another process is listening there")),
             Err(_) => std::fs::remove_file(path),

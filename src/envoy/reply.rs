@@ -89,7 +89,7 @@ pub(super) fn response_headers(is_read: bool, changes_length: bool) -> Processin
     }
 }
 
-/// What goes on of a piece of the answer.
+/// What is passed on of a piece of the answer.
 pub(super) fn response_body(released: Released) -> ProcessingResponse {
     let mutation = match released {
         Released::Unchanged => return response_body_unchanged(),
@@ -106,7 +106,7 @@ pub(super) fn response_body(released: Released) -> ProcessingResponse {
     }))
 }
 
-/// A piece of the answer goes on as it is.
+/// A piece of the answer is passed on unchanged.
 pub(super) fn response_body_unchanged() -> ProcessingResponse {
     reply(Response::ResponseBody(BodyResponse::default()))
 }

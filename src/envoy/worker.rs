@@ -23,7 +23,7 @@ const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 64 * 1024 * 1024;
 /// Streams that Envoy may cancel before they are accepted. h2's default of 20 guards against strangers
 /// (CVE-2023-44487) and answers with the end of the connection, which ends every live stream on it;
-/// Envoy is no stranger, and cancels one stream for every request that times out.
+/// Envoy is trusted, and cancels one stream for every request that times out.
 const MAX_PENDING_RESET_STREAMS: usize = 100_000;
 
 /// A thread that serves.
@@ -62,7 +62,7 @@ impl Worker {
     /// Gives it a connection to serve.
     pub(super) fn serve(&self, connection: Accepted) {
         if self.connections.send(connection).is_err() {
-            tracing::error!("a connection came to a thread that has ended");
+            tracing::error!("a connection was assigned to a thread that has ended");
         }
     }
 

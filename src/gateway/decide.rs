@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::observer::{Observer, Step};
 use super::refusal::{Reason, Refusal};
 use crate::access::{
-    Asked, Client, Endpoint, Grant, ObjectKind, ObjectOwners, Operation, Target, Wanted,
+    AccessRequest, Client, Endpoint, Grant, ObjectKind, ObjectOwners, Operation, Target, Wanted,
     authorize_any_deployment, authorize_deployment, authorize_operation,
 };
 use crate::auth::{
@@ -16,7 +16,7 @@ use crate::auth::{
 use crate::policy::Policy;
 use crate::telemetry::RequestContext;
 
-/// Where a browser's WebSocket says its key, beside what the backend may know.
+/// Where a browser's WebSocket puts its key, next to what the backend may see.
 pub(crate) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
 
 /// What requests are decided by.
@@ -108,8 +108,8 @@ impl Decision {
     }
 
     /// What is asked, as products look at it: the path's operation, or that of a batch's lines.
-    pub(crate) fn asked_for(&self, operation: Operation) -> Asked<'_> {
-        Asked {
+    pub(crate) fn asked_for(&self, operation: Operation) -> AccessRequest<'_> {
+        AccessRequest {
             operation,
             has: self.caller.entitlements(),
             source: self.source,
@@ -118,7 +118,7 @@ impl Decision {
     }
 }
 
-/// The decision, and what goes on beside it.
+/// The decision, and what is passed on with it.
 #[derive(Debug)]
 pub(crate) struct Allowed {
     pub(crate) decision: Decision,

@@ -38,7 +38,7 @@ impl Ending {
         self.is_done || self.content_length.is_some_and(|all| self.received >= all)
     }
 
-    /// The text of an answer stands in JSON, which has no line break in it: a line that is exactly
+    /// The text of an answer is in JSON, which has no line break in it: a line that is exactly
     /// this is the event.
     fn look_for_done(&mut self, piece: &[u8]) {
         // Only the end of a piece can be the end of the answer.

@@ -10,11 +10,11 @@ use crate::control::{Clients, KeyAction, KeyEvents};
 
 impl Clients for Gateway {
     fn is_known(&self, client: &ClientId) -> bool {
-        self.policy.now().clients.get(client).is_some()
+        self.policy.load().clients.get(client).is_some()
     }
 
     fn has_key(&self, client: &ClientId, slot: KeySlot, now: SystemTime) -> bool {
-        self.policy.now().keys.holds(client, slot, now)
+        self.policy.load().keys.holds(client, slot, now)
     }
 }
 

@@ -124,7 +124,7 @@ const fn makes(endpoint: &Endpoint) -> Option<ObjectKind> {
     }
 }
 
-/// Whether ids of a kind that stand in an answer were made for the client. In a list of a response's
+/// Whether ids of a kind that are in an answer were made for the client. In a list of a response's
 /// input they were, or the request had named things of the client's own.
 const fn shows(endpoint: &Endpoint, kind: ObjectKind) -> bool {
     let asked = match endpoint {

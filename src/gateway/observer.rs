@@ -1,7 +1,7 @@
 //! The steps of a decision, for whoever wants to see them: `tollgate explain` prints them, the service
 //! passes them by.
 
-use crate::access::{Asked, Client, Deployment, Grant, ObjectKind, Target, Uses, Wanted};
+use crate::access::{AccessRequest, Client, Deployment, Grant, ObjectKind, Target, Uses, Wanted};
 use crate::auth::{AuthError, Caller, PresentedCertificate, PresentedHeaders};
 
 /// What has just been found out, or is about to be decided.
@@ -15,7 +15,7 @@ pub(crate) enum Step<'a> {
     },
     /// Who is calling.
     Caller(Result<&'a Caller, &'a AuthError>),
-    /// What the path stands for.
+    /// What the path means.
     Target(&'a Target),
     /// The end user that the client names in its header.
     UserOfHeader(&'a str),
@@ -29,7 +29,7 @@ pub(crate) enum Step<'a> {
     /// The products of the client are asked.
     Products {
         client: &'a Client,
-        asked: &'a Asked<'a>,
+        asked: &'a AccessRequest<'a>,
         wanted: Wanted<'a>,
         uses: Option<&'a Uses>,
     },

@@ -19,7 +19,7 @@ pub(crate) struct Outgoing {
     pub(crate) units: Units,
     /// Bytes of the request's body.
     pub(crate) request_bytes: usize,
-    /// What is known of the object that is asked about, or that is made.
+    /// What is known of the object that is requested, or that is made.
     pub(crate) known: Known,
 }
 
@@ -51,7 +51,7 @@ impl Outgoing {
         Known::Background(Arc::new(BackgroundResponse::new(deployment, product)))
     }
 
-    /// The background response that is asked about and not counted yet.
+    /// The background response that is requested and not counted yet.
     pub(crate) fn background(&self) -> Option<&Arc<BackgroundResponse>> {
         match &self.known {
             Known::Background(response) if !response.is_counted() => Some(response),

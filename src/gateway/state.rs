@@ -65,7 +65,7 @@ impl Gateway {
 
     /// The policy in force, to be held through a decision.
     pub(crate) fn policy(&self) -> Arc<Policy> {
-        self.policy.get()
+        self.policy.load_full()
     }
 
     /// Keeps a decision until ext_proc comes for it.
@@ -92,7 +92,7 @@ impl Gateway {
 
     /// How long live streams may go on after SIGTERM.
     pub fn drain_timeout(&self) -> Duration {
-        self.policy.now().drain_timeout
+        self.policy.load().drain_timeout
     }
 
     /// Keeps the records of requests in a ledger, with what they make, whose owners it knows.
@@ -115,7 +115,7 @@ impl Gateway {
     /// Computes what a request that has ended costs, counts it, and writes it to the audit log and, with
     /// what it has made, to the ledger.
     pub(crate) fn record(&self, mut record: UsageRecord, changes: Vec<ObjectChange>) -> Recorded {
-        if record.price_by(&self.policy.now().prices) {
+        if record.price_by(&self.policy.load().prices) {
             self.metrics.unpriced(&record);
         }
         self.metrics.ended(&record);

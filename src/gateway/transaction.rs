@@ -240,7 +240,7 @@ impl Open {
         };
         let made = std::mem::take(&mut self.made);
         let changes = made.end(&gateway.owners, &self.outgoing, status);
-        let backend = &gateway.policy.now().backend;
+        let backend = &gateway.policy.load().backend;
         let (record, to_estimate) = self.record(backend, metered, source, outcome);
         Closed {
             record,

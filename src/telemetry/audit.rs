@@ -1,7 +1,7 @@
 //! The audit log: one JSON object a line on standard output, for each request.
 //!
-//! Lines are written by a thread of their own, so that a slow reader of the output holds up no
-//! request. The queue is bounded; a line that finds it full is counted as lost and said in the
+//! Lines are written by a thread of their own, so that a slow reader of the output delays no
+//! request. The queue is bounded; a line that finds it full is counted as lost and reported in the
 //! service's log.
 
 mod refused;
@@ -86,7 +86,7 @@ impl AuditLog {
         self.send(Entry::Refused(Box::new(refused)));
     }
 
-    /// Writes what was done to a key; `key.changed` says by whom and when.
+    /// Writes a change of a key; `key.changed` says by whom and when.
     pub fn key_changed(&self, action: KeyAction, key: IssuedKey) {
         self.send(Entry::Key(action, Box::new(key)));
     }
@@ -177,28 +177,28 @@ struct UsageLine<'a> {
     time_per_output_token_ms: Option<f64>,
 }
 
-/// Counts that few requests have; what is nought is left out.
+/// Counts that few requests have; zeros are left out.
 #[derive(Serialize)]
 struct Details<'a> {
-    #[serde(skip_serializing_if = "is_nought")]
+    #[serde(skip_serializing_if = "is_zero")]
     audio_input_tokens: u64,
-    #[serde(skip_serializing_if = "is_nought")]
+    #[serde(skip_serializing_if = "is_zero")]
     audio_output_tokens: u64,
-    #[serde(skip_serializing_if = "is_nought")]
+    #[serde(skip_serializing_if = "is_zero")]
     image_input_tokens: u64,
-    #[serde(skip_serializing_if = "is_nought")]
+    #[serde(skip_serializing_if = "is_zero")]
     accepted_prediction_tokens: u64,
-    #[serde(skip_serializing_if = "is_nought")]
+    #[serde(skip_serializing_if = "is_zero")]
     rejected_prediction_tokens: u64,
-    #[serde(skip_serializing_if = "is_nought")]
+    #[serde(skip_serializing_if = "is_zero")]
     images: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     image_size: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image_quality: Option<&'a str>,
-    #[serde(skip_serializing_if = "is_nought")]
+    #[serde(skip_serializing_if = "is_zero")]
     audio_ms: u64,
-    #[serde(skip_serializing_if = "is_nought")]
+    #[serde(skip_serializing_if = "is_zero")]
     characters: u64,
 }
 
@@ -221,7 +221,7 @@ impl<'a> Details<'a> {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn is_nought(count: &u64) -> bool {
+fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 

@@ -144,7 +144,7 @@ impl Metrics {
         let _ = meter
             .u64_observable_gauge("tollgate.identity.token.expiry.timestamp")
             .with_unit("s")
-            .with_description("When the identity's token ends, in seconds since 1970")
+            .with_description("When the identity's token expires, in seconds since 1970")
             .with_callback(move |gauge| {
                 if let Some(at) = expiry.expires_unix_s() {
                     gauge.observe(at, &[]);

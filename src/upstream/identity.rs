@@ -49,7 +49,7 @@ pub enum IdentityError {
     #[error("the source gave a token that has already expired")]
     AlreadyExpired,
     /// The source gave bytes that no header can carry.
-    #[error("the source gave a token that is no header value")]
+    #[error("the source gave a token that is not a valid header value")]
     NotAHeaderValue,
     /// The source did not answer in time.
     #[error("the source did not answer within {} s", FETCH_TIMEOUT.as_secs())]
@@ -90,7 +90,7 @@ impl fmt::Debug for IssuedToken {
     }
 }
 
-struct Held {
+struct CachedToken {
     authorization: HeaderValue,
     ends: Instant,
 }
@@ -107,7 +107,7 @@ pub struct RefreshCounts {
 /// The identity's token, as requests see it.
 #[derive(Default)]
 pub struct Identity {
-    held: ArcSwapOption<Held>,
+    held: ArcSwapOption<CachedToken>,
     /// When it ends, in seconds since 1970; 0 before the first.
     expires_unix_s: AtomicU64,
     success: AtomicU64,
@@ -182,7 +182,7 @@ impl Identity {
             .unwrap_or_default();
         self.expires_unix_s
             .store((unix + lifetime).as_secs(), Ordering::Relaxed);
-        self.held.store(Some(Arc::new(Held {
+        self.held.store(Some(Arc::new(CachedToken {
             authorization: token.authorization,
             ends: Instant::now() + lifetime.saturating_sub(ON_THE_WAY),
         })));

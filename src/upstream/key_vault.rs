@@ -50,7 +50,7 @@ struct CertificateBundle {
     cer: String,
 }
 
-/// `SecretBundle`; an operator may have put a key beside the certificates.
+/// `SecretBundle`; an operator may have put a key next to the certificates.
 #[derive(Deserialize)]
 struct SecretBundle {
     value: String,
@@ -122,8 +122,8 @@ impl AnchorSource for KeyVaultSource {
 fn explain(error: FetchError) -> String {
     let help = match &error {
         FetchError::Status(_, status) => match status.as_u16() {
-            401 => ": the vault does not take the identity's token (is it of another tenant?)",
-            403 => ": the identity may not read it, or the vault's firewall keeps us out",
+            401 => ": the vault does not accept the identity's token (is it for another tenant?)",
+            403 => ": the identity may not read it, or the vault's firewall blocks the request",
             404 => ": there is no such object",
             _ => "",
         },

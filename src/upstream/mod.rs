@@ -1,4 +1,4 @@
-//! The gateway's identity towards the backends, and what it is used for beside them. The only room
+//! The gateway's identity towards the backends, and what it is used for besides them. The only room
 //! that speaks to Entra ID and to Key Vault.
 
 mod azure;

@@ -15,7 +15,7 @@ use crate::access::Operation;
 
 /// Tokens that frame each message of a chat.
 const TOKENS_PER_MESSAGE: u64 = 3;
-/// Tokens for a `name` beside a role.
+/// Tokens for a `name` next to a role.
 const TOKENS_PER_NAME: u64 = 1;
 /// Tokens that prime every answer.
 const TOKENS_PER_REPLY: u64 = 3;

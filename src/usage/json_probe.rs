@@ -58,7 +58,7 @@ pub(super) struct Found {
     pub(super) quality: Option<String>,
     /// `type` of an event.
     pub(super) kind: Option<String>,
-    /// Ids of things that the service stores, beside that of the answer itself.
+    /// Ids of things that the service stores, besides that of the answer itself.
     pub(super) shown: ShownIds,
 }
 
@@ -183,7 +183,7 @@ enum Scope {
 }
 
 impl Scope {
-    /// How deep its members stand.
+    /// How deep its members are.
     const fn depth(self) -> usize {
         match self {
             Self::Top => 1,
@@ -236,7 +236,7 @@ impl List {
         }
     }
 
-    /// How deep it stands.
+    /// How deep it is.
     const fn depth(self) -> usize {
         self.objects().depth() - 2
     }
@@ -251,9 +251,9 @@ impl List {
     }
 }
 
-/// Where in a followed object the next byte stands.
+/// Where in a followed object the next byte is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     BeforeKey,
     InKey,
     AfterKey,
@@ -272,7 +272,7 @@ pub(super) struct JsonProbe {
     depth: usize,
     scope: Scope,
     list: Option<List>,
-    place: Place,
+    position: Position,
     text: Text,
     key: Vec<u8>,
     capture: Option<(Field, Vec<u8>)>,
@@ -285,7 +285,7 @@ impl Default for JsonProbe {
             depth: 0,
             scope: Scope::Top,
             list: None,
-            place: Place::InValue,
+            position: Position::InValue,
             text: Text::Outside,
             key: Vec::new(),
             capture: None,
@@ -350,8 +350,8 @@ impl JsonProbe {
         let (head, tail) = bytes.split_at(end);
         self.keep(head);
         self.text = Text::Outside;
-        if self.place == Place::InKey {
-            self.place = Place::AfterKey;
+        if self.position == Position::InKey {
+            self.position = Position::AfterKey;
         } else {
             self.keep(b"\"");
             if self.is_followed() {
@@ -366,8 +366,8 @@ impl JsonProbe {
         match byte {
             b'"' => {
                 self.text = Text::Inside;
-                if self.is_followed() && self.place == Place::BeforeKey {
-                    self.place = Place::InKey;
+                if self.is_followed() && self.position == Position::BeforeKey {
+                    self.position = Position::InKey;
                     self.key.clear();
                 } else {
                     self.keep(&[byte]);
@@ -375,10 +375,10 @@ impl JsonProbe {
             }
             b'{' | b'[' => self.open(byte),
             b'}' | b']' => self.close(byte),
-            b':' if self.is_followed() && self.place == Place::AfterKey => self.start_value(),
-            b',' if self.is_followed() && self.place == Place::InValue => {
+            b':' if self.is_followed() && self.position == Position::AfterKey => self.start_value(),
+            b',' if self.is_followed() && self.position == Position::InValue => {
                 self.end_value();
-                self.place = Place::BeforeKey;
+                self.position = Position::BeforeKey;
             }
             b' ' | b'\n' | b'\r' | b'\t' => {}
             _ => self.keep(&[byte]),
@@ -391,7 +391,7 @@ impl JsonProbe {
     }
 
     fn open(&mut self, byte: u8) {
-        let in_value = self.is_followed() && self.place == Place::InValue;
+        let in_value = self.is_followed() && self.position == Position::InValue;
         let scope = match self.list {
             _ if self.depth == 0 => Some(Scope::Top),
             Some(list) if self.depth == list.depth() + 1 => {
@@ -409,7 +409,7 @@ impl JsonProbe {
         self.depth += 1;
         if let (Some(scope), b'{') = (scope, byte) {
             self.scope = scope;
-            self.place = Place::BeforeKey;
+            self.position = Position::BeforeKey;
         }
     }
 
@@ -417,7 +417,7 @@ impl JsonProbe {
         if self.is_followed() {
             self.end_value();
             self.scope = self.scope.parent();
-            self.place = Place::InValue;
+            self.position = Position::InValue;
             self.key.clear();
         } else {
             self.keep(&[byte]);
@@ -429,7 +429,7 @@ impl JsonProbe {
     }
 
     fn start_value(&mut self) {
-        self.place = Place::InValue;
+        self.position = Position::InValue;
         self.capture = Field::named(self.scope, &self.key).map(|field| (field, Vec::new()));
     }
 
@@ -476,7 +476,7 @@ impl JsonProbe {
 
     /// Keeps bytes of a key or of a value that matters, as far as they may be long.
     fn keep(&mut self, bytes: &[u8]) {
-        if self.place == Place::InKey {
+        if self.position == Position::InKey {
             // One byte too many is kept, so that a longer name is never equal to one of ours.
             let room = (MAX_KEY_BYTES + 1).saturating_sub(self.key.len());
             self.key

@@ -12,7 +12,7 @@ use super::{FinishReason, TokenCounts, Units};
 use crate::access::{ObjectKind, Operation, word};
 
 /// Longest event that is looked at whole. A longer one (the responses API embeds the answer in its
-/// events) is read as it goes by, and is no usage event that could have to be removed.
+/// events) is read as it goes by, and is not a usage event that could have to be removed.
 const MAX_WHOLE_EVENT_BYTES: usize = 64 * 1024;
 /// How much of a JSON answer is kept for an estimate, should it be cut.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -37,7 +37,7 @@ pub enum BodyFormat {
     Opaque,
 }
 
-/// What of a piece of the body goes on to the client.
+/// What of a piece of the body is passed on to the client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Released {
     /// The piece as it is.
@@ -373,13 +373,13 @@ impl Reading<'_> {
     }
 }
 
-/// Whether a `usage` that is not `null` may stand in an event; most have `"usage":null`.
+/// Whether a `usage` that is not `null` may be in an event; most have `"usage":null`.
 fn may_have_usage(event: &[u8]) -> bool {
     static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
     has_value(&USAGE, event)
 }
 
-/// Whether a name stands in an event with something else than `null` after it.
+/// Whether a name is in an event with something else than `null` after it.
 fn has_value(name: &Finder<'_>, event: &[u8]) -> bool {
     let has_value = |at: usize| {
         let value = event.get(at + name.needle().len()..).unwrap_or_default();
@@ -389,7 +389,7 @@ fn has_value(name: &Finder<'_>, event: &[u8]) -> bool {
     name.find_iter(event).any(has_value)
 }
 
-/// What goes on to the client of one piece.
+/// What is passed on to the client of one piece.
 struct Output<'a> {
     piece: &'a [u8],
     bytes: Vec<u8>,

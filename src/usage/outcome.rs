@@ -1,4 +1,4 @@
-//! How an answer ended, and what else is known of it beside its tokens.
+//! How an answer ended, and what else is known of it besides its tokens.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ impl FinishReason {
     }
 
     /// Reads `status` of a response; `None` while it is not over, and for `incomplete`, whose
-    /// reason stands in `incomplete_details`.
+    /// reason is in `incomplete_details`.
     pub fn from_status(status: &str) -> Option<Self> {
         match status {
             "completed" => Some(Self::Stop),
@@ -60,7 +60,7 @@ impl FinishReason {
     }
 }
 
-/// What is known of an answer beside its tokens.
+/// What is known of an answer besides its tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Why the model stopped; of several choices the filter's, or else the first.

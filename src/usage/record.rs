@@ -39,7 +39,7 @@ pub enum NoneReason {
     Refused,
     /// The request was about something stored; its tokens were counted when it was made.
     Stored,
-    /// The operation reports no tokens; what it is charged by stands in the units, if anywhere.
+    /// The operation reports no tokens; what it is charged by is in the units, if anywhere.
     NotReportedByOperation,
     /// It uses tokens that are not counted here: batches and realtime sessions.
     NotCounted,
@@ -129,7 +129,7 @@ pub struct UsageRecord {
     pub status: Option<u16>,
     /// What was used.
     pub tokens: TokenCounts,
-    /// What was used that is no token.
+    /// What was used other than tokens.
     pub units: Units,
     /// How the answer ended.
     pub outcome: Outcome,

@@ -86,7 +86,7 @@ pub(super) struct DataLines {
 enum Line {
     /// So many bytes of `data:` have been seen.
     Name(usize),
-    /// The colon has been seen; one space after it is no content.
+    /// The colon has been seen; one space after it is not content.
     AfterColon,
     Data,
     Other,
@@ -142,7 +142,7 @@ impl DataLines {
 /// Whether the beginning of an event may be that of the usage event, `data: {…"choices":[]…}`.
 ///
 /// What can't be need not be held back until it ends: `[DONE]`, and every event whose `choices` has
-/// begun to have a choice. Quotes in a text are escaped, so the name can't stand in one.
+/// begun to have a choice. Quotes in a text are escaped, so the name can't occur in one.
 pub(super) fn may_be_usage_event(partial: &[u8]) -> bool {
     static CHOICES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"choices\":["));
     let Some(colon) = memchr(b':', partial) else {

@@ -189,7 +189,7 @@ mod tests {
     fn lengths_of_audio_are_read_in_each_spelling() {
         let usage = br#"{"type":"duration","seconds":12.5}"#;
         assert_eq!(audio_ms_from_usage(usage), Some(12_500));
-        assert_eq!(TokenCounts::from_wire(usage), None, "they are no tokens");
+        assert_eq!(TokenCounts::from_wire(usage), None, "they are not tokens");
         assert_eq!(audio_ms_from_duration(b"8.47"), Some(8470));
         assert_eq!(audio_ms_from_duration(b"\"8.47\""), Some(8470));
         for other in ["-1", "1e300", "null", "{}", "\"x\"", "\"NaN\""] {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// The id of a trace: 16 bytes, not all nought.
+/// The id of a trace: 16 bytes, not all zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceId([u8; 16]);
 

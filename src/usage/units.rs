@@ -1,8 +1,8 @@
-//! What an operation is charged by that is no token.
+//! What an operation is charged by other than tokens.
 
 use std::sync::Arc;
 
-/// Images, seconds and characters of one request; nought where the operation has none.
+/// Images, seconds and characters of one request; zero where the operation has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Units {
     /// Images that were made.

@@ -20,7 +20,7 @@ use tollgate_integration::fakes::token::{TOKEN_SECRET_VARIABLE, TokenSecret};
 /// The demo's authority, by name.
 const AUTHORITY_NAME: &str = "tollgate demo CA";
 
-/// Secrets of the demo, which are none.
+/// Secrets of the demo, which are not secret.
 const DEFAULT_HEADER_SECRET: &str = "fake-identity-header";
 const DEFAULT_CLIENT_SECRET: &str = "fake-client-secret";
 

@@ -2,7 +2,7 @@
 //! the Azure fake share, so that the one in another process still tells ours from anybody else's.
 //!
 //! Clients must treat Entra's access tokens as opaque, so the algorithm (HS256, which Entra does not
-//! use) is nobody's business but ours.
+//! use) is for this file only.
 
 use super::unique::{random_bytes, unix_seconds, uuid};
 use base64::Engine;

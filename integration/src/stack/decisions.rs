@@ -36,8 +36,8 @@ use tonic::{Request, Response, Status, Streaming};
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 /// h2 closes a connection on which 20 streams were cancelled before it had accepted them, and every
-/// live stream with it. Envoy does that to a service that was held up for a second, and it is no
-/// attacker.
+/// live stream with it. Envoy does that to a service that was held up for a second, and it is not
+/// an attacker.
 const MAX_PENDING_RESETS: usize = 100_000;
 /// tonic's default is 4 MiB, and a BUFFERED request body arrives in one message.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
@@ -76,22 +76,24 @@ pub fn allowed() -> CheckResponse {
 /// The cheapest valid reply to one ext_proc message; on the headers of a JSON or event-stream
 /// response it asks for the body in chunks, as tollgate does to count tokens.
 pub fn pass(message: &ProcessingRequest) -> Option<ProcessingResponse> {
-    use processing_request::Request as Asked;
+    use processing_request::Request as RequestMessage;
     use processing_response::Response as Answer;
     let mut reply = ProcessingResponse::default();
     reply.response = Some(match message.request.as_ref()? {
-        Asked::RequestHeaders(_) => {
+        RequestMessage::RequestHeaders(_) => {
             reply.mode_override = Some(send_response_headers());
             Answer::RequestHeaders(HeadersResponse::default())
         }
-        Asked::RequestBody(_) => Answer::RequestBody(BodyResponse::default()),
-        Asked::ResponseHeaders(headers) => {
+        RequestMessage::RequestBody(_) => Answer::RequestBody(BodyResponse::default()),
+        RequestMessage::ResponseHeaders(headers) => {
             reply.mode_override = metered(headers).then(stream_response_body);
             Answer::ResponseHeaders(HeadersResponse::default())
         }
-        Asked::ResponseBody(_) => Answer::ResponseBody(BodyResponse::default()),
-        Asked::RequestTrailers(_) => Answer::RequestTrailers(TrailersResponse::default()),
-        Asked::ResponseTrailers(_) => Answer::ResponseTrailers(TrailersResponse::default()),
+        RequestMessage::ResponseBody(_) => Answer::ResponseBody(BodyResponse::default()),
+        RequestMessage::RequestTrailers(_) => Answer::RequestTrailers(TrailersResponse::default()),
+        RequestMessage::ResponseTrailers(_) => {
+            Answer::ResponseTrailers(TrailersResponse::default())
+        }
     });
     Some(reply)
 }

@@ -84,7 +84,7 @@ impl Options {
         self
     }
 
-    /// The backend answers with what it was sent, on plain HTTP, and is no Azure.
+    /// The backend answers with what it was sent, on plain HTTP, and is not Azure.
     pub fn echo_backend(mut self) -> Self {
         self.echo = true;
         self

@@ -1,4 +1,4 @@
-//! What every client must be able to do, whatever its words for it are.
+//! What every client must be able to do, however it spells it.
 
 use serde_json::Value;
 use tollgate_integration::fakes::azure::ledger::Entry;

@@ -8,9 +8,9 @@ use tollgate::auth::{IssuedKey, KeySlot, KeyState};
 use tollgate::control::KEYS;
 use tollgate::control::{KeyChangeError, KeyStore, PAGE_ROWS};
 
-use crate::rig::{Place, at, deed, new_key, places};
+use crate::rig::{TestDatabase, at, event, new_key, places};
 
-async fn open(place: &Place) -> KeyStore {
+async fn open(place: &TestDatabase) -> KeyStore {
     let opened = KeyStore::open(&place.url).await;
     opened.unwrap_or_else(|error| panic!("{}: {error}", place.name))
 }
@@ -22,7 +22,7 @@ fn partner() -> ClientId {
 async fn issue(store: &KeyStore, slot: KeySlot, seconds: u64) -> IssuedKey {
     let (_, new) = new_key();
     let issued = store
-        .issue(&partner(), slot, &new, &deed("uid:7", seconds))
+        .issue(&partner(), slot, &new, &event("uid:7", seconds))
         .await;
     issued.expect("a free slot")
 }
@@ -35,11 +35,11 @@ async fn a_key_that_was_issued_is_there_with_its_history_and_survives_a_restart(
         new.not_before = Some(at(10));
         new.not_after = Some(at(20));
         let issued = store
-            .issue(&partner(), KeySlot::Secondary, &new, &deed("uid:7", 1))
+            .issue(&partner(), KeySlot::Secondary, &new, &event("uid:7", 1))
             .await
             .expect("issued");
         assert_eq!(issued.id, new.id, "{}", place.name);
-        assert_eq!(issued.issued, deed("uid:7", 1));
+        assert_eq!(issued.issued, event("uid:7", 1));
         assert_eq!(issued.validity.not_before, Some(at(10)));
         store.close().await;
 
@@ -64,12 +64,12 @@ async fn a_slot_has_one_key_until_that_is_revoked_or_over() {
         let (_, mut short) = new_key();
         short.not_after = Some(at(100));
         let first = store
-            .issue(&partner(), KeySlot::Primary, &short, &deed("a", 1))
+            .issue(&partner(), KeySlot::Primary, &short, &event("a", 1))
             .await
             .expect("a free slot");
         let (_, again) = new_key();
         let refused = store
-            .issue(&partner(), KeySlot::Primary, &again, &deed("a", 99))
+            .issue(&partner(), KeySlot::Primary, &again, &event("a", 99))
             .await;
         assert!(
             matches!(&refused, Err(KeyChangeError::SlotTaken { id, .. }) if *id == first.id),
@@ -79,7 +79,7 @@ async fn a_slot_has_one_key_until_that_is_revoked_or_over() {
         issue(&store, KeySlot::Secondary, 2).await;
         let after_its_end = issue(&store, KeySlot::Primary, 100).await;
         let revoked = store
-            .set_state(&after_its_end.id, KeyState::Revoked, &deed("b", 101))
+            .set_state(&after_its_end.id, KeyState::Revoked, &event("b", 101))
             .await;
         revoked.expect("revoked");
         issue(&store, KeySlot::Primary, 102).await;
@@ -93,23 +93,24 @@ async fn a_key_goes_from_active_to_suspended_and_back_and_from_revoked_nowhere()
     for place in places(KEYS) {
         let store = open(&place).await;
         let id = issue(&store, KeySlot::Primary, 1).await.id;
-        let set = async |state, seconds| store.set_state(&id, state, &deed("uid:8", seconds)).await;
+        let set =
+            async |state, seconds| store.set_state(&id, state, &event("uid:8", seconds)).await;
         for (state, seconds) in [(Suspended, 2), (Active, 3), (Suspended, 4), (Revoked, 5)] {
             let changed = set(state, seconds).await.expect("changed");
             assert_eq!(changed.validity.state, state);
-            assert_eq!(changed.changed, deed("uid:8", seconds));
-            assert_eq!(changed.issued, deed("uid:7", 1), "who issued it stays");
+            assert_eq!(changed.changed, event("uid:8", seconds));
+            assert_eq!(changed.issued, event("uid:7", 1), "who issued it stays");
             let kept = store.list(None).await.expect("all");
             assert_eq!(kept, [changed], "{}", place.name);
             let again = set(state, seconds).await.expect_err("no change");
             assert!(!matches!(again, KeyChangeError::Database(_)), "{again}");
         }
         for state in [Active, Suspended, Revoked] {
-            let refused = set(state, 6).await.expect_err("revoked for ever");
+            let refused = set(state, 6).await.expect_err("revoked permanently");
             assert!(matches!(refused, KeyChangeError::Revoked(_)), "{refused}");
         }
         let (_, nobody) = new_key();
-        let missing = store.set_state(&nobody.id, Revoked, &deed("a", 7)).await;
+        let missing = store.set_state(&nobody.id, Revoked, &event("a", 7)).await;
         assert!(matches!(missing, Err(KeyChangeError::NotFound(_))));
         store.close().await;
     }
@@ -124,7 +125,9 @@ async fn a_rotation_leaves_the_old_key_its_grace_and_no_more_than_it_had() {
         limited.not_after = Some(at(30));
         let rotate = async |id, seconds| {
             let (_, new) = new_key();
-            store.rotate(id, &new, grace, &deed("uid:8", seconds)).await
+            store
+                .rotate(id, &new, grace, &event("uid:8", seconds))
+                .await
         };
         let first = issue(&store, KeySlot::Primary, 1).await;
         let [second, old] = rotate(&first.id, 2).await.expect("rotated");
@@ -146,12 +149,12 @@ async fn a_rotation_leaves_the_old_key_its_grace_and_no_more_than_it_had() {
         assert!(matches!(again, Err(KeyChangeError::Replaced { by, .. }) if by == second.id));
         let (_, third) = new_key();
         let taken = store
-            .issue(&partner(), KeySlot::Primary, &third, &deed("a", 4))
+            .issue(&partner(), KeySlot::Primary, &third, &event("a", 4))
             .await;
         assert!(matches!(taken, Err(KeyChangeError::SlotTaken { id, .. }) if id == second.id));
 
         let limited = store
-            .issue(&partner(), KeySlot::Secondary, &limited, &deed("a", 5))
+            .issue(&partner(), KeySlot::Secondary, &limited, &event("a", 5))
             .await;
         let limited = limited.expect("issued");
         let [_, old] = rotate(&limited.id, 6).await.expect("rotated");
@@ -171,24 +174,24 @@ async fn what_is_not_in_use_is_not_rotated() {
         let rotate = async |id| {
             let (_, new) = new_key();
             let rotated = store
-                .rotate(id, &new, Duration::ZERO, &deed("a", 100))
+                .rotate(id, &new, Duration::ZERO, &event("a", 100))
                 .await;
             rotated.expect_err("not in use").to_string()
         };
         let (_, mut short) = new_key();
         short.not_after = Some(at(100));
         let over = store
-            .issue(&partner(), KeySlot::Primary, &short, &deed("a", 1))
+            .issue(&partner(), KeySlot::Primary, &short, &event("a", 1))
             .await;
         let over = over.expect("issued").id;
         assert!(rotate(&over).await.contains("expired"));
         let id = issue(&store, KeySlot::Secondary, 1).await.id;
         for (state, reason) in [
             (KeyState::Suspended, "suspended: resume"),
-            (KeyState::Revoked, "for ever"),
+            (KeyState::Revoked, "permanent"),
         ] {
             store
-                .set_state(&id, state, &deed("a", 2))
+                .set_state(&id, state, &event("a", 2))
                 .await
                 .expect("set");
             assert!(rotate(&id).await.contains(reason), "{}", place.name);
@@ -217,8 +220,8 @@ async fn changes_that_happen_together_have_numbers_in_the_order_of_their_commits
                     for number in 0..EACH {
                         let client = ClientId::new(format!("client-{writer}-{number}"));
                         let (_, new) = new_key();
-                        let deed = deed("a", 1);
-                        let issued = store.issue(&client, KeySlot::Primary, &new, &deed);
+                        let event = event("a", 1);
+                        let issued = store.issue(&client, KeySlot::Primary, &new, &event);
                         issued.await.expect("issued");
                     }
                 })

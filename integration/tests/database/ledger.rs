@@ -6,7 +6,7 @@ use tollgate::usage::LEDGER;
 use tollgate::usage::RecordId;
 use tollgate::usage::{Dimension, LedgerRow, Period, Sum, UsageStore};
 
-use crate::rig::{Place, places};
+use crate::rig::{TestDatabase, places};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const NEW_YEAR: u64 = 20_454;
@@ -40,7 +40,7 @@ pub(crate) fn row(at: SystemTime, client: &str, tokens: i64) -> LedgerRow {
     }
 }
 
-pub(crate) async fn store(place: &Place) -> UsageStore {
+pub(crate) async fn store(place: &TestDatabase) -> UsageStore {
     let opened = UsageStore::open(&place.url).await;
     opened.unwrap_or_else(|error| panic!("{}: {error}", place.name))
 }
@@ -112,7 +112,7 @@ async fn a_server_takes_each_id_once_however_often_it_comes() {
     let rows: Vec<_> = (0..100).map(|_| row(day(0), "a", 1)).collect();
     let (first, again) = tokio::join!(store.insert(&rows), store.insert(&rows));
     first.expect("written");
-    again.expect("the same again is no error");
+    again.expect("the same again is not an error");
     store.insert(&rows[..10]).await.expect("a part of it again");
     assert_eq!(by_client(&store, Period::ALL).await, [line("a", 100, 100)]);
 }

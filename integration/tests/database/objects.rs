@@ -195,7 +195,7 @@ async fn what_is_counted_or_deleted_stays_so_in_whatever_order_replicas_say_it()
     assert_eq!(found.len(), 1);
     write(&store, &[item("msg_1", "a")]).await;
     let (found, _) = after(&store, position).await;
-    assert_eq!(found, [], "the same again is no change");
+    assert_eq!(found, [], "the same again is not a change");
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ use tollgate::control::KeyStore;
 use tollgate::control::Replica;
 use tollgate::database::DatabaseError;
 
-use crate::rig::{deed, new_key, places, postgres, sqlite};
+use crate::rig::{event, new_key, places, postgres, sqlite};
 
 fn ask(replica: &Replica, key: &Key) -> Result<(), AuthError> {
-    let digest = KeyDigest::of_presented(key.expose()).expect("a key of ours");
+    let digest = KeyDigest::of_presented(key.expose()).expect("a tollgate key");
     let client = |id: &ClientId| Some(Arc::new(Client::new(id.clone(), Vec::new())));
     let found = replica
         .keys()
@@ -32,13 +32,13 @@ async fn a_change_at_one_replica_is_seen_by_another_with_its_next_poll() {
         assert_eq!(ask(&replica, &key), Err(AuthError::UnknownKey));
         let client = ClientId::new("partner");
         store
-            .issue(&client, KeySlot::Primary, &new, &deed("a", 1))
+            .issue(&client, KeySlot::Primary, &new, &event("a", 1))
             .await
             .expect("issued");
         replica.poll().await.expect("polled");
         assert_eq!(ask(&replica, &key), Ok(()), "{}", place.name);
         let revoked = store
-            .set_state(&new.id, KeyState::Revoked, &deed("a", 2))
+            .set_state(&new.id, KeyState::Revoked, &event("a", 2))
             .await;
         revoked.expect("revoked");
         replica.poll().await.expect("polled");
@@ -61,7 +61,7 @@ async fn what_is_known_outlives_an_outage_and_what_was_changed_meanwhile_arrives
     let (key, new) = new_key();
     let client = ClientId::new("partner");
     let issued = store
-        .issue(&client, KeySlot::Primary, &new, &deed("a", 1))
+        .issue(&client, KeySlot::Primary, &new, &event("a", 1))
         .await;
     issued.expect("issued");
     replica.poll().await.expect("polled");
@@ -94,7 +94,7 @@ async fn a_database_that_was_restored_from_a_backup_is_read_again() {
     let ((old, kept), (young, lost)) = (new_key(), new_key());
     for (slot, new) in [(KeySlot::Primary, &kept), (KeySlot::Secondary, &lost)] {
         let client = ClientId::new("partner");
-        let issued = store.issue(&client, slot, new, &deed("a", 1)).await;
+        let issued = store.issue(&client, slot, new, &event("a", 1)).await;
         issued.expect("issued");
     }
     replica.poll().await.expect("polled");

@@ -4,14 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use sqlx::{AssertSqlSafe, SqlitePool};
 use tempfile::TempDir;
-use tollgate::auth::{Deed, Key, KeyDigest, KeyId};
+use tollgate::auth::{Key, KeyDigest, KeyEvent, KeyId};
 use tollgate::control::NewKey;
 use tollgate::database::Purpose;
 use tollgate::database::{DatabaseUrl, PostgresUrl, Synchronous};
 use tollgate_integration::postgres::Postgres;
 
 /// Where a contract is tried; what it owns goes with it.
-pub struct Place {
+pub struct TestDatabase {
     pub name: &'static str,
     pub url: DatabaseUrl,
     pub postgres: Option<Postgres>,
@@ -19,13 +19,13 @@ pub struct Place {
 }
 
 /// An empty SQLite file and an empty PostgreSQL.
-pub fn places(purpose: Purpose) -> [Place; 2] {
+pub fn places(purpose: Purpose) -> [TestDatabase; 2] {
     [sqlite(purpose), postgres()]
 }
 
-pub fn sqlite(purpose: Purpose) -> Place {
+pub fn sqlite(purpose: Purpose) -> TestDatabase {
     let directory = tempfile::tempdir().expect("a directory");
-    Place {
+    TestDatabase {
         name: "SQLite",
         url: DatabaseUrl::in_directory(directory.path(), purpose, Synchronous::Normal),
         postgres: None,
@@ -33,11 +33,11 @@ pub fn sqlite(purpose: Purpose) -> Place {
     }
 }
 
-pub fn postgres() -> Place {
+pub fn postgres() -> TestDatabase {
     let server = Postgres::start().expect("a PostgreSQL");
     let password = Postgres::PASSWORD.into();
     let url = PostgresUrl::new(&server.url(), Some(password)).expect("its address");
-    Place {
+    TestDatabase {
         name: "PostgreSQL",
         url: DatabaseUrl::Postgres(url),
         postgres: Some(server),
@@ -51,8 +51,8 @@ pub fn at(seconds: u64) -> SystemTime {
 }
 
 /// Somebody does something at [`at`].
-pub fn deed(by: &str, seconds: u64) -> Deed {
-    Deed {
+pub fn event(by: &str, seconds: u64) -> KeyEvent {
+    KeyEvent {
         by: by.to_owned(),
         at: at(seconds),
     }
@@ -63,14 +63,14 @@ pub fn new_key() -> (Key, NewKey) {
     let key = Key::generate().expect("a key");
     let new = NewKey {
         id: KeyId::parse(key.id()).expect("an id"),
-        digest: KeyDigest::of_presented(key.expose()).expect("a key of ours"),
+        digest: KeyDigest::of_presented(key.expose()).expect("a tollgate key"),
         not_before: None,
         not_after: None,
     };
     (key, new)
 }
 
-impl Place {
+impl TestDatabase {
     /// Puts so many keys into the tables of keys, each of a client of its own, in one statement.
     pub async fn fill(&self, count: i64) {
         let numbers = "WITH RECURSIVE numbers (n) AS \

@@ -43,7 +43,7 @@ async fn a_managed_identity_gets_app_services_answer() {
     assert_eq!(answer["resource"], RESOURCE);
     let token = answer["access_token"].as_str().expect("a token");
     let claims = identity.token_secret().verify(token, RESOURCE);
-    let claims = claims.expect("a token of ours");
+    let claims = claims.expect("a valid token");
     assert_eq!(claims.appid, "11111111-1111-4111-8111-111111111111");
     assert_eq!(identity.fetches(), 1);
 }
@@ -78,7 +78,7 @@ async fn entra_takes_a_secret_or_an_assertion() {
         assert_eq!(answer["expires_in"], 24 * 3600, "{answer}");
         let token = answer["access_token"].as_str().expect("a token");
         let claims = identity.token_secret().verify(token, RESOURCE);
-        assert_eq!(claims.expect("a token of ours").appid, "app");
+        assert_eq!(claims.expect("a valid token").appid, "app");
     }
     let refused = post("client_secret=guess").await;
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);

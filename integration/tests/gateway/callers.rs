@@ -1,4 +1,4 @@
-//! Who is calling: keys, and everything that is none.
+//! Who is calling: keys, and everything that is not a key.
 
 use serde_json::json;
 use tollgate_integration::stack::{CHAT_PATH, Stack, TestKey};

@@ -103,5 +103,5 @@ impl Control {
 fn first_line(printed: &str) -> (String, String) {
     let key = printed.lines().next().expect("the key stands first");
     let id = key.strip_prefix("tgk_").and_then(|it| it.get(..10));
-    (key.to_owned(), id.expect("a key of ours").to_owned())
+    (key.to_owned(), id.expect("a tollgate key").to_owned())
 }

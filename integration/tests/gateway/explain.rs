@@ -120,9 +120,12 @@ async fn wrong_inputs_are_told_to_a_person() {
         ),
         (
             vec!["--request", cut.as_str()],
-            "line 1 of the request is no request line",
+            "line 1 of the request is not a request line",
         ),
-        (vec!["--path", "/x", "--at", "soon"], "`soon` is no moment"),
+        (
+            vec!["--path", "/x", "--at", "soon"],
+            "`soon` is not a date and time",
+        ),
         (vec![], "--path"),
         (
             vec!["--path", "/x", "--request", "r"],

@@ -1,4 +1,4 @@
-//! A service in tollgate's place whose answers are no protobuf.
+//! A service in tollgate's place whose answers are not protobuf.
 
 use std::convert::Infallible;
 use std::path::Path;

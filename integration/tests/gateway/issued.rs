@@ -217,10 +217,13 @@ async fn every_wrong_command_is_refused_with_what_to_do() {
         (vec!["issue", "--client", "nobody"], "no client `nobody`"),
         (with(&[]), "in the configuration file"),
         (with(&["--slot", "secondary"]), "rotate it"),
-        (with(&["--not-after", "soon"]), "`soon` is no moment"),
+        (
+            with(&["--not-after", "soon"]),
+            "`soon` is not a date or time",
+        ),
         (
             with(&["--slot", "secondary", "--not-after", "2001-01-01"]),
-            "never be good",
+            "never be valid",
         ),
         (
             with(&[
@@ -231,13 +234,16 @@ async fn every_wrong_command_is_refused_with_what_to_do() {
                 "--not-after",
                 "2090-01-01",
             ]),
-            "never be good",
+            "never be valid",
         ),
-        (vec!["rotate", &id, "--grace", "1w"], "`1w` is no duration"),
+        (
+            vec!["rotate", &id, "--grace", "1w"],
+            "`1w` is not a duration",
+        ),
         (vec!["rotate", &replaced], "was replaced by"),
         (vec!["rotate", "AAAAAAAAAA"], "no key `AAAAAAAAAA`"),
         (vec!["resume", &id], "active already"),
-        (vec!["revoke", stack.key.text()], "is no id of a key"),
+        (vec!["revoke", stack.key.text()], "is not a key id"),
         (vec!["list", "--client", "nobody"], "no client `nobody`"),
         (vec!["list", "--control", "tcp:here"], "no control socket"),
         (
@@ -260,7 +266,7 @@ async fn every_wrong_command_is_refused_with_what_to_do() {
         ["revoke", &id],
     ] {
         let said = control.refused(&words).await;
-        assert!(said.contains("for ever"), "key {words:?}: {said}");
+        assert!(said.contains("permanent"), "key {words:?}: {said}");
     }
     let table = control.ok(&["list"]).await;
     for word in [
@@ -361,7 +367,7 @@ async fn without_a_database_there_are_no_issued_keys_and_no_socket() {
         yaml
     );
     let said = Control::of(&stack).refused(&["list"]).await;
-    assert!(said.contains("no tollgate takes commands"), "{said}");
+    assert!(said.contains("no tollgate is listening"), "{said}");
     let text = stack.tollgate().metrics().await.expect("metrics");
     assert!(!text.contains("tollgate_issued_keys"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! What real clients send that is unusual and has one meaning: it is served, and what goes on to the
+//! What real clients send that is unusual and has one meaning: it is served, and what is passed on to the
 //! backend has one meaning, too.
 
 use reqwest::RequestBuilder;

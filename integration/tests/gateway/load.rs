@@ -80,7 +80,7 @@ fn request(stack: &Stack, number: usize) -> (RequestBuilder, Reads) {
     }
 }
 
-/// What is no chat: text, an image, a voice that speaks, one that is heard.
+/// What is not a chat: text, an image, a voice that speaks, one that is heard.
 fn medium(stack: &Stack, kind: usize) -> RequestBuilder {
     let image = json!({"model": "gpt-image-1", "prompt": "A toll gate", "n": 2});
     let speech = json!({"model": "tts", "input": "Grüße 😀", "voice": "alloy"});

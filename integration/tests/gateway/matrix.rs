@@ -45,11 +45,11 @@ struct Row<W: 'static> {
     what: &'static str,
     status: u16,
     reason: &'static str,
-    ask: for<'a> fn(&'a W) -> Asked<'a>,
+    ask: for<'a> fn(&'a W) -> Attempt<'a>,
 }
 
 /// A request, and the stack that it goes to.
-struct Asked<'a> {
+struct Attempt<'a> {
     stack: &'a Stack,
     how: How,
 }
@@ -60,7 +60,7 @@ enum How {
     Openssl(PathBuf),
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Attempt<'a> {
     fn new(stack: &'a Stack, request: RequestBuilder) -> Self {
         let how = How::Http(Box::new(request.json(&hello())));
         Self { stack, how }
@@ -79,7 +79,7 @@ fn documented() -> BTreeMap<String, String> {
     page.lines().filter_map(row).collect()
 }
 
-async fn answer(asked: &Asked<'_>, request: Option<RequestBuilder>) -> (u16, Value) {
+async fn answer(asked: &Attempt<'_>, request: Option<RequestBuilder>) -> (u16, Value) {
     let folder = match (&asked.how, request) {
         (How::Http(_), Some(request)) => {
             let (status, body) = send_json(request).await;

@@ -71,7 +71,7 @@ async fn a_bad_file_is_refused_whole_and_said_and_the_next_good_one_is_taken() {
     );
     let (status, text) = stack.tollgate().admin("/readyz").await.expect("an answer");
     assert_eq!(status, 200, "the old configuration serves");
-    assert!(text.contains("the file is refused"), "{text}");
+    assert!(text.contains("the file is rejected"), "{text}");
     let said = stack.tollgate().log().all().concat();
     assert!(
         said.contains("tollgate.yaml:7:16: there is no product `standart`"),

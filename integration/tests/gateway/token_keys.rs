@@ -1,4 +1,4 @@
-//! Tokens: the keys of their issuer, as they change and while they can't be had.
+//! Tokens: the keys of their issuer, as they change and while they can't be fetched.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

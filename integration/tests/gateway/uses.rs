@@ -1,4 +1,4 @@
-//! What a body asks for beside the model: refused by its name, and allowed where a product says so.
+//! What a body asks for besides the model: refused by its name, and allowed where a product says so.
 
 use serde_json::{Value, json};
 use tollgate_integration::stack::Stack;

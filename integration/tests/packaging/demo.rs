@@ -84,7 +84,7 @@ fn the_authority_to_trust_can_be_copied_out_of_envoys_container() {
         .path()
         .join(path.strip_prefix(mount).expect("in it"));
     let found = std::fs::symlink_metadata(&copied).expect("it is there");
-    assert!(found.is_file(), "what is copied is no file: {found:?}");
+    assert!(found.is_file(), "what is copied is not a file: {found:?}");
     let read = |path: &Path| std::fs::read_to_string(path).expect("text");
     let authority = read(&certificates.path().join("ca.pem"));
     assert!(authority.starts_with("-----BEGIN CERTIFICATE-----"));

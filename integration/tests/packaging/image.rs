@@ -115,7 +115,7 @@ fn cargo_misses_each_file_that_a_manifest_names() {
     }
 }
 
-/// What the compiler and the build script have read is in what they leave beside each program.
+/// What the compiler and the build script have read is in what they leave next to each program.
 #[test]
 fn every_file_that_the_programs_are_compiled_from_reaches_the_builder() {
     let builder = builder();
@@ -135,7 +135,7 @@ fn every_file_that_the_programs_are_compiled_from_reaches_the_builder() {
             .collect();
         assert!(read.len() > 20, "{program} is compiled from {read:?}");
         for path in read {
-            let file = path.strip_prefix(root()).expect("a file of ours");
+            let file = path.strip_prefix(root()).expect("a file of the repository");
             assert!(
                 builder.path().join(file).exists(),
                 "{program} is compiled from {}, which the image's build does not have",

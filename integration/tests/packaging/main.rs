@@ -1,4 +1,4 @@
-//! What is shipped beside the code names only what exists: files, metrics, options, keys.
+//! What is shipped besides the code names only what exists: files, metrics, options, keys.
 
 mod apart;
 mod compose;

@@ -59,7 +59,7 @@ fn alert_queries() -> Vec<String> {
 }
 
 /// The metrics that a PromQL query selects. Not a parser: our queries have no metric whose name has
-/// no underscore but `up`, and no label or function that begins like a metric of ours.
+/// no underscore but `up`, and no label or function that begins like a tollgate metric.
 fn selected(query: &str) -> BTreeSet<String> {
     let mut outside_braces = String::new();
     let mut depth = 0_u32;
@@ -80,7 +80,7 @@ fn selected(query: &str) -> BTreeSet<String> {
 
 const METRICS: [&str; 3] = ["tollgate_", "gen_ai_", "envoy_"];
 
-/// Drops what stands in the brackets of `by (…)` and after the comma of `label_values(…, …)`.
+/// Drops what is in the brackets of `by (…)` and after the comma of `label_values(…, …)`.
 fn without_label_lists(query: &str) -> String {
     let mut kept = String::new();
     for (at, part) in query.split("by (").enumerate() {

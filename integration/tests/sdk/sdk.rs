@@ -86,7 +86,7 @@ impl<'a> Sdk<'a> {
         let python = paths::python().unwrap_or_else(|failure| panic!("{failure}"));
         let mut command = Command::new(python);
         command
-            // No bytecode beside the sources; nothing of the user's own Python.
+            // No bytecode next to the sources; nothing of the user's own Python.
             .args(["-B", "-s"])
             .arg(paths::repository("integration/tests/sdk/cases.py"))
             .arg(case)

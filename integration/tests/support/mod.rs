@@ -7,7 +7,7 @@ use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse, DeniedHttpResponse};
 use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
-use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Asked;
+use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as RequestMessage;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response as Answer;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
     BodyMutation, BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ImmediateResponse,
@@ -97,7 +97,7 @@ impl Gate {
     fn note(&self, message: &ProcessingRequest) {
         let mut seen = self.seen();
         seen.messages += 1;
-        if let Some(Asked::ResponseHeaders(headers)) = &message.request {
+        if let Some(RequestMessage::ResponseHeaders(headers)) = &message.request {
             let region = tollgate_integration::stack::decisions::header(headers, "x-ms-region");
             seen.from_backend += usize::from(region.is_some());
         }
@@ -137,9 +137,9 @@ impl Decisions for Gate {
             (Verdict::FailProcess, _) => Some(Err(Status::internal("on purpose"))),
             (Verdict::SilentProcess, _) => None,
             (Verdict::Immediate(status), _) => Some(Ok(immediate_response(*status))),
-            (Verdict::Rewrite, Asked::RequestHeaders(_)) => Some(Ok(new_credential())),
-            (Verdict::Rewrite, Asked::RequestBody(_)) => Some(Ok(new_body())),
-            (Verdict::Rewrite, Asked::ResponseBody(body)) if body.end_of_stream => {
+            (Verdict::Rewrite, RequestMessage::RequestHeaders(_)) => Some(Ok(new_credential())),
+            (Verdict::Rewrite, RequestMessage::RequestBody(_)) => Some(Ok(new_body())),
+            (Verdict::Rewrite, RequestMessage::ResponseBody(body)) if body.end_of_stream => {
                 let counted = usage();
                 Some(Ok(ProcessingResponse {
                     dynamic_metadata: Some(counted),

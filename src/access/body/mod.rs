@@ -1,7 +1,7 @@
 //! The one reader of a JSON request body: strict, in one pass, without building what it does not need.
 //!
 //! What decides is read here and nowhere else: the model, what is asked of the answer, and everything
-//! that names something beside the model (files, stored items, containers). A member that decides may
+//! that names something besides the model (files, stored items, containers). A member that decides may
 //! occur once, spelled exactly: where two parsers read a body differently, one of them authorises what
 //! the other one serves. What can't name anything is skipped without recursion (serde_json's
 //! `IgnoredAny` keeps its own stack), so nesting costs nothing there; what can is walked to a depth of
@@ -22,22 +22,22 @@ pub use references::References;
 pub use stream_options::IncludeUsage;
 pub use uses::{DataSource, HostedTool, Uses};
 
-use super::{Edit, MediaRequest, Operation, Place};
+use super::{Edit, MediaRequest, Operation, Span};
 
 /// The members that say how many tokens an answer may have; what they are worth is seen where a client
 /// has a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutputMembers {
     /// `max_tokens` of chats and completions.
-    pub max_tokens: Option<Place>,
+    pub max_tokens: Option<Span>,
     /// `max_completion_tokens` of chats.
-    pub max_completion_tokens: Option<Place>,
+    pub max_completion_tokens: Option<Span>,
     /// `max_output_tokens` of responses.
-    pub max_output_tokens: Option<Place>,
+    pub max_output_tokens: Option<Span>,
     /// `n`: how many answers.
-    pub n: Option<Place>,
+    pub n: Option<Span>,
     /// `best_of` of completions: how many answers are made, of which `n` are given.
-    pub best_of: Option<Place>,
+    pub best_of: Option<Span>,
     /// How many elements `prompt` of completions has that are answered one by one.
     pub prompts: u64,
 }
@@ -48,14 +48,14 @@ pub struct Model {
     /// What it names; none where it is `null` or empty.
     pub name: Option<String>,
     /// Where it is written.
-    place: Place,
+    span: Span,
 }
 
 impl Model {
     /// Another name in its place.
     pub fn rename(&self, name: &str) -> Edit {
         let text = serde_json::Value::from(name).to_string();
-        Edit::Replace(self.place, text.into())
+        Edit::Replace(self.span, text.into())
     }
 }
 
@@ -73,14 +73,14 @@ pub struct RequestBody {
     /// Whether a message of a chat has an image.
     pub has_images: bool,
     /// `user`, the end user.
-    pub user: Option<Place>,
+    pub user: Option<Span>,
     /// How much may be answered.
     pub output: OutputMembers,
     /// What images and speech are charged by.
     pub media: MediaRequest,
     /// What the body names that the service has stored.
     pub references: References,
-    /// What it asks for beside the model.
+    /// What it asks for besides the model.
     pub uses: Uses,
 }
 
@@ -106,20 +106,20 @@ impl RequestBody {
             .deserialize_map(top::TopVisitor::new(operation))
             .and_then(|top| parser.end().map(|()| top))
             .map_err(malformed)?;
-        let place = |raw| place(raw, body);
+        let span = |raw| span(raw, body);
         Ok(Self {
             model: top.model.map(|raw| model(raw, body)).transpose()?,
             stream: top.stream.unwrap_or(false),
             include_usage: stream_options::include_usage(body, top.stream_options)?,
             has_data_sources: top.has_data_sources,
             has_images: top.found.has_images,
-            user: place(top.user)?,
+            user: span(top.user)?,
             output: OutputMembers {
-                max_tokens: place(top.max_tokens)?,
-                max_completion_tokens: place(top.max_completion_tokens)?,
-                max_output_tokens: place(top.max_output_tokens)?,
-                n: place(top.n)?,
-                best_of: place(top.best_of)?,
+                max_tokens: span(top.max_tokens)?,
+                max_completion_tokens: span(top.max_completion_tokens)?,
+                max_output_tokens: span(top.max_output_tokens)?,
+                n: span(top.n)?,
+                best_of: span(top.best_of)?,
                 prompts: top.prompts,
             },
             media: top.media,
@@ -139,18 +139,18 @@ fn model(raw: &RawValue, body: &[u8]) -> Result<Model, BodyError> {
         .map_err(|_| BodyError::Malformed("`model` must be a string".to_owned()))?;
     Ok(Model {
         name: name.filter(|name| !name.is_empty()),
-        place: located(raw, body)?,
+        span: located(raw, body)?,
     })
 }
 
-/// Where a member's value stands.
-fn place(raw: Option<&RawValue>, body: &[u8]) -> Result<Option<Place>, BodyError> {
+/// Where a member's value is.
+fn span(raw: Option<&RawValue>, body: &[u8]) -> Result<Option<Span>, BodyError> {
     raw.map(|raw| located(raw, body)).transpose()
 }
 
-fn located(raw: &RawValue, body: &[u8]) -> Result<Place, BodyError> {
-    let elsewhere = || BodyError::Malformed("it can't be taken apart".to_owned());
-    Place::of(raw.get(), body).ok_or_else(elsewhere)
+fn located(raw: &RawValue, body: &[u8]) -> Result<Span, BodyError> {
+    let elsewhere = || BodyError::Malformed("it can't be parsed".to_owned());
+    Span::of(raw.get(), body).ok_or_else(elsewhere)
 }
 
 #[cfg(test)]

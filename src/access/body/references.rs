@@ -21,7 +21,7 @@ pub struct References {
     pub unsupported: Option<String>,
     /// Whether a message of a chat has an image.
     pub(super) has_images: bool,
-    /// What is asked for beside the model.
+    /// What is asked for besides the model.
     pub(super) uses: Uses,
     pub(super) walked: usize,
 }

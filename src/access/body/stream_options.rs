@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::key::{Key, clip};
-use super::{BodyError, Edit, Place};
+use super::{BodyError, Edit, Span};
 
 /// The member that asks for the usage.
 const INCLUDE_USAGE: &str = "include_usage";
@@ -19,9 +19,9 @@ const MAX_MEMBERS: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IncludeUsage {
     /// It asked for the usage event.
-    Asked,
+    Requested,
     /// It did not; this is where to ask for it.
-    NotAsked(Edit),
+    NotRequested(Edit),
 }
 
 /// Where to say `include_usage: true` in a body whose `stream_options` are these.
@@ -32,7 +32,7 @@ pub(super) fn include_usage(
     let raw = match options.map(RawValue::get) {
         None => {
             let member = r#""stream_options":{"include_usage":true}"#;
-            return Ok(IncludeUsage::NotAsked(Edit::Add(member.into())));
+            return Ok(IncludeUsage::NotRequested(Edit::Add(member.into())));
         }
         Some(null @ "null") => return replace(body, null, r#"{"include_usage":true}"#),
         Some(raw) => raw,
@@ -41,7 +41,7 @@ pub(super) fn include_usage(
         .deserialize_map(OptionsVisitor)
         .map_err(|error| BodyError::Malformed(format!("`stream_options`: {error}")))?;
     match found {
-        Some("true") => Ok(IncludeUsage::Asked),
+        Some("true") => Ok(IncludeUsage::Requested),
         Some(other) => replace(body, other, "true"),
         None => {
             let rest = raw.get(1..).unwrap_or_default();
@@ -57,10 +57,10 @@ fn replace(
     part: &str,
     text: impl Into<Cow<'static, str>>,
 ) -> Result<IncludeUsage, BodyError> {
-    match Place::of(part, body) {
-        Some(place) => Ok(IncludeUsage::NotAsked(Edit::Replace(place, text.into()))),
+    match Span::of(part, body) {
+        Some(span) => Ok(IncludeUsage::NotRequested(Edit::Replace(span, text.into()))),
         None => Err(BodyError::Malformed(
-            "`stream_options` can't be taken apart".to_owned(),
+            "`stream_options` can't be parsed".to_owned(),
         )),
     }
 }

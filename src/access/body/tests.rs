@@ -21,7 +21,7 @@ fn named(body: &str) -> References {
 /// The body after the gateway has asked for usage.
 fn asked(body: &str) -> Value {
     match parse(body).expect("a valid body").include_usage {
-        IncludeUsage::NotAsked(edit) => {
+        IncludeUsage::NotRequested(edit) => {
             serde_json::from_slice(&Edit::apply(&[edit], body.as_bytes())).expect("still JSON")
         }
         other => panic!("{body}: {other:?}"),
@@ -90,7 +90,7 @@ fn a_model_of_null_or_nothing_names_none_and_has_its_place() {
     ] {
         let parsed = parse(body).expect("a body");
         assert_eq!(parsed.model_name(), name, "{body}");
-        let edit = parsed.model.expect("a place").rename("o\"1");
+        let edit = parsed.model.expect("a span").rename("o\"1");
         let renamed = Edit::apply(&[edit], body.as_bytes());
         let renamed: Value = serde_json::from_slice(&renamed).expect("still JSON");
         assert_eq!(renamed, json!({"a": 1, "model": "o\"1"}), "{body}");
@@ -331,7 +331,7 @@ fn usage_is_asked_for_without_touching_the_rest() {
 #[test]
 fn a_client_that_asked_itself_is_left_alone() {
     let asked = parse(r#"{"stream_options":{"include_usage":true}}"#).expect("valid");
-    assert_eq!(asked.include_usage, IncludeUsage::Asked);
+    assert_eq!(asked.include_usage, IncludeUsage::Requested);
 }
 
 proptest! {
@@ -344,7 +344,7 @@ proptest! {
 
     #[test]
     fn no_almost_json_panics(body in r#"[{}\[\]":,a-d0-9\\ ]{0,60}"#) {
-        if let Ok(RequestBody { include_usage: IncludeUsage::NotAsked(edit), .. }) = parse(&body) {
+        if let Ok(RequestBody { include_usage: IncludeUsage::NotRequested(edit), .. }) = parse(&body) {
             let result = Edit::apply(&[edit], body.as_bytes());
             prop_assert!(
                 serde_json::from_slice::<IgnoredAny>(&result).is_ok(),

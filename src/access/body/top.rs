@@ -73,7 +73,7 @@ const HARMLESS: &[&str] = &[
     "verbosity",
 ];
 
-/// Whether an operation's bodies can name tools, and other things beside the model.
+/// Whether an operation's bodies can name tools, and other things besides the model.
 fn reads_tools(operation: Operation) -> bool {
     operation.has_response_body() || operation == Operation::ChatCompletions
 }

@@ -1,4 +1,4 @@
-//! What a body asks for beside the model: hosted tools, data of the operator's, work in the background.
+//! What a body asks for besides the model: hosted tools, data of the operator's, work in the background.
 //!
 //! The service does all of it with the identity of the resource, so a product says which of it a client
 //! may ask for. Functions and custom tools are the caller's own business: the service only writes their
@@ -32,7 +32,7 @@ pub struct DataSource {
     pub embedding_deployment: Option<String>,
 }
 
-/// What a body asks for beside the model.
+/// What a body asks for besides the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
     /// Tools that the service runs.

@@ -69,7 +69,7 @@ fn decoded(value: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// A file's name as it goes on: folders are nobody's business (RFC 7578, section 4.2), and a quote is
+/// A file's name as it is passed on: folders are dropped (RFC 7578, section 4.2), and a quote is
 /// written as browsers do (<https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data>).
 fn canonical(filename: &str) -> Option<String> {
     let name = filename.rsplit(['/', '\\']).next()?;

@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-/// A header, taken apart.
+/// A header, parsed.
 pub(super) struct Header<'a> {
     /// What comes before the parameters.
     pub(super) value: &'a str,
@@ -18,13 +18,13 @@ pub(super) struct Header<'a> {
 /// How the text of a field is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Charset {
-    /// UTF-8, also where nothing is said (RFC 7578, section 5.1.2).
+    /// UTF-8, also by default (RFC 7578, section 5.1.2).
     Utf8,
     /// One of those that agree with UTF-8 on ASCII alone: Apache's client says ISO-8859-1 of all text.
     Ascii,
 }
 
-/// A parameter that is given twice.
+/// A duplicate parameter.
 pub(super) struct Duplicate;
 
 impl<'a> Header<'a> {
@@ -76,7 +76,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// What `charset` says; nothing if it is given twice, or is one that does not agree with ASCII.
+    /// What `charset` says; nothing if it is a duplicate, or is one that does not agree with ASCII.
     pub(super) fn charset(&self) -> Option<Option<Charset>> {
         match self.get("charset").ok()? {
             None => Some(None),
@@ -127,7 +127,7 @@ fn bare(text: &str) -> Option<(Cow<'_, str>, &str)> {
     (!value.contains('"')).then(|| (value.trim_end().into(), rest))
 }
 
-/// A token of RFC 2045, section 5.1, without what needs no place in a name or a media type.
+/// A token of RFC 2045, section 5.1, without what no name or media type needs.
 pub(super) fn is_token(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-*'%".contains(&byte);
     !text.is_empty() && text.bytes().all(allowed)

@@ -18,7 +18,7 @@ pub(super) struct Part<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind<'a> {
     Text(Cow<'a, str>),
-    /// Has a file's name, or a media type that is no text's.
+    /// Has a file's name, or a media type that is not a text type.
     File {
         filename: Option<String>,
         content_type: Option<&'a str>,
@@ -96,13 +96,13 @@ impl<'a> Headers<'a> {
                 _ => continue,
             };
             if place.replace(value.trim()).is_some() {
-                return Err(malformed(format!("a part has `{name}` twice")));
+                return Err(malformed(format!("a part has a duplicate `{name}`")));
             }
         }
         Ok(headers)
     }
 
-    /// Refuses content that is another one than its bytes.
+    /// Refuses content that is encoded otherwise than its bytes say.
     fn check(&self, content: &[u8]) -> Result<(), BodyError> {
         let is_plain = |encoding: &str| {
             let plain = ["7bit", "8bit", "binary"];
@@ -126,9 +126,9 @@ impl<'a> Headers<'a> {
 /// What a part's `content-type` says.
 #[derive(PartialEq, Eq)]
 enum Media {
-    /// Text or JSON, which is also what it is without a word.
+    /// Text or JSON, the default.
     Text(Option<Charset>),
-    /// Another one that can be read.
+    /// Another type that can be read.
     Other,
     /// What can't be read.
     Unknown,
@@ -144,7 +144,7 @@ impl Media {
             .iter()
             .any(|it| lower.starts_with(it))
         {
-            return Err(malformed("a part has parts of its own"));
+            return Err(malformed("a part is itself multipart"));
         }
         let Some(header) = Header::parse(text).filter(|_| text.is_ascii()) else {
             return Ok(Self::Unknown);

@@ -19,7 +19,7 @@ use memchr::memmem;
 use super::Form;
 use super::part::{Kind, Part};
 
-/// What a part has beside its name, its file's name and type, and its content: an upper bound.
+/// What a part has besides its name, its file's name and type, and its content: an upper bound.
 const PART_OVERHEAD_BYTES: usize = 160;
 
 impl Form<'_> {

@@ -22,13 +22,13 @@ const RETRY: Duration = Duration::from_secs(30);
 /// The same while the source has given nothing yet: certificates are refused for as long.
 const RETRY_WITHOUT_ANCHORS: Duration = Duration::from_secs(5);
 
-/// Certificates as they come from a source, or its words why not.
+/// Certificates as they come from a source, or its error message.
 pub type FetchedAnchors<'a> =
     Pin<Box<dyn Future<Output = Result<Vec<CertificateDer<'static>>, String>> + Send + 'a>>;
 
-/// Where trust anchors are held outside, such as a vault.
+/// Where trust anchors are kept outside, such as a vault.
 pub trait AnchorSource: Send + Sync {
-    /// Its address, which has nothing secret: for the log, and to know it again in the next
+    /// Its address, which has nothing secret: for the log, and to recognise it in the next
     /// configuration.
     fn name(&self) -> &str;
     /// How often it is asked.
@@ -79,16 +79,16 @@ impl Anchors {
 }
 
 /// A source and what it gave last.
-struct Held {
+struct SourceAnchors {
     source: Arc<dyn AnchorSource>,
     certificates: Mutex<Vec<CertificateDer<'static>>>,
 }
 
-impl Held {
-    /// Says what went wrong, and how long to wait then.
+impl SourceAnchors {
+    /// Logs what went wrong, and returns how long to wait.
     fn wait_after(&self, authority: &str, error: &str) -> Duration {
         let source = self.source.name();
-        tracing::warn!(authority, source, error, "trust anchors were not taken");
+        tracing::warn!(authority, source, error, "trust anchors were rejected");
         let longest = match self.certificates().is_empty() {
             true => RETRY_WITHOUT_ANCHORS,
             false => RETRY,
@@ -106,7 +106,7 @@ impl Held {
 pub struct TrustStore {
     /// Of files.
     fixed: Vec<CertificateDer<'static>>,
-    held: Vec<Held>,
+    held: Vec<SourceAnchors>,
     current: ArcSwap<Anchors>,
     revocation: Arc<Revocation>,
     generation: AtomicU64,
@@ -128,7 +128,7 @@ impl TrustStore {
         sources: Vec<Arc<dyn AnchorSource>>,
         revocation: Arc<Revocation>,
     ) -> Result<Self, AuthorityError> {
-        let held = sources.into_iter().map(|source| Held {
+        let held = sources.into_iter().map(|source| SourceAnchors {
             source,
             certificates: Mutex::default(),
         });
@@ -225,7 +225,7 @@ impl TrustStore {
     }
 
     /// Asks a source; what it has given before stays unless it gives something better.
-    async fn ask(&self, held: &Held) -> Result<(), String> {
+    async fn ask(&self, held: &SourceAnchors) -> Result<(), String> {
         let taken = match held.source.fetch().await {
             Ok(certificates) => self.take(held, certificates),
             Err(error) => Err(error),
@@ -238,7 +238,7 @@ impl TrustStore {
         taken
     }
 
-    fn take(&self, held: &Held, new: Vec<CertificateDer<'static>>) -> Result<(), String> {
+    fn take(&self, held: &SourceAnchors, new: Vec<CertificateDer<'static>>) -> Result<(), String> {
         if new.is_empty() {
             return Err("it has no certificate".to_owned());
         }
@@ -254,7 +254,11 @@ impl TrustStore {
     }
 
     fn publish(&self) -> Result<(), AuthorityError> {
-        let held: Vec<_> = self.held.iter().flat_map(Held::certificates).collect();
+        let held: Vec<_> = self
+            .held
+            .iter()
+            .flat_map(SourceAnchors::certificates)
+            .collect();
         let anchors = Anchors::read(self.fixed.iter().chain(&held))?;
         for (trust, certificate) in anchors.trust.iter().zip(&anchors.certificates) {
             let key = certificate.decoded.spki()?;

@@ -19,7 +19,7 @@ pub enum ExtendedKeyUsage {
     ClientAuth,
     /// If it is there, it has clientAuth.
     ClientAuthIfPresent,
-    /// Whatever it says.
+    /// Not checked.
     Any,
 }
 
@@ -38,7 +38,7 @@ pub struct Certificates {
     pub anchors: Vec<CertificateDer<'static>>,
     /// Where other trust anchors are fetched from.
     pub sources: Vec<Arc<dyn AnchorSource>>,
-    /// Certificates between leaves and anchors, beside those that a caller presents.
+    /// Certificates between leaves and anchors, besides those that a caller presents.
     pub intermediates: Vec<CertificateDer<'static>>,
 }
 
@@ -115,7 +115,7 @@ impl Authority {
         trust.wrapping_add(self.revocation.generation())
     }
 
-    /// How it is at a time since 1970.
+    /// Its state at a time since 1970.
     pub(super) fn state(&self, now: Duration) -> AuthorityState {
         let anchors = self.trust.current();
         let ends = anchors

@@ -1,6 +1,6 @@
 //! Why a presented certificate is not accepted.
 
-/// Why a client certificate names no caller. Each is a reason of its own in metrics and audit log.
+/// Why a client certificate names no caller. Each has its own reason in metrics and audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(test, derive(strum::EnumIter))]
 pub enum CertificateError {
@@ -14,28 +14,28 @@ pub enum CertificateError {
     #[error("the header does not belong to the certificate of the connection")]
     Disagrees,
     /// No trust anchor issued it, or a signature is wrong.
-    #[error("it was issued by no authority that is trusted")]
+    #[error("it was not issued by a trusted authority")]
     Untrusted,
     /// The authority has no trust anchors yet: the vault that holds them has not given them.
     #[error("the authority has no trust anchors yet")]
     NoAnchors,
-    /// It, one of its issuers or its anchor has ended.
+    /// It, one of its issuers or its anchor has expired.
     #[error("it has expired")]
     Expired,
-    /// It or one of its issuers has not begun.
+    /// It or one of its issuers is not valid yet.
     #[error("it is not valid yet")]
     NotYetValid,
     /// It is not for client authentication (RFC 5280, section 4.2.1.12).
     #[error("it is not for client authentication")]
     ExtendedKeyUsage,
-    /// Key usage does not fit: an issuer that may not sign, a leaf that may (section 4.2.1.3).
-    #[error("its key usage does not fit")]
+    /// Key usage does not allow it: an issuer that may not sign, a leaf that may (section 4.2.1.3).
+    #[error("its key usage does not allow this")]
     KeyUsage,
     /// A certificate authority's own certificate, presented as a client's.
-    #[error("it is the certificate of an authority")]
+    #[error("it is a CA certificate")]
     CaAsLeaf,
-    /// An issuer that is no certificate authority (section 4.2.1.9).
-    #[error("an issuer is no authority")]
+    /// An issuer that is not a certificate authority (section 4.2.1.9).
+    #[error("an issuer is not a CA")]
     IssuerNotCa,
     /// The chain is longer than a path length constraint or the configuration allows.
     #[error("the chain is too long")]
@@ -65,15 +65,15 @@ pub enum CertificateError {
     #[error("it is revoked")]
     Revoked,
     /// No fresh revocation list says that it is good.
-    #[error("whether it is revoked is not known")]
+    #[error("its revocation status is unknown")]
     RevocationUnknown,
-    /// The revocation list has ended.
+    /// The revocation list has expired.
     #[error("the revocation list has expired")]
     CrlExpired,
-    /// The revocation list is signed by another key, or by one that may not.
+    /// The revocation list is signed by another key, or by one that may not sign it.
     #[error("the revocation list can't be trusted")]
     CrlUntrusted,
-    /// A good certificate that is no client's.
+    /// A good certificate that matches no client.
     #[error("no client has this certificate")]
     UnknownClient,
     /// A certificate that two clients' identities match.

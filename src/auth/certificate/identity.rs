@@ -19,7 +19,7 @@ use crate::access::Client;
 pub enum Field {
     /// SHA-256 of the whole certificate.
     ThumbprintSha256([u8; 32]),
-    /// SHA-1 of the whole certificate, for migrations: an addition to a verified chain, no proof.
+    /// SHA-1 of the whole certificate, for migrations: an addition to a verified chain, not a proof.
     ThumbprintSha1([u8; 20]),
     /// A URI of the subject's alternative names, such as a SPIFFE id.
     UriSan(String),
@@ -67,8 +67,9 @@ impl Field {
     /// [`FieldError`]
     pub fn thumbprint<const N: usize>(value: &str) -> Result<[u8; N], FieldError> {
         let mut bytes = [0; N];
-        hex::decode_to_slice(value.replace(':', ""), &mut bytes)
-            .map_err(|_| FieldError("no thumbprint: hexadecimal digits, with or without colons"))?;
+        hex::decode_to_slice(value.replace(':', ""), &mut bytes).map_err(|_| {
+            FieldError("not a thumbprint: hexadecimal digits, with or without colons")
+        })?;
         Ok(bytes)
     }
 
@@ -83,11 +84,12 @@ impl Field {
         } else {
             digits
         };
-        let bytes = hex::decode(padded).map_err(|_| FieldError("no hexadecimal serial number"))?;
+        let bytes =
+            hex::decode(padded).map_err(|_| FieldError("not a hexadecimal serial number"))?;
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
         match bytes.get(zeros..) {
             Some(serial) if !serial.is_empty() => Ok(Self::Serial(serial.to_vec())),
-            _ => Err(FieldError("a serial number is not zero")),
+            _ => Err(FieldError("a serial number can't be zero")),
         }
     }
 }
@@ -100,11 +102,13 @@ pub struct CertificateIdentity {
     fields: Vec<Field>,
 }
 
-/// Why an identity can't be one.
+/// Why an identity is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// No field: it would match every certificate of the authority.
-    #[error("it names no field of a certificate and would match every one of the authority")]
+    #[error(
+        "it names no field of a certificate, so it would match every certificate of the authority"
+    )]
     Empty,
     /// A serial number is unique for its issuer only.
     #[error(

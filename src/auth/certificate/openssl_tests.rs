@@ -145,7 +145,11 @@ fn lists_of_unsupported_kinds_are_not_taken_and_prove_nothing() {
         assert_eq!(verify(&none, &leaf), unknown, "{section} alone");
         let held = pki.authority(CrlMode::Required, vec![full.clone()]);
         assert!(held.revocation().take("a URL", &list).is_err(), "{section}");
-        assert_eq!(verify(&held, &leaf), Ok(()), "{section} beside a full list");
+        assert_eq!(
+            verify(&held, &leaf),
+            Ok(()),
+            "{section} next to a full list"
+        );
     }
 }
 

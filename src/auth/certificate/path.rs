@@ -54,7 +54,7 @@ impl Authority {
             .cloned()
             .collect();
         let end_entity = EndEntityCert::try_from(first).map_err(reason)?;
-        // webpki goes on to other paths after an error of ours, and keeps only errors of its own.
+        // webpki tries other paths after an error from here, and keeps only its own errors.
         let (ours, good) = (Cell::new(None), Cell::new(None));
         let check = |path: &VerifiedPath<'_>| match self.check_path(path, leaf, now, &anchors) {
             Ok(verified) => {

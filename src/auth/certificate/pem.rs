@@ -13,11 +13,11 @@ pub enum PemError {
     Unreadable {
         /// The file or directory.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// No PEM, or PEM that is broken.
-    #[error("{} is no PEM file of certificates", .0.display())]
+    /// Not PEM, or malformed PEM.
+    #[error("{} is not a PEM file of certificates", .0.display())]
     NoPem(PathBuf),
     /// A directory without a `.pem` or `.crt` file.
     #[error("{} has no .pem or .crt file", .0.display())]
@@ -27,7 +27,7 @@ pub enum PemError {
 /// The certificates of a PEM file, or of every `.pem` and `.crt` file of a directory.
 ///
 /// # Errors
-/// [`PemError`] if anything can't be read: an authority that is only partly there is a mistake.
+/// [`PemError`] if anything can't be read: an authority that is only partly readable is an error.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
     let unreadable = |error| PemError::Unreadable {
         path: path.to_owned(),

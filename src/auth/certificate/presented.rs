@@ -47,7 +47,7 @@ impl<'a> PresentedCertificate<'a> {
             return Err(CertificateError::TooLarge);
         }
         let mut hash = Sha256::new();
-        // An empty header is none that can be read, and an absent one is no mistake.
+        // An empty header can't be read; an absent one is not an error.
         hash.update([u8::from(self.header.is_some())]);
         hash.update(header.len().to_be_bytes());
         hash.update(header);

@@ -68,7 +68,7 @@ fn check_any(certificate: &Decoded) -> Result<(), CertificateError> {
     }
     let extensions = certificate.extensions();
     for (at, extension) in extensions.iter().enumerate() {
-        // Section 4.2: an extension stands once.
+        // Section 4.2: an extension occurs once.
         let mut before = extensions.iter().take(at);
         if before.any(|other| other.extn_id == extension.extn_id) {
             return Err(CertificateError::Profile);

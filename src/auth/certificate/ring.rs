@@ -14,7 +14,7 @@ use super::verdict::{Accepted, Outcome, Verdicts};
 use super::{CertificateError, PresentedCertificate};
 use crate::access::Client;
 
-/// A certificate that ends within this time is worth a line in the log.
+/// A certificate that expires within this time is logged.
 const WARN_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
 /// Longest name of an end user, in bytes.
 const MAX_USER_BYTES: usize = 256;
@@ -99,13 +99,13 @@ impl CertificateRing {
         self.identities.len()
     }
 
-    /// When the certificates end that are in use.
+    /// When the certificates in use expire.
     pub fn expiries(&self) -> Vec<ClientExpiry> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         self.seen.expiries(now.unwrap_or_default())
     }
 
-    /// How the authorities are.
+    /// The state of the authorities.
     pub fn states(&self) -> Vec<AuthorityState> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.unwrap_or_default();
@@ -155,7 +155,7 @@ impl CertificateRing {
                     tracing::warn!(
                         client = client.id.as_str(),
                         left_h,
-                        "a client's certificate ends soon"
+                        "a client's certificate expires soon"
                     );
                 }
                 let seen = self.seen.note(client.id.to_shared(), not_after, now);

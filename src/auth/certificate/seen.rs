@@ -1,4 +1,4 @@
-//! Which certificates are in use and when they end, for metrics and warnings.
+//! Which certificates are in use and when they expire, for metrics and warnings.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +33,7 @@ impl Seen {
     }
 }
 
-/// When the certificate of a client ends.
+/// When the certificate of a client expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientExpiry {
     /// The client.
@@ -55,17 +55,17 @@ pub struct AuthorityState {
     pub sources_without_anchors: usize,
     /// How often sources gave anchors, and how often not.
     pub anchor_refreshes: (u64, u64),
-    /// When its first certificate ends, in seconds since 1970.
+    /// When its first certificate expires, in seconds since 1970.
     pub not_after_unix_s: Option<u64>,
-    /// When its first revocation list ends, in seconds since 1970.
+    /// When its first revocation list expires, in seconds since 1970.
     pub next_update_unix_s: Option<u64>,
-    /// How its revocation lists are.
+    /// The state of its revocation lists.
     pub crl: CrlState,
-    /// Lists that were taken, and those that were not.
+    /// Lists that were accepted, and those that were rejected.
     pub crl_refreshes: (u64, u64),
 }
 
-/// For each client the certificate in use that ends first.
+/// For each client the certificate in use that expires first.
 #[derive(Default)]
 pub(super) struct SeenCertificates(Mutex<HashMap<Arc<str>, Arc<Seen>>>);
 

@@ -100,7 +100,7 @@ fn pairs(header: &str) -> Result<Vec<(&str, String)>, CertificateError> {
         match after.strip_prefix(';') {
             Some(next) => rest = next,
             None if after.is_empty() => return Ok(pairs),
-            // A comma begins a second element; anything else is no grammar at all.
+            // A comma begins a second element; anything else is not in the grammar.
             None => return Err(CertificateError::Malformed),
         }
     }

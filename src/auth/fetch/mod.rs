@@ -1,4 +1,4 @@
-//! Fetches documents from URLs that others choose: only where they may be, only so long and so large.
+//! Fetches documents from URLs that others choose: with bounds on address, time and size.
 //!
 //! The one fetcher of the service: the documents of issuers and revocation lists come through it, each
 //! under rules of its own. Redirects are not followed and no proxy of the environment is used.
@@ -41,7 +41,7 @@ pub enum FetchError {
     /// Another status than 200; redirects are not followed.
     #[error("{0} answered {1}")]
     Status(Url, StatusCode),
-    /// A document without end.
+    /// A document that is too large.
     #[error("{0} is larger than {1} bytes")]
     TooLarge(Url, usize),
 }
@@ -79,7 +79,7 @@ impl Reach {
         }
     }
 
-    /// Whether an address that stands in the URL may be.
+    /// Whether an address that is written in the URL may be.
     fn allows_literal(&self, address: IpAddr) -> bool {
         match self {
             Self::Public(_) => self.allows(address),
@@ -165,7 +165,7 @@ impl Fetcher {
         self.fetch(url, None).await
     }
 
-    /// Fetches a document that is not everybody's. The header goes to this address only: redirects
+    /// Fetches a document that needs authorization. The header goes to this address only: redirects
     /// are not followed.
     ///
     /// # Errors

@@ -16,11 +16,11 @@ const MAX_KEYS: usize = 256;
 /// Sizes of RSA moduli that aws-lc verifies with, in bytes.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
-/// Why a text is no key set.
+/// Why a text is not a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
-    /// No JSON object with an array `keys`, or a member twice.
-    #[error("it is no JSON Web Key Set")]
+    /// Not a JSON object with an array `keys`, or a duplicate member.
+    #[error("it is not a JSON Web Key Set")]
     Malformed,
     /// More keys than an issuer has.
     #[error("it has more than {MAX_KEYS} keys")]
@@ -140,7 +140,7 @@ impl KeySet {
     /// Reads a key set, and passes over keys that we can't verify with.
     ///
     /// # Errors
-    /// [`KeySetError`] where it is none.
+    /// [`KeySetError`] where it is not one.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeySetError> {
         let members = object(bytes).map_err(|_| KeySetError::Malformed)?;
         let list = members.get("keys").and_then(Value::as_array);

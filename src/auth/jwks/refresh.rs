@@ -26,10 +26,10 @@ pub enum RefreshError {
     /// The document could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// The discovery document is none, or another issuer's.
+    /// The discovery document is not valid, or another issuer's.
     #[error("the discovery document {0}")]
     Discovery(&'static str),
-    /// The key set is none.
+    /// The key set is not valid.
     #[error("the key set can't be used: {0}")]
     KeySet(#[from] KeySetError),
     /// The file can't be read.
@@ -48,7 +48,7 @@ pub trait KeySource: Send + Sync {
     /// Fetches the keys, from no cache.
     fn fetch(&self) -> Fetching<'_>;
 
-    /// Names the place: keys of one origin are good for another issuer object of the same origin.
+    /// Names the origin: its keys are valid for another issuer object of the same origin.
     fn origin(&self) -> String;
 }
 

@@ -54,14 +54,15 @@ impl DiscoverySource {
 
     async fn key_set(&self) -> Result<KeySet, RefreshError> {
         let body = self.fetcher.get(&self.document).await?;
-        let document = object(&body).map_err(|_| RefreshError::Discovery("is no JSON object"))?;
+        let document =
+            object(&body).map_err(|_| RefreshError::Discovery("is not a JSON object"))?;
         if document.get("issuer").and_then(Value::as_str) != Some(self.issuer.as_str()) {
-            return Err(RefreshError::Discovery("is of another issuer"));
+            return Err(RefreshError::Discovery("is for another issuer"));
         }
         let address = document.get("jwks_uri").and_then(Value::as_str);
         let address = address.ok_or(RefreshError::Discovery("has no `jwks_uri`"))?;
         let address = Url::parse(address)
-            .map_err(|_| RefreshError::Discovery("has a `jwks_uri` that is no URL"))?;
+            .map_err(|_| RefreshError::Discovery("has a `jwks_uri` that is not a URL"))?;
         Ok(KeySet::parse(&self.fetcher.get(&address).await?)?)
     }
 }
@@ -88,7 +89,7 @@ impl FileSource {
     /// Reads the file now.
     ///
     /// # Errors
-    /// [`RefreshError`] where it can't be read or is no key set.
+    /// [`RefreshError`] where it can't be read or is not a key set.
     pub fn read(&self) -> Result<KeySet, RefreshError> {
         Ok(KeySet::parse(&std::fs::read(self.0.as_path())?)?)
     }

@@ -19,7 +19,7 @@ pub const UNKNOWN_KEY_COOLDOWN: Duration = Duration::from_secs(20);
 pub const KEY_WAIT: Duration = Duration::from_millis(700);
 
 /// The keys of an issuer as of one refresh.
-pub(in crate::auth) struct Held {
+pub(in crate::auth) struct FetchedKeys {
     pub(in crate::auth) keys: KeySet,
     /// Changes when the keys change: verdicts of another generation are void.
     pub(in crate::auth) generation: u64,
@@ -44,7 +44,7 @@ pub struct KeyStatus {
 
 /// The keys of one issuer.
 pub struct KeyStore {
-    held: ArcSwap<Held>,
+    held: ArcSwap<FetchedKeys>,
     /// Where its keys come from.
     origin: String,
     /// How long keys serve that can't be refreshed.
@@ -70,7 +70,7 @@ struct Demand {
 impl KeyStore {
     /// An empty store, whose keys serve for `keep` when they can't be refreshed.
     pub fn new(keep: Duration) -> Self {
-        let none = Held {
+        let none = FetchedKeys {
             keys: KeySet::default(),
             generation: 0,
             fetched: None,
@@ -123,7 +123,7 @@ impl KeyStore {
     }
 
     /// The keys, if they may be used: fetched, and not longer ago than an outage may last.
-    pub(in crate::auth) fn usable(&self) -> Option<Arc<Held>> {
+    pub(in crate::auth) fn usable(&self) -> Option<Arc<FetchedKeys>> {
         let held = self.held.load_full();
         held.fetched
             .is_some_and(|at| at.elapsed() < self.keep)
@@ -137,7 +137,7 @@ impl KeyStore {
         is_usable.then_some(held.generation)
     }
 
-    /// Waits for a refresh because a key is not there. `false`: none will come for now.
+    /// Waits for a refresh because a key is not there. `false`: there will be none for now.
     pub(in crate::auth) async fn newer(&self) -> bool {
         let mut finished = self.finished.subscribe();
         {
@@ -165,7 +165,7 @@ impl KeyStore {
     pub(crate) fn replace(&self, keys: KeySet) {
         let before = self.held.load();
         let is_changed = before.fetched.is_none() || !before.keys.is_same(&keys);
-        self.held.store(Arc::new(Held {
+        self.held.store(Arc::new(FetchedKeys {
             keys,
             generation: before.generation + u64::from(is_changed),
             fetched: Some(Instant::now()),
@@ -177,7 +177,7 @@ impl KeyStore {
         self.ends();
     }
 
-    /// A refresh has brought nothing: the old keys serve on.
+    /// A refresh has brought nothing: the old keys stay in use.
     pub(super) fn fails(&self) {
         self.failure.fetch_add(1, Ordering::Relaxed);
         self.ends();

@@ -1,4 +1,4 @@
-//! The compact form of a JWS (RFC 7515, section 7.1), taken apart without believing any of it.
+//! The compact form of a JWS (RFC 7515, section 7.1), parsed without trusting any of it.
 //!
 //! ```text
 //! token = base64url(header) "." base64url(payload) "." base64url(signature)   ; no padding
@@ -17,7 +17,7 @@ use crate::auth::{Algorithm, json};
 /// Longest token that is looked at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// A token taken apart; nothing of it is verified.
+/// A token split into its parts; nothing of it is verified.
 pub(super) struct Compact<'a> {
     /// What the signature is over.
     pub(super) signed: &'a str,
@@ -30,14 +30,14 @@ pub(super) struct Compact<'a> {
 }
 
 impl<'a> Compact<'a> {
-    /// Takes a token apart and refuses what no issuer's token may have.
+    /// Parses a token and refuses what no issuer's token may have.
     pub(super) fn parse(token: &'a str) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        // A fourth dot is no base64url: an encrypted token (RFC 7516) fails here.
+        // A fourth dot is not base64url: an encrypted token (RFC 7516) fails here.
         let mut header = json::object(&decode(header)?)?;
         if header.contains_key("crit") {
             return Err(TokenError::Critical);

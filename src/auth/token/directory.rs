@@ -13,7 +13,7 @@ use crate::access::{Client, ClientId, Entitlements, Requirements};
 
 /// Claims that would name two clients.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a token with these claims belongs to client `{0}` already")]
+#[error("a token with these claims already belongs to client `{0}`")]
 pub struct AmbiguousClaims(pub ClientId);
 
 /// The client of every token of an issuer that no other client has.

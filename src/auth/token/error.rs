@@ -6,49 +6,49 @@ use crate::auth::json::ObjectError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(test, derive(strum::EnumIter))]
 pub enum TokenError {
-    /// Not three parts of base64url, or header and payload are no JSON objects, or it is too long.
+    /// Not three parts of base64url, or header and payload are not JSON objects, or it is too long.
     #[error("the token can't be read")]
     Malformed,
-    /// A member stands twice (RFC 8725, section 2.4: two parsers would read two tokens).
-    #[error("a member of the token stands twice")]
+    /// A duplicate member (RFC 8725, section 2.4: two parsers would read two tokens).
+    #[error("the token has a duplicate member")]
     DuplicateMember,
     /// `crit` asks for an extension (RFC 7515, section 4.1.11); we know none.
     #[error("the token has critical extensions")]
     Critical,
     /// `typ` is not one that the issuer's tokens have.
-    #[error("the token is of another type")]
+    #[error("the token has the wrong type")]
     Type,
     /// `alg` is missing, symmetric, `none`, or not in the issuer's list.
     #[error("the token's algorithm is not allowed")]
     Algorithm,
-    /// `iss` is missing, no string, or of nobody that we trust.
+    /// `iss` is missing, not a string, or not a trusted issuer.
     #[error("the token's issuer is unknown")]
     Issuer,
     /// A multi-tenant issuer's token whose `tid` is not the tenant of its `iss`.
-    #[error("the token's tenant does not fit its issuer")]
+    #[error("the token's tenant does not match its issuer")]
     Tenant,
     /// No `kid`.
-    #[error("the token names no key")]
+    #[error("the token has no key id")]
     KeyMissing,
     /// A `kid` that the issuer's key set does not have.
     #[error("the token's key is unknown")]
     KeyUnknown,
     /// The key is of another type than the algorithm's, or for another algorithm, use or issuer.
-    #[error("the token's key does not fit its algorithm")]
+    #[error("the token's key does not match its algorithm")]
     KeyMismatch,
     /// The signature is not the key's.
     #[error("the token's signature is wrong")]
     Signature,
-    /// `aud` is missing, of another type, or has none of ours.
+    /// `aud` is missing, of another type, or has none of the configured ones.
     #[error("the token is for another audience")]
     Audience,
-    /// `exp` is missing or no whole number of seconds.
-    #[error("the token has no expiry that can be read")]
+    /// `exp` is missing or not a whole number of seconds.
+    #[error("the token has no valid expiry")]
     ExpiryMissing,
     /// `exp` has passed.
     #[error("the token has expired")]
     Expired,
-    /// `nbf` has not come, or can't be read.
+    /// `nbf` is in the future, or can't be read.
     #[error("the token is not valid yet")]
     NotYetValid,
     /// `iat` is missing, in the future, or longer ago than the issuer's `max_age`.
@@ -64,7 +64,7 @@ pub enum TokenError {
     #[error("more than one client has these claims")]
     ClientAmbiguous,
     /// The issuer's keys have not been fetched, or too long ago.
-    #[error("the issuer's keys are not there")]
+    #[error("the issuer's keys are not available")]
     IssuerUnavailable,
 }
 

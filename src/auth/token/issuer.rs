@@ -11,7 +11,7 @@ use crate::access::Entitlements;
 use crate::auth::Algorithm;
 use crate::auth::jwks::{Key, KeySet, KeyStore};
 
-/// Stands for the tenant in the issuer of Entra ID's multi-tenant applications
+/// Placeholder for the tenant in the issuer of Entra ID's multi-tenant applications
 /// (<https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer>).
 pub const TENANT_PLACEHOLDER: &str = "{tenantid}";
 
@@ -48,7 +48,7 @@ pub struct IssuerRules {
     pub name: Arc<str>,
     /// `iss`, to the letter; with [`TENANT_PLACEHOLDER`] where there are tenants.
     pub issuer: String,
-    /// The tenants that the placeholder may stand for.
+    /// The tenants that the placeholder may be replaced by.
     pub tenants: Vec<String>,
     /// `aud` must have one of these.
     pub audiences: Vec<String>,
@@ -74,7 +74,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Puts the parts together.
+    /// Builds an issuer from its parts.
     pub fn new(rules: IssuerRules, keys: Arc<KeyStore>, directory: Directory) -> Self {
         Self {
             rules,
@@ -212,7 +212,7 @@ impl Issuer {
         }
     }
 
-    /// A string, or an array of strings (RFC 7519, section 4.1.3), with one that is ours.
+    /// A string, or an array of strings (RFC 7519, section 4.1.3), with one of the configured ones.
     fn check_audience(&self, audience: Option<&Value>) -> Result<(), TokenError> {
         let is_own = |name: &str| self.rules.audiences.iter().any(|own| own == name);
         let is_good = match audience {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::auth::jwks::KeySet;
 
-/// What stands before the PKCS #1 key in a PKCS #8 key of RSA (RFC 5958), which jsonwebtoken does not
+/// What precedes the PKCS #1 key in a PKCS #8 key of RSA (RFC 5958), which jsonwebtoken does not
 /// read.
 const PKCS8_HEADER_BYTES: usize = 26;
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::compact::Compact;
 use super::{Issuer, TokenError};
-use crate::auth::jwks::Held;
+use crate::auth::jwks::FetchedKeys;
 use crate::auth::{Caller, CredentialKind};
 
 /// Verified tokens that are remembered: about 30 MB. Only good tokens are, so an attacker can't fill
@@ -23,10 +23,10 @@ const MAX_WAITS: usize = 2;
 
 /// Two issuers with one `iss`: nobody could say which rules apply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("tokens of `{0}` belong to another issuer of this file already")]
+#[error("tokens of `{0}` already belong to another issuer in this file")]
 pub struct DuplicateIssuer(pub String);
 
-/// An issuer and the tenant of it that an `iss` stands for.
+/// The issuer, and its tenant, that an `iss` names.
 #[derive(Clone)]
 struct Accepted {
     issuer: Arc<Issuer>,
@@ -155,7 +155,7 @@ impl Tokens {
 }
 
 /// The issuer's keys, with the one that is asked for if a refresh can bring it.
-async fn keys_for(issuer: &Issuer, key_id: &str) -> Result<Arc<Held>, TokenError> {
+async fn keys_for(issuer: &Issuer, key_id: &str) -> Result<Arc<FetchedKeys>, TokenError> {
     for _ in 0..MAX_WAITS {
         let held = issuer.keys.usable();
         if let Some(held) = held.filter(|held| held.keys.find(key_id).is_some()) {
@@ -171,7 +171,7 @@ async fn keys_for(issuer: &Issuer, key_id: &str) -> Result<Arc<Held>, TokenError
 fn verify(
     accepted: &Accepted,
     token: &Compact<'_>,
-    held: &Held,
+    held: &FetchedKeys,
     now: u64,
 ) -> Result<Verified, TokenError> {
     let Accepted { issuer, tenant } = accepted;

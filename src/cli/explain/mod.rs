@@ -1,4 +1,4 @@
-//! `tollgate explain`: how a decision about a request comes about, step by step, without secrets.
+//! `tollgate explain`: how a request is decided, step by step, without secrets.
 
 mod request;
 mod steps;
@@ -23,7 +23,7 @@ use crate::auth::certificate::{AuthorityState, CrlState};
 use crate::config::{Config, KeyRefresh, moment};
 use crate::control::Replica;
 
-/// How long lists and trust anchors are waited for, and how often is looked.
+/// How long to wait for lists and trust anchors, and how often to check.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Largest request that is read, in bytes: what Envoy lets through.
@@ -58,11 +58,11 @@ pub(super) struct ExplainArguments {
     #[arg(long, value_name = "ADDRESS")]
     source: Option<IpAddr>,
     /// When it comes, as in 2027-01-01T12:00:00Z; now if absent.
-    #[arg(long, value_name = "MOMENT")]
+    #[arg(long, value_name = "TIME")]
     at: Option<String>,
 }
 
-/// Ends in 0 if the request would be allowed, and in 1 if not.
+/// Exits with 0 if the request would be allowed, and with 1 if not.
 pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode, String> {
     let config = match Config::load(&arguments.config) {
         Ok(config) => config,
@@ -76,8 +76,9 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode, String> {
     let certificate = certificate.map(forwarded).transpose()?;
     let now = match &arguments.at {
         None => SystemTime::now(),
-        Some(text) => moment::parse(text)
-            .ok_or_else(|| format!("`{text}` is no moment: write 2027-01-01T12:00:00Z"))?,
+        Some(text) => moment::parse(text).ok_or_else(|| {
+            format!("`{text}` is not a date and time: write 2027-01-01T12:00:00Z")
+        })?,
     };
     let asking = Asking {
         request,
@@ -123,7 +124,7 @@ async fn explain(config: Config, asking: &Asking) -> Explanation {
     steps::explain(&config.policy, issued, asking, explanation).await
 }
 
-/// Waits until every authority has had its lists and anchors, or a moment.
+/// Waits until every authority has its lists and anchors, but not for long.
 async fn fetch_lists(ring: &CertificateRing, to: &mut Explanation) {
     let stop = CancellationToken::new();
     for authority in ring.authorities() {

@@ -1,34 +1,34 @@
-//! A request as somebody has saved it, or as the command line says it.
+//! A request as somebody has saved it, or as the command line describes it.
 
 use zeroize::Zeroizing;
 
-/// The parts of a request that decide. It holds a credential, and prints none of itself.
+/// The parts of a request that decide. It holds a credential, and is never printed.
 pub(super) struct SavedRequest {
     pub(super) method: String,
     pub(super) target: String,
     /// Names in lower case.
     pub(super) headers: Vec<(String, Zeroizing<Vec<u8>>)>,
-    /// Absent where the command line says no model.
+    /// Absent where the command line names no model.
     pub(super) body: Option<Vec<u8>>,
 }
 
-/// Why a text is no request.
+/// Why a text is not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RequestError {
     /// The first line.
     #[error(
-        "line 1 of the request is no request line: write `POST /openai/v1/embeddings HTTP/1.1`"
+        "line 1 of the request is not a request line: write `POST /openai/v1/embeddings HTTP/1.1`"
     )]
     RequestLine,
-    /// A header without a colon, or with a name that is none.
+    /// A header without a colon, or with an invalid name.
     #[error(
-        "line {0} of the request is no header: write `name: value`, and an empty line before the body"
+        "line {0} of the request is not a header: write `name: value`, and an empty line before the body"
     )]
     Header(usize),
 }
 
 impl SavedRequest {
-    /// What the command line says.
+    /// What the command line describes.
     pub(super) fn new(
         method: &str,
         target: &str,

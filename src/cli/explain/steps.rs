@@ -1,4 +1,4 @@
-//! The steps of a decision, taken by the same parts as in the service, and what each of them says.
+//! The steps of a decision, taken by the same parts as in the service, and what each of them reports.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -86,7 +86,7 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// Decides as the service does: by the same functions, which say their steps.
+/// Decides as the service does: by the same functions, which report their steps.
 pub(super) async fn explain(
     policy: &Policy,
     issued: Option<&IssuedKeys>,
@@ -134,7 +134,7 @@ async fn decide(
         if decision.grant.is_none() {
             to.note(
                 "deployment",
-                "the body's `model` names it: say it with --model",
+                "the body's `model` names it: pass it with --model",
             );
             return Err(Reason::ModelMissing.into());
         }
@@ -267,7 +267,7 @@ impl Explanation {
     }
 }
 
-/// The part of a key that is no secret.
+/// The part of a key that is not secret.
 fn describe_key(key: &str) -> String {
     match crate::auth::KeyDigest::of_presented(key) {
         Ok(_) => {

@@ -9,8 +9,8 @@ use crate::auth::{Key, KeyDigest, KeySlot};
 /// The key goes to standard output's first line; all else is a YAML comment or the YAML line, so
 /// that the output can be cut either way.
 pub(super) fn run(slot: KeySlot) -> Result<ExitCode, String> {
-    let key =
-        Key::generate().map_err(|error| format!("the system gives no random numbers: {error}"))?;
+    let key = Key::generate()
+        .map_err(|error| format!("the system's random number generator failed: {error}"))?;
     let digest = KeyDigest::of_presented(key.expose()).map_err(|error| error.to_string())?;
     let text = zeroize::Zeroizing::new(format!(
         "{}\n\

@@ -20,15 +20,15 @@ pub(super) enum KeyCommand {
     },
     /// Issue a key while the service runs: prints it once.
     Issue(Issue),
-    /// Put a new key in the place of one, which stays good for a while: prints the new one once.
+    /// Replace a key, which stays valid for a while: prints the new one once.
     Rotate(Rotate),
-    /// Stop a key for ever.
+    /// Revoke a key permanently.
     Revoke(One),
-    /// Stop a key until it is resumed.
+    /// Suspend a key until it is resumed.
     Suspend(One),
-    /// Take a suspended key into use again.
+    /// Resume a suspended key.
     Resume(One),
-    /// Show the keys that were issued.
+    /// List the issued keys.
     List {
         /// Those of one client.
         #[arg(long, value_name = "ID")]
@@ -50,11 +50,11 @@ pub(super) struct Issue {
     /// Which of the client's two keys it is.
     #[arg(long, value_enum, default_value = "primary")]
     slot: Slot,
-    /// Good from this moment on: 2027-01-01, or 2027-01-01T12:00:00Z.
-    #[arg(long, value_name = "MOMENT")]
+    /// Valid from this time on: 2027-01-01, or 2027-01-01T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
     not_before: Option<String>,
-    /// Good until before this moment.
-    #[arg(long, value_name = "MOMENT")]
+    /// Valid until just before this time.
+    #[arg(long, value_name = "TIME")]
     not_after: Option<String>,
     #[command(flatten)]
     control: Control,
@@ -66,17 +66,17 @@ pub(super) struct Rotate {
     /// The id of the key to replace.
     #[arg(value_name = "KEY_ID")]
     id: String,
-    /// How long the old key stays good: 24h, 30m, 0s.
+    /// How long the old key stays valid: 24h, 30m, 0s.
     #[arg(long, value_name = "DURATION", default_value = "24h")]
     grace: String,
-    /// The new key is good until before this moment.
-    #[arg(long, value_name = "MOMENT")]
+    /// The new key is valid until just before this time.
+    #[arg(long, value_name = "TIME")]
     not_after: Option<String>,
     #[command(flatten)]
     control: Control,
 }
 
-/// A key that something is done to.
+/// A key that is to be changed.
 #[derive(Args)]
 pub(super) struct One {
     /// The key's id: the ten letters after `tgk_`.

@@ -111,7 +111,7 @@ async fn connect(control: &Control) -> Result<KeysClient<Channel>, String> {
         .filter(|path| !path.is_empty())
         .ok_or_else(|| {
             format!(
-                "`{address}` is no control socket: write `unix:/run/tollgate-control/control.sock`"
+                "`{address}` is not a control socket: write `unix:/run/tollgate-control/control.sock`"
             )
         })?;
     // Tried first by itself: gRPC would not say why it can't connect.
@@ -126,7 +126,7 @@ async fn connect(control: &Control) -> Result<KeysClient<Channel>, String> {
 fn unreachable(address: &str, error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => format!(
-            "no tollgate takes commands at {address}. Is it running here, with this `listen.control` in its tollgate.yaml? --control or TOLLGATE_CONTROL names another one"
+            "no tollgate is listening for commands at {address}. Is it running here, with this `listen.control` in its tollgate.yaml? --control or TOLLGATE_CONTROL names another one"
         ),
         ErrorKind::PermissionDenied => format!(
             "this user may not open {address}: run this as the user that tollgate runs as, or as root"
@@ -157,11 +157,11 @@ fn moment_ms(option: &str, text: Option<&str>) -> Result<Option<i64>, String> {
     let since = moment::parse(text).and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
     let millis = since.and_then(|since| i64::try_from(since.as_millis()).ok());
     millis.map(Some).ok_or_else(|| {
-        format!("{option}: `{text}` is no moment: write 2027-01-01 (its beginning in UTC), or 2027-01-01T12:00:00Z")
+        format!("{option}: `{text}` is not a date or time: write 2027-01-01 (0:00 UTC), or 2027-01-01T12:00:00Z")
     })
 }
 
 fn grace_ms(text: &str) -> Result<i64, String> {
     let millis = duration::parse(text).and_then(|it| i64::try_from(it.as_millis()).ok());
-    millis.ok_or_else(|| format!("--grace: `{text}` is no duration: write 24h, 30m or 0s"))
+    millis.ok_or_else(|| format!("--grace: `{text}` is not a duration: write 24h, 30m or 0s"))
 }

@@ -22,7 +22,7 @@ pub(super) fn issued(key: &Key, secret: &str, old: Option<&Key>) -> String {
     );
     if let Some(old) = old {
         text.push_str(&format!(
-            "# The key `{}` stays good {}.\n",
+            "# The key `{}` stays valid {}.\n",
             old.id,
             validity(old)
         ));

@@ -99,7 +99,7 @@ impl Collector {
                 }
                 Err(error) => error.without_url().to_string(),
             };
-            tracing::warn!(why, "the collector is tried again");
+            tracing::warn!(why, "the collector will be tried again");
             sleep(backoff.pause()).await;
         }
     }

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::cloud_events::Collector;
 use super::focus::{self, Line};
-use super::place::Opened;
+use super::location::Opened;
 use super::report::priced_sums;
 use super::{ExportArguments, ExportFormat, failed};
 use crate::cli::say;
@@ -21,7 +21,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(super) async fn run(arguments: &ExportArguments) -> Result<ExitCode, String> {
     let period = arguments.days.period()?;
-    let opened = arguments.place.open().await?;
+    let opened = arguments.location.open().await?;
     let collector = match &arguments.to_url {
         Some(url) => Some(Collector::new(
             url.clone(),
@@ -89,7 +89,7 @@ async fn records(
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "the ledger is tried again");
+                tracing::warn!(%error, "the ledger will be read again");
                 sleep(POLL_INTERVAL).await;
             }
         }

@@ -14,7 +14,7 @@ use time::{Date, Duration, Month, OffsetDateTime};
 use crate::usage::Amount;
 use crate::usage::{Dimension, Sum};
 
-/// What the lines are by.
+/// What the lines are grouped by.
 pub(super) const DIMENSIONS: [Dimension; 10] = [
     Dimension::Client,
     Dimension::Labels,
@@ -183,7 +183,7 @@ fn quantity(sum: &Sum) -> Option<(String, &'static str)> {
     .map(|(_, text, unit)| (text, unit))
 }
 
-/// The labels, and the product beside them: a JSON object, as FOCUS' key-value format wants it.
+/// The labels and the product: a JSON object, as FOCUS' key-value format wants it.
 fn tags(labels: &str, product: &str) -> String {
     let mut tags: Map<String, Value> = serde_json::from_str(labels).unwrap_or_default();
     if !product.is_empty() {

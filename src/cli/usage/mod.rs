@@ -3,7 +3,7 @@
 mod cloud_events;
 mod export;
 mod focus;
-mod place;
+mod location;
 mod recompute;
 mod reconcile;
 mod report;
@@ -20,7 +20,7 @@ use time::format_description::well_known::Iso8601;
 use crate::database::DatabaseError;
 use crate::usage::By;
 use crate::usage::Period;
-use place::Place;
+use location::LedgerLocation;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -35,17 +35,17 @@ pub(super) struct UsageArguments {
 enum UsageCommand {
     /// Write usage for other programs: FOCUS' CSV by day, or records as JSON lines or CloudEvents.
     Export(ExportArguments),
-    /// Compute the costs of a period anew, by the prices of the configuration.
+    /// Recompute the costs of a period with the prices of the configuration.
     Recompute {
         #[command(flatten)]
-        place: Place,
+        location: LedgerLocation,
         #[command(flatten)]
         days: Days,
     },
     /// Compare the tokens of a period with Azure Monitor's, by deployment.
     Reconcile {
         #[command(flatten)]
-        place: Place,
+        location: LedgerLocation,
         #[command(flatten)]
         days: Days,
         /// Azure's metrics: a CSV with the columns ModelDeploymentName, ProcessedPromptTokens,
@@ -61,14 +61,14 @@ enum UsageCommand {
 #[derive(Args)]
 struct ReportArguments {
     #[command(flatten)]
-    place: Place,
+    location: LedgerLocation,
     #[command(flatten)]
     days: Days,
     /// client, user, label:NAME, product, operation, deployment, model, backend, region, source, day
     /// or month.
     #[arg(long, value_name = "WHAT", default_value = "client")]
     by: By,
-    /// How it looks.
+    /// The output format.
     #[arg(long, value_enum, default_value = "table")]
     format: ReportFormat,
 }
@@ -83,13 +83,13 @@ enum ReportFormat {
 #[derive(Args)]
 struct ExportArguments {
     #[command(flatten)]
-    place: Place,
+    location: LedgerLocation,
     #[command(flatten)]
     days: Days,
     /// FOCUS' CSV, by day; or each record as a line of JSON.
     #[arg(long, value_enum, default_value = "focus")]
     format: ExportFormat,
-    /// Go on with records as they are written; without --from only with these. Needs --format json or
+    /// Keep writing records as they arrive; without --from, only these. Needs --format json or
     /// --to-url.
     #[arg(long)]
     follow: bool,
@@ -126,7 +126,9 @@ impl Days {
         if let (Some(from), Some(to)) = (self.from, self.to)
             && to <= from
         {
-            return Err("--to must be after --from: it is the day after the last one".to_owned());
+            return Err(
+                "--to must be after --from: the day that it names is not included".to_owned(),
+            );
         }
         let moment = |date: Date| SystemTime::from(date.midnight().assume_utc());
         Ok(Period {
@@ -140,7 +142,7 @@ fn date(text: &str) -> Result<Date, String> {
     Date::parse(text, &Iso8601::DATE).map_err(|_| "not a date, such as 2026-01-31".to_owned())
 }
 
-/// Whole months around a period: what is paid by the month is shared by their tokens.
+/// Whole months around a period: monthly amounts are shared by their tokens.
 fn whole_months(period: Period) -> Period {
     const MONTH: Duration = Duration::from_secs(31 * 86_400);
     Period {
@@ -161,15 +163,15 @@ async fn dispatch(arguments: UsageArguments) -> Result<ExitCode, String> {
     match arguments.command {
         None => report::run(&arguments.report).await,
         Some(UsageCommand::Export(export)) => export::run(&export).await,
-        Some(UsageCommand::Recompute { place, days }) => {
-            recompute::run(&place, days.period()?).await
+        Some(UsageCommand::Recompute { location, days }) => {
+            recompute::run(&location, days.period()?).await
         }
         Some(UsageCommand::Reconcile {
-            place,
+            location,
             days,
             azure_metrics,
             tolerance,
-        }) => reconcile::run(&place, days.period()?, &azure_metrics, tolerance).await,
+        }) => reconcile::run(&location, days.period()?, &azure_metrics, tolerance).await,
     }
 }
 

@@ -1,11 +1,11 @@
-//! `tollgate usage recompute`: costs by the prices of today's configuration.
+//! `tollgate usage recompute`: costs with the prices of the current configuration.
 
 use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::failed;
-use super::place::Place;
+use super::location::LedgerLocation;
 use crate::cli::say;
 use crate::usage::{Amount, PriceList, Quantities, Tariff};
 use crate::usage::{LedgerRow, Period};
@@ -13,13 +13,13 @@ use crate::usage::{LedgerRow, Period};
 /// Records that change together; the service's own writer waits for them.
 const PAGE: i64 = 256;
 
-pub(super) async fn run(place: &Place, period: Period) -> Result<ExitCode, String> {
-    if !place.has_config() {
+pub(super) async fn run(location: &LedgerLocation, period: Period) -> Result<ExitCode, String> {
+    if !location.has_config() {
         return Err(
-            "recompute takes the prices from a configuration: say --config FILE".to_owned(),
+            "recompute takes the prices from a configuration: pass --config FILE".to_owned(),
         );
     }
-    let opened = place.open().await?;
+    let opened = location.open().await?;
     let (mut seen, mut changed) = (0_usize, 0_usize);
     let mut after: Option<Vec<u8>> = None;
     loop {

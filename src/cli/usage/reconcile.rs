@@ -1,4 +1,4 @@
-//! `tollgate usage reconcile`: the ledger beside Azure Monitor.
+//! `tollgate usage reconcile`: the ledger compared with Azure Monitor.
 
 use std::fs::File;
 use std::io;
@@ -9,15 +9,15 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
 
 use super::failed;
-use super::place::Place;
+use super::location::LedgerLocation;
 use super::table::no_lines_between_rows;
 use crate::cli::say;
 use crate::usage::Period;
 use crate::usage::{AzureTokens, Difference, RECONCILED_BY, differences};
 
-/// Ends in 1 where a deployment differs by more than `tolerance` per cent.
+/// Exits with 1 where a deployment differs by more than `tolerance` per cent.
 pub(super) async fn run(
-    place: &Place,
+    location: &LedgerLocation,
     period: Period,
     metrics: &Path,
     tolerance: u8,
@@ -25,7 +25,7 @@ pub(super) async fn run(
     let name = metrics.display();
     let file = File::open(metrics).map_err(|error| format!("{name}: {error}"))?;
     let azure = AzureTokens::read(file, period).map_err(|error| format!("{name}: {error}"))?;
-    let opened = place.open().await?;
+    let opened = location.open().await?;
     let sums = opened.store.sums(&RECONCILED_BY, false, period).await;
     let found = differences(&sums.map_err(|error| failed(&error))?, &azure);
     say(&mut io::stdout(), &render(&found));

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use super::place::Opened;
+use super::location::Opened;
 use super::{ReportArguments, ReportFormat, failed, table, whole_months};
 use crate::cli::say;
 use crate::usage::{Dimension, Period, Sum};
@@ -11,7 +11,7 @@ use crate::usage::{Report, share_monthly};
 
 pub(super) async fn run(arguments: &ReportArguments) -> Result<ExitCode, String> {
     let period = arguments.days.period()?;
-    let opened = arguments.place.open().await?;
+    let opened = arguments.location.open().await?;
     let by = &arguments.by;
     let sums = priced_sums(&opened, &by.dimensions(), by.needs_days(), period).await?;
     let report = Report::new(by, &sums);

@@ -9,7 +9,7 @@ use crate::usage::{Amount, Report, ReportRow};
 const BAR_CHARS: i64 = 12;
 /// Decimals of a cost that a person wants to see.
 const COST_DECIMALS: usize = 2;
-/// What stands for records that name nobody.
+/// What is shown for records that name nobody.
 const NOBODY: &str = "(none)";
 
 pub(super) fn render(report: &Report) -> String {

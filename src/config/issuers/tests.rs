@@ -65,12 +65,12 @@ fn every_mistake_says_what_is_wrong() {
         (issuer("ca_file: gone.pem"), "No such file"),
         (issuer("default_client: { client: nobody }"), "no client `nobody`"),
         (issuer("surprise: 1"), "surprise"),
-        (other("{ token: { issuer: okta, client: a1 } }"), "client `other` already"),
-        (other("{ token: { issuer: okta, client: a1, claims: { sub: x } } }"), "client `other` already"),
+        (other("{ token: { issuer: okta, client: a1 } }"), "already belongs to client `other`"),
+        (other("{ token: { issuer: okta, client: a1, claims: { sub: x } } }"), "already belongs to client `other`"),
         (other("{}"), "one of `key`, `token` and `certificate`"),
         (
             GOOD.replacen("issuers:\n", "issuers:\n  - { name: b, issuer: \"https://acme.okta.com/oauth2/default\", audiences: [x] }\n", 1),
-            "another issuer of this file",
+            "another issuer in this file",
         ),
     ] {
         let Err(error) = parse(&text) else {

@@ -18,10 +18,10 @@ pub enum KeyChangeError {
         id: KeyId,
     },
     /// What is revoked stays so.
-    #[error("the key `{0}` is revoked, and that is for ever: issue another one")]
+    #[error("the key `{0}` is revoked, which is permanent: issue another one")]
     Revoked(KeyId),
     /// It is in this state already.
-    #[error("the key `{id}` is {state} already", state = state.as_str())]
+    #[error("the key `{id}` is already {state}", state = state.as_str())]
     Unchanged {
         /// The key.
         id: KeyId,
@@ -35,7 +35,7 @@ pub enum KeyChangeError {
     #[error("the key `{0}` has expired: issue another one")]
     Expired(KeyId),
     /// It has been rotated.
-    #[error("the key `{id}` was replaced by `{by}` already: rotate that one")]
+    #[error("the key `{id}` was already replaced by `{by}`: rotate that one")]
     Replaced {
         /// The key.
         id: KeyId,

@@ -8,7 +8,7 @@ use super::change::Change;
 use super::error::KeyChangeError;
 use super::row::{Row, columns, key, millis, moment};
 use crate::access::ClientId;
-use crate::auth::{Deed, IssuedKey, KeyDigest, KeyId, KeySlot, KeyState, Validity};
+use crate::auth::{IssuedKey, KeyDigest, KeyEvent, KeyId, KeySlot, KeyState, Validity};
 use crate::control::store::KEYS;
 use crate::database::{Database, DatabaseError, DatabaseUrl, on_either};
 
@@ -49,8 +49,8 @@ pub struct NewKey {
 }
 
 impl NewKey {
-    fn issued(&self, client: ClientId, slot: KeySlot, deed: &Deed, version: i64) -> IssuedKey {
-        let deed = to_the_millisecond(deed);
+    fn issued(&self, client: ClientId, slot: KeySlot, event: &KeyEvent, version: i64) -> IssuedKey {
+        let event = to_the_millisecond(event);
         IssuedKey {
             id: self.id.clone(),
             digest: self.digest,
@@ -62,18 +62,18 @@ impl NewKey {
                 state: KeyState::Active,
             },
             replaced_by: None,
-            issued: deed.clone(),
-            changed: deed,
+            issued: event.clone(),
+            changed: event,
             version,
         }
     }
 }
 
 /// As the database keeps it.
-fn to_the_millisecond(deed: &Deed) -> Deed {
-    Deed {
-        by: deed.by.clone(),
-        at: moment(millis(deed.at)),
+fn to_the_millisecond(event: &KeyEvent) -> KeyEvent {
+    KeyEvent {
+        by: event.by.clone(),
+        at: moment(millis(event.at)),
     }
 }
 
@@ -167,14 +167,14 @@ impl KeyStore {
         client: &ClientId,
         slot: KeySlot,
         new: &NewKey,
-        deed: &Deed,
+        event: &KeyEvent,
     ) -> Result<IssuedKey, KeyChangeError> {
         changed(async {
             let mut change = Change::begin(&self.0).await?;
-            if let Some(id) = change.holder(client, slot, deed.at).await? {
+            if let Some(id) = change.holder(client, slot, event.at).await? {
                 return Err(KeyChangeError::SlotTaken { slot, id });
             }
-            let key = new.issued(client.clone(), slot, deed, change.version);
+            let key = new.issued(client.clone(), slot, event, change.version);
             change.insert(&key).await?;
             change.commit().await?;
             Ok(key)
@@ -192,7 +192,7 @@ impl KeyStore {
         id: &KeyId,
         new: &NewKey,
         grace: Duration,
-        deed: &Deed,
+        event: &KeyEvent,
     ) -> Result<[IssuedKey; 2], KeyChangeError> {
         changed(async {
             let mut change = Change::begin(&self.0).await?;
@@ -203,15 +203,15 @@ impl KeyStore {
             if old.validity.state == KeyState::Suspended {
                 return Err(KeyChangeError::Suspended(old.id));
             }
-            if old.validity.not_after.is_some_and(|end| end <= deed.at) {
+            if old.validity.not_after.is_some_and(|end| end <= event.at) {
                 return Err(KeyChangeError::Expired(old.id));
             }
-            let key = new.issued(old.client.clone(), old.slot, deed, change.version);
-            let end = deed.at.checked_add(grace).map(|it| moment(millis(it)));
+            let key = new.issued(old.client.clone(), old.slot, event, change.version);
+            let end = event.at.checked_add(grace).map(|it| moment(millis(it)));
             let ends = old.validity.not_after.into_iter().chain(end);
             old.validity.not_after = ends.min();
             old.replaced_by = Some(key.id.clone());
-            old.changed = to_the_millisecond(deed);
+            old.changed = to_the_millisecond(event);
             old.version = change.version;
             change.insert(&key).await?;
             change.update(&old).await?;
@@ -230,7 +230,7 @@ impl KeyStore {
         &self,
         id: &KeyId,
         state: KeyState,
-        deed: &Deed,
+        event: &KeyEvent,
     ) -> Result<IssuedKey, KeyChangeError> {
         changed(async {
             let mut change = Change::begin(&self.0).await?;
@@ -239,7 +239,7 @@ impl KeyStore {
                 return Err(KeyChangeError::Unchanged { id: key.id, state });
             }
             key.validity.state = state;
-            key.changed = to_the_millisecond(deed);
+            key.changed = to_the_millisecond(event);
             key.version = change.version;
             change.update(&key).await?;
             change.commit().await?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::access::ClientId;
-use crate::auth::{Deed, IssuedKey, KeyDigest, KeyId, KeySlot, KeyState, Validity};
+use crate::auth::{IssuedKey, KeyDigest, KeyEvent, KeyId, KeySlot, KeyState, Validity};
 use crate::database::DatabaseError;
 
 /// The columns of [`Row`], in its order.
@@ -48,8 +48,8 @@ pub(super) fn key(row: Row) -> Result<IssuedKey, DatabaseError> {
         replaced_by: successor.map(|it| parsed(&it, "successor")).transpose()?,
         id: parsed(&id, "id")?,
         client: ClientId::new(client),
-        issued: Deed { by, at: moment(at) },
-        changed: Deed {
+        issued: KeyEvent { by, at: moment(at) },
+        changed: KeyEvent {
             by: who,
             at: moment(changed_at),
         },

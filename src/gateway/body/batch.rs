@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::observer::Observer;
 use super::super::refusal::{Reason, Refusal};
-use super::{Asked, Deciding};
+use super::{BodyDecision, Deciding};
 use crate::access::{
     ApiShape, BATCH_PURPOSE, BatchBody, BatchInput, BatchLine, Endpoint, Form, Known, ObjectKind,
     Target, Uses, batch_lines, limit_output,
@@ -13,7 +13,11 @@ use crate::usage::Prompt;
 
 impl<O: Observer> Deciding<'_, O> {
     /// Authorises every line of a file.
-    pub(super) fn file(&mut self, content_type: &str, body: &[u8]) -> Result<Asked, Refusal> {
+    pub(super) fn file(
+        &mut self,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<BodyDecision, Refusal> {
         let form = Form::parse(content_type, body)?;
         if form.field("purpose")? != Some(BATCH_PURPOSE) {
             return Err(Reason::FilePurpose.into());
@@ -26,13 +30,13 @@ impl<O: Observer> Deciding<'_, O> {
             input = Some(self.same_input(input, line)?);
         }
         let input = input.ok_or_else(|| malformed("the file has no lines"))?;
-        Ok(Asked {
+        Ok(BodyDecision {
             deployment: Some(input.deployment.clone()),
             product: Some(input.product.clone()),
             prompt: Some(Prompt::Length(0)),
             known: Known::Input(Arc::new(input)),
             rewritten: Some(form.write().into()),
-            ..Asked::default()
+            ..BodyDecision::default()
         })
     }
 
@@ -58,7 +62,7 @@ impl<O: Observer> Deciding<'_, O> {
         }
     }
 
-    /// Each line is authorised with what it asks for beside the model; all must have one operation and
+    /// Each line is authorised with what it asks for besides the model; all must have one operation and
     /// deployment.
     fn same_input(
         &mut self,
@@ -88,13 +92,13 @@ impl<O: Observer> Deciding<'_, O> {
 
     /// Authorises what the lines of a batch's file ask for, once more: the client may have lost the
     /// deployment since.
-    pub(super) fn batch(&mut self, body: &[u8]) -> Result<Asked, Refusal> {
+    pub(super) fn batch(&mut self, body: &[u8]) -> Result<BodyDecision, Refusal> {
         let batch = BatchBody::parse(body)?;
         let (kind, id) = (ObjectKind::File, &batch.input_file_id);
         let client = &self.decision.caller.client;
         let Some(owners) = self.owners.0 else {
             self.owners.check(client, kind, id, self.observer)?;
-            return Ok(Asked::default());
+            return Ok(BodyDecision::default());
         };
         let Some(Known::Input(input)) = owners.known(kind, &client.id, id) else {
             return Err(Refusal::object_not_found(kind, id));
@@ -106,11 +110,11 @@ impl<O: Observer> Deciding<'_, O> {
         }
         let deployment = input.deployment.clone();
         let grant = self.grant(input.operation, deployment, &Uses::default())?;
-        Ok(Asked {
+        Ok(BodyDecision {
             deployment: Some(grant.deployment),
             product: Some(grant.product.id.clone()),
             prompt: Some(Prompt::Length(0)),
-            ..Asked::default()
+            ..BodyDecision::default()
         })
     }
 }

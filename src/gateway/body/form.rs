@@ -2,7 +2,7 @@
 
 use super::super::observer::Observer;
 use super::super::refusal::Refusal;
-use super::{Asked, Deciding};
+use super::{BodyDecision, Deciding};
 use crate::access::{BodyError, Form, Uses, word};
 use crate::usage::{Prompt, Units};
 
@@ -12,9 +12,13 @@ const MODEL: &str = "model";
 const PROMPT: &str = "prompt";
 
 impl<O: Observer> Deciding<'_, O> {
-    /// Authorises the model that the form names; the form goes on written anew, with the granted
+    /// Authorises the model that the form names; the form is passed on rewritten, with the granted
     /// deployment where it says another one or none.
-    pub(super) fn form(&mut self, content_type: &str, body: &[u8]) -> Result<Asked, Refusal> {
+    pub(super) fn form(
+        &mut self,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<BodyDecision, Refusal> {
         let mut form = Form::parse(content_type, body)?;
         let model = form.field(MODEL)?;
         let grant = self.grant_model(model, &Uses::default())?;
@@ -23,7 +27,7 @@ impl<O: Observer> Deciding<'_, O> {
             form.set(MODEL, deployment.to_owned());
         }
         let word_of = |name| Ok::<_, BodyError>(form.field(name)?.and_then(word).map(Into::into));
-        Ok(Asked {
+        Ok(BodyDecision {
             deployment: Some(grant.deployment),
             product: Some(grant.product.id.clone()),
             stream: form.field("stream")? == Some("true"),
@@ -37,7 +41,7 @@ impl<O: Observer> Deciding<'_, O> {
                 ..Units::default()
             },
             rewritten: Some(form.write().into()),
-            ..Asked::default()
+            ..BodyDecision::default()
         })
     }
 }

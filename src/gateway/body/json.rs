@@ -2,7 +2,7 @@
 
 use super::super::observer::{Observer, Step};
 use super::super::refusal::Refusal;
-use super::{Asked, Deciding, Rewritten};
+use super::{BodyDecision, Deciding, Rewritten};
 use crate::access::{
     ApiShape, Edit, Grant, IncludeUsage, MediaRequest, RequestBody, Target, limit_output,
 };
@@ -16,8 +16,8 @@ const FIRST_VERSION_WITH_STREAM_OPTIONS: &str = "2024-09-01";
 const FIRST_VERSION_WITH_IMAGES_AND_STREAM_OPTIONS: &str = "2024-10-01";
 
 impl<O: Observer> Deciding<'_, O> {
-    /// Authorises the model that the body names, and all that it names beside it.
-    pub(super) fn json(&mut self, body: &[u8]) -> Result<Asked, Refusal> {
+    /// Authorises the model that the body names, and all that it names besides it.
+    pub(super) fn json(&mut self, body: &[u8]) -> Result<BodyDecision, Refusal> {
         let target = &self.decision.target;
         let parsed = RequestBody::read(target.endpoint.operation(), body)?;
         let grant = self.grant_model(parsed.model_name(), &parsed.uses)?;
@@ -38,7 +38,7 @@ impl<O: Observer> Deciding<'_, O> {
         let remove_usage_event = usage.is_some();
         let model = rename_model(&grant, &parsed);
         let edits: Vec<_> = cap.into_iter().chain(usage).chain(model).collect();
-        Ok(Asked {
+        Ok(BodyDecision {
             deployment: Some(grant.deployment),
             product: Some(grant.product.id.clone()),
             user,
@@ -49,7 +49,7 @@ impl<O: Observer> Deciding<'_, O> {
                 body: Edit::apply(&edits, body),
                 content_type: None,
             }),
-            ..Asked::default()
+            ..BodyDecision::default()
         })
     }
 }
@@ -82,7 +82,7 @@ fn ask_for_usage(target: &Target, parsed: &RequestBody) -> Option<Edit> {
     let is_known = target.shape == ApiShape::V1 || version.is_some_and(|it| it.is_at_least(first));
     let must_be_asked = target.endpoint.operation().usage_must_be_asked_for();
     match &parsed.include_usage {
-        IncludeUsage::NotAsked(edit)
+        IncludeUsage::NotRequested(edit)
             if parsed.stream && must_be_asked && is_known && !parsed.has_data_sources =>
         {
             Some(edit.clone())

@@ -1,4 +1,4 @@
-//! The decision on a request's body: what it names is authorised, and what goes on is made to say only that.
+//! The decision on a request's body: what it names is authorised, and what is passed on is made to say only that.
 
 mod batch;
 mod form;
@@ -18,7 +18,7 @@ use crate::usage::{Prompt, Units};
 
 /// What a body was found to ask for.
 #[derive(Debug, Default)]
-pub(crate) struct Asked {
+pub(crate) struct BodyDecision {
     pub(crate) deployment: Option<Deployment>,
     pub(crate) product: Option<ProductId>,
     /// The end user that the body names, where the client is trusted to.
@@ -30,7 +30,7 @@ pub(crate) struct Asked {
     pub(crate) prompt: Option<Prompt>,
     pub(crate) units: Units,
     pub(crate) known: Known,
-    /// The body that goes on, where it is another one.
+    /// The body that is passed on, where it differs.
     pub(crate) rewritten: Option<Rewritten>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn decide_body(
     body: &[u8],
     context: &mut RequestContext,
     observer: &mut impl Observer,
-) -> Result<Asked, Refusal> {
+) -> Result<BodyDecision, Refusal> {
     let mut deciding = Deciding {
         owners,
         decision,
@@ -91,7 +91,7 @@ struct Deciding<'a, O> {
 
 impl<O: Observer> Deciding<'_, O> {
     /// The deployment that the request is granted. One in the path decides, as at Azure, whatever the
-    /// body says beside it, unless the product wants them to be equal; elsewhere the model names it.
+    /// body says as well, unless the product wants them to be equal; elsewhere the model names it.
     fn grant_model(&mut self, model: Option<&str>, uses: &Uses) -> Result<Grant, Refusal> {
         let model = model.filter(|name| !name.is_empty());
         let path = self.decision.grant.as_ref();
@@ -107,7 +107,7 @@ impl<O: Observer> Deciding<'_, O> {
                 Err(Reason::ModelMismatch.into())
             }
             (Some(grant), _) if uses.is_empty() => Ok(grant.clone()),
-            // Another product may have the same deployment with more beside it.
+            // Another product may have the same deployment and allow more.
             (Some(grant), _) => self.grant(operation, grant.deployment.clone(), uses),
             (None, None) => Err(Reason::ModelMissing.into()),
             (None, Some(model)) => {
@@ -117,7 +117,7 @@ impl<O: Observer> Deciding<'_, O> {
         }
     }
 
-    /// Whether a product allows an operation on a deployment, and what is asked for beside it.
+    /// Whether a product allows an operation on a deployment, and what is asked for besides it.
     fn grant(
         &mut self,
         operation: Operation,

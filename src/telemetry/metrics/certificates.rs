@@ -14,14 +14,14 @@ use crate::policy::LivePolicy;
 type Look = fn(&AuthorityState) -> Option<u64>;
 
 impl Metrics {
-    /// Observes when certificates end, and how anchors and revocation lists fare.
+    /// Observes when certificates expire, and the state of anchors and revocation lists.
     pub fn observe_certificates(&self, policy: &Arc<LivePolicy>) {
         let meter = self.provider.meter("tollgate");
         let clients = Arc::clone(policy);
         let _ = meter
             .u64_observable_gauge("tollgate.client.certificate.expiry.timestamp")
             .with_unit("s")
-            .with_description("When the first certificate ends that a client uses")
+            .with_description("When the first certificate that a client uses expires")
             .with_callback(move |gauge| {
                 for ClientExpiry {
                     client,
@@ -50,7 +50,7 @@ impl Metrics {
             policy,
             (
                 "tollgate.certificate.authority.anchor.refreshes",
-                "Trust anchors asked for outside, by outcome",
+                "Fetches of trust anchors, by outcome",
             ),
             |state| (state.sources > 0).then_some(state.anchor_refreshes),
         );
@@ -62,7 +62,7 @@ fn observe_authorities(meter: &Meter, policy: &Arc<LivePolicy>) {
         (
             "tollgate.certificate.authority.expiry.timestamp",
             "s",
-            "When the first anchor or intermediate of an authority ends",
+            "When the first anchor or intermediate of an authority expires",
             |state| state.not_after_unix_s,
         ),
         (
@@ -74,7 +74,7 @@ fn observe_authorities(meter: &Meter, policy: &Arc<LivePolicy>) {
         (
             "tollgate.certificate.authority.crl.fresh",
             "",
-            "1 while an authority has revocation lists and none of them has ended",
+            "1 while an authority has revocation lists and none of them has expired",
             |state| match state.crl {
                 CrlState::Off => None,
                 CrlState::Fresh => Some(1),
@@ -84,7 +84,7 @@ fn observe_authorities(meter: &Meter, policy: &Arc<LivePolicy>) {
         (
             "tollgate.crl.next_update.timestamp",
             "s",
-            "When the first revocation list of an authority ends",
+            "When the first revocation list of an authority expires",
             |state| state.next_update_unix_s,
         ),
     ];
@@ -131,7 +131,7 @@ fn observe_refreshes(
 
 /// What certificates are judged by now, where they are accepted.
 fn ring(policy: &LivePolicy) -> Option<Arc<CertificateRing>> {
-    policy.now().certificates.clone()
+    policy.load().certificates.clone()
 }
 
 fn authority(state: &AuthorityState) -> KeyValue {

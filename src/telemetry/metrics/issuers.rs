@@ -27,7 +27,7 @@ impl Metrics {
                 let show = |status: KeyStatus, label| {
                     gauge.observe(u64::try_from(status.keys).unwrap_or(u64::MAX), &[label]);
                 };
-                each(&source.now().tokens, Box::new(show));
+                each(&source.load().tokens, Box::new(show));
             })
             .build();
         let source = Arc::clone(policy);
@@ -39,7 +39,7 @@ impl Metrics {
                 let show = |status: KeyStatus, label| {
                     gauge.observe(status.refreshed_unix_s, &[label]);
                 };
-                each(&source.now().tokens, Box::new(show));
+                each(&source.load().tokens, Box::new(show));
             })
             .build();
         let source = Arc::clone(policy);
@@ -52,7 +52,7 @@ impl Metrics {
                     counter.observe(status.success, &outcome("success"));
                     counter.observe(status.failure, &outcome("failure"));
                 };
-                each(&source.now().tokens, Box::new(show));
+                each(&source.load().tokens, Box::new(show));
             })
             .build();
     }

@@ -31,7 +31,7 @@ impl Metrics {
         let _ = meter
             .f64_observable_gauge("tollgate.issued_keys.poll.age")
             .with_unit("s")
-            .with_description("How long ago the database of keys was last asked with success")
+            .with_description("How long ago the key database was last read successfully")
             .with_callback(move |gauge| gauge.observe(source.poll_age().as_secs_f64(), &[]))
             .build();
     }

@@ -1,4 +1,4 @@
-//! What is charged for that is no token, why answers end, and how fast their tokens come.
+//! Billed units other than tokens, why answers end, and how fast their tokens come.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl UnitMetrics {
             units: counter(
                 meter,
                 "tollgate.usage.units",
-                "What is charged for that is no token: images, milliseconds of audio, characters",
+                "Billed units other than tokens: images, milliseconds of audio, characters",
             ),
             finished: counter(
                 meter,

@@ -1,8 +1,8 @@
-//! How much room the disk of the ledger has.
+//! How much free space the ledger's disk has.
 
 use std::path::Path;
 
-/// Less than this part of a disk is nearly nothing…
+/// Less than this part of a disk counts as nearly full…
 const NEARLY_FULL_PART: u64 = 20;
 /// … but this much is enough on any disk: hours of records.
 const ENOUGH_BYTES: u64 = 256 * 1024 * 1024;
@@ -24,7 +24,7 @@ impl DiskSpace {
         })
     }
 
-    /// Whether the ledger may soon find no room.
+    /// Whether the disk is nearly full.
     pub(super) fn is_nearly_full(self) -> bool {
         self.free_bytes < ENOUGH_BYTES.min(self.total_bytes / NEARLY_FULL_PART)
     }

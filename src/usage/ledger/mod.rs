@@ -2,7 +2,7 @@
 //! answer.
 //!
 //! A request hands its record over with one send to a thread of the ledger's own, which writes all
-//! that waits in one transaction (group commit) and then lets each of them go on. What follows the
+//! that waits in one transaction (group commit) and then releases each of them. What follows the
 //! ledger (PostgreSQL, retention) reads it behind the requests.
 
 mod disk;
@@ -42,7 +42,7 @@ const MAX_WAITING_BEFORE_REFUSAL: usize = MAX_WAITING / 2;
 /// The name under which the ledger remembers how far its records have been copied.
 const DESTINATION: &str = "postgres";
 
-/// When a request may go on.
+/// When a request may complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// Its record is on the disk.
@@ -63,7 +63,7 @@ pub enum OnFailure {
 /// How the ledger is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerOptions {
-    /// When a request may go on.
+    /// When a request may complete.
     pub durability: Durability,
     /// What happens while records can't be written.
     pub on_failure: OnFailure,
@@ -129,7 +129,7 @@ impl Ledger {
         Ok((Self { queue, state }, writer, store))
     }
 
-    /// What there is to say of it in health and metrics.
+    /// Its state, for health and metrics.
     pub fn state(&self) -> &Arc<LedgerState> {
         &self.state
     }

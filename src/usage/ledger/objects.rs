@@ -34,7 +34,7 @@ pub(super) async fn learn(
                 tracing::warn!(
                     kind = row.kind,
                     id = row.id,
-                    "a stored object can't be understood"
+                    "a stored object can't be read"
                 );
             }
         }

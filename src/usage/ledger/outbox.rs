@@ -1,8 +1,8 @@
 //! Copies the ledger to PostgreSQL: at least once, in the order of commits, behind the requests. And
 //! learns from there what clients have made at other replicas.
 //!
-//! How far it has come stands in the ledger's own file and is moved on after the server has
-//! committed. A batch whose commit was not heard of goes again, and the server takes each id once.
+//! How far it has come is kept in the ledger's own file and is moved on after the server has
+//! committed. A batch whose commit was not confirmed is sent again, and the server takes each id once.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Outbox {
         }
     }
 
-    /// Copies until told to stop. A server that is away holds up nobody.
+    /// Copies until told to stop. An unavailable server delays nobody.
     pub async fn run(self, stop: CancellationToken) {
         let mut server = None;
         let mut learned = Position::default();

@@ -1,4 +1,4 @@
-//! What is too old goes, a few rows at a time: the writer waits for them.
+//! What is too old is deleted, a few rows at a time: the writer waits for them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! Retention: days that are too old go, a few records at a time, and the disk is watched.
+//! Retention: days that are too old are deleted, a few records at a time, and the disk is watched.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -27,7 +27,7 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Keeps records for a time; with `only_copied` none goes that PostgreSQL does not have.
+    /// Keeps records for a time; with `only_copied` none is deleted that PostgreSQL does not have.
     pub fn new(
         ledger: UsageStore,
         state: &Arc<LedgerState>,
@@ -69,7 +69,7 @@ impl Retention {
     fn look_at_disk(&self) {
         match DiskSpace::of(&self.state.directory) {
             Ok(space) => self.state.disk(space),
-            Err(error) => tracing::warn!(%error, "the room on the ledger's disk is unknown"),
+            Err(error) => tracing::warn!(%error, "the free space on the ledger's disk is unknown"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What there is to say of the ledger, shared by those who write it, health and metrics.
+//! The state of the ledger, shared by those who write it, health and metrics.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -153,7 +153,7 @@ impl LedgerState {
         }
     }
 
-    /// Why requests are refused because of it; none where it is configured to go on.
+    /// Why requests are refused because of it; none where it is configured to continue.
     pub fn obstacle(&self) -> Option<&'static str> {
         match self.on_failure {
             OnFailure::Continue => None,

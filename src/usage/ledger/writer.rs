@@ -151,7 +151,7 @@ impl Writing {
         }
     }
 
-    /// A transaction whose end was not heard of may have been written: it is looked for first.
+    /// A transaction whose commit was not confirmed may have been written: check first.
     async fn try_write(&self, batch: &Batch, is_again: bool) -> Result<i64, DatabaseError> {
         if let (true, Some(first)) = (is_again, batch.rows.first())
             && self.store.contains(first).await?

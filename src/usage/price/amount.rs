@@ -11,7 +11,7 @@ const NANOS_PER_UNIT: u64 = 1_000_000_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i64);
 
-/// A text that is no amount.
+/// A text that is not an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an amount: digits, and up to nine decimals after a point, such as 2.50")]
 pub struct NotAnAmount;

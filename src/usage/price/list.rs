@@ -11,18 +11,18 @@ use super::Amount;
 pub enum PriceFor {
     /// A model, and its dated versions: `gpt-4o` also finds `gpt-4o-2024-08-06`, not `gpt-4o-mini`.
     Model(String),
-    /// A deployment, whatever its model; it goes before a model's price.
+    /// A deployment, whatever its model; it takes precedence over a model's price.
     Deployment(String),
 }
 
 /// Amounts for `per` units of each kind; a kind without one has no price.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prices {
-    /// Tokens of the prompt that were not cached and are no audio.
+    /// Tokens of the prompt that were neither cached nor audio.
     pub input: Option<Amount>,
     /// Cached tokens of the prompt; where there is none, `input` holds for them.
     pub cached_input: Option<Amount>,
-    /// Tokens of the answer that are no audio, reasoning included.
+    /// Tokens of the answer that are not audio, reasoning included.
     pub output: Option<Amount>,
     /// Audio tokens of the prompt.
     pub audio_input: Option<Amount>,

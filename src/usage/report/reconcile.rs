@@ -1,4 +1,4 @@
-//! Reconciliation: the ledger beside Azure Monitor's own count of tokens, by deployment
+//! Reconciliation: the ledger compared with Azure Monitor's own count of tokens, by deployment
 //! (<https://learn.microsoft.com/azure/ai-services/openai/monitor-openai-reference>).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +36,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Tokens that the ledger has more than Azure; below nought it has fewer.
+    /// Tokens that the ledger has more than Azure; negative where it has fewer.
     pub const fn tokens(&self) -> i64 {
         let ledger = self.ledger.input.saturating_add(self.ledger.output);
         ledger.saturating_sub(self.azure.input.saturating_add(self.azure.output))
@@ -52,14 +52,14 @@ impl Difference {
 /// Why a file can't be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// It is no CSV.
+    /// It is not CSV.
     #[error("the file can't be read as CSV: {0}")]
     Csv(#[from] csv::Error),
     /// A column is missing.
     #[error("the file has no column for {0}; its first line must name the columns")]
     Column(&'static str),
-    /// A value is no number or no time.
-    #[error("line {line}: `{value}` is no {what}")]
+    /// A value is not a number or not a time.
+    #[error("line {line}: `{value}` is not a {what}")]
     Value {
         /// The line.
         line: u64,
@@ -173,7 +173,7 @@ fn spelled(header: &str) -> String {
     letters.map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// A whole number; Azure writes sums with decimals that are nought, and nothing for no value.
+/// A whole number; Azure writes sums with zero decimals, and nothing for no value.
 fn count(text: &str) -> Option<i64> {
     if text.is_empty() {
         return Some(0);
@@ -247,15 +247,15 @@ mod tests {
             ),
             (
                 "deployment,inputtokens,outputtokens\nx,many,1\n",
-                "line 2: `many` is no count",
+                "line 2: `many` is not a count",
             ),
             (
                 "deployment,inputtokens,outputtokens\nx,1.5,1\n",
-                "line 2: `1.5` is no count",
+                "line 2: `1.5` is not a count",
             ),
             (
                 "date,deployment,inputtokens,outputtokens\nsoon,x,1,1\n",
-                "line 2: `soon` is no time",
+                "line 2: `soon` is not a time",
             ),
         ] {
             let error = AzureTokens::read(text.as_bytes(), Period::ALL).expect_err("wrong");

@@ -53,7 +53,7 @@ row! {
         status: Option<i64>,
         /// `reported`, `estimated` or `none`.
         source: String,
-        /// Why it was estimated or is none.
+        /// Why it was estimated or not counted.
         source_reason: Option<String>,
         /// Tokens of the prompt.
         input_tokens: i64,
@@ -171,7 +171,7 @@ impl LedgerRow {
     }
 }
 
-/// Counts beyond the column's range are none that anybody has: they stay at its end.
+/// No real count is beyond the column's range: such a value is clamped to its end.
 fn integer(count: impl TryInto<i64>) -> i64 {
     count.try_into().unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! `make bench`: what tollgate costs, beside Envoy alone and beside a service that does nothing.
+//! `make bench`: what tollgate costs, next to Envoy alone and to a service that does nothing.
 
 mod backend;
 mod load;

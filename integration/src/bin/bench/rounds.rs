@@ -1,4 +1,4 @@
-//! The rounds: what the gateway costs beside Envoy alone, and beside a service that does nothing.
+//! The rounds: what the gateway costs next to Envoy alone, and to a service that does nothing.
 //!
 //! The same load goes to each chain in turn, in short rounds, so that whatever else the machine does
 //! hits all alike. Every answer must be 200, and tollgate must have counted what the backend billed,

@@ -152,7 +152,7 @@ impl Gateway {
 
     /// Ends the processes and waits for their end; the rest ends with the value.
     pub async fn stop(mut self) {
-        // Ctrl-C in a terminal reaches them too: one that has ended already is no failure.
+        // Ctrl-C in a terminal reaches them too: one that has already ended is not a failure.
         let _ = self.stack.envoy.child().kill().await;
         let _ = self.stack.tollgate_mut().child().kill().await;
     }

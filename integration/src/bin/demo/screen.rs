@@ -62,7 +62,7 @@ impl Screen {
         self.line(text);
     }
 
-    /// A remark beside an answer.
+    /// A remark next to an answer.
     pub fn note(&mut self, text: &str) {
         let text = self.styled(DIM, text);
         self.line(&text);

@@ -95,7 +95,7 @@ fn chunk<'a>(turn: &'a Turn, choice: Choice<'a>) -> Event {
     ))
 }
 
-/// A choice that goes on when `ending` has no reason to finish.
+/// A choice that continues when `ending` has no reason to finish.
 fn choice<'a>(index: usize, text: String, ending: Ending) -> Choice<'a> {
     let filtered = ending == Ending::Filtered;
     Choice {

@@ -29,7 +29,7 @@ impl From<ApiError> for Denial {
     }
 }
 
-/// Answers a request and settles its bill, unless a stream goes on with it.
+/// Answers a request and settles its bill, unless a stream continues it.
 pub(super) async fn answer(
     service: &Service,
     parts: &Parts,
@@ -65,7 +65,7 @@ async fn decide(
     let target = route::parse(&parts.method, parts.uri.path(), query).ok_or(ApiError::NotFound)?;
     let mut script = Script::parse(&parts.headers, &service.name).map_err(ApiError::invalid)?;
     script.fault = script.fault.or_else(|| service.next_fault());
-    let asked = Asked {
+    let asked = ParsedRequest {
         service,
         query,
         script,
@@ -98,13 +98,13 @@ async fn decide(
     }
 }
 
-struct Asked<'a> {
+struct ParsedRequest<'a> {
     service: &'a Service,
     query: &'a str,
     script: Script,
 }
 
-impl Asked<'_> {
+impl ParsedRequest<'_> {
     /// An answer that no deployment gives.
     fn told(self, text: String) -> Reply {
         self.said(Said::Json(text))

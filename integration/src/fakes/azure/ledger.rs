@@ -43,7 +43,7 @@ pub struct Tokens {
     pub rejected_prediction: u64,
 }
 
-/// What is billed that is no token.
+/// What is billed other than tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Units {
     /// Images that were made.
@@ -121,7 +121,7 @@ pub struct Entry {
     /// What was billed.
     #[serde(flatten)]
     pub tokens: Tokens,
-    /// What was billed beside tokens.
+    /// What was billed besides tokens.
     #[serde(flatten)]
     pub units: Units,
     /// How it ended.

@@ -104,7 +104,7 @@ impl FakeAzure {
         started.expect("the Azure fake listens")
     }
 
-    /// Starts it, or says why the address can't be had.
+    /// Starts it, or says why it can't bind the address.
     pub async fn try_start(options: AzureOptions) -> std::io::Result<Self> {
         let listen = options.listen.clone();
         let tls = listen.tls.is_some();

@@ -42,7 +42,7 @@ pub(super) struct Served {
 }
 
 impl Reply {
-    /// The answer as HTTP has it. The bill is settled, or goes on with the stream.
+    /// The answer as HTTP has it. The bill is settled, or continues with the stream.
     pub(super) fn respond(self, request: &HeaderMap, bill: Bill) -> Response<ReplyBody> {
         let mut response = match self.said {
             Said::Json(text) => json_response(&text, &self.script, request, bill),

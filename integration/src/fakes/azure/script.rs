@@ -25,7 +25,7 @@
 //! | `x-fake-trailer: 1` | a trailer after a stream (HTTP/2) |
 //! | `x-fake-canned: 1` | the fast path for load tests; see [`super::canned`] |
 //!
-//! A header that is none of these is an error: a typing mistake must not make a test pass.
+//! Any other header is an error: a typing mistake must not make a test pass.
 
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(unknown, Err("x-fake-output-token: no such switch".into()));
         assert!(
             parse(&[("x-fake-fault", "status-200")]).is_err(),
-            "200 is no fault"
+            "200 is not a fault"
         );
         assert!(parse(&[("x-fake-gzip", "yes")]).is_err(), "not a flag");
     }

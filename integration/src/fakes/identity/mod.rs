@@ -78,7 +78,7 @@ impl FakeIdentity {
         started.expect("the identity fake listens")
     }
 
-    /// Starts it, or says why the address can't be had.
+    /// Starts it, or says why it can't bind the address.
     pub async fn try_start(options: IdentityOptions) -> std::io::Result<Self> {
         let listen = options.listen.clone();
         let state = Arc::new(IdentityState {

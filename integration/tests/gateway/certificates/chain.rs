@@ -114,7 +114,7 @@ async fn every_bad_certificate_is_refused_with_its_reason() {
             "certificate_expired",
         ),
         (
-            "an issuer that is no authority",
+            "an issuer that is not a CA",
             below(&|it| it.is_ca = IsCa::ExplicitNoCa),
             "certificate_issuer_no_authority",
         ),

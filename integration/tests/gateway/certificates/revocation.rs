@@ -176,7 +176,7 @@ async fn a_list_that_is_none_changes_nothing_and_an_older_one_brings_nothing_bac
     assert_eq!(
         send(chat(&stack, &good)).await.status(),
         200,
-        "the list that is held is good"
+        "the current list is good"
     );
     pki.write_lists(6, &[SERIAL]);
     until_refused(&stack, &good).await;

@@ -8,7 +8,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tollgate_integration::stack::{CHAT_PATH, Options, Stack};
 
-use super::{ALLOWED, Asked, How, Row};
+use super::{ALLOWED, Attempt, How, Row};
 use crate::pki::{Ca, Certified, FACTORY, ca_params, leaf_params, openssl_pki, self_signed};
 
 /// Revoked by the authority `listed`.
@@ -103,24 +103,24 @@ clients:
         }
     }
 
-    fn ask(&self, certified: &Certified) -> Asked<'_> {
+    fn ask(&self, certified: &Certified) -> Attempt<'_> {
         let client = self
             .stack
             .callers
             .with_certificate(&certified.chain, &certified.key);
         let client = client.expect("a client with a certificate");
-        Asked::new(&self.stack, client.post(self.stack.callers.url(CHAT_PATH)))
+        Attempt::new(&self.stack, client.post(self.stack.callers.url(CHAT_PATH)))
     }
 
     /// A leaf that is good but for a change.
-    fn leaf(&self, change: impl FnOnce(&mut CertificateParams)) -> Asked<'_> {
+    fn leaf(&self, change: impl FnOnce(&mut CertificateParams)) -> Attempt<'_> {
         let mut params = leaf_params(FACTORY);
         change(&mut params);
         self.ask(&self.sub.leaf(&params, &[&self.sub.pem]))
     }
 
     /// A good leaf of an intermediate that is good but for a change.
-    fn below(&self, change: impl FnOnce(&mut CertificateParams)) -> Asked<'_> {
+    fn below(&self, change: impl FnOnce(&mut CertificateParams)) -> Attempt<'_> {
         let mut params = ca_params("another sub");
         change(&mut params);
         let sub = self.root.intermediate(params);
@@ -128,14 +128,14 @@ clients:
     }
 
     /// A good leaf with a serial number, of an issuer that must have lists.
-    fn of(&self, ca: &Ca, serial: u64) -> Asked<'_> {
+    fn of(&self, ca: &Ca, serial: u64) -> Attempt<'_> {
         let mut params = leaf_params(FACTORY);
         params.serial_number = Some(SerialNumber::from(serial));
         self.ask(&ca.leaf(&params, &[&ca.pem]))
     }
 
     /// The good certificate, with a header of the caller's own, where the listener lets it through.
-    fn claimed(&self, header: impl FnOnce(&Certified) -> String) -> Asked<'_> {
+    fn claimed(&self, header: impl FnOnce(&Certified) -> String) -> Attempt<'_> {
         let good = self.sub.leaf(&leaf_params(FACTORY), &[&self.sub.pem]);
         let client = self
             .careless
@@ -144,7 +144,7 @@ clients:
         let request = client
             .expect("a client")
             .post(self.careless.callers.url(CHAT_PATH));
-        Asked::new(
+        Attempt::new(
             &self.careless,
             request.header("x-forwarded-client-cert", header(&good)),
         )
@@ -190,7 +190,7 @@ const fn row(
     what: &'static str,
     status: u16,
     reason: &'static str,
-    ask: for<'a> fn(&'a World) -> Asked<'a>,
+    ask: for<'a> fn(&'a World) -> Attempt<'a>,
 ) -> Row<World> {
     Row {
         what,
@@ -210,7 +210,7 @@ pub(super) const ROWS: [Row<World>; 38] = [
         |it| it.claimed(|good| format!("Chain=\"{}\"", encoded(&good.chain))),
     ),
     row("no certificate", 401, "credential_missing", |it| {
-        Asked::new(
+        Attempt::new(
             &it.stack,
             it.stack
                 .callers
@@ -226,7 +226,7 @@ pub(super) const ROWS: [Row<World>; 38] = [
             .with_certificate(&good.chain, &good.key)
             .expect("a client");
         let request = client.post(it.stack.callers.url(CHAT_PATH));
-        Asked::new(&it.stack, request.header("api-key", it.stack.key.text()))
+        Attempt::new(&it.stack, request.header("api-key", it.stack.key.text()))
     }),
     row(
         "a header that can't be read",
@@ -301,7 +301,7 @@ pub(super) const ROWS: [Row<World>; 38] = [
         |it| it.leaf(|leaf| leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)),
     ),
     row(
-        "an issuer that is no authority",
+        "an issuer that is not a CA",
         401,
         "certificate_issuer_no_authority",
         |it| it.below(|ca| ca.is_ca = IsCa::ExplicitNoCa),
@@ -344,7 +344,7 @@ pub(super) const ROWS: [Row<World>; 38] = [
         },
     ),
     row("RSA of 1024 bits", 401, "certificate_algorithm", |it| {
-        Asked {
+        Attempt {
             stack: &it.stack,
             how: How::Openssl(it.openssl.path().to_owned()),
         }

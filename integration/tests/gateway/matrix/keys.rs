@@ -1,8 +1,8 @@
-//! The rows of keys, and of what is no credential at all.
+//! The rows of keys, and of what is not a credential at all.
 
 use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey};
 
-use super::{ALLOWED, Asked, Row};
+use super::{ALLOWED, Attempt, Row};
 
 /// Longer than any credential that is looked at.
 const TOO_LONG_BYTES: usize = 17 * 1024;
@@ -35,19 +35,19 @@ impl World {
         Self(Stack::start(options).await)
     }
 
-    fn with(&self, headers: &[(&str, &str)]) -> Asked<'_> {
+    fn with(&self, headers: &[(&str, &str)]) -> Attempt<'_> {
         let request = self.0.callers.http1().post(self.0.callers.url(CHAT_PATH));
         let request = headers.iter().fold(request, |request, (name, value)| {
             request.header(*name, *value)
         });
-        Asked::new(&self.0, request)
+        Attempt::new(&self.0, request)
     }
 
     fn key(&self) -> &str {
         self.0.key.text()
     }
 
-    fn numbered(&self, number: u32) -> Asked<'_> {
+    fn numbered(&self, number: u32) -> Attempt<'_> {
         self.with(&[("api-key", TestKey::numbered(number).text())])
     }
 }
@@ -56,7 +56,7 @@ const fn row(
     what: &'static str,
     status: u16,
     reason: &'static str,
-    ask: for<'a> fn(&'a World) -> Asked<'a>,
+    ask: for<'a> fn(&'a World) -> Attempt<'a>,
 ) -> Row<World> {
     Row {
         what,
@@ -141,6 +141,6 @@ pub(super) const ROWS: [Row<World>; 23] = [
     row("in the query string", 400, "key_in_query", |it| {
         let path = format!("{CHAT_PATH}&subscription-key={}", it.key());
         let request = it.0.callers.http1().post(it.0.callers.url(&path));
-        Asked::new(&it.0, request.header("api-key", it.key()))
+        Attempt::new(&it.0, request.header("api-key", it.key()))
     }),
 ];

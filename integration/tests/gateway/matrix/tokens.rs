@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tollgate_integration::fakes::issuer::{FakeIssuer, IssuerMode, KEYS_PATH, Signer, unix_s};
 use tollgate_integration::stack::{CHAT_PATH, Options, Stack, wait_for};
 
-use super::{ALLOWED, Asked, Row};
+use super::{ALLOWED, Attempt, Row};
 use crate::support::metric;
 
 const TENANT: &str = "11111111-1111-4111-8111-111111111111";
@@ -77,17 +77,17 @@ impl World {
         }
     }
 
-    fn ask(&self, token: &str) -> Asked<'_> {
+    fn ask(&self, token: &str) -> Attempt<'_> {
         let request = self
             .stack
             .callers
             .http1()
             .post(self.stack.callers.url(CHAT_PATH));
-        Asked::new(&self.stack, request.bearer_auth(token))
+        Attempt::new(&self.stack, request.bearer_auth(token))
     }
 
     /// A token that is good but for one claim, which is taken out where it is `None`.
-    fn claim(&self, name: &str, value: Option<Value>) -> Asked<'_> {
+    fn claim(&self, name: &str, value: Option<Value>) -> Attempt<'_> {
         let mut claims = self.issuer.claims();
         let members = claims.as_object_mut().expect("an object");
         match value {
@@ -98,12 +98,12 @@ impl World {
     }
 
     /// A token with good claims and this header, signed whatever it says.
-    fn header(&self, header: &str) -> Asked<'_> {
+    fn header(&self, header: &str) -> Attempt<'_> {
         let payload = self.issuer.claims().to_string();
         self.ask(&self.ec.sign_text(header, &payload))
     }
 
-    fn tenant(&self, iss: &str, tid: &str) -> Asked<'_> {
+    fn tenant(&self, iss: &str, tid: &str) -> Attempt<'_> {
         let now = unix_s();
         let iss = TEMPLATE.replace("{tenantid}", iss);
         let claims = json!({"iss": iss, "aud": "api://tollgate", "exp": now + 600, "tid": tid, "azp": "app-1"});
@@ -115,7 +115,7 @@ const fn row(
     what: &'static str,
     status: u16,
     reason: &'static str,
-    ask: for<'a> fn(&'a World) -> Asked<'a>,
+    ask: for<'a> fn(&'a World) -> Attempt<'a>,
 ) -> Row<World> {
     Row {
         what,

@@ -54,11 +54,11 @@ fn distribution_points_are_taken_over_where_their_hosts_are_still_allowed() {
     let same = of(&[], &["crl.example.com"]);
     same.adopt(&old);
     assert_eq!(same.state(NOW), CrlState::Fresh);
-    assert_eq!(same.places().len(), 1, "it is fetched from now on");
+    assert_eq!(same.locations().len(), 1, "it is fetched from now on");
     let stricter = of(&[], &["crl.example.org"]);
     stricter.adopt(&old);
     assert_eq!(stricter.state(NOW), CrlState::Missing);
-    assert!(stricter.places().is_empty());
+    assert!(stricter.locations().is_empty());
 }
 
 #[test]

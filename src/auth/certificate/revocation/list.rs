@@ -17,26 +17,26 @@ const KEY_IDENTIFIER: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x23];
 /// Clocks differ: a list may begin this much in the future.
 const LEEWAY: Duration = Duration::from_secs(300);
 
-/// Why a revocation list is not taken.
+/// Why a revocation list is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum CrlError {
-    /// No list, in the parser's words.
-    #[error("it is no revocation list: {0}")]
+    /// Not a list, in the parser's words.
+    #[error("it is not a revocation list: {0}")]
     Malformed(String),
     /// A delta, indirect or reason-split list, or a critical extension: it would have to be understood.
     #[error("a list of this kind is not supported: {0}")]
     Unsupported(String),
-    /// It begins in the future.
+    /// It is not valid yet.
     #[error("it is not valid yet")]
     NotYetValid,
-    /// An older list than the one that is held.
-    #[error("it is older than the list that is held")]
+    /// Older than the current list.
+    #[error("it is older than the current list")]
     Older,
     /// No issuer of its name has signed it.
-    #[error("its signature is not by its issuer's key")]
+    #[error("it is not signed with its issuer's key")]
     Signature,
     /// The source failed.
-    #[error("it can't be had: {0}")]
+    #[error("it can't be fetched: {0}")]
     Unavailable(String),
 }
 

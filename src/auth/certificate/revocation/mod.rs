@@ -1,4 +1,4 @@
-//! Whether a certificate has been taken back: certificate revocation lists (RFC 5280, section 5).
+//! Whether a certificate has been revoked: certificate revocation lists (RFC 5280, section 5).
 //!
 //! Lists are read from files and fetched from URLs behind the requests, parsed off their way, and
 //! held until better ones come. Online status (OCSP) is not asked for.
@@ -27,16 +27,16 @@ pub enum CrlMode {
     Off,
 }
 
-/// How an authority's lists are.
+/// The state of an authority's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrlState {
     /// They are not looked at.
     Off,
-    /// None is held.
+    /// There is none.
     Missing,
-    /// One has ended, and no newer one has come.
+    /// One has expired, and no newer one has arrived.
     Stale,
-    /// All that are held are current.
+    /// All of them are current.
     Fresh,
 }
 

@@ -43,7 +43,7 @@ pub(super) fn is_allowed(url: &Url, hosts: &[String]) -> bool {
 }
 
 impl From<FetchError> for CrlError {
-    /// Without the address, which stands beside it in the log.
+    /// Without the address, which the log has in a field next to it.
     fn from(error: FetchError) -> Self {
         let reason = match error {
             FetchError::Scheme(_) => "only http and https, without a user name".to_owned(),

@@ -14,12 +14,12 @@ use crate::auth::fetch::{Fetcher, Url};
 const RETRY: Duration = Duration::from_secs(30);
 
 /// Where a list is.
-pub(super) enum Place {
+pub(super) enum ListLocation {
     File(PathBuf),
     Url(Url),
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for ListLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
@@ -60,17 +60,17 @@ impl Revocation {
 
     async fn refresh(self: &Arc<Self>, authority: &str, fetcher: &Fetcher) -> bool {
         let mut all_good = true;
-        for place in self.places() {
-            let name = place.to_string();
-            let fetched = match &place {
-                Place::Url(url) => fetcher.get(url).await.map(Some).map_err(CrlError::from),
-                Place::File(_) => Ok(None),
+        for location in self.locations() {
+            let name = location.to_string();
+            let fetched = match &location {
+                ListLocation::Url(url) => fetcher.get(url).await.map(Some).map_err(CrlError::from),
+                ListLocation::File(_) => Ok(None),
             };
             // Reading and parsing are kept off the threads that decide.
             let (this, source) = (Arc::clone(self), name.clone());
-            let parse = tokio::task::spawn_blocking(move || match (place, fetched?) {
-                (Place::File(path), _) => this.take(&source, &read(&path)?),
-                (Place::Url(_), bytes) => this.take(&source, &bytes.unwrap_or_default()),
+            let parse = tokio::task::spawn_blocking(move || match (location, fetched?) {
+                (ListLocation::File(path), _) => this.take(&source, &read(&path)?),
+                (ListLocation::Url(_), bytes) => this.take(&source, &bytes.unwrap_or_default()),
             });
             let taken = parse
                 .await
@@ -78,7 +78,7 @@ impl Revocation {
             self.count(taken.is_ok());
             if let Err(error) = taken {
                 all_good = false;
-                tracing::warn!(authority, source = name, %error, "a revocation list was not taken");
+                tracing::warn!(authority, source = name, %error, "a revocation list was rejected");
             }
         }
         all_good

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::list::List;
-use super::refresh::{Place, read};
+use super::refresh::{ListLocation, read};
 use super::{CrlError, CrlMode, CrlSource, CrlState, points};
 use crate::auth::fetch::Url;
 
@@ -27,9 +27,9 @@ pub(in super::super) struct IssuerKey {
     pub(in super::super) spki: Vec<u8>,
 }
 
-/// Where each list came from, and the bytes that it was.
+/// The lists of one source, and the hash of the bytes that they came in.
 #[derive(Clone, Default)]
-struct Held {
+struct LoadedLists {
     digest: [u8; 32],
     lists: Vec<Arc<List>>,
 }
@@ -37,7 +37,7 @@ struct Held {
 /// The revocation lists of an authority.
 pub struct Revocation {
     source: CrlSource,
-    by_source: Mutex<BTreeMap<String, Held>>,
+    by_source: Mutex<BTreeMap<String, LoadedLists>>,
     lists: ArcSwap<Vec<Arc<List>>>,
     /// Addresses that verified certificates name as their distribution points.
     points: Mutex<HashSet<Url>>,
@@ -53,7 +53,7 @@ impl Revocation {
     /// Reads the files; addresses are fetched by [`Self::keep_fresh`].
     ///
     /// # Errors
-    /// The file and [`CrlError`]: a list that is configured and not there is a mistake.
+    /// The file and [`CrlError`]: a list that is configured and missing is an error.
     pub fn new(source: CrlSource) -> Result<Self, (String, CrlError)> {
         let this = Self {
             source,
@@ -89,12 +89,12 @@ impl Revocation {
         self.wake.notified().await;
     }
 
-    /// Every place that lists come from now.
-    pub(super) fn places(&self) -> Vec<Place> {
+    /// Every location that lists come from now.
+    pub(super) fn locations(&self) -> Vec<ListLocation> {
         let points = lock(&self.points).clone();
         let urls = self.source.urls.iter().cloned().chain(points);
-        let files = self.source.files.iter().cloned().map(Place::File);
-        files.chain(urls.map(Place::Url)).collect()
+        let files = self.source.files.iter().cloned().map(ListLocation::File);
+        files.chain(urls.map(ListLocation::Url)).collect()
     }
 
     /// The lists that speak for the certificates of a path: of each issuer and each scope the newest that its key has signed. Where its key has
@@ -155,7 +155,7 @@ impl Revocation {
             .min()
     }
 
-    /// How the lists are at a time since 1970.
+    /// The state of the lists at a time since 1970.
     pub(in super::super) fn state(&self, now: Duration) -> CrlState {
         match (self.mode(), self.next_update()) {
             (CrlMode::Off, _) => CrlState::Off,
@@ -204,7 +204,7 @@ impl Revocation {
         let lists = List::read_all(bytes, now())?;
         for list in &lists {
             self.check_signature(list)?;
-            // One that is forged for certain does not stand in the way of the true one.
+            // One that is certainly forged does not block the genuine one.
             let mut held = by_source.values().flat_map(|held| &held.lists);
             if held.any(|held| {
                 list.replaces(held)
@@ -215,7 +215,7 @@ impl Revocation {
             }
         }
         let lists = lists.into_iter().map(Arc::new).collect();
-        by_source.insert(source.to_owned(), Held { digest, lists });
+        by_source.insert(source.to_owned(), LoadedLists { digest, lists });
         self.publish(&by_source);
         Ok(())
     }
@@ -234,11 +234,14 @@ impl Revocation {
         let (success, failure) = old.refreshes();
         self.success.fetch_add(success, Ordering::Relaxed);
         self.failure.fetch_add(failure, Ordering::Relaxed);
-        let places: HashSet<String> = self.places().iter().map(ToString::to_string).collect();
+        let locations: HashSet<String> = self.locations().iter().map(ToString::to_string).collect();
         let theirs = lock(&old.by_source).clone();
         let mut by_source = lock(&self.by_source);
-        for (source, held) in theirs.into_iter().filter(|(name, _)| places.contains(name)) {
-            let is_older = |ours: &Held| {
+        for (source, held) in theirs
+            .into_iter()
+            .filter(|(name, _)| locations.contains(name))
+        {
+            let is_older = |ours: &LoadedLists| {
                 ours.lists.iter().any(|list| {
                     let mut theirs = held.lists.iter();
                     theirs.any(|other| list.replaces(other) && list.is_older_than(other))
@@ -251,7 +254,7 @@ impl Revocation {
         self.publish(&by_source);
     }
 
-    fn publish(&self, by_source: &BTreeMap<String, Held>) {
+    fn publish(&self, by_source: &BTreeMap<String, LoadedLists>) {
         let mut seen = HashSet::new();
         let held = by_source.values().filter(|held| seen.insert(held.digest));
         let lists = held.flat_map(|held| held.lists.iter().cloned());

@@ -1,4 +1,4 @@
-//! What tollgate counted, beside what the fake Azure OpenAI billed.
+//! What tollgate counted, compared with what the fake Azure OpenAI billed.
 
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
@@ -32,7 +32,7 @@ struct Pair {
 
 /// Compares, request by request.
 pub async fn step(screen: &mut Screen, gateway: &mut Gateway) -> Result<(), Failure> {
-    screen.step("The accounts: what tollgate counted, beside what Azure OpenAI billed");
+    screen.step("The accounts: what tollgate counted, compared with what Azure OpenAI billed");
     // The fake notices the client that went away only when it sends it the next token.
     gateway.stack.azure.settled(gateway.served).await;
     let records = poll_for("a usage record of each request", async || {

@@ -19,7 +19,7 @@ pub async fn step(screen: &mut Screen) -> Result<Gateway, Failure> {
         !key.yaml.contains(&key.text),
     );
 
-    screen.say("\nThe last line goes into tollgate.yaml, here beside a second client's:");
+    screen.say("\nThe last line goes into tollgate.yaml, here next to a second client's:");
     let started = Instant::now();
     let gateway = Gateway::start(key, search_key).await?;
     screen.command("cat tollgate.yaml");

@@ -13,7 +13,7 @@ use tollgate_integration::stack::{Failure, paths};
 use super::gateway::Gateway;
 use super::screen::Screen;
 
-/// Walks through all steps. A check that fails is counted and the tour goes on; what makes going on
+/// Walks through all steps. A check that fails is counted and the tour continues; what makes going on
 /// pointless is the failure. `gateway` holds what runs from the moment that it does.
 pub async fn tour(screen: &mut Screen, gateway: &mut Option<Gateway>) -> Result<(), Failure> {
     // First, so that what is missing is said before anything starts.

@@ -18,7 +18,7 @@ const MAX_RESPONSES: usize = 10_000;
 struct Kept {
     response: Response,
     input: Vec<Value>,
-    /// The response that it goes on from.
+    /// The response that it continues.
     before: Option<String>,
     /// What going on from it costs: its prompt, and what it showed.
     context_tokens: u64,
@@ -78,7 +78,7 @@ impl ResponseStore {
         }
     }
 
-    /// What the response before costs, if the request goes on from one.
+    /// What the response before costs, if the request continues one.
     pub fn context_tokens(&self, body: &Value) -> Result<u64, ApiError> {
         let Some(id) = body["previous_response_id"].as_str() else {
             return Ok(0);

@@ -54,7 +54,7 @@ struct OfItem<'a> {
 }
 
 #[derive(Serialize)]
-struct Place<'a> {
+struct Indexes<'a> {
     item_id: &'a str,
     output_index: usize,
     content_index: usize,
@@ -63,14 +63,14 @@ struct Place<'a> {
 #[derive(Serialize)]
 struct OfPart<'a> {
     #[serde(flatten)]
-    place: Place<'a>,
+    indexes: Indexes<'a>,
     part: Part,
 }
 
 #[derive(Serialize)]
 struct OfText<'a> {
     #[serde(flatten)]
-    place: Place<'a>,
+    indexes: Indexes<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delta: Option<&'a str>,
     logprobs: [(); 0],
@@ -140,7 +140,7 @@ impl Events<'_> {
 
     fn message(&mut self, answer: &Answer) {
         let id = &item_id("msg_", &self.turn.id);
-        let place = |output_index| Place {
+        let indexes = |output_index| Indexes {
             item_id: id,
             output_index,
             content_index: 0,
@@ -149,12 +149,12 @@ impl Events<'_> {
         let empty = Item::message(&self.turn.id, None, Status::InProgress);
         self.item("response.output_item.added", &empty);
         let part = |text: String| OfPart {
-            place: place(index),
+            indexes: indexes(index),
             part: Part::text(text),
         };
         self.push("response.content_part.added", 0, part(String::new()));
         let of_text = |delta, text| OfText {
-            place: place(index),
+            indexes: indexes(index),
             delta,
             logprobs: [],
             text,

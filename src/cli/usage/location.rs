@@ -1,4 +1,4 @@
-//! Where the usage is that a command is about.
+//! The ledger that a command reads.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::usage::UsageStore;
 const PASSWORD: &str = "TOLLGATE_DATABASE_PASSWORD";
 
 #[derive(Args)]
-pub(super) struct Place {
+pub(super) struct LedgerLocation {
     /// The configuration: its `database` if it has one, or else its `data_directory`.
     #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
     config: PathBuf,
@@ -33,7 +33,7 @@ pub(super) struct Opened {
     pub(super) prices: Arc<PriceList>,
 }
 
-impl Place {
+impl LedgerLocation {
     pub(super) async fn open(&self) -> Result<Opened, String> {
         let no_prices = Arc::<PriceList>::default;
         let (url, prices) = match (&self.data_directory, &self.database) {
