@@ -21,6 +21,7 @@ pub mod database;
 pub mod envoy;
 /// The pipeline of a request: decide, forward, account for, refuse.
 pub mod gateway;
+mod percent;
 /// What requests are decided by, replaced as a whole.
 pub mod policy;
 /// Metrics, audit log, log.

@@ -1,6 +1,7 @@
 //! The query of a request target: what concerns us of it, read once and strictly.
 
 use super::{ApiVersion, PathError};
+use crate::percent;
 
 /// Query parameters in which Azure's front door, API Management, takes a key.
 const KEY_PARAMETERS: [&str; 3] = ["subscription-key", "api-key", "ocp-apim-subscription-key"];
@@ -26,7 +27,7 @@ impl<'a> Query<'a> {
         let mut found = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = percent_decode(name).ok_or(PathError::MalformedQuery)?;
+            let name = decode(name).ok_or(PathError::MalformedQuery)?;
             if KEY_PARAMETERS
                 .iter()
                 .any(|key| name.eq_ignore_ascii_case(key))
@@ -55,20 +56,7 @@ impl<'a> Query<'a> {
 }
 
 /// Decodes `%XX` and `+` in the name of a parameter, so that no spelling of it is missed.
-fn percent_decode(name: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(name.len());
-    let mut bytes = name.bytes();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let digits = [bytes.next()?, bytes.next()?];
-                let mut value = [0];
-                hex::decode_to_slice(digits, &mut value).ok()?;
-                value.first().copied()?
-            }
-            b'+' => b' ',
-            other => other,
-        });
-    }
-    String::from_utf8(decoded).ok()
+fn decode(name: &str) -> Option<String> {
+    let name = name.replace('+', " ");
+    String::from_utf8(percent::decode(&name)?.into_owned()).ok()
 }

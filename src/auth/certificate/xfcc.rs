@@ -16,6 +16,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::CertificateError;
+use crate::percent;
 
 /// Longest header that is looked at, in bytes: a chain of eight with large RSA keys, encoded twice.
 pub(super) const MAX_HEADER_BYTES: usize = 96 * 1024;
@@ -129,7 +130,8 @@ fn unquote(text: &str) -> Result<(String, &str), CertificateError> {
 pub(super) fn certificates(
     encoded: &str,
 ) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
-    let pem = percent_decode(encoded).ok_or(CertificateError::Malformed)?;
+    // A plus sign is one: Base64 has it.
+    let pem = percent::decode(encoded).ok_or(CertificateError::Malformed)?;
     let mut found = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         if found.len() == MAX_CERTIFICATES {
@@ -141,23 +143,6 @@ pub(super) fn certificates(
         true => Err(CertificateError::Malformed),
         false => Ok(found),
     }
-}
-
-/// RFC 3986, section 2.1. A plus sign is one: Base64 has it.
-fn percent_decode(text: &str) -> Option<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(bytes.next()?).to_digit(16);
-                let (high, low) = (digit()?, digit()?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            byte => byte,
-        });
-    }
-    Some(decoded)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::request::SavedRequest;
 use crate::access::{Deployment, Endpoint};
 use crate::auth::{
@@ -31,9 +33,10 @@ impl ForwardedCertificate {
         let (first, _) = text.split_once(end)?;
         let begin = first.find("-----BEGIN CERTIFICATE-----")?;
         let leaf = format!("{}{end}\n", first.get(begin..)?);
+        let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
         Some(Self {
-            header: format!("Chain=\"{}\"", percent_encode(text.get(begin..)?)),
-            leaf: percent_encode(&leaf),
+            header: format!("Chain=\"{}\"", encode(text.get(begin..)?)),
+            leaf: encode(&leaf).to_string(),
         })
     }
 }
@@ -272,17 +275,6 @@ fn describe_key(key: &str) -> String {
         }
         Err(error) => format!("a key, but {error}"),
     }
-}
-
-fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len() * 2);
-    for byte in text.bytes() {
-        match byte.is_ascii_alphanumeric() {
-            true => encoded.push(char::from(byte)),
-            false => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use control::{Control, Mode, Status};
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -216,24 +217,10 @@ fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 /// Undoes `application/x-www-form-urlencoded` (URL Standard, section 5.1).
 fn decode(encoded: &str) -> String {
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let escaped = (first == b'%')
-            .then(|| tail.get(..2).and_then(|digits| hex::decode(digits).ok()))
-            .flatten();
-        rest = match escaped {
-            Some(byte) => {
-                bytes.extend(byte);
-                &tail[2..]
-            }
-            None => {
-                bytes.push(if first == b'+' { b' ' } else { first });
-                tail
-            }
-        };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let encoded = encoded.replace('+', " ");
+    percent_decode_str(&encoded)
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 #[cfg(test)]
