@@ -1,18 +1,17 @@
 //! Ranges of addresses: where callers may come from, and where documents may be fetched from.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
 /// The bits of a mapped address that say so: `::ffff:0:0/96` (RFC 4291, section 2.5.5.2).
-const MAPPED_PREFIX: u32 = 96;
+const MAPPED_PREFIX: u8 = 96;
 
 /// A range of addresses, as in `10.0.0.0/8`. An IPv4 address that is mapped into IPv6 is the IPv4
 /// address; `::/0` is all of IPv6 and no IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
+pub struct Network(IpNet);
 
 /// Why a text is no range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,24 +27,22 @@ impl FromStr for Network {
             None => (text, None),
         };
         let address: IpAddr = address.parse().map_err(|_| NetworkError)?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix: u32 = match prefix {
-            None => longest,
+        let network = match prefix {
+            None => IpNet::from(address),
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().map_err(|_| NetworkError)?
+                let prefix = digits.parse().map_err(|_| NetworkError)?;
+                IpNet::new(address, prefix).map_err(|_| NetworkError)?
             }
             Some(_) => return Err(NetworkError),
         };
         match (address.to_canonical(), address) {
-            _ if prefix > longest => Err(NetworkError),
-            (IpAddr::V4(mapped), IpAddr::V6(_)) => match prefix.checked_sub(MAPPED_PREFIX) {
-                Some(prefix) => Ok(Self {
-                    address: mapped.into(),
-                    prefix,
-                }),
-                None => Err(NetworkError),
-            },
-            _ => Ok(Self { address, prefix }),
+            (IpAddr::V4(mapped), IpAddr::V6(_)) => {
+                let prefix = network.prefix_len().checked_sub(MAPPED_PREFIX);
+                IpNet::new(mapped.into(), prefix.ok_or(NetworkError)?)
+                    .map(Self)
+                    .map_err(|_| NetworkError)
+            }
+            _ => Ok(Self(network)),
         }
     }
 }
@@ -53,17 +50,7 @@ impl FromStr for Network {
 impl Network {
     /// Whether the address is in the range.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let top = |bits: u128, length: u32| bits.checked_shr(length - self.prefix).unwrap_or(0);
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                top(own.to_bits().into(), 32) == top(other.to_bits().into(), 32)
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let bits = |address: Ipv6Addr| top(address.to_bits(), 128);
-                bits(own) == bits(other)
-            }
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
 }
 
@@ -81,9 +68,11 @@ mod tests {
         for (network, inside, outside) in [
             ("10.0.0.0/8", "10.255.0.1", "11.0.0.0"),
             ("10.1.2.0/23", "10.1.3.255", "10.1.4.0"),
+            ("10.1.2.77/24", "10.1.2.3", "10.1.3.77"),
             ("192.0.2.7", "192.0.2.7", "192.0.2.8"),
             ("0.0.0.0/0", "255.255.255.255", "::1"),
             ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1"),
+            ("2001:db8::7/32", "2001:db8::1", "2001:db7::7"),
             ("2001:db8::1", "2001:db8::1", "2001:db8::2"),
             ("::/0", "fe80::1", "10.0.0.1"),
         ] {
@@ -109,6 +98,7 @@ mod tests {
         for wrong in [
             "",
             "10.0.0.0/33",
+            "10.0.0.0/264",
             "10.0.0/8",
             "10.0.0.0/",
             "10.0.0.0/+8",
