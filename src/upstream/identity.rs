@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::backoff;
+use crate::backoff::{Backoff, with_jitter};
 
 /// A request is on its way for a moment, and ends are in whole seconds: a token that ends before it
 /// arrives gets 401 there, on which no SDK tries again, and here 503, on which all do.
@@ -25,7 +25,8 @@ const ON_THE_WAY: Duration = Duration::from_secs(1);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
 /// Soonest refresh, for sources that hand out the same token again near its end.
 const MIN_REFRESH: Duration = Duration::from_secs(1);
-/// Longest wait while a token is still held.
+/// How long to wait after a failure, at first and while a token is still held at most.
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// Longest wait while none is: requests fail for as long.
 const MAX_BACKOFF_WITHOUT_TOKEN: Duration = Duration::from_secs(5);
@@ -146,16 +147,16 @@ impl Identity {
         source: Arc<dyn TokenSource>,
         stop: CancellationToken,
     ) {
-        let mut failures = 0_u32;
+        let mut backoff = Backoff::new(FIRST_BACKOFF, MAX_BACKOFF).with_jitter();
         loop {
             let wait = match self.refresh(source.as_ref()).await {
                 Ok(lifetime) => {
-                    failures = 0;
-                    backoff::with_jitter(lifetime / 2).max(MIN_REFRESH)
+                    backoff.reset();
+                    with_jitter(lifetime / 2).max(MIN_REFRESH)
                 }
                 Err(error) => {
-                    failures = failures.saturating_add(1);
-                    let wait = self.wait_after(failures);
+                    let wait = backoff.pause_up_to(self.longest_wait());
+                    let failures = backoff.failures();
                     tracing::warn!(%error, failures, retry_in_ms = wait.as_millis(), has_token = self.authorization().is_some(), "the identity's token could not be fetched");
                     wait
                 }
@@ -193,12 +194,11 @@ impl Identity {
         Ok(lifetime)
     }
 
-    fn wait_after(&self, failures: u32) -> Duration {
-        let longest = match self.authorization() {
+    fn longest_wait(&self) -> Duration {
+        match self.authorization() {
             Some(_) => MAX_BACKOFF,
             None => MAX_BACKOFF_WITHOUT_TOKEN,
-        };
-        backoff::after(failures, longest)
+        }
     }
 }
 

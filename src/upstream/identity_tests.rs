@@ -120,7 +120,7 @@ async fn a_source_that_hangs_is_given_up_and_asked_again() {
     sleep(FETCH_TIMEOUT + Duration::from_millis(1)).await;
     assert_eq!(identity.refreshes().failure, 1);
     source.set(Answer::Token(HOUR));
-    sleep(backoff::FIRST).await;
+    sleep(FIRST_BACKOFF).await;
     assert!(header(&identity).is_some());
 }
 

@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{KeySet, KeySetError, KeyStore};
 use crate::auth::fetch::FetchError;
-use crate::backoff;
+use crate::backoff::{Backoff, with_jitter};
 
 /// Longest that one refresh may take, discovery included.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(20);
-/// Longest wait while keys are held.
+/// How long to wait after a failure, at first and while keys are held at most.
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// Longest wait while none are: requests fail for as long.
 const MAX_BACKOFF_WITHOUT_KEYS: Duration = Duration::from_secs(5);
@@ -60,7 +61,7 @@ pub async fn keep_fresh(
     interval: Duration,
     stop: CancellationToken,
 ) {
-    let mut failures = 0_u32;
+    let mut backoff = Backoff::new(FIRST_BACKOFF, MAX_BACKOFF).with_jitter();
     loop {
         store.begins();
         let fetched = tokio::select! {
@@ -69,7 +70,7 @@ pub async fn keep_fresh(
         };
         let wait = match fetched.unwrap_or(Err(RefreshError::Timeout)) {
             Ok(keys) => {
-                failures = 0;
+                backoff.reset();
                 tracing::debug!(
                     issuer,
                     keys = keys.len(),
@@ -83,12 +84,13 @@ pub async fn keep_fresh(
                     );
                 }
                 store.replace(keys);
-                backoff::with_jitter(interval)
+                with_jitter(interval)
             }
             Err(error) => {
-                failures = failures.saturating_add(1);
                 store.fails();
-                let wait = wait_after(failures, store.status().is_usable).min(interval);
+                let longest = longest_wait(store.status().is_usable);
+                let wait = backoff.pause_up_to(longest).min(interval);
+                let failures = backoff.failures();
                 tracing::warn!(issuer, %error, failures, retry_in_ms = wait.as_millis(), has_keys = store.status().is_usable, "the issuer's keys could not be fetched");
                 wait
             }
@@ -101,12 +103,11 @@ pub async fn keep_fresh(
     }
 }
 
-fn wait_after(failures: u32, has_keys: bool) -> Duration {
-    let longest = match has_keys {
+fn longest_wait(has_keys: bool) -> Duration {
+    match has_keys {
         true => MAX_BACKOFF,
         false => MAX_BACKOFF_WITHOUT_KEYS,
-    };
-    backoff::after(failures, longest)
+    }
 }
 
 #[cfg(test)]

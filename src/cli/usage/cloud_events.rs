@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use tokio::time::sleep;
 
+use crate::backoff::Backoff;
 use crate::usage::{LedgerRow, rfc3339};
 
 /// The type of our events; another number if their data ever changes.
@@ -78,7 +79,7 @@ impl Collector {
     pub(super) async fn send(&self, rows: &[LedgerRow]) -> Result<(), String> {
         let events: Vec<_> = rows.iter().map(Event::of).collect();
         let body = serde_json::to_vec(&events).map_err(|error| error.to_string())?;
-        let mut retry = FIRST_RETRY;
+        let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
         loop {
             let mut request = self
                 .http
@@ -99,8 +100,7 @@ impl Collector {
                 Err(error) => error.without_url().to_string(),
             };
             tracing::warn!(why, "the collector is tried again");
-            sleep(retry).await;
-            retry = retry.saturating_mul(2).min(LAST_RETRY);
+            sleep(backoff.pause()).await;
         }
     }
 }

@@ -4,6 +4,7 @@
 //! How far it has come stands in the ledger's own file and is moved on after the server has
 //! committed. A batch whose commit was not heard of goes again, and the server takes each id once.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -16,6 +17,7 @@ use super::objects::learn;
 use super::prune::{PRUNE_INTERVAL, prune};
 use super::state::LedgerState;
 use crate::access::ObjectOwners;
+use crate::backoff::Backoff;
 use crate::database::{DatabaseError, DatabaseUrl, PostgresUrl};
 use crate::usage::store::{Position, UsageStore};
 
@@ -28,6 +30,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How long to wait after a failure, at first and at most.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// Between half and one and a half of that, so that replicas don't come back together.
+const RETRY_SPREAD: RangeInclusive<f64> = 0.5..=1.5;
 
 /// What copies.
 #[derive(Debug)]
@@ -63,7 +67,7 @@ impl Outbox {
     pub async fn run(self, stop: CancellationToken) {
         let mut server = None;
         let mut learned = Position::default();
-        let mut retry = FIRST_RETRY;
+        let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY).with_spread(RETRY_SPREAD);
         let mut pruned: Option<Instant> = None;
         loop {
             let work = async {
@@ -87,14 +91,12 @@ impl Outbox {
             let pause = match done {
                 Ok(0) => POLL_INTERVAL,
                 Ok(_) => {
-                    retry = FIRST_RETRY;
+                    backoff.reset();
                     continue;
                 }
                 Err(error) => {
                     self.state.outbox_failed(self.waiting().await, &error);
-                    let pause = retry.mul_f64(jitter());
-                    retry = retry.saturating_mul(2).min(LAST_RETRY);
-                    pause
+                    backoff.pause()
                 }
             };
             tokio::select! {
@@ -136,14 +138,5 @@ impl Outbox {
         let last = u64::try_from(last).unwrap_or(0);
         let last = last.max(self.state.last_seq.load(Ordering::Relaxed));
         last.saturating_sub(u64::try_from(copied).unwrap_or(0))
-    }
-}
-
-/// Between half and one and a half, so that replicas don't come back together.
-fn jitter() -> f64 {
-    let mut byte = [0];
-    match getrandom::fill(&mut byte) {
-        Ok(()) => 0.5 + f64::from(u8::from_ne_bytes(byte)) / 256.0,
-        Err(_) => 1.0,
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::state::LedgerState;
 use super::{Durability, Ended, Entry, OnFailure};
+use crate::backoff::Backoff;
 use crate::database::DatabaseError;
 use crate::usage::store::{LedgerRow, ObjectRow, UsageStore};
 
@@ -129,10 +130,9 @@ impl Writing {
     /// Writes until it succeeds, or the service ends and it does not.
     async fn write(&self, batch: &mut Batch) {
         let count = batch.rows.len();
-        let mut retry = FIRST_RETRY;
-        let mut attempts = 0;
+        let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
         loop {
-            match self.try_write(batch, attempts > 0).await {
+            match self.try_write(batch, backoff.failures() > 0).await {
                 Ok(last_seq) => {
                     self.state.wrote(count, last_seq);
                     return batch.let_go();
@@ -142,13 +142,12 @@ impl Writing {
             if self.state.on_failure == OnFailure::Continue {
                 batch.let_go();
             }
-            attempts += 1;
-            if self.is_ending && attempts >= LAST_ATTEMPTS {
+            let pause = backoff.pause();
+            if self.is_ending && backoff.failures() >= LAST_ATTEMPTS {
                 self.state.lose(u64::try_from(count).unwrap_or(u64::MAX));
                 return;
             }
-            sleep(retry).await;
-            retry = retry.saturating_mul(2).min(LAST_RETRY);
+            sleep(pause).await;
         }
     }
 
