@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::cloud_events::Collector;
+use super::focus::{self, Line};
 use super::place::Opened;
 use super::report::priced_sums;
-use super::{ExportArguments, ExportFormat, failed, focus};
+use super::{ExportArguments, ExportFormat, failed};
 use crate::cli::say;
 use crate::usage::{LedgerRow, Period};
 
@@ -45,17 +46,9 @@ pub(super) async fn run(arguments: &ExportArguments) -> Result<ExitCode, String>
 async fn focus_csv(opened: &Opened, period: Period, account: &str) -> Result<(), String> {
     let mut sums = priced_sums(opened, &focus::DIMENSIONS, true, period).await?;
     sums.sort_by(|a, b| (a.day, &a.keys, &a.price).cmp(&(b.day, &b.keys, &b.price)));
-    let mut file = csv::Writer::from_writer(io::stdout().lock());
-    let written = |result: Result<(), csv::Error>| result.map_err(|error| error.to_string());
-    written(file.write_record(focus::HEADER))?;
-    let mut unpriced = 0;
-    for sum in &sums {
-        unpriced += sum.unpriced;
-        if let Some(line) = focus::line(sum, account) {
-            written(file.write_record(line))?;
-        }
-    }
-    file.flush().map_err(|error| error.to_string())?;
+    let lines = sums.iter().filter_map(|sum| Line::of(sum, account));
+    focus::write(io::stdout().lock(), lines).map_err(|error| error.to_string())?;
+    let unpriced: i64 = sums.iter().map(|sum| sum.unpriced).sum();
     if unpriced > 0 {
         let note = format!("{unpriced} requests have no price and are left out\n");
         say(&mut io::stderr(), &note);

@@ -5,6 +5,9 @@
 //! as its section on custom columns says. The charge is the one that clients are charged: it is billed,
 //! effective, list and contracted cost at once, because no discount is known here.
 
+use std::io::Write;
+
+use serde::Serialize;
 use serde_json::{Map, Value};
 use time::{Date, Duration, Month, OffsetDateTime};
 
@@ -25,132 +28,146 @@ pub(super) const DIMENSIONS: [Dimension; 10] = [
     Dimension::User,
 ];
 
-pub(super) const HEADER: [&str; 37] = [
-    "BilledCost",
-    "BillingAccountId",
-    "BillingAccountName",
-    "BillingCurrency",
-    "BillingPeriodEnd",
-    "BillingPeriodStart",
-    "ChargeCategory",
-    "ChargeClass",
-    "ChargeDescription",
-    "ChargeFrequency",
-    "ChargePeriodEnd",
-    "ChargePeriodStart",
-    "ConsumedQuantity",
-    "ConsumedUnit",
-    "ContractedCost",
-    "EffectiveCost",
-    "InvoiceIssuerName",
-    "ListCost",
-    "PricingCategory",
-    "PricingQuantity",
-    "PricingUnit",
-    "ProviderName",
-    "PublisherName",
-    "RegionId",
-    "RegionName",
-    "ResourceId",
-    "ServiceCategory",
-    "ServiceName",
-    "SkuId",
-    "SubAccountId",
-    "SubAccountName",
-    "Tags",
-    "x_Model",
-    "x_Operation",
-    "x_Requests",
-    "x_UsageSource",
-    "x_User",
-];
+/// A line of the file: the columns and their order.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Line<'a> {
+    billed_cost: String,
+    billing_account_id: &'a str,
+    billing_account_name: &'a str,
+    billing_currency: &'a str,
+    billing_period_end: String,
+    billing_period_start: String,
+    charge_category: &'static str,
+    charge_class: &'static str,
+    charge_description: String,
+    charge_frequency: &'static str,
+    charge_period_end: String,
+    charge_period_start: String,
+    consumed_quantity: String,
+    consumed_unit: &'static str,
+    contracted_cost: String,
+    effective_cost: String,
+    invoice_issuer_name: &'static str,
+    list_cost: String,
+    pricing_category: &'static str,
+    pricing_quantity: String,
+    pricing_unit: &'static str,
+    provider_name: &'static str,
+    publisher_name: &'static str,
+    region_id: String,
+    region_name: String,
+    resource_id: String,
+    service_category: &'static str,
+    service_name: &'static str,
+    sku_id: &'a str,
+    sub_account_id: &'a str,
+    sub_account_name: &'a str,
+    tags: String,
+    #[serde(rename = "x_Model")]
+    model: &'a str,
+    #[serde(rename = "x_Operation")]
+    operation: &'a str,
+    #[serde(rename = "x_Requests")]
+    requests: i64,
+    #[serde(rename = "x_UsageSource")]
+    source: &'a str,
+    #[serde(rename = "x_User")]
+    user: &'a str,
+}
 
-/// The line of a sum by day and [`DIMENSIONS`]; `None` where nothing was used, or it has no price and
-/// so no currency.
-pub(super) fn line(sum: &Sum, account: &str) -> Option<Vec<String>> {
-    let (quantity, unit) = quantity(sum)?;
-    if sum.currency.is_empty() {
-        return None;
+impl<'a> Line<'a> {
+    /// The line of a sum by day and [`DIMENSIONS`]; `None` where nothing was used, or it has no price
+    /// and so no currency.
+    pub(super) fn of(sum: &'a Sum, account: &'a str) -> Option<Self> {
+        let (quantity, unit) = quantity(sum)?;
+        let cost = cost(sum)?;
+        let [
+            client,
+            labels,
+            product,
+            operation,
+            deployment,
+            model,
+            backend,
+            region,
+            source,
+            user,
+        ] = sum.keys.as_slice()
+        else {
+            return None;
+        };
+        let day = date(sum.day)?;
+        let first = day.replace_day(1).ok()?;
+        let region = region.to_ascii_lowercase().replace(' ', "");
+        Some(Self {
+            billed_cost: cost.clone(),
+            billing_account_id: account,
+            billing_account_name: account,
+            billing_currency: &sum.currency,
+            billing_period_end: midnight(next_month(first)?),
+            billing_period_start: midnight(first),
+            charge_category: "Usage",
+            // Null for what is no correction.
+            charge_class: "",
+            charge_description: format!("{operation} on {deployment}"),
+            charge_frequency: "Usage-Based",
+            charge_period_end: midnight(day.next_day()?),
+            charge_period_start: midnight(day),
+            consumed_quantity: quantity.clone(),
+            consumed_unit: unit,
+            contracted_cost: cost.clone(),
+            effective_cost: cost.clone(),
+            invoice_issuer_name: "Microsoft",
+            list_cost: cost,
+            pricing_category: "Standard",
+            pricing_quantity: quantity,
+            pricing_unit: unit,
+            provider_name: "Microsoft",
+            publisher_name: "Microsoft",
+            region_id: region.clone(),
+            region_name: region,
+            resource_id: format!("{backend}/{deployment}"),
+            service_category: "AI and Machine Learning",
+            service_name: "Azure OpenAI",
+            sku_id: &sum.price,
+            sub_account_id: client,
+            sub_account_name: client,
+            tags: tags(labels, product),
+            model,
+            operation,
+            requests: sum.requests,
+            source,
+            user,
+        })
     }
-    let charge = charge(sum, account, &quantity, unit)?;
-    Some([charge, consumption(sum)?].concat())
 }
 
-/// What is charged, for which time: the columns up to `PublisherName`.
-fn charge(sum: &Sum, account: &str, quantity: &str, unit: &str) -> Option<Vec<String>> {
-    let day = OffsetDateTime::UNIX_EPOCH
-        .date()
-        .checked_add(Duration::days(sum.day))?;
-    let first = day.replace_day(1).ok()?;
-    let cost = Amount::from_nanos(sum.cost_nanos).to_string();
-    let [_, _, _, operation, deployment, ..] = sum.keys.as_slice() else {
-        return None;
-    };
-    let description = format!("{operation} on {deployment}");
-    let (month_end, month_start) = (midnight(next_month(first)?), midnight(first));
-    let (day_end, day_start) = (midnight(day.next_day()?), midnight(day));
-    let values = [
-        cost.as_str(),
-        account,
-        account,
-        sum.currency.as_str(),
-        month_end.as_str(),
-        month_start.as_str(),
-        "Usage",
-        "",
-        description.as_str(),
-        "Usage-Based",
-        day_end.as_str(),
-        day_start.as_str(),
-        quantity,
-        unit,
-        cost.as_str(),
-        cost.as_str(),
-        "Microsoft",
-        cost.as_str(),
-        "Standard",
-        quantity,
-        unit,
-        "Microsoft",
-        "Microsoft",
-    ];
-    Some(values.map(str::to_owned).into())
+/// Writes the file. Without lines it is the header, which `csv` by itself writes with the first line.
+pub(super) fn write<'a>(
+    to: impl Write,
+    lines: impl IntoIterator<Item = Line<'a>>,
+) -> Result<(), csv::Error> {
+    let mut file = csv::WriterBuilder::new().has_headers(false).from_writer(to);
+    file.write_record(&header()?)?;
+    for line in lines {
+        file.serialize(line)?;
+    }
+    Ok(file.flush()?)
 }
 
-/// Who used what, and where: the columns after that.
-fn consumption(sum: &Sum) -> Option<Vec<String>> {
-    let [
-        client,
-        labels,
-        product,
-        operation,
-        deployment,
-        model,
-        backend,
-        region,
-        source,
-        user,
-    ] = sum.keys.as_slice()
-    else {
-        return None;
-    };
-    let region = region.to_ascii_lowercase().replace(' ', "");
-    Some(vec![
-        region.clone(),
-        region,
-        format!("{backend}/{deployment}"),
-        "AI and Machine Learning".to_owned(),
-        "Azure OpenAI".to_owned(),
-        sum.price.clone(),
-        client.clone(),
-        client.clone(),
-        tags(labels, product),
-        model.clone(),
-        operation.clone(),
-        sum.requests.to_string(),
-        source.clone(),
-        user.clone(),
-    ])
+/// The names of the columns.
+fn header() -> Result<csv::StringRecord, csv::Error> {
+    let mut file = csv::Writer::from_writer(Vec::new());
+    file.serialize(Line::default())?;
+    let file = file.into_inner().map_err(|error| error.into_error())?;
+    csv::Reader::from_reader(file.as_slice()).headers().cloned()
+}
+
+/// What is charged; `None` where there is no price.
+fn cost(sum: &Sum) -> Option<String> {
+    let cost = Amount::from_nanos(sum.cost_nanos);
+    (!sum.currency.is_empty()).then(|| cost.to_string())
 }
 
 /// What was used most of all kinds that have a unit.
@@ -174,6 +191,12 @@ fn tags(labels: &str, product: &str) -> String {
         tags.insert("tollgate/product".to_owned(), product.into());
     }
     Value::Object(tags).to_string()
+}
+
+/// The date of a day since 1970.
+fn date(day: i64) -> Option<Date> {
+    let first = OffsetDateTime::UNIX_EPOCH.date();
+    first.checked_add(Duration::days(day))
 }
 
 fn next_month(first: Date) -> Option<Date> {
@@ -217,76 +240,74 @@ mod tests {
         }
     }
 
+    fn written(lines: Vec<Line<'_>>) -> String {
+        let mut file = Vec::new();
+        write(&mut file, lines).expect("memory");
+        String::from_utf8(file).expect("text")
+    }
+
+    /// Every byte: what reads these files is not ours.
+    const HEADER: &str = "BilledCost,BillingAccountId,BillingAccountName,BillingCurrency,\
+        BillingPeriodEnd,BillingPeriodStart,ChargeCategory,ChargeClass,ChargeDescription,\
+        ChargeFrequency,ChargePeriodEnd,ChargePeriodStart,ConsumedQuantity,ConsumedUnit,\
+        ContractedCost,EffectiveCost,InvoiceIssuerName,ListCost,PricingCategory,PricingQuantity,\
+        PricingUnit,ProviderName,PublisherName,RegionId,RegionName,ResourceId,ServiceCategory,\
+        ServiceName,SkuId,SubAccountId,SubAccountName,Tags,x_Model,x_Operation,x_Requests,\
+        x_UsageSource,x_User\n";
+
     #[test]
-    fn a_line_has_a_value_for_each_column_that_must_have_one() {
-        let line = line(&sum(), "acme").expect("a line");
-        assert_eq!(line.len(), HEADER.len());
-        let value = |name: &str| {
-            let at = HEADER.iter().position(|it| *it == name).expect("a column");
-            line[at].as_str()
-        };
-        for (name, expected) in [
-            ("BilledCost", "0.0125"),
-            ("ChargePeriodStart", "2026-12-31T00:00:00Z"),
-            ("ChargePeriodEnd", "2027-01-01T00:00:00Z"),
-            ("BillingPeriodStart", "2026-12-01T00:00:00Z"),
-            ("BillingPeriodEnd", "2027-01-01T00:00:00Z"),
-            ("ConsumedQuantity", "1500"),
-            ("ConsumedUnit", "Tokens"),
-            ("RegionId", "swedencentral"),
-            ("Tags", r#"{"team":"search","tollgate/product":"standard"}"#),
-            ("SubAccountId", "app"),
-        ] {
-            assert_eq!(value(name), expected, "{name}");
-        }
-        let empty: Vec<_> = HEADER
-            .iter()
-            .filter(|name| value(name).is_empty())
-            .collect();
-        assert_eq!(
-            empty,
-            [&"ChargeClass"],
-            "only what must be null for a usage charge"
-        );
+    fn a_file_without_lines_is_its_header() {
+        assert_eq!(written(Vec::new()), HEADER);
     }
 
     #[test]
-    fn columns_are_unique_and_ours_are_marked() {
-        let names: std::collections::BTreeSet<_> = HEADER.iter().collect();
-        assert_eq!(names.len(), HEADER.len());
+    fn a_file_is_the_header_once_and_its_lines() {
+        let sum = sum();
+        let lines = || Line::of(&sum, "acme, inc.").expect("a line");
+        let line = "0.0125,\"acme, inc.\",\"acme, inc.\",USD,2027-01-01T00:00:00Z,\
+            2026-12-01T00:00:00Z,Usage,,chat.completions on gpt-4o,Usage-Based,\
+            2027-01-01T00:00:00Z,2026-12-31T00:00:00Z,1500,Tokens,0.0125,0.0125,Microsoft,0.0125,\
+            Standard,1500,Tokens,Microsoft,Microsoft,swedencentral,swedencentral,sweden/gpt-4o,\
+            AI and Machine Learning,Azure OpenAI,gpt-4o@2026-01-01,app,app,\
+            \"{\"\"team\"\":\"\"search\"\",\"\"tollgate/product\"\":\"\"standard\"\"}\",\
+            gpt-4o-2024-08-06,chat.completions,3,reported,ann\n";
+        let file = written(vec![lines(), lines()]);
+        assert_eq!(file, format!("{HEADER}{line}{line}"));
+    }
+
+    #[test]
+    fn only_what_must_be_null_for_a_usage_charge_is_empty() {
+        let sum = sum();
+        let file = written(vec![Line::of(&sum, "acme").expect("a line")]);
+        let mut file = csv::Reader::from_reader(file.as_bytes());
+        let header = file.headers().expect("a header").clone();
+        let line = file.records().next().expect("a line").expect("CSV");
+        let empty = header.iter().zip(&line).filter(|(_, it)| it.is_empty());
+        let empty: Vec<_> = empty.map(|(name, _)| name).collect();
+        assert_eq!(empty, ["ChargeClass"]);
     }
 
     #[test]
     fn what_used_nothing_or_has_no_price_is_no_line() {
-        assert_eq!(
-            line(
-                &Sum {
-                    total_tokens: 0,
-                    ..sum()
-                },
-                "acme"
-            ),
-            None
-        );
-        assert_eq!(
-            line(
-                &Sum {
-                    currency: String::new(),
-                    ..sum()
-                },
-                "acme"
-            ),
-            None
-        );
+        let nothing = Sum {
+            total_tokens: 0,
+            ..sum()
+        };
+        assert_eq!(Line::of(&nothing, "acme"), None);
+        let unpriced = Sum {
+            currency: String::new(),
+            ..sum()
+        };
+        assert_eq!(Line::of(&unpriced, "acme"), None);
         let audio = Sum {
             total_tokens: 0,
             audio_ms: 1500,
             ..sum()
         };
-        assert!(
-            line(&audio, "acme")
-                .expect("a line")
-                .contains(&"1.500".to_owned())
+        let line = Line::of(&audio, "acme").expect("a line");
+        assert_eq!(
+            (&*line.consumed_quantity, line.consumed_unit),
+            ("1.500", "Seconds")
         );
     }
 }
