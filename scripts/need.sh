@@ -14,7 +14,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 for tool in "$@"; do
   case $tool in
     cargo)
-      has cargo || lack "cargo (Rust 1.90 or later)" "https://rustup.rs"
+      has cargo || lack "cargo (Rust 1.94 or later)" "https://rustup.rs"
       ;;
     rustfmt | clippy)
       # The binary may be rustup's stand-in for a component that is not installed: ask it.
