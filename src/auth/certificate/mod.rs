@@ -18,7 +18,6 @@ mod revocation;
 mod ring;
 mod seen;
 mod status;
-mod tlv;
 mod verdict;
 mod xfcc;
 

@@ -1,14 +1,14 @@
 //! The rules of RFC 5280 that rustls-webpki leaves to its user, over the path that it has built.
 
-use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::{Decode, Error, Reader, SliceReader};
 use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{NameConstraints, PolicyConstraints};
 
 use super::CertificateError;
 use super::decoded::Decoded;
-use super::tlv::Tlv;
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -105,14 +105,13 @@ fn check_key(certificate: &Decoded) -> Result<(), CertificateError> {
 
 /// `RSAPublicKey` (RFC 8017, appendix A.1.1): modulus and public exponent.
 fn is_strong_rsa(key: &[u8]) -> Option<bool> {
-    let (sequence, _) = Tlv::read(key)?;
-    let (modulus, rest) = Tlv::read(sequence.contents)?;
-    let (exponent, _) = Tlv::read(rest)?;
-    let positive = |bytes: &'_ [u8]| {
-        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-        bytes.get(zeros..).map(<[u8]>::to_vec)
-    };
-    let (modulus, exponent) = (positive(modulus.contents)?, positive(exponent.contents)?);
+    let mut reader = SliceReader::new(key).ok()?;
+    let integers = reader.sequence(|fields| {
+        let modulus = UintRef::decode(fields)?;
+        Ok::<_, Error>((modulus.as_bytes(), UintRef::decode(fields)?.as_bytes()))
+    });
+    let (modulus, exponent) = integers.ok()?;
+    reader.finish().ok()?;
     let leading = usize::try_from(modulus.first()?.leading_zeros()).ok()?;
     let bits = modulus.len().checked_mul(8)?.checked_sub(leading)?;
     let is_odd = exponent.last()? & 1 == 1;

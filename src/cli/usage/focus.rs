@@ -81,9 +81,7 @@ impl<'a> Line<'a> {
     /// and so no currency.
     pub(super) fn of(sum: &'a Sum, account: &'a str) -> Option<Self> {
         let (quantity, unit) = quantity(sum)?;
-        if sum.currency.is_empty() {
-            return None;
-        }
+        let cost = cost(sum)?;
         let [
             client,
             labels,
@@ -99,11 +97,8 @@ impl<'a> Line<'a> {
         else {
             return None;
         };
-        let day = OffsetDateTime::UNIX_EPOCH
-            .date()
-            .checked_add(Duration::days(sum.day))?;
+        let day = date(sum.day)?;
         let first = day.replace_day(1).ok()?;
-        let cost = Amount::from_nanos(sum.cost_nanos).to_string();
         let region = region.to_ascii_lowercase().replace(' ', "");
         Some(Self {
             billed_cost: cost.clone(),
@@ -169,6 +164,12 @@ fn header() -> Result<csv::StringRecord, csv::Error> {
     csv::Reader::from_reader(file.as_slice()).headers().cloned()
 }
 
+/// What is charged; `None` where there is no price.
+fn cost(sum: &Sum) -> Option<String> {
+    let cost = Amount::from_nanos(sum.cost_nanos);
+    (!sum.currency.is_empty()).then(|| cost.to_string())
+}
+
 /// What was used most of all kinds that have a unit.
 fn quantity(sum: &Sum) -> Option<(String, &'static str)> {
     let seconds = format!("{}.{:03}", sum.audio_ms / 1000, sum.audio_ms % 1000);
@@ -190,6 +191,12 @@ fn tags(labels: &str, product: &str) -> String {
         tags.insert("tollgate/product".to_owned(), product.into());
     }
     Value::Object(tags).to_string()
+}
+
+/// The date of a day since 1970.
+fn date(day: i64) -> Option<Date> {
+    let first = OffsetDateTime::UNIX_EPOCH.date();
+    first.checked_add(Duration::days(day))
 }
 
 fn next_month(first: Date) -> Option<Date> {

@@ -5,15 +5,17 @@ use std::time::Duration;
 use rustls_pki_types::CertificateRevocationListDer;
 use rustls_pki_types::pem::PemObject;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
-use x509_cert::der::Decode;
+use x509_cert::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
+use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::{Decode, Error, Reader, SliceReader, Tag, TagNumber, Tagged};
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlNumber};
 use x509_cert::time::Time;
 
-use super::super::tlv::Tlv;
-
-/// `cRLNumber`, 2.5.29.20, as DER (RFC 5280, section 5.2.3).
-const CRL_NUMBER: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x14];
-/// `authorityKeyIdentifier`, 2.5.29.35, as DER (RFC 5280, section 5.2.1).
-const KEY_IDENTIFIER: &[u8] = &[0x06, 0x03, 0x55, 0x1d, 0x23];
+/// `crlExtensions` (RFC 5280, section 5.1): [0], with a sequence in it.
+const EXTENSIONS: Tag = Tag::ContextSpecific {
+    constructed: true,
+    number: TagNumber(0),
+};
 /// Clocks differ: a list may begin this much in the future.
 const LEEWAY: Duration = Duration::from_secs(300);
 
@@ -146,68 +148,79 @@ struct Fields {
 
 /// `CertificateList` (RFC 5280, section 5.1), which webpki has accepted, without its entries.
 fn fields(der: &[u8]) -> Option<Fields> {
-    let (outer, _) = Tlv::read(der)?;
-    let (tbs, rest) = Tlv::read(outer.contents)?;
-    let (algorithm, rest) = Tlv::read(rest)?;
-    let (signature, _) = Tlv::read(rest)?;
-    let (_version, rest) = Tlv::read(tbs.contents)?;
-    let (_algorithm, rest) = Tlv::read(rest)?;
-    let (_issuer, rest) = Tlv::read(rest)?;
-    let (this_update, rest) = Tlv::read(rest)?;
-    let (next_update, mut rest) = Tlv::read(rest)?;
-    let time = |tlv: &Tlv<'_>| Some(Time::from_der(tlv.whole).ok()?.to_unix_duration());
-    let (mut number, mut key_identifier) = (Vec::new(), Vec::new());
-    while let Some((next, after)) = Tlv::read(rest) {
-        rest = after;
-        // [0]: the extensions, in a sequence.
-        if next.tag == 0xa0 {
-            let extensions = Tlv::read(next.contents)?.0.contents;
-            number = crl_number(extensions).unwrap_or_default();
-            let identifier = extension(extensions, KEY_IDENTIFIER);
-            key_identifier = identifier.map(<[u8]>::to_vec).unwrap_or_default();
+    let list = SliceReader::new(der).ok()?.sequence(|list| {
+        let tbs = list.tlv_bytes()?;
+        let algorithm = AnyRef::decode(list)?.value();
+        Ok::<_, Error>((tbs, algorithm, BitStringRef::decode(list)?))
+    });
+    let (data, algorithm, signature) = list.ok()?;
+    let tbs = SliceReader::new(data).ok()?.sequence(|tbs| {
+        let (_version, _algorithm) = (AnyRef::decode(tbs)?, AnyRef::decode(tbs)?);
+        let _issuer = AnyRef::decode(tbs)?;
+        let (this_update, next_update) = (Time::decode(tbs)?, Time::decode(tbs)?);
+        let (mut number, mut key_identifier) = (Vec::new(), Vec::new());
+        while !tbs.is_finished() {
+            let next = AnyRef::decode(tbs)?;
+            if next.tag() == EXTENSIONS {
+                number = crl_number(next.value())?;
+                let identifier = extension(next.value(), AuthorityKeyIdentifier::OID)?;
+                key_identifier = identifier.unwrap_or_default().to_vec();
+            }
         }
-    }
+        Ok::<_, Error>((this_update, next_update, number, key_identifier))
+    });
+    let (this_update, next_update, number, key_identifier) = tbs.ok()?;
     Some(Fields {
-        this_update: time(&this_update)?,
-        next_update: time(&next_update)?,
+        this_update: this_update.to_unix_duration(),
+        next_update: next_update.to_unix_duration(),
         number,
         key_identifier,
         signed: Signed {
-            data: tbs.whole.to_vec(),
-            algorithm: algorithm.contents.to_vec(),
-            signature: signature.contents.strip_prefix(&[0])?.to_vec(),
+            data: data.to_vec(),
+            algorithm: algorithm.to_vec(),
+            signature: signature.as_bytes()?.to_vec(),
         },
     })
 }
 
-fn crl_number(extensions: &[u8]) -> Option<Vec<u8>> {
-    let number = Tlv::read(extension(extensions, CRL_NUMBER)?)?.0.contents;
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).map(<[u8]>::to_vec)
+/// The number; empty where there is none, or it is zero.
+fn crl_number(extensions: &[u8]) -> Result<Vec<u8>, Error> {
+    let Some(number) = extension(extensions, CrlNumber::OID)? else {
+        return Ok(Vec::new());
+    };
+    let number = UintRef::from_der(number)?.as_bytes();
+    Ok(number.strip_prefix(&[0]).unwrap_or(number).to_vec())
 }
 
-/// The value of an extension, by its identifier in DER.
-fn extension<'a>(mut extensions: &'a [u8], identifier: &[u8]) -> Option<&'a [u8]> {
-    while let Some((extension, rest)) = Tlv::read(extensions) {
-        extensions = rest;
-        if let Some(value) = extension.contents.strip_prefix(identifier) {
-            // An octet string, after `critical` where that is written out.
-            let (mut octets, rest) = Tlv::read(value)?;
-            if octets.tag == 0x01 {
-                octets = Tlv::read(rest)?.0;
+/// The value of an extension. The identifiers of others are not decoded: some are of more digits than
+/// `ObjectIdentifier` has room for.
+fn extension(extensions: &[u8], wanted: ObjectIdentifier) -> Result<Option<&[u8]>, Error> {
+    SliceReader::new(extensions)?.sequence(|extensions| {
+        let mut found = None;
+        while !extensions.is_finished() {
+            let (identifier, value) = extensions.sequence(|fields| {
+                let identifier = AnyRef::decode(fields)?;
+                let _critical = Option::<bool>::decode(fields)?;
+                let value = AnyRef::decode(fields)?;
+                value.tag().assert_eq(Tag::OctetString)?;
+                Ok::<_, Error>((identifier.value(), value.value()))
+            })?;
+            if identifier == wanted.as_bytes() {
+                found = found.or(Some(value));
             }
-            return Some(octets.contents);
         }
-    }
-    None
+        Ok(found)
+    })
 }
 
 /// Algorithm and key of a subjectPublicKeyInfo.
 fn key_of(spki: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (outer, _) = Tlv::read(spki)?;
-    let (algorithm, rest) = Tlv::read(outer.contents)?;
-    let (key, _) = Tlv::read(rest)?;
-    Some((algorithm.contents, key.contents.strip_prefix(&[0])?))
+    let fields = SliceReader::new(spki).ok()?.sequence(|fields| {
+        let algorithm = AnyRef::decode(fields)?.value();
+        Ok::<_, Error>((algorithm, BitStringRef::decode(fields)?))
+    });
+    let (algorithm, key) = fields.ok()?;
+    Some((algorithm, key.as_bytes()?))
 }
 
 #[cfg(test)]
