@@ -10,6 +10,7 @@ use crate::support::{
 };
 
 const EXT_PROC: &str = "envoy.filters.http.ext_proc";
+const EXT_AUTHZ: &str = "envoy.filters.http.ext_authz";
 
 #[tokio::test]
 async fn without_tollgate_the_answer_is_503_and_the_backend_sees_nothing() {
@@ -187,10 +188,15 @@ async fn requests_that_time_out_while_tollgate_is_stopped_end_no_stream_of_other
     assert_eq!(send(stack.chat(&hello())).await.status(), 200);
 }
 
-/// Envoy's default allows 1024 requests at once to a cluster.
+/// Envoy's default allows 1024 requests at once to a cluster. How long a decision may take is not what is
+/// tried here, and a busy machine takes longer.
 #[tokio::test]
 async fn more_streams_at_once_than_envoys_default_allows_are_served() {
-    let stack = stack().await;
+    let stack = Stack::start(Options::default().edit_envoy(|config| {
+        config.http_filter(EXT_PROC)["message_timeout"] = "60s".into();
+        config.http_filter(EXT_AUTHZ)["grpc_service"]["timeout"] = "60s".into();
+    }))
+    .await;
     let streams = (0..1100).map(|_| {
         let request = stack
             .chat(&hello_stream())
