@@ -108,7 +108,7 @@ impl<'a> Line<'a> {
             billing_period_end: midnight(next_month(first)?),
             billing_period_start: midnight(first),
             charge_category: "Usage",
-            // Null for what is no correction.
+            // Null for what is not a correction.
             charge_class: "",
             charge_description: format!("{operation} on {deployment}"),
             charge_frequency: "Usage-Based",

@@ -9,7 +9,7 @@ const AUTHENTICATE: &str = r#"Bearer realm="tollgate""#;
 const INVALID: &str = r#"Bearer realm="tollgate", error="invalid_token""#;
 /// When to ask again for what is being fetched or made room for, in seconds.
 const SOON_S: u32 = 5;
-/// What stands in the words for what the refusal is about.
+/// The placeholder in the words for what the refusal is about.
 pub(super) const ABOUT: &str = "{}";
 
 /// What a client gets.
