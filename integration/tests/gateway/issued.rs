@@ -245,7 +245,10 @@ async fn every_wrong_command_is_refused_with_what_to_do() {
         (vec!["resume", &id], "is already active"),
         (vec!["revoke", stack.key.text()], "is not a key id"),
         (vec!["list", "--client", "nobody"], "no client `nobody`"),
-        (vec!["list", "--control", "tcp:here"], "is not a control socket"),
+        (
+            vec!["list", "--control", "tcp:here"],
+            "is not a control socket",
+        ),
         (
             vec!["list", "--control", "unix:/nowhere/x.sock"],
             "listen.control",
