@@ -156,7 +156,7 @@ async fn known_keys_go_on_while_postgresql_is_away_and_changes_arrive_after_it()
         let lines = log.all();
         lines
             .iter()
-            .any(|line| line.contains("what is known stays"))
+            .any(|line| line.contains("known keys stay in use"))
             .then_some(())
     })
     .await;
