@@ -129,5 +129,4 @@ fn first<'a>(
 }
 
 #[cfg(test)]
-#[path = "decision_tests.rs"]
 mod tests;

@@ -159,5 +159,4 @@ impl<V> FairMemory<V> {
 }
 
 #[cfg(test)]
-#[path = "fair_memory_tests.rs"]
 mod tests;

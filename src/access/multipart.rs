@@ -160,5 +160,4 @@ fn after_line_ends(mut bytes: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-#[path = "multipart_tests.rs"]
 mod tests;

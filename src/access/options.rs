@@ -146,5 +146,4 @@ fn user(name: &str) -> Result<Arc<str>, OptionError> {
 }
 
 #[cfg(test)]
-#[path = "options_tests.rs"]
 mod tests;

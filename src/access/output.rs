@@ -126,5 +126,4 @@ fn write((name, span): Member, number: u64) -> Edit {
 }
 
 #[cfg(test)]
-#[path = "output_tests.rs"]
 mod tests;

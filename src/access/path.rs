@@ -440,5 +440,4 @@ fn only(expected: &str, method: &str, action: StoredAction) -> Result<StoredActi
 }
 
 #[cfg(test)]
-#[path = "path_tests.rs"]
 mod tests;

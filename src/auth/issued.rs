@@ -203,5 +203,4 @@ impl IssuedKeys {
 }
 
 #[cfg(test)]
-#[path = "issued_tests.rs"]
 mod tests;

@@ -140,5 +140,4 @@ impl KeyVault {
 }
 
 #[cfg(test)]
-#[path = "key_vault_tests.rs"]
 mod tests;

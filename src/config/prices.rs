@@ -169,5 +169,4 @@ fn from(written: Option<&Spanned<String>>, problems: &mut Problems) -> Option<Sy
 }
 
 #[cfg(test)]
-#[path = "prices_tests.rs"]
 mod tests;

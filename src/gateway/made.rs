@@ -153,5 +153,4 @@ const fn shows(endpoint: &Endpoint, kind: ObjectKind) -> bool {
 }
 
 #[cfg(test)]
-#[path = "made_tests.rs"]
 mod tests;

@@ -203,5 +203,4 @@ impl Identity {
 }
 
 #[cfg(test)]
-#[path = "identity_tests.rs"]
 mod tests;

@@ -507,5 +507,4 @@ fn set_name(known: &mut Option<String>, value: &[u8]) {
 }
 
 #[cfg(test)]
-#[path = "json_probe_tests.rs"]
 mod tests;

@@ -271,5 +271,4 @@ impl TrustStore {
 }
 
 #[cfg(test)]
-#[path = "anchors_tests.rs"]
 mod tests;

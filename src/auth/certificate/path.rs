@@ -271,5 +271,4 @@ pub(super) fn reason(error: webpki::Error) -> CertificateError {
 }
 
 #[cfg(test)]
-#[path = "path_tests.rs"]
 mod tests;

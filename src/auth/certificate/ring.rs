@@ -261,5 +261,4 @@ fn user(fields: &std::collections::HashSet<Field>) -> Option<Arc<str>> {
 }
 
 #[cfg(test)]
-#[path = "ring_tests.rs"]
 mod tests;

@@ -68,5 +68,4 @@ impl Authority {
 }
 
 #[cfg(test)]
-#[path = "status_tests.rs"]
 mod tests;

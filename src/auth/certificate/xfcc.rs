@@ -146,5 +146,4 @@ pub(super) fn certificates(
 }
 
 #[cfg(test)]
-#[path = "xfcc_tests.rs"]
 mod tests;

@@ -270,5 +270,4 @@ fn sources<'a>(
 }
 
 #[cfg(test)]
-#[path = "fetch_tests.rs"]
 mod tests;

@@ -190,5 +190,4 @@ impl KeySet {
 }
 
 #[cfg(test)]
-#[path = "keys_tests.rs"]
 mod tests;

@@ -111,5 +111,4 @@ fn longest_wait(has_keys: bool) -> Duration {
 }
 
 #[cfg(test)]
-#[path = "refresh_tests.rs"]
 mod tests;

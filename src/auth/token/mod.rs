@@ -7,8 +7,7 @@ mod directory;
 mod error;
 mod issuer;
 #[cfg(test)]
-#[path = "known_answers_tests.rs"]
-mod known_answers;
+mod known_answers_tests;
 #[cfg(test)]
 pub(in crate::auth) mod testing;
 mod tokens;

@@ -194,5 +194,4 @@ fn verify(
 }
 
 #[cfg(test)]
-#[path = "tokens_tests.rs"]
 mod tests;

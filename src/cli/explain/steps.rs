@@ -279,5 +279,4 @@ fn describe_key(key: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "agreement_tests.rs"]
 mod tests;

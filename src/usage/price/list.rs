@@ -231,5 +231,4 @@ fn versions(model: &str) -> impl Iterator<Item = &str> {
 }
 
 #[cfg(test)]
-#[path = "list_tests.rs"]
 mod tests;

@@ -299,5 +299,4 @@ fn now() -> Duration {
 }
 
 #[cfg(test)]
-#[path = "adopt_tests.rs"]
 mod tests;
