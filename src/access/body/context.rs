@@ -43,10 +43,11 @@ impl<'a> Context<'a> {
                 | "summary" | "call_id" | "tool_call_id",
             )
             | (Self::Tool, "function" | "custom" | "headers")
-            | (Self::Message, "id" | "tool_calls" | "function_call")
+            | (Self::Message, "id" | "tool_calls" | "function_call" | "context")
             | (
                 Self::Item,
                 "action"
+                | "created_by"
                 | "input"
                 | "queries"
                 | "result"

@@ -224,10 +224,13 @@ fn what_a_caller_quotes_names_nothing() {
         r#"{"input":[{"type":"function_call","call_id":"c","name":"f","arguments":"{\"file_id\":1}"}]}"#,
         r#"{"input":[{"role":"user","content":"x","file_id":null}]}"#,
         r#"{"text":{"format":{"schema":{"examples":[{"container_id":"x"}]}}}}"#,
+        r#"{"input":[{"role":"assistant","content":"x","created_by":{"response_id":"resp_1"}}]}"#,
+        r#"{"input":"x","user_security_context":{"end_user_id":"1","end_user_tenant_id":"2"}}"#,
     ] {
         assert_eq!(named(body), References::default(), "{body}");
     }
-    let chat = r#"{"messages":[{"role":"assistant","id":"x","tool_calls":[{"id":"call_1"}]},{"role":"tool","tool_call_id":"call_1","content":"x"}],
+    let chat = r#"{"messages":[{"role":"assistant","id":"x","tool_calls":[{"id":"call_1"}]},{"role":"tool","tool_call_id":"call_1","content":"x"},
+        {"role":"assistant","content":"x","context":{"citations":[{"chunk_id":"0","content":"x"}]}}],
         "tools":[{"type":"function","function":{"parameters":{"container":{"id":"x"}}}}]}"#;
     let found = parse(chat).expect("a body").references;
     assert_eq!(found.unsupported, None);

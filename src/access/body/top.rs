@@ -70,6 +70,7 @@ const HARMLESS: &[&str] = &[
     "top_logprobs",
     "top_p",
     "truncation",
+    "user_security_context",
     "verbosity",
 ];
 
