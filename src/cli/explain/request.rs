@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::access::{BodyKind, Target};
+
 /// The parts of a request that decide. It holds a credential, and is never printed.
 pub(super) struct SavedRequest {
     pub(super) method: String,
@@ -40,15 +42,30 @@ impl SavedRequest {
             Some(_) => ("authorization".to_owned(), [b"Bearer ", value].concat()),
             None => ("api-key".to_owned(), value.to_owned()),
         };
-        let json = model.map(|_| ("content-type".to_owned(), b"application/json".to_vec()));
-        let headers = credential.map(header).into_iter().chain(json);
+        let is_form = Target::parse(method, target)
+            .is_ok_and(|target| target.endpoint.operation().body_kind() == BodyKind::Form);
+        let (content_type, body) = match (model, is_form) {
+            (None, _) => (None, None),
+            (Some(model), false) => {
+                let body = serde_json::json!({ "model": model }).to_string();
+                (Some("application/json"), Some(body))
+            }
+            (Some(model), true) => {
+                let part = "--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n";
+                let body = format!("{part}{model}\r\n--b--\r\n");
+                (Some("multipart/form-data; boundary=b"), Some(body))
+            }
+        };
+        let content_type =
+            content_type.map(|it| ("content-type".to_owned(), it.as_bytes().to_vec()));
+        let headers = credential.map(header).into_iter().chain(content_type);
         Self {
             method: method.to_owned(),
             target: target.to_owned(),
             headers: headers
                 .map(|(name, value)| (name, Zeroizing::new(value)))
                 .collect(),
-            body: model.map(|model| serde_json::json!({ "model": model }).to_string().into()),
+            body: body.map(String::into_bytes),
         }
     }
 
@@ -161,5 +178,17 @@ mod tests {
         let key = SavedRequest::new("GET", "/", Some(b"tgk_a"), Some("m"));
         assert_eq!(key.headers[0].0, "api-key");
         assert_eq!(key.body.as_deref(), Some(&br#"{"model":"m"}"#[..]));
+    }
+
+    #[test]
+    fn a_model_is_written_as_the_operation_takes_it() {
+        let path = "/openai/v1/audio/transcriptions";
+        let request = SavedRequest::new("POST", path, None, Some("whisper"));
+        let (name, value) = request.headers.first().expect("a content-type");
+        assert_eq!(name, "content-type");
+        let content_type = std::str::from_utf8(value).expect("text");
+        let body = request.body.as_deref().expect("a form");
+        let form = crate::access::Form::parse(content_type, body).expect("a form");
+        assert_eq!(form.field("model"), Ok(Some("whisper")));
     }
 }
