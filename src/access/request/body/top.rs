@@ -10,7 +10,8 @@ use super::context::Context;
 use super::key::{Key, Seen};
 use super::uses::{HostedTool, WrittenDataSource};
 use super::walk::{Tools, Walk};
-use crate::access::{MediaRequest, Operation, word};
+use crate::access::request::media::word;
+use crate::access::request::{MediaRequest, Operation};
 
 /// The members that decide something.
 const MEMBERS: &[&str] = &[

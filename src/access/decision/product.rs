@@ -4,10 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use super::{
-    AccessError, AllowedUses, Deployment, Deployments, Entitlements, Hours, Network, Operation,
-    ProductId, Requirements, Uses,
-};
+use super::{AccessError, AllowedUses, Deployments, Hours};
+use crate::access::client::{Entitlements, Network, ProductId, Requirements};
+use crate::access::request::{Deployment, Operation, Uses};
 
 /// What a client may use: deployments × operations, and on which conditions.
 #[derive(Debug)]

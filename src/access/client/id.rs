@@ -1,9 +1,7 @@
-//! Clients, and the names of clients and products.
+//! The names of clients and products.
 
 use std::fmt;
 use std::sync::Arc;
-
-use super::{ClientOptions, Labels, Product};
 
 /// The stable name of an application that we know: the unit of access and accounting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,28 +40,3 @@ macro_rules! id {
 
 id!(ClientId);
 id!(ProductId);
-
-/// An application that we know, with what it may use.
-#[derive(Debug)]
-pub struct Client {
-    /// Its name.
-    pub id: ClientId,
-    /// Its products, in the order of the configuration: the first that allows a request names it.
-    pub products: Vec<Arc<Product>>,
-    /// What it is trusted with, or kept from.
-    pub options: ClientOptions,
-    /// What its usage is charged under.
-    pub labels: Labels,
-}
-
-impl Client {
-    /// A client with its products, without options or labels.
-    pub fn new(id: ClientId, products: Vec<Arc<Product>>) -> Self {
-        Self {
-            id,
-            products,
-            options: ClientOptions::default(),
-            labels: Labels::default(),
-        }
-    }
-}

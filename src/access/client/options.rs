@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::{ApiShape, ApiVersion, RequestBody, Target};
+use crate::access::request::{ApiShape, ApiVersion, RequestBody, Target};
 
 /// Longest name of an end user, in bytes: it goes into every record.
 const MAX_USER_BYTES: usize = 256;

@@ -6,7 +6,8 @@
 
 use std::num::NonZeroU32;
 
-use super::{ApiShape, Edit, Operation, OptionError, RequestBody, Span, Target};
+use super::OptionError;
+use crate::access::request::{ApiShape, Edit, Operation, RequestBody, Span, Target};
 
 /// The first dated version of the API that knows `max_completion_tokens`
 /// (<https://learn.microsoft.com/azure/ai-services/openai/how-to/reasoning>).

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{ClientId, Deployment, ObjectKind, Operation, ProductId};
+use crate::access::client::{ClientId, ProductId};
+use crate::access::request::{Deployment, ObjectKind, Operation};
 
 /// What a batch may run: what every line of its input asks for, checked when the file came.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use super::{DataSource, Deployments, HostedTool, Uses};
+use super::Deployments;
+use crate::access::request::{DataSource, Deployment, HostedTool, Uses};
 
 /// A tool that the service runs, by the word that the configuration has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,9 +150,8 @@ impl AllowedUses {
             other => ToolKind::of_type(other).is_some_and(|kind| self.tools.contains(&kind)),
         };
         // A tool can name the deployment that makes its images.
-        let may_use = |name: &String| {
-            super::Deployment::parse(name).is_some_and(|name| deployments.contains(&name))
-        };
+        let may_use =
+            |name: &String| Deployment::parse(name).is_some_and(|name| deployments.contains(&name));
         let is_plain = server_url.is_none() && vector_stores.is_empty();
         match (is_allowed && is_plain, model) {
             (true, None) => Ok(()),

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::ClientId;
+use crate::access::client::ClientId;
 
 /// Deleted ids may wait in a client's order until they are as many as those that are there, and
 /// so many more: sorting them out is then cheap.

@@ -7,7 +7,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fair_memory::{FairMemory, Remembered};
-use super::{ClientId, Known, ObjectChange, ObjectKind};
+use super::{Known, ObjectChange};
+use crate::access::client::ClientId;
+use crate::access::request::ObjectKind;
 
 /// How many ids of a kind are remembered, of all clients together. About 200 bytes each.
 const ROOM: usize = 100_000;

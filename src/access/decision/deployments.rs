@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Deployment;
+use crate::access::request::Deployment;
 
 /// The deployments of a product.
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,17 @@
+//! A client: its name, what it was granted, and what the configuration lets it do besides its products.
+
+mod entitlement;
+mod id;
+mod labels;
+mod network;
+mod options;
+mod output;
+
+pub use entitlement::{Entitlements, Requirements};
+pub use id::{ClientId, ProductId};
+pub use labels::{
+    LabelError, Labels, MAX_LABEL_NAME, MAX_LABEL_VALUE_BYTES, MAX_LABELS, is_label_name,
+};
+pub use network::{Network, NetworkError};
+pub use options::{AllowedVersion, ClientOptions, OptionError, UserSource};
+pub use output::limit_output;
