@@ -4,37 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
-
-use super::{AuthError, Caller, CredentialKind, KeyDigest, KeyState, Validity};
+use super::{AuthError, Caller, CredentialKind, KeyDigest, KeySlot, KeyState, Validity};
 use crate::access::{Client, ClientId};
-
-/// Which of a client's two keys: one is in use while the other one is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KeySlot {
-    /// The first key.
-    Primary,
-    /// The second key.
-    Secondary,
-}
-
-impl KeySlot {
-    /// Its name in the configuration, on the command line and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Primary => "primary",
-            Self::Secondary => "secondary",
-        }
-    }
-
-    /// Reads such a name.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Primary, Self::Secondary]
-            .into_iter()
-            .find(|slot| slot.as_str() == text)
-    }
-}
 
 /// Two clients with one key: the caller would be ambiguous.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

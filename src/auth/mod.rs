@@ -5,20 +5,23 @@ mod caller;
 /// Client certificates: chain, revocation, identities.
 pub mod certificate;
 mod credential;
+mod error;
 mod fetch;
 mod issued;
 mod json;
 mod jwks;
 mod key;
 mod key_ring;
+mod key_slot;
 mod subprotocol;
 mod token;
 mod validity;
 
 pub use algorithm::Algorithm;
-pub use caller::{AuthError, Caller, CredentialKind};
+pub use caller::{Caller, CredentialKind};
 pub use certificate::{CertificateError, CertificateRing, PresentedCertificate};
 pub use credential::{CREDENTIAL_HEADERS, Credential, PresentedHeaders};
+pub use error::AuthError;
 pub use fetch::{FetchError, FetchRules, Fetcher, FetcherError, Reach, Url};
 pub use issued::{IssuedKey, IssuedKeys, KeyCounts, KeyEvent, KeyId};
 pub use jwks::{
@@ -26,7 +29,8 @@ pub use jwks::{
     KeyStore, RefreshError, UNKNOWN_KEY_COOLDOWN, UrlSource, keep_fresh,
 };
 pub use key::{Key, KeyDigest, KeyFormatError};
-pub use key_ring::{DuplicateKey, KeyRing, KeySlot};
+pub use key_ring::{DuplicateKey, KeyRing};
+pub use key_slot::KeySlot;
 pub use subprotocol::Subprotocols;
 pub use token::{
     AmbiguousClaims, ClaimMapping, ClaimPath, DefaultClient, Directory, DuplicateIssuer, Issuer,

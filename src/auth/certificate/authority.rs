@@ -9,7 +9,7 @@ use super::anchors::{AnchorSource, TrustStore};
 use super::decoded::Decoded;
 use super::revocation::Revocation;
 use super::seen::AuthorityState;
-use super::{CertificateError, profile};
+use super::{AuthorityError, profile};
 
 /// What a leaf's extended key usage must say (RFC 5280, section 4.2.1.12).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,14 +21,6 @@ pub enum ExtendedKeyUsage {
     ClientAuthIfPresent,
     /// Not checked.
     Any,
-}
-
-/// Why a certificate can't be an anchor or an intermediate of an authority.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthorityError {
-    /// It can't be read or breaks a rule that the certificates of authorities follow.
-    #[error("a certificate of this authority can't be used: {0}")]
-    Certificate(#[from] CertificateError),
 }
 
 /// Where the certificates of an authority come from.

@@ -80,3 +80,11 @@ pub enum CertificateError {
     #[error("two clients have this certificate")]
     SeveralClients,
 }
+
+/// Why a certificate can't be an anchor or an intermediate of an authority.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// It can't be read or breaks a rule that the certificates of authorities follow.
+    #[error("a certificate of this authority can't be used: {0}")]
+    Certificate(#[from] CertificateError),
+}

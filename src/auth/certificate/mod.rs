@@ -22,8 +22,8 @@ mod verdict;
 mod xfcc;
 
 pub use anchors::{AnchorSource, FetchedAnchors, TrustStore};
-pub use authority::{Authority, AuthorityError, Certificates, ExtendedKeyUsage};
-pub use error::CertificateError;
+pub use authority::{Authority, Certificates, ExtendedKeyUsage};
+pub use error::{AuthorityError, CertificateError};
 pub use identity::{CertificateIdentity, Field, FieldError, IdentityError, IdentityIndex, Pin};
 pub use pem::{PemError, certificates as read_certificates, parse as parse_certificates};
 pub use presented::PresentedCertificate;
