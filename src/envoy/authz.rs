@@ -58,7 +58,7 @@ impl Authz {
             method: &http.method,
             path: &http.path,
             certificate: &sender.certificate,
-            source: sender.address,
+            address: sender.address,
         };
         let decided = decide_head(&rules, &head, headers::of_check(http), context, &mut ()).await?;
         let Allowed {

@@ -77,7 +77,7 @@ enum Stage {
     /// It is allowed, and its body is awaited.
     Admitted(Box<Admitted>),
     /// Its body is large, and is read on another thread.
-    Deciding(JoinHandle<Result<Forwarded, gateway::Refused>>),
+    Deciding(JoinHandle<Result<Forwarded, gateway::Rejected>>),
     /// It went out with the identity on it.
     Forwarded(Transaction),
     /// Its answer has ended; the reply waits for the count.
@@ -161,7 +161,7 @@ impl Exchange {
                     Ok(forwarded) => {
                         self.forward(forwarded, |headers, _| reply::request_headers(headers))
                     }
-                    Err((refusal, context)) => self.refuse(&refusal, *context),
+                    Err(rejected) => self.refuse(&rejected.refusal, *rejected.context),
                 }
             }
             Endpoint::Create { .. } if message.end_of_stream => {
@@ -206,10 +206,10 @@ impl Exchange {
         })
     }
 
-    fn decided(&mut self, decided: Result<Forwarded, gateway::Refused>) -> ProcessingResponse {
+    fn decided(&mut self, decided: Result<Forwarded, gateway::Rejected>) -> ProcessingResponse {
         match decided {
             Ok(forwarded) => self.forward(forwarded, reply::request_body),
-            Err((refusal, context)) => self.refuse(&refusal, *context),
+            Err(rejected) => self.refuse(&rejected.refusal, *rejected.context),
         }
     }
 

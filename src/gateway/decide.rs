@@ -60,7 +60,7 @@ pub(crate) struct Head<'a> {
     /// The certificate of the connection.
     pub(crate) certificate: &'a str,
     /// Where the caller is; a Unix socket is nowhere.
-    pub(crate) source: Option<IpAddr>,
+    pub(crate) address: Option<IpAddr>,
 }
 
 /// A request that its headers allow.
@@ -71,7 +71,7 @@ pub(crate) struct Decision {
     /// Where the path names the deployment, what was granted.
     pub(crate) grant: Option<Grant>,
     /// Where it comes from.
-    pub(crate) source: Option<IpAddr>,
+    pub(crate) address: Option<IpAddr>,
     pub(crate) started: SystemTime,
     /// How large its body may be.
     pub(crate) max_body_bytes: usize,
@@ -112,7 +112,7 @@ impl Decision {
         AccessRequest {
             operation,
             has: self.caller.entitlements(),
-            source: self.source,
+            address: self.address,
             at: self.started,
         }
     }
@@ -162,7 +162,7 @@ where
         max_body_bytes: rules.policy.body_limits.of(target.endpoint.operation()),
         target,
         grant: None,
-        source: head.source,
+        address: head.address,
         started: context.started,
     };
     decision.grant = authorize(rules, &decision, context, observer)?;

@@ -26,14 +26,28 @@ pub(crate) struct Forwarded {
     pub(crate) rewritten: Option<Rewritten>,
 }
 
-/// A refusal, with what is known of the request.
-pub(crate) type Refused = (Box<Refusal>, Box<RequestContext>);
+/// A request that does not go out.
+pub(crate) struct Rejected {
+    /// The answer to the client.
+    pub(crate) refusal: Box<Refusal>,
+    /// What is known of the request.
+    pub(crate) context: Box<RequestContext>,
+}
+
+impl Rejected {
+    fn new(refusal: Refusal, context: RequestContext) -> Self {
+        Self {
+            refusal: Box::new(refusal),
+            context: Box::new(context),
+        }
+    }
+}
 
 /// What needs no body goes out as it is: its headers say all that decides.
-pub(crate) fn without_body(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded, Refused> {
+pub(crate) fn without_body(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded, Rejected> {
     let authorization = match admit(gateway) {
         Ok(authorization) => authorization,
-        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted.context))),
+        Err(refusal) => return Err(Rejected::new(refusal, admitted.context)),
     };
     let decision = &admitted.decision;
     let known = match &decision.target.endpoint {
@@ -67,7 +81,7 @@ pub(crate) fn create(
     gateway: &Gateway,
     mut admitted: Admitted,
     body: Vec<u8>,
-) -> Result<Forwarded, Refused> {
+) -> Result<Forwarded, Rejected> {
     let decided = decide_body(
         Owners(Some(&gateway.owners)),
         &admitted.decision,
@@ -79,7 +93,7 @@ pub(crate) fn create(
     let checked = decided.and_then(|asked| Ok((asked, admit(gateway)?)));
     let (asked, authorization) = match checked {
         Ok(checked) => checked,
-        Err(refusal) => return Err((Box::new(refusal), Box::new(admitted.context))),
+        Err(refusal) => return Err(Rejected::new(refusal, admitted.context)),
     };
     if asked.user.is_some() {
         admitted.decision.caller.user = asked.user;
@@ -108,7 +122,7 @@ impl Gateway {
         self: &Arc<Self>,
         admitted: Admitted,
         body: Vec<u8>,
-    ) -> JoinHandle<Result<Forwarded, Refused>> {
+    ) -> JoinHandle<Result<Forwarded, Rejected>> {
         let gateway = Arc::clone(self);
         let create = move || create(&gateway, admitted, body);
         self.settlements.spawn_blocking_on(create, &self.runtime)

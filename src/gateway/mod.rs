@@ -19,7 +19,7 @@ mod transaction;
 pub(crate) use body::decide_body;
 pub(crate) use content::check_content;
 pub(crate) use decide::{Allowed, Head, Owners, Rules, SUBPROTOCOLS, decide_head};
-pub(crate) use forward::{Forwarded, Refused, create, without_body};
+pub(crate) use forward::{Forwarded, Rejected, create, without_body};
 pub(crate) use observer::{Observer, Step};
 pub(crate) use outgoing::{Answered, End};
 pub(crate) use pending::{Admitted, DecisionId};

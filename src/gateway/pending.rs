@@ -126,7 +126,7 @@ mod tests {
             },
             target: Target::parse("POST", "/openai/v1/embeddings").expect("a path"),
             grant: None,
-            source: None,
+            address: None,
             started: SystemTime::UNIX_EPOCH,
             max_body_bytes: usize::MAX,
         };

@@ -39,7 +39,7 @@ pub struct AccessRequest<'a> {
     /// What the caller has been granted.
     pub has: &'a Entitlements,
     /// Where the request comes from, as Envoy says; `None` where it does not.
-    pub source: Option<IpAddr>,
+    pub address: Option<IpAddr>,
     /// When it came.
     pub at: SystemTime,
 }
@@ -106,7 +106,7 @@ impl Product {
         let is_entitled =
             self.requires.are_met(asked.has) && own.all(|requires| requires.are_met(asked.has));
         // Envoy names no address for a peer that has none: that is from nowhere.
-        let comes_from = |network: &Network| asked.source.is_some_and(|it| network.contains(it));
+        let comes_from = |network: &Network| asked.address.is_some_and(|it| network.contains(it));
         let networks = self.networks.as_ref();
         if !names.iter().any(|name| self.operations.contains(name)) {
             Err(AccessError::OperationNotAllowed)

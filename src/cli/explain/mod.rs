@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode, String> {
     let asking = Asking {
         request,
         certificate,
-        source: arguments.source,
+        address: arguments.source,
         now,
     };
     let explained = tokio::runtime::Builder::new_current_thread()

@@ -45,7 +45,7 @@ impl ForwardedCertificate {
 pub(super) struct Asking {
     pub(super) request: SavedRequest,
     pub(super) certificate: Option<ForwardedCertificate>,
-    pub(super) source: Option<IpAddr>,
+    pub(super) address: Option<IpAddr>,
     pub(super) now: SystemTime,
 }
 
@@ -115,7 +115,7 @@ async fn decide(
         method: &request.method,
         path: &request.target,
         certificate: asking.certificate.as_ref().map_or("", |it| &it.leaf),
-        source: asking.source,
+        address: asking.address,
     };
     let forwarded = asking.certificate.iter().filter(|it| !it.header.is_empty());
     let forwarded = forwarded.map(|it| ("x-forwarded-client-cert", it.header.as_bytes()));

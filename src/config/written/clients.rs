@@ -33,12 +33,12 @@ impl<'de> Deserialize<'de> for UserFrom {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
-        struct Place {
+        struct HeaderName {
             header: String,
         }
-        struct PlaceVisitor;
+        struct HeaderNameVisitor;
 
-        impl<'de> Visitor<'de> for PlaceVisitor {
+        impl<'de> Visitor<'de> for HeaderNameVisitor {
             type Value = UserFrom;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,11 +53,12 @@ impl<'de> Deserialize<'de> for UserFrom {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UserFrom, A::Error> {
-                let Place { header } = Place::deserialize(MapAccessDeserializer::new(map))?;
+                let HeaderName { header } =
+                    HeaderName::deserialize(MapAccessDeserializer::new(map))?;
                 Ok(UserFrom::Header(header))
             }
         }
 
-        deserializer.deserialize_any(PlaceVisitor)
+        deserializer.deserialize_any(HeaderNameVisitor)
     }
 }

@@ -18,13 +18,13 @@ impl<'de> Deserialize<'de> for SecretRef {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
-        struct Place {
+        struct EnvOrFile {
             env: Option<String>,
             file: Option<PathBuf>,
         }
-        struct PlaceVisitor;
+        struct EnvOrFileVisitor;
 
-        impl<'de> Visitor<'de> for PlaceVisitor {
+        impl<'de> Visitor<'de> for EnvOrFileVisitor {
             type Value = SecretRef;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,11 +38,12 @@ impl<'de> Deserialize<'de> for SecretRef {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SecretRef, A::Error> {
-                let Place { env, file } = Place::deserialize(MapAccessDeserializer::new(map))?;
+                let EnvOrFile { env, file } =
+                    EnvOrFile::deserialize(MapAccessDeserializer::new(map))?;
                 Ok(SecretRef { env, file })
             }
         }
 
-        deserializer.deserialize_any(PlaceVisitor)
+        deserializer.deserialize_any(EnvOrFileVisitor)
     }
 }

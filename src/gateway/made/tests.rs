@@ -23,7 +23,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         },
         target: Target::parse(method, path).expect("a path"),
         grant: None,
-        source: None,
+        address: None,
         started: SystemTime::UNIX_EPOCH,
         max_body_bytes: usize::MAX,
     };

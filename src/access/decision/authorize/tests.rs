@@ -38,7 +38,7 @@ fn asked(operation: Operation) -> AccessRequest<'static> {
     AccessRequest {
         operation,
         has: Entitlements::NONE,
-        source: None,
+        address: None,
         at: noon(),
     }
 }
@@ -153,7 +153,7 @@ fn every_condition_of_a_product_is_needed() {
     };
     let good = AccessRequest {
         has: &invoke,
-        source: "10.1.2.3".parse().ok(),
+        address: "10.1.2.3".parse().ok(),
         ..asked(Operation::ChatCompletions)
     };
     let check = |asked: &AccessRequest<'_>| {
@@ -168,7 +168,7 @@ fn every_condition_of_a_product_is_needed() {
     };
     assert_eq!(check(&good), Ok(()));
     let mapped = AccessRequest {
-        source: "::ffff:10.1.2.3".parse().ok(),
+        address: "::ffff:10.1.2.3".parse().ok(),
         ..good
     };
     assert_eq!(
@@ -183,7 +183,7 @@ fn every_condition_of_a_product_is_needed() {
     assert_eq!(check(&unentitled), Err(AccessError::EntitlementMissing));
     for elsewhere in ["11.0.0.1".parse().ok(), "::1".parse().ok(), None] {
         let asked = AccessRequest {
-            source: elsewhere,
+            address: elsewhere,
             ..good
         };
         assert_eq!(
@@ -209,7 +209,7 @@ fn an_operation_may_ask_for_more_than_its_product() {
     let decide = |has: &Entitlements, operation| {
         let asked = AccessRequest {
             has,
-            source: "10.1.2.3".parse().ok(),
+            address: "10.1.2.3".parse().ok(),
             ..asked(operation)
         };
         decide(&client, &asked, "gpt-4o").map_err(|(reason, _)| reason)

@@ -126,7 +126,7 @@ async fn every_check_is_explained_as_it_is_decided() {
                 header: forwarded.join(","),
                 leaf,
             }),
-            source: None,
+            address: None,
             now: SystemTime::now(),
         };
         let Some(decided) = checked(&authz, check).await else {
@@ -190,7 +190,7 @@ async fn every_body_is_explained_as_it_is_decided() {
             let asking = Asking {
                 request: saved("POST", path, headers.clone(), Some(body.clone())),
                 certificate: None,
-                source: None,
+                address: None,
                 now: SystemTime::now(),
             };
             let decided = decided(&gateway, path, &headers, body.clone()).await;
@@ -243,7 +243,7 @@ async fn decided(
         method: "POST",
         path,
         certificate: "",
-        source: None,
+        address: None,
     };
     let headers = headers
         .iter()
@@ -265,7 +265,7 @@ async fn decided(
     match create(gateway, admitted, body) {
         Ok(_) => ALLOWED,
         // All has been decided, and only the identity of this test is missing.
-        Err((refusal, _)) if refusal.reason == Reason::NoIdentity => ALLOWED,
-        Err((refusal, _)) => refusal.reason.label(),
+        Err(rejected) if rejected.refusal.reason == Reason::NoIdentity => ALLOWED,
+        Err(rejected) => rejected.refusal.reason.label(),
     }
 }
