@@ -2,7 +2,9 @@
 //! service runs. It is replaced as a whole; a request keeps the one that it began with.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, Guard};
@@ -11,7 +13,7 @@ use crate::access::{BodyLimits, Client, ClientId};
 use crate::auth::certificate::CertifiedCaller;
 use crate::auth::{
     AuthError, Caller, CertificateRing, Credential, CredentialKind, IssuedKeys, KeyDigest, KeyRing,
-    PresentedCertificate, PresentedHeaders, Tokens,
+    PresentedCertificate, PresentedHeaders, Proof, TokenError, Tokens,
 };
 use crate::usage::PriceList;
 
@@ -56,17 +58,58 @@ impl Policy {
             if presented.is_any() {
                 return Err(AuthError::Ambiguous);
             }
-            let CertifiedCaller { client, user } = ring.authenticate(certificate, now)?;
-            return Ok(Caller {
-                client,
-                credential: CredentialKind::Certificate,
-                user,
-                entitlements: None,
-            });
+            return certified(ring, certificate, now);
         }
         match presented.credential()? {
-            Credential::Key(key) => self.authenticate_key(issued, key, now),
+            Credential::Key(key) => {
+                self.authenticate_key(issued, &KeyDigest::of_presented(key)?, now)
+            }
             Credential::Token(token) => Ok(self.tokens.authenticate(token, now).await?),
+        }
+    }
+
+    /// What a caller that [`Self::authenticate`] has accepted is looked at again by.
+    ///
+    /// # Errors
+    /// [`AuthError`] where there is no credential.
+    pub fn proof(
+        &self,
+        presented: &PresentedHeaders<'_>,
+        certificate: &PresentedCertificate<'_>,
+    ) -> Result<Proof, AuthError> {
+        if self.certificates.is_some() && certificate.is_there() {
+            return Ok(Proof::Certificate(certificate.keep()));
+        }
+        Ok(match presented.credential()? {
+            Credential::Key(key) => Proof::Key(KeyDigest::of_presented(key)?),
+            Credential::Token(token) => Proof::Token(token.to_owned().into()),
+        })
+    }
+
+    /// Who is calling by a credential that was accepted before, perhaps by another policy. Never waits:
+    /// a token whose issuer's keys are not here any more counts as one that can't be checked now.
+    ///
+    /// # Errors
+    /// [`AuthError`], with the reason why it is accepted no more.
+    pub fn authenticate_again(
+        &self,
+        issued: Option<&IssuedKeys>,
+        proof: &Proof,
+        now: SystemTime,
+    ) -> Result<Caller, AuthError> {
+        match proof {
+            Proof::Key(digest) => self.authenticate_key(issued, digest, now),
+            Proof::Certificate(kept) => match &self.certificates {
+                Some(ring) => certified(ring, &kept.as_presented(), now),
+                None => Err(AuthError::Missing),
+            },
+            Proof::Token(token) => {
+                let checking = pin!(self.tokens.authenticate(token, now));
+                match checking.poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(caller) => Ok(caller?),
+                    Poll::Pending => Err(TokenError::IssuerUnavailable.into()),
+                }
+            }
         }
     }
 
@@ -74,13 +117,12 @@ impl Policy {
     fn authenticate_key(
         &self,
         issued: Option<&IssuedKeys>,
-        presented: &str,
+        digest: &KeyDigest,
         now: SystemTime,
     ) -> Result<Caller, AuthError> {
-        let digest = KeyDigest::of_presented(presented)?;
-        match (self.keys.find(&digest, now), issued) {
+        match (self.keys.find(digest, now), issued) {
             (Err(AuthError::UnknownKey), Some(issued)) => {
-                issued.authenticate(&digest, now, |id| self.clients.get(id).map(Arc::clone))
+                issued.authenticate(digest, now, |id| self.clients.get(id).map(Arc::clone))
             }
             (found, _) => found,
         }
@@ -94,6 +136,20 @@ impl Policy {
             ring.adopt(last);
         }
     }
+}
+
+fn certified(
+    ring: &CertificateRing,
+    certificate: &PresentedCertificate<'_>,
+    now: SystemTime,
+) -> Result<Caller, AuthError> {
+    let CertifiedCaller { client, user } = ring.authenticate(certificate, now)?;
+    Ok(Caller {
+        client,
+        credential: CredentialKind::Certificate,
+        user,
+        entitlements: None,
+    })
 }
 
 /// Clients by their ids.

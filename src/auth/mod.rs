@@ -13,6 +13,7 @@ mod jwks;
 mod key;
 mod key_ring;
 mod key_slot;
+mod proof;
 mod subprotocol;
 mod token;
 mod validity;
@@ -31,6 +32,7 @@ pub use jwks::{
 pub use key::{Key, KeyDigest, KeyFormatError};
 pub use key_ring::{DuplicateKey, KeyRing};
 pub use key_slot::KeySlot;
+pub use proof::Proof;
 pub use subprotocol::Subprotocols;
 pub use token::{
     AmbiguousClaims, ClaimMapping, ClaimPath, DefaultClient, Directory, DuplicateIssuer, Issuer,

@@ -20,7 +20,7 @@ use super::{headers, metadata};
 use crate::access::Client;
 use crate::auth::CREDENTIAL_HEADERS;
 use crate::gateway::{
-    Admitted, Allowed, DecisionId, Gateway, Head, Reason, Refusal, SUBPROTOCOLS, decide_head,
+    Admitted, Allowed, Basis, DecisionId, Gateway, Head, Reason, Refusal, SUBPROTOCOLS, decide_head,
 };
 use crate::telemetry::RequestContext;
 
@@ -63,10 +63,11 @@ impl Authz {
         let decided = decide_head(&rules, &head, headers::of_check(http), context, &mut ()).await?;
         let Allowed {
             decision,
+            proof,
             subprotocols,
         } = decided;
         let client = Arc::clone(&decision.caller.client);
-        let admitted = Admitted::new(decision, context.clone());
+        let admitted = Admitted::new(decision, Basis::new(&policy, proof), context.clone());
         let id = admitted.and_then(|admitted| self.0.keep(admitted));
         let id = id.map_err(|_| Reason::Overloaded)?;
         Ok(allowed(id, &client, &subprotocols))

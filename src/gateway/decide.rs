@@ -11,7 +11,7 @@ use crate::access::{
     authorize_any_deployment, authorize_deployment, authorize_operation,
 };
 use crate::auth::{
-    Caller, Credential, IssuedKeys, PresentedCertificate, PresentedHeaders, Subprotocols,
+    Caller, Credential, IssuedKeys, PresentedCertificate, PresentedHeaders, Proof, Subprotocols,
 };
 use crate::policy::Policy;
 use crate::telemetry::RequestContext;
@@ -122,6 +122,8 @@ impl Decision {
 #[derive(Debug)]
 pub(crate) struct Allowed {
     pub(crate) decision: Decision,
+    /// What the caller has proved itself with.
+    pub(crate) proof: Proof,
     /// The subprotocols of a realtime session that the backend may see.
     pub(crate) subprotocols: Vec<&'static str>,
 }
@@ -167,10 +169,35 @@ where
     };
     decision.grant = authorize(rules, &decision, context, observer)?;
     decision.check_announced(headers)?;
+    let proof = rules
+        .policy
+        .proof(&presented.headers, &presented.certificate)?;
     Ok(Allowed {
         decision,
+        proof,
         subprotocols: presented.subprotocols.passed_on,
     })
+}
+
+/// Decides again, by rules that may have changed since, for a caller that is still accepted. Who its user is
+/// was said by the headers, which stay.
+///
+/// # Errors
+/// The refusal.
+pub(super) fn decide_again(
+    rules: &Rules<'_>,
+    decision: &mut Decision,
+    caller: Caller,
+    context: &mut RequestContext,
+) -> Result<(), Refusal> {
+    let user = decision.caller.user.take().or(caller.user);
+    decision.caller = Caller { user, ..caller };
+    context.caller(&decision.caller);
+    let target = &decision.target;
+    decision.caller.client.options.check_version(target)?;
+    decision.max_body_bytes = rules.policy.body_limits.of(target.endpoint.operation());
+    decision.grant = authorize(rules, decision, context, &mut ())?;
+    Ok(())
 }
 
 async fn authenticate(

@@ -44,8 +44,12 @@ impl Rejected {
 }
 
 /// What needs no body goes out as it is: its headers say all that decides.
-pub(crate) fn without_body(gateway: &Gateway, admitted: Admitted) -> Result<Forwarded, Rejected> {
-    let authorization = match admit(gateway) {
+pub(crate) fn without_body(
+    gateway: &Gateway,
+    mut admitted: Admitted,
+) -> Result<Forwarded, Rejected> {
+    let renewed = gateway.renew(&mut admitted);
+    let authorization = match renewed.and_then(|()| admit(gateway)) {
         Ok(authorization) => authorization,
         Err(refusal) => return Err(Rejected::new(refusal, admitted.context)),
     };
@@ -82,6 +86,9 @@ pub(crate) fn create(
     mut admitted: Admitted,
     body: Vec<u8>,
 ) -> Result<Forwarded, Rejected> {
+    if let Err(refusal) = gateway.renew(&mut admitted) {
+        return Err(Rejected::new(refusal, admitted.context));
+    }
     let decided = decide_body(
         Owners(Some(&gateway.owners)),
         &admitted.decision,

@@ -2,6 +2,7 @@
 //! with the identity, account for it, refuse it.
 
 mod attribution;
+mod basis;
 mod body;
 mod content;
 mod decide;
@@ -13,9 +14,11 @@ mod observer;
 mod outgoing;
 mod pending;
 mod refusal;
+mod renewal;
 mod state;
 mod transaction;
 
+pub(crate) use basis::Basis;
 pub(crate) use body::decide_body;
 pub(crate) use content::check_content;
 pub(crate) use decide::{Allowed, Head, Owners, Rules, SUBPROTOCOLS, decide_head};

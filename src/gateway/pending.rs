@@ -11,6 +11,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::time::Instant;
 
+use super::basis::Basis;
 use super::decide::Decision;
 use crate::telemetry::RequestContext;
 use crate::usage::{RecordId, TraceId};
@@ -24,6 +25,8 @@ const MAX_AGE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) decision: Decision,
+    /// What it was decided by.
+    pub(crate) basis: Basis,
     /// `content-type` of a form; ext_proc fills it in.
     pub(crate) content_type: String,
     /// What a refusal on its way out says of it.
@@ -36,10 +39,15 @@ pub(crate) struct Admitted {
 
 impl Admitted {
     /// A decision with the name of its record.
-    pub(crate) fn new(decision: Decision, context: RequestContext) -> Result<Self, NoRoom> {
+    pub(crate) fn new(
+        decision: Decision,
+        basis: Basis,
+        context: RequestContext,
+    ) -> Result<Self, NoRoom> {
         Ok(Self {
             record: RecordId::new(decision.started).map_err(|_| NoRoom)?,
             decision,
+            basis,
             content_type: String::new(),
             context,
             trace_id: None,
@@ -131,7 +139,7 @@ mod tests {
             max_body_bytes: usize::MAX,
         };
         let context = RequestContext::at(SystemTime::UNIX_EPOCH);
-        Admitted::new(decision, context).expect("random numbers")
+        Admitted::new(decision, Basis::of_nothing(), context).expect("random numbers")
     }
 
     #[tokio::test]

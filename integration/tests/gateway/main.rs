@@ -18,6 +18,7 @@ mod health;
 mod identity;
 mod issued;
 mod issuers;
+mod late;
 mod ledger;
 mod leniency;
 mod lifecycle;

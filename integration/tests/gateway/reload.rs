@@ -10,12 +10,12 @@ use crate::support::{hello, hello_stream, metric, refused, send, stack};
 
 const CURRENT: &str = "tollgate_config_is_current";
 
-fn edit(stack: &Stack, change: impl FnOnce(String) -> String) {
+pub(crate) fn edit(stack: &Stack, change: impl FnOnce(String) -> String) {
     let text = std::fs::read_to_string(stack.config_path()).expect("the configuration");
     std::fs::write(stack.config_path(), change(text)).expect("written");
 }
 
-async fn reloaded(stack: &Stack, outcome: &str, times: f64) {
+pub(crate) async fn reloaded(stack: &Stack, outcome: &str, times: f64) {
     let label = format!("outcome=\"{outcome}\"");
     wait_for("the change to be noticed", async || {
         let seen = metric(stack, "tollgate_config_reloads_total", &[&label]).await;

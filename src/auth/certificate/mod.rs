@@ -26,7 +26,7 @@ pub use authority::{Authority, Certificates, ExtendedKeyUsage};
 pub use error::{AuthorityError, CertificateError};
 pub use identity::{CertificateIdentity, Field, FieldError, IdentityError, IdentityIndex, Pin};
 pub use pem::{PemError, certificates as read_certificates, parse as parse_certificates};
-pub use presented::PresentedCertificate;
+pub use presented::{KeptCertificate, PresentedCertificate};
 pub use revocation::{CrlError, CrlMode, CrlSource, CrlState, Revocation};
 pub use ring::{CertificateRing, CertifiedCaller};
 pub use seen::{AuthorityState, ClientExpiry};

@@ -18,6 +18,24 @@ pub struct PresentedCertificate<'a> {
     peer: &'a str,
 }
 
+/// The same, owned.
+#[derive(Clone)]
+pub struct KeptCertificate {
+    header: Option<Vec<u8>>,
+    peer: String,
+}
+
+impl KeptCertificate {
+    /// What was presented.
+    pub fn as_presented(&self) -> PresentedCertificate<'_> {
+        PresentedCertificate {
+            header: self.header.as_deref(),
+            is_repeated: false,
+            peer: &self.peer,
+        }
+    }
+}
+
 impl<'a> PresentedCertificate<'a> {
     /// The certificate of the connection, which may be empty.
     pub fn new(peer: &'a str) -> Self {
@@ -30,6 +48,14 @@ impl<'a> PresentedCertificate<'a> {
     /// Notes an `x-forwarded-client-cert` header.
     pub fn add(&mut self, header: &'a [u8]) {
         self.is_repeated |= self.header.replace(header).is_some();
+    }
+
+    /// Keeps what was accepted: a repeated header never is.
+    pub fn keep(&self) -> KeptCertificate {
+        KeptCertificate {
+            header: self.header.map(<[u8]>::to_vec),
+            peer: self.peer.to_owned(),
+        }
     }
 
     /// Whether there is any.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::super::basis::Basis;
 use super::super::decide::Decision;
 use super::super::pending::Admitted;
 use super::*;
@@ -28,7 +29,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         max_body_bytes: usize::MAX,
     };
     let context = RequestContext::at(SystemTime::UNIX_EPOCH);
-    let admitted = Admitted::new(decision, context).expect("random numbers");
+    let admitted = Admitted::new(decision, Basis::of_nothing(), context).expect("random numbers");
     Outgoing {
         admitted,
         deployment: None,

@@ -16,10 +16,10 @@ use tollgate_integration::stack::{CHAT_PATH, Options, Stack, poll_for};
 use crate::pki::{Ca, Certified, FACTORY, ca_params, leaf_params};
 use crate::support::{hello, metric, refused, send};
 
-pub(super) const IDENTITY: &str = "{ authority: devices, uri_san: \"spiffe://acme/factory/7\" }";
+pub(crate) const IDENTITY: &str = "{ authority: devices, uri_san: \"spiffe://acme/factory/7\" }";
 
 /// tollgate.yaml with an authority and the client `factory-7`.
-pub(super) fn with(yaml: &str, authority: &str, identity: &str) -> String {
+pub(crate) fn with(yaml: &str, authority: &str, identity: &str) -> String {
     let authority = match authority {
         "" => String::new(),
         it => format!("certificate_authorities:\n  - {it}\n"),
@@ -36,21 +36,21 @@ pub(super) fn with(yaml: &str, authority: &str, identity: &str) -> String {
 }
 
 /// A stack that accepts certificates of an authority.
-pub(super) async fn stack(authority: &str, identity: &str) -> Stack {
+pub(crate) async fn stack(authority: &str, identity: &str) -> Stack {
     let (authority, identity) = (authority.to_owned(), identity.to_owned());
     let options = Options::default().mtls();
     Stack::start(options.edit_config(move |yaml| with(&yaml, &authority, &identity))).await
 }
 
 /// Root, intermediate, and where their files are.
-pub(super) struct Pki {
+pub(crate) struct Pki {
     files: TempDir,
-    pub(super) root: Ca,
-    pub(super) sub: Ca,
+    pub(crate) root: Ca,
+    pub(crate) sub: Ca,
 }
 
 impl Pki {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let files = tempfile::tempdir().expect("a directory");
         let root = Ca::root(ca_params("root"));
         let sub = root.intermediate(ca_params("sub"));
@@ -58,11 +58,11 @@ impl Pki {
         Self { files, root, sub }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.files.path()
     }
 
-    pub(super) fn authority(&self, revocation: &str) -> String {
+    pub(crate) fn authority(&self, revocation: &str) -> String {
         let root = self.path().join("root.pem");
         format!(
             "{{ name: devices, trust: [\"{}\"], revocation: {revocation} }}",
@@ -70,21 +70,21 @@ impl Pki {
         )
     }
 
-    pub(super) fn leaf(&self, change: impl Fn(&mut CertificateParams)) -> Certified {
+    pub(crate) fn leaf(&self, change: impl Fn(&mut CertificateParams)) -> Certified {
         let mut params = leaf_params(FACTORY);
         change(&mut params);
         self.sub.leaf(&params, &[&self.sub.pem])
     }
 
     /// Writes the lists of both issuers, the one of `sub` with these serial numbers.
-    pub(super) fn write_lists(&self, number: u64, revoked: &[u64]) {
+    pub(crate) fn write_lists(&self, number: u64, revoked: &[u64]) {
         let lists = self.root.crl(number, &[], 2049) + &self.sub.crl(number, revoked, 2049);
         let new = self.path().join("new");
         std::fs::write(&new, lists).expect("written");
         std::fs::rename(new, self.path().join("lists.pem")).expect("renamed");
     }
 
-    pub(super) fn required(&self) -> String {
+    pub(crate) fn required(&self) -> String {
         let lists = self.path().join("lists.pem");
         self.authority(&format!(
             "{{ crl: required, files: [\"{}\"], refresh: 100ms }}",
@@ -93,7 +93,7 @@ impl Pki {
     }
 }
 
-pub(super) fn chat(stack: &Stack, certified: &Certified) -> reqwest::RequestBuilder {
+pub(crate) fn chat(stack: &Stack, certified: &Certified) -> reqwest::RequestBuilder {
     let client = stack
         .callers
         .with_certificate(&certified.chain, &certified.key);
@@ -102,7 +102,7 @@ pub(super) fn chat(stack: &Stack, certified: &Certified) -> reqwest::RequestBuil
 }
 
 /// Asserts that a certificate is refused, and why.
-pub(super) async fn assert_refused(stack: &Stack, certified: &Certified, reason: &str, what: &str) {
+pub(crate) async fn assert_refused(stack: &Stack, certified: &Certified, reason: &str, what: &str) {
     let label = format!("reason=\"{reason}\"");
     let before = metric(stack, "tollgate_decisions_total", &[&label]).await;
     let (status, code) = refused(chat(stack, certified)).await;
@@ -125,7 +125,7 @@ pub(super) async fn assert_refused(stack: &Stack, certified: &Certified, reason:
 }
 
 /// Waits until a change of the lists has come through.
-pub(super) async fn until_refused(stack: &Stack, certified: &Certified) {
+pub(crate) async fn until_refused(stack: &Stack, certified: &Certified) {
     let status = async || {
         let response = send(chat(stack, certified)).await;
         (response.status() == 401).then_some(())
@@ -134,7 +134,7 @@ pub(super) async fn until_refused(stack: &Stack, certified: &Certified) {
 }
 
 /// The DER of the first certificate of a PEM.
-pub(super) fn pem_bytes(pem: &str) -> Vec<u8> {
+pub(crate) fn pem_bytes(pem: &str) -> Vec<u8> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
     CertificateDer::from_pem_slice(pem.as_bytes())

@@ -15,7 +15,7 @@ use super::*;
 use crate::auth::{Key, KeyDigest};
 use crate::config::{Config, KeyRefresh};
 use crate::envoy::Authz;
-use crate::gateway::{Admitted, Gateway, Reason, create};
+use crate::gateway::{Admitted, Basis, Gateway, Reason, create};
 use crate::policy::LivePolicy;
 use crate::telemetry::{AuditLog, Metrics};
 use crate::upstream::Identity;
@@ -251,14 +251,16 @@ async fn decided(
     let mut context = RequestContext::at(SystemTime::now());
     let rules = gateway.rules(&policy);
     let allowed = decide_head(&rules, &head, headers.clone(), &mut context, &mut ()).await;
-    let decision = match allowed {
-        Ok(allowed) => allowed.decision,
+    let allowed = match allowed {
+        Ok(allowed) => allowed,
         Err(refusal) => return refusal.reason.label(),
     };
+    let (decision, proof) = (allowed.decision, allowed.proof);
     if let Err(refusal) = check_content(&decision.target, headers.clone()) {
         return refusal.reason.label();
     }
-    let mut admitted = Admitted::new(decision, context).expect("random numbers");
+    let mut admitted =
+        Admitted::new(decision, Basis::new(&policy, proof), context).expect("random numbers");
     let content_type = headers.rev().find(|(name, _)| *name == "content-type");
     let content_type = content_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
     admitted.content_type = content_type.expect("a content-type").to_owned();

@@ -1,0 +1,31 @@
+//! A credential that was accepted, kept until the request goes out.
+//!
+//! A body can take minutes to arrive. By then the credential may have been revoked or have expired, so it is
+//! looked at once more.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::KeyDigest;
+use super::certificate::KeptCertificate;
+
+/// What a caller has proved itself with.
+pub enum Proof {
+    /// The digest of its key.
+    Key(KeyDigest),
+    /// Its token; wiped when it is dropped.
+    Token(Zeroizing<String>),
+    /// Its certificate, as Envoy presented it.
+    Certificate(KeptCertificate),
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key(_) => "Proof(a key)",
+            Self::Token(_) => "Proof(a token)",
+            Self::Certificate(_) => "Proof(a certificate)",
+        })
+    }
+}
