@@ -154,13 +154,14 @@ impl Exchange {
         let Some(mut admitted) = admitted else {
             return self.no_decision(fields);
         };
+        let removed = headers_to_remove(fields);
         admitted.trace_id = headers::get(fields, "traceparent").and_then(TraceId::of_traceparent);
         match &admitted.decision.target.endpoint {
             Endpoint::Stored { .. } | Endpoint::Models | Endpoint::Realtime { .. } => {
                 match gateway::without_body(&self.gateway, admitted) {
-                    Ok(forwarded) => {
-                        self.forward(forwarded, |headers, _| reply::request_headers(headers))
-                    }
+                    Ok(forwarded) => self.forward(forwarded, |headers, _| {
+                        reply::request_headers(headers, removed)
+                    }),
                     Err(rejected) => self.refuse(&rejected.refusal, *rejected.context),
                 }
             }
@@ -179,7 +180,7 @@ impl Exchange {
                 let content_type = headers::get(fields, "content-type");
                 admitted.content_type = content_type.unwrap_or_default().to_owned();
                 self.stage = Stage::Admitted(Box::new(admitted));
-                reply::continue_to_body()
+                reply::continue_to_body(removed)
             }
         }
     }
@@ -361,6 +362,13 @@ impl Exchange {
         }
         self.refuse(&Reason::NoDecision.into(), context)
     }
+}
+
+/// What stays here of a request's headers, as far as Envoy shows them.
+fn headers_to_remove(fields: Option<&HeaderMap>) -> Vec<String> {
+    let names = fields.into_iter().flat_map(headers::of_map);
+    let stay = names.filter(|(name, _)| !gateway::is_passed_on(name));
+    stay.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// How often Envoy tried, if it is set up to say so (`response_attributes`).

@@ -20,20 +20,22 @@ use crate::usage::Released;
 /// A header to set.
 pub(super) type Header = HeaderValueOption;
 
-/// Go on to the body; the request has no identity yet.
-pub(super) fn continue_to_body() -> ProcessingResponse {
+/// Go on to the body, without these headers; the request has no identity yet.
+pub(super) fn continue_to_body(removed: Vec<String>) -> ProcessingResponse {
     ProcessingResponse {
         mode_override: Some(mode(BodySendMode::Buffered)),
-        ..reply(Response::RequestHeaders(HeadersResponse::default()))
+        ..reply(Response::RequestHeaders(HeadersResponse {
+            response: Some(common(Vec::new(), removed, None)),
+        }))
     }
 }
 
-/// Lets a request out whose body does not matter.
-pub(super) fn request_headers(headers: Vec<Header>) -> ProcessingResponse {
+/// Lets a request out whose body does not matter, without these headers.
+pub(super) fn request_headers(headers: Vec<Header>, removed: Vec<String>) -> ProcessingResponse {
     ProcessingResponse {
         mode_override: Some(mode(BodySendMode::None)),
         ..reply(Response::RequestHeaders(HeadersResponse {
-            response: Some(common(headers, None)),
+            response: Some(common(headers, removed, None)),
         }))
     }
 }
@@ -59,7 +61,7 @@ pub(super) fn request_body(mut fields: Vec<Header>, body: Option<Vec<u8>>) -> Pr
         ));
     }
     reply(Response::RequestBody(BodyResponse {
-        response: Some(common(fields, body)),
+        response: Some(common(fields, Vec::new(), body)),
     }))
 }
 
@@ -141,10 +143,11 @@ pub(super) fn refusal(refusal: &Refusal) -> ProcessingResponse {
     }))
 }
 
-fn common(headers: Vec<Header>, body: Option<Vec<u8>>) -> CommonResponse {
-    let header_mutation = (!headers.is_empty()).then(|| HeaderMutation {
+fn common(headers: Vec<Header>, removed: Vec<String>, body: Option<Vec<u8>>) -> CommonResponse {
+    let changes = !headers.is_empty() || !removed.is_empty();
+    let header_mutation = changes.then_some(HeaderMutation {
         set_headers: headers,
-        ..HeaderMutation::default()
+        remove_headers: removed,
     });
     CommonResponse {
         header_mutation,

@@ -15,6 +15,7 @@ mod outgoing;
 mod pending;
 mod refusal;
 mod renewal;
+mod request_headers;
 mod state;
 mod transaction;
 
@@ -27,6 +28,7 @@ pub(crate) use observer::{Observer, Step};
 pub(crate) use outgoing::{Answered, End};
 pub(crate) use pending::{Admitted, DecisionId};
 pub(crate) use refusal::{Reason, Refusal};
+pub(crate) use request_headers::is_passed_on;
 pub use state::Gateway;
 pub(crate) use state::Recorded;
 pub(crate) use transaction::{Settlement, Transaction};

@@ -108,8 +108,18 @@ impl EnvoyConfig {
             json!({ "address": { "pipe": { "path": path } } });
     }
 
+    /// Lets the switches of the fake Azure OpenAI through: tollgate does not see them, and can't remove them.
+    fn pass_switches_of_fakes(&mut self) {
+        let proc = self.http_filter("envoy.filters.http.ext_proc");
+        let unseen = proc.pointer_mut("/forward_rules/disallowed_headers/patterns");
+        if let Some(unseen) = unseen.and_then(Value::as_array_mut) {
+            unseen.push(json!({ "prefix": "x-fake-" }));
+        }
+    }
+
     /// Where Azure OpenAI is.
     pub fn backend(&mut self, backend: Backend<'_>) {
+        self.pass_switches_of_fakes();
         let cluster = self.cluster(BACKEND_CLUSTER);
         *endpoint(cluster) = json!({
             "hostname": backend.host,

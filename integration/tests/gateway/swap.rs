@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::{assert_no_violations, hello, hello_stream, send_json, stack, usage_line};
+use crate::support::{
+    assert_no_violations, hello, hello_stream, send_json, stack, stack_with, usage_line,
+};
 
 #[tokio::test]
 async fn a_chat_goes_out_with_the_identity_and_comes_back_counted() {
@@ -115,4 +117,58 @@ async fn the_body_goes_on_as_it_came_where_nothing_has_to_be_asked_for() {
     assert_eq!(usage["operation"], "embeddings");
     assert_eq!(usage["input_tokens"], answer["usage"]["prompt_tokens"]);
     assert_eq!(usage["output_tokens"], 0);
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_on_the_list_goes_to_no_backend() {
+    let stack = stack_with(|yaml| yaml.replacen("operations: [", "operations: [models, ", 1)).await;
+    let held_back = [
+        ("x-goog-api-key", "AIza"),
+        ("x-http-method-override", "DELETE"),
+        ("x-original-url", "/openai/files"),
+        ("x-rewrite-url", "/openai/files"),
+        ("azureml-model-deployment", "other"),
+        ("x-ms-oai-image-generation-deployment", "other"),
+        ("x-ms-oai-anything", "1"),
+        ("x-ms-model-mesh-model-name", "other"),
+        ("sec-fetch-site", "cross-site"),
+        ("openai-organization", "org-1"),
+        ("x-forwarded-host", "evil.example"),
+        ("forwarded", "for=10.0.0.1"),
+        ("x-what-nobody-knows", "1"),
+    ];
+    let passed_on = [
+        ("openai-beta", "responses=v1"),
+        (
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ),
+        ("user-agent", "OpenAI/Python 2.8.0"),
+        ("x-ms-client-request-id", "1f3a"),
+        ("x-stainless-lang", "python"),
+    ];
+    let models = stack
+        .callers
+        .http1()
+        .get(stack.callers.url("/openai/v1/models"));
+    let requests = [
+        stack.chat(&hello()),
+        models.header("api-key", stack.key.text()),
+    ];
+    for mut request in requests {
+        for (name, value) in held_back.iter().chain(&passed_on) {
+            request = request.header(*name, *value);
+        }
+        let (status, body) = send_json(request).await;
+        assert_eq!(status, 200, "{body}");
+    }
+    assert_eq!(stack.azure.requests().len(), 2);
+    for request in stack.azure.requests() {
+        for (name, _) in held_back {
+            assert_eq!(request.header(name), None, "{name} reached the backend");
+        }
+        for (name, value) in passed_on {
+            assert_eq!(request.header(name), Some(value), "{name} did not");
+        }
+    }
 }
