@@ -60,6 +60,25 @@ fn a_generated_key_and_its_line_belong_together_and_are_accepted() {
 }
 
 #[test]
+fn check_warns_of_what_may_not_be_meant_and_ends_in_0() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let yaml = format!(
+        "{GOOD}products: [ {{ id: p, deployments: [d], operations: [embeddings, realtime] }} ]\nprices: [ {{ model: o3, input: 2.00, output: 8.00, per: 1000000, currency: USD }} ]\n"
+    );
+    std::fs::write(directory.path().join("tollgate.yaml"), yaml).expect("written");
+    let output = tollgate(&["check"], directory.path());
+    assert!(output.status.success());
+    let warnings = text(&output.stderr);
+    for expected in [
+        "warning: tollgate.yaml:5:65: product `p` allows `realtime`: the tokens of its sessions are not counted",
+        "warning: tollgate.yaml:6:11: no price for the service tier `priority` of o3",
+    ] {
+        assert!(warnings.contains(expected), "{expected}:\n{warnings}");
+    }
+    assert!(text(&output.stdout).starts_with("tollgate.yaml: good"));
+}
+
+#[test]
 fn check_shows_the_line_and_ends_in_1() {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(

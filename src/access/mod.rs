@@ -15,10 +15,10 @@ pub use decision::{
     Remembered, ToolKind, UseNotAllowed, Wanted, authorize_any_deployment, authorize_deployment,
     authorize_operation,
 };
-pub(crate) use request::word;
 pub use request::{
     ApiShape, ApiVersion, BATCH_PURPOSE, BatchBody, BatchLine, BodyError, BodyKind, BodyLimits,
     DataSource, Deployment, Edit, Endpoint, Form, HostedTool, IncludeUsage, MAX_BODY_BYTES,
     MAX_GROWTH_BYTES, MediaRequest, Model, ObjectKind, Operation, OutputMembers, PathError,
     References, RequestBody, Span, StoredAction, Target, Uses, batch_lines,
 };
+pub(crate) use request::{service_tier, word};

@@ -21,6 +21,9 @@ pub(super) fn run(path: &Path) -> Result<ExitCode, String> {
                 config.policy.clients.len(),
                 config.policy.keys.len(),
             );
+            for warning in &config.warnings {
+                say(&mut io::stderr(), &format!("warning: {warning}\n"));
+            }
             say(&mut io::stdout(), &summary);
             Ok(ExitCode::SUCCESS)
         }

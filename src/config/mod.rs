@@ -24,6 +24,7 @@ mod requires;
 mod secret;
 mod uses;
 mod validate;
+mod warnings;
 mod watch;
 mod written;
 
@@ -60,6 +61,8 @@ pub struct Config {
     pub data_directory: Option<PathBuf>,
     /// The PostgreSQL that replicas share; `None`: SQLite in the data directory, if there is one.
     pub database: Option<PostgresUrl>,
+    /// What is allowed and may not be meant, each with its file, line and column.
+    pub warnings: Vec<String>,
 }
 
 /// Where the service listens.
@@ -153,9 +156,12 @@ impl Config {
     /// # Errors
     /// As [`Self::load`].
     pub fn parse(name: &str, text: &str, directory: &Path) -> Result<Self, ConfigError> {
-        let file = parser::parse(name, text)?;
-        validate::validate(file, directory)
-            .map_err(|problems| ConfigError::new(name, text, problems))
+        let file: written::File = parser::parse(name, text)?;
+        let warnings = warnings::warnings(&file.products, &file.prices);
+        let mut config = validate::validate(file, directory)
+            .map_err(|problems| ConfigError::new(name, text, problems))?;
+        config.warnings = ConfigError::new(name, text, warnings).lines_with_help();
+        Ok(config)
     }
 }
 

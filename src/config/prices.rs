@@ -27,7 +27,8 @@ pub(super) fn prices(
         let Some(price) = price(line, backend, problems) else {
             continue;
         };
-        if !seen.insert((price.of.clone(), price.backend.clone(), price.from)) {
+        let place = (price.backend.clone(), price.service_tier.clone());
+        if !seen.insert((price.of.clone(), place, price.from)) {
             let message =
                 "duplicate price: another one above is for the same and has the same `from`";
             let help = "a price applies until the next one begins: give each a `from` of its own";
@@ -74,9 +75,13 @@ fn price(
     let since = price.from.as_ref().map(|from| format!("@{}", from.value));
     let place = price.backend.as_ref().map(|it| format!("/{}", it.value));
     let place = place.unwrap_or_default();
+    let service_tier = price.service_tier.as_ref().map(|it| it.value.as_str());
+    let of_tier = service_tier.map(|tier| format!(":{tier}"));
+    let of_tier = of_tier.unwrap_or_default();
     Some(usage::Price {
-        name: format!("{subject}{place}{}", since.unwrap_or_default()).into(),
+        name: format!("{subject}{of_tier}{place}{}", since.unwrap_or_default()).into(),
         of,
+        service_tier: service_tier.map(str::to_owned),
         backend: price.backend.as_ref().map(|it| it.value.clone()),
         from,
         tariff,
@@ -117,6 +122,12 @@ fn tariff(line: &Spanned<Price>, problems: &mut Problems) -> Option<Tariff> {
         problems.push(Problem::at(line.referenced, message).help(help));
         None
     };
+    if price.tier == Tier::Ptu && price.service_tier.is_some() {
+        return wrong(
+            "`tier: ptu` has no `service_tier`",
+            "provisioned throughput costs the same whatever answers",
+        );
+    }
     match (price.tier, monthly, is_by_use, &price.per) {
         (Tier::Ptu, Some(monthly), false, None) => Some(Tariff::Monthly(monthly)),
         (Tier::Ptu, ..) => wrong(

@@ -78,6 +78,17 @@ impl ConfigError {
         self.problems.iter().map(line).collect()
     }
 
+    /// The same, each with what to do about it.
+    pub(super) fn lines_with_help(&self) -> Vec<String> {
+        let help = self.problems.iter().map(|problem| &problem.help);
+        let lines = self.lines().into_iter().zip(help);
+        let with_help = |(line, help): (String, &Option<String>)| match help {
+            Some(help) => format!("{line} ({help})"),
+            None => line,
+        };
+        lines.map(with_help).collect()
+    }
+
     /// Each problem with the lines of the file that it is about.
     pub fn report(&self) -> String {
         let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor());

@@ -77,6 +77,7 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
             ledger,
             data_directory,
             database,
+            warnings: Vec::new(),
         }),
         _ => Err(problems),
     }

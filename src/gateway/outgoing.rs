@@ -17,6 +17,8 @@ pub(crate) struct Outgoing {
     pub(crate) prompt: Prompt,
     /// Images and characters, as the request says them.
     pub(crate) units: Units,
+    /// The service tier that is asked for by its name.
+    pub(crate) service_tier: Option<String>,
     /// Bytes of the request's body.
     pub(crate) request_bytes: usize,
     /// What is known of the object that is requested, or that is made.

@@ -221,6 +221,7 @@ impl Open {
         if source == UsageSource::None(NoneReason::Stored) {
             // Of what was made before, and recorded then.
             (metered.model, metered.finish_reason) = (None, None);
+            metered.service_tier = None;
         }
         if !matches!(source, UsageSource::Reported) {
             metered.counts = None;
@@ -263,9 +264,14 @@ impl Open {
             stream,
             prompt,
             units,
+            service_tier,
             ..
         } = self.outgoing;
         let model = metered.model.map(Arc::<str>::from);
+        // An answer that breaks off has not said its tier: then the one that was asked for is charged.
+        let is_reported = matches!(source, UsageSource::Reported);
+        let asked = service_tier.filter(|_| !is_reported);
+        let service_tier = metered.service_tier.or(asked).map(Arc::from);
         let operation = admitted.decision.target.endpoint.operation();
         let response_id = metered.id.filter(|_| operation == Operation::Responses);
         let deployment = deployment.map(|name| name.to_shared());
@@ -292,6 +298,7 @@ impl Open {
             operation,
             deployment,
             model,
+            service_tier,
             backend: Arc::clone(backend),
             region: self.region,
             stream,

@@ -166,6 +166,7 @@ struct UsageLine<'a> {
     source: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_reason: Option<&'static str>,
+    service_tier: Option<&'a str>,
     finish_reason: Option<&'static str>,
     filtered: bool,
     system_fingerprint: Option<&'a str>,
@@ -249,6 +250,7 @@ impl<'a> UsageLine<'a> {
             details: Details::of(record),
             source: record.source.as_str(),
             source_reason: record.source.reason(),
+            service_tier: record.service_tier.as_deref(),
             finish_reason: record.outcome.finish_reason.map(FinishReason::as_str),
             filtered: record.outcome.filtered,
             system_fingerprint: record.outcome.system_fingerprint.as_deref(),

@@ -7,6 +7,7 @@
 //! ```text
 //! id  model  usage  choices  choices[].finish_reason  system_fingerprint     ; completions, embeddings
 //! [response.] ( id  model  usage  status  incomplete_details.reason  error.code )   ; responses
+//! [response.] service_tier                                                  ; both
 //! data[]  type  size  quality                                               ; images
 //! duration                                                                  ; transcriptions
 //! output_file_id  error_file_id                                             ; batches
@@ -16,7 +17,7 @@
 
 use memchr::memchr2;
 
-use super::shown_ids::ShownIds;
+use super::found::Found;
 use super::tokens::{audio_ms_from_duration, audio_ms_from_usage};
 use super::{FinishReason, TokenCounts};
 use crate::access::ObjectKind;
@@ -32,80 +33,6 @@ const MAX_SHOWN_BYTES: usize = 256 + 2;
 /// Enough of `choices` to see whether it is `[]`.
 const MAX_CHOICES_BYTES: usize = 16;
 
-/// What the probe found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) id: Option<String>,
-    pub(super) model: Option<String>,
-    pub(super) usage: Option<TokenCounts>,
-    pub(super) error_code: Option<String>,
-    /// `choices` is `[]`: with a `usage` this is the event that `include_usage` asks for.
-    pub(super) has_empty_choices: bool,
-    pub(super) system_fingerprint: Option<String>,
-    /// Of the choices: the filter's, or else the first.
-    pub(super) finish_reason: Option<FinishReason>,
-    /// `status` of a response.
-    pub(super) status: Option<String>,
-    /// `incomplete_details.reason` of a response.
-    pub(super) incomplete: Option<FinishReason>,
-    /// Length of audio; by `usage`, or else by `duration`.
-    pub(super) audio_ms: Option<u64>,
-    /// `usage` says a length of audio and no tokens.
-    pub(super) has_audio_usage: bool,
-    /// Objects in `data`, or events of a finished image.
-    pub(super) images: u64,
-    pub(super) size: Option<String>,
-    pub(super) quality: Option<String>,
-    /// `type` of an event.
-    pub(super) kind: Option<String>,
-    /// Ids of things that the service stores, besides that of the answer itself.
-    pub(super) shown: ShownIds,
-}
-
-impl Found {
-    /// Takes over what a later event says.
-    pub(super) fn merge(&mut self, later: Self) {
-        let is_image = matches!(
-            later.kind.as_deref(),
-            Some("image_generation.completed" | "image_edit.completed")
-        );
-        self.images += u64::from(is_image);
-        if let Some(reason) = later.finish_reason {
-            self.finished(reason);
-        }
-        self.has_audio_usage |= later.has_audio_usage;
-        self.shown.merge(later.shown);
-        self.usage = later.usage.or(self.usage);
-        self.incomplete = later.incomplete.or(self.incomplete);
-        self.audio_ms = later.audio_ms.or(self.audio_ms);
-        for (known, later) in [
-            (&mut self.id, later.id),
-            (&mut self.model, later.model),
-            (&mut self.error_code, later.error_code),
-            (&mut self.system_fingerprint, later.system_fingerprint),
-            (&mut self.status, later.status),
-            (&mut self.size, later.size),
-            (&mut self.quality, later.quality),
-        ] {
-            if later.is_some() {
-                *known = later;
-            }
-        }
-    }
-
-    fn finished(&mut self, reason: FinishReason) {
-        if reason == FinishReason::ContentFilter || self.finish_reason.is_none() {
-            self.finish_reason = Some(reason);
-        }
-    }
-
-    /// Why the model stopped, in whichever way the operation says it.
-    pub(super) fn finish(&self) -> Option<FinishReason> {
-        let by_status = || self.status.as_deref().and_then(FinishReason::from_status);
-        self.finish_reason.or(self.incomplete).or_else(by_status)
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Field {
     Id,
@@ -114,6 +41,7 @@ enum Field {
     Choices,
     ErrorCode,
     SystemFingerprint,
+    ServiceTier,
     FinishReason,
     Status,
     IncompleteReason,
@@ -142,6 +70,7 @@ impl Field {
             (Scope::Top | Scope::Response, b"model") => Self::Model,
             (Scope::Top | Scope::Response, b"usage") => Self::Usage,
             (Scope::Top | Scope::Response, b"status") => Self::Status,
+            (Scope::Top | Scope::Response, b"service_tier") => Self::ServiceTier,
             (Scope::Top, b"choices") => Self::Choices,
             (Scope::Top, b"system_fingerprint") => Self::SystemFingerprint,
             (Scope::Top, b"duration") => Self::Duration,
@@ -462,6 +391,7 @@ impl JsonProbe {
             Field::Model => set_name(&mut found.model, &value),
             Field::ErrorCode => set_name(&mut found.error_code, &value),
             Field::SystemFingerprint => set_name(&mut found.system_fingerprint, &value),
+            Field::ServiceTier => set_name(&mut found.service_tier, &value),
             Field::Status => set_name(&mut found.status, &value),
             Field::Size => set_name(&mut found.size, &value),
             Field::Quality => set_name(&mut found.quality, &value),

@@ -5,11 +5,12 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::json_probe::{Found, JsonProbe};
+use super::found::Found;
+use super::json_probe::JsonProbe;
 use super::sse::{DataLines, EventEnds, may_be_usage_event};
 use super::text::CollectedText;
 use super::{FinishReason, TokenCounts, Units};
-use crate::access::{ObjectKind, Operation, word};
+use crate::access::{ObjectKind, Operation, service_tier, word};
 
 /// Longest event that is looked at whole. A longer one (the responses API embeds the answer in its
 /// events) is read as it goes by, and is not a usage event that could have to be removed.
@@ -63,6 +64,8 @@ pub struct Metered {
     pub is_pending: bool,
     /// `system_fingerprint`
     pub system_fingerprint: Option<String>,
+    /// The service tier that answered, such as `priority`.
+    pub service_tier: Option<String>,
     /// Images and audio, as the answer says them.
     pub units: Units,
     /// `usage` says a length of audio in place of tokens.
@@ -211,6 +214,7 @@ impl Meter {
             finish_reason,
             is_pending,
             system_fingerprint: found.system_fingerprint,
+            service_tier: found.service_tier.and_then(service_tier),
             units: Units {
                 images: if self.operation.makes_images() {
                     found.images

@@ -1,6 +1,7 @@
 //! The meter, estimates and the usage record of a request.
 
 mod estimate;
+mod found;
 mod json_probe;
 mod ledger;
 mod meter;
@@ -25,7 +26,9 @@ pub use ledger::{
 };
 pub use meter::{BodyFormat, Meter, Metered, Released};
 pub use outcome::{FinishReason, Outcome};
-pub use price::{Amount, NotAnAmount, Price, PriceFor, PriceList, Prices, Quantities, Tariff};
+pub use price::{
+    Amount, NotAnAmount, Price, PriceFor, PriceList, Prices, Quantities, Served, Tariff,
+};
 pub use record::{Cost, EstimateReason, NoneReason, UsageRecord, UsageSource};
 pub use record_id::{NoRandom, RecordId};
 pub(crate) use report::RECONCILED_BY;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{
-    Amount, Outcome, Price, PriceList, Quantities, RecordId, Tariff, TokenCounts, TraceId, Units,
+    Amount, Outcome, Price, PriceList, Quantities, RecordId, Served, Tariff, TokenCounts, TraceId,
+    Units,
 };
 use crate::access::Operation;
 
@@ -119,6 +120,8 @@ pub struct UsageRecord {
     pub deployment: Option<Arc<str>>,
     /// The model that answered, as the service calls it.
     pub model: Option<Arc<str>>,
+    /// The service tier that answered, such as `default` or `priority`; none where none was said.
+    pub service_tier: Option<Arc<str>>,
     /// The backend that served it.
     pub backend: Arc<str>,
     /// The region that answered, as the service calls it.
@@ -152,8 +155,13 @@ impl UsageRecord {
             self.cost = None;
             return false;
         }
-        let (model, deployment) = (self.model.as_deref(), self.deployment.as_deref());
-        let price = prices.find(model, deployment, &self.backend, self.started);
+        let price = prices.find(&Served {
+            model: self.model.as_deref(),
+            deployment: self.deployment.as_deref(),
+            backend: &self.backend,
+            service_tier: self.service_tier.as_deref(),
+            at: self.started,
+        });
         self.cost = price.and_then(|price| {
             let amount = match price.tariff {
                 Tariff::PerUse { .. } => Some(price.cost(&self.quantities())?),

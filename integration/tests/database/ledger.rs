@@ -106,6 +106,32 @@ async fn records_come_back_as_they_were_written_and_are_summed() {
 }
 
 #[tokio::test]
+async fn sums_are_by_service_tier() {
+    for place in places(LEDGER) {
+        let store = store(&place).await;
+        let answered_by = |tier: Option<&str>, tokens| LedgerRow {
+            service_tier: tier.map(str::to_owned),
+            ..row(day(0), "a", tokens)
+        };
+        let rows = [
+            answered_by(Some("priority"), 7),
+            answered_by(Some("default"), 2),
+            answered_by(Some("priority"), 1),
+            answered_by(None, 4),
+        ];
+        store.insert(&rows).await.expect("written");
+        let sums = store.sums(&[Dimension::ServiceTier], false, Period::ALL);
+        let line = |sum: Sum| (sum.keys.concat(), sum.requests, sum.input_tokens);
+        let mut lines: Vec<_> = sums.await.expect("sums").into_iter().map(line).collect();
+        lines.sort();
+        let expected = [("", 1, 4), ("default", 1, 2), ("priority", 2, 8)];
+        let expected = expected.map(|(tier, requests, tokens)| (tier.to_owned(), requests, tokens));
+        assert_eq!(lines, expected, "{}", place.name);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_server_takes_each_id_once_however_often_it_comes() {
     let [_, place] = places(LEDGER);
     let store = store(&place).await;

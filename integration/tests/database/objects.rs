@@ -9,7 +9,7 @@ use tollgate::access::{
     Operation, ProductId,
 };
 use tollgate::usage::LEDGER;
-use tollgate::usage::{LedgerRow, ObjectRow, Period, Position, UsageStore};
+use tollgate::usage::{Dimension, LedgerRow, ObjectRow, Period, Position, UsageStore};
 
 use crate::ledger::{row, store};
 use crate::rig::{places, postgres, sqlite};
@@ -297,10 +297,15 @@ async fn without_room_each_client_keeps_its_newest() {
     }
 }
 
-/// Takes the tables back to what they were before there were objects.
+/// Takes the tables back to what they were before there were objects, and service tiers.
 const BEFORE_OBJECTS: &str = "DROP TABLE stored_objects; \
+     ALTER TABLE usage_records DROP COLUMN service_tier; \
+     ALTER TABLE usage_daily RENAME TO later; \
+     CREATE TABLE usage_daily AS SELECT * FROM later; \
+     ALTER TABLE usage_daily DROP COLUMN service_tier; \
+     DROP TABLE later; \
      CREATE INDEX usage_records_responses ON usage_records (seq) WHERE response_id IS NOT NULL; \
-     DELETE FROM usage_migrations WHERE version = 2";
+     DELETE FROM usage_migrations WHERE version >= 2";
 
 #[tokio::test]
 async fn a_ledger_of_before_opens_with_the_owners_that_it_knows() {
@@ -358,4 +363,9 @@ async fn a_ledger_of_before_opens_with_the_owners_that_it_knows() {
     assert_eq!(product, Some("standard"));
     let kept = store.page(Period::ALL, None, 100).await.expect("read");
     assert_eq!(kept.len(), records.len(), "the records stay");
+    let sums = store.sums(&[Dimension::ServiceTier], false, Period::ALL);
+    let sums = sums.await.expect("sums");
+    let requests: i64 = sums.iter().map(|sum| sum.requests).sum();
+    assert_eq!(requests, 8, "the sums stay: {sums:?}");
+    assert!(sums.iter().all(|sum| sum.keys == [""]), "{sums:?}");
 }

@@ -62,6 +62,7 @@ async fn a_report_says_who_used_what_and_for_how_much() {
         ("model", vec!["gpt-4o-2024-08-06"]),
         ("backend", vec!["sweden"]),
         ("operation", vec!["chat.completions"]),
+        ("service_tier", vec![""]),
     ] {
         let arguments = [
             "--data-directory",

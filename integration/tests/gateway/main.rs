@@ -33,6 +33,7 @@ mod pki;
 mod realtime;
 mod reload;
 mod secrets;
+mod service_tier;
 mod support;
 mod swap;
 mod token_issuers;

@@ -7,7 +7,8 @@ use tollgate_integration::stack::Stack;
 use tollgate_integration::stack::wait::DEADLINE;
 
 use crate::support::{
-    assert_backend_untouched, assert_no_violations, everything, stack_with, usage_line,
+    assert_backend_untouched, assert_no_violations, everything, refusal_line, stack_with,
+    usage_line,
 };
 
 fn handshake(path: &str, key: &str) -> String {
@@ -64,6 +65,26 @@ async fn a_session_is_opened_with_the_identity_and_recorded() {
     assert_eq!(usage["source"], "none");
     assert_eq!(usage["source_reason"], "not_counted");
     assert_no_violations(&stack);
+}
+
+#[tokio::test]
+async fn no_product_has_sessions_unless_it_names_them() {
+    let with_deployment = |yaml: String| {
+        yaml.replace(
+            "deployments: [gpt-4o, text-embedding-3-large]",
+            "deployments: [\"*\"]",
+        )
+    };
+    let stack = stack_with(with_deployment).await;
+    let path = "/openai/v1/realtime?model=gpt-realtime";
+    let request = handshake(path, stack.key.text()).replace("Upgrade\r\n", "Upgrade, close\r\n");
+    let answer = stack.callers.send_raw(request).await.expect("an answer");
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    assert_eq!(
+        refusal_line(&stack).await["reason"],
+        "operation_not_allowed"
+    );
+    assert_backend_untouched(&stack);
 }
 
 #[tokio::test]

@@ -21,3 +21,8 @@ pub(crate) fn word(text: impl Into<String>) -> Option<String> {
     let valid = (1..=MAX_WORD_BYTES).contains(&text.len()) && text.bytes().all(plain);
     valid.then_some(text)
 }
+
+/// The name of a service tier; `auto` is a wish that names none.
+pub(crate) fn service_tier(name: String) -> Option<String> {
+    word(name).filter(|name| name != "auto")
+}

@@ -26,7 +26,7 @@ pub use body_limits::{BodyLimits, MAX_BODY_BYTES, MAX_GROWTH_BYTES};
 pub use deployment::Deployment;
 pub use endpoint::Endpoint;
 pub use media::MediaRequest;
-pub(crate) use media::word;
+pub(crate) use media::{service_tier, word};
 pub use multipart::Form;
 pub use object::{ObjectKind, StoredAction};
 pub use operation::{BodyKind, Operation};

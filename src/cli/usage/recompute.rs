@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::failed;
 use super::location::LedgerLocation;
 use crate::cli::say;
-use crate::usage::{Amount, PriceList, Quantities, Tariff};
+use crate::usage::{Amount, PriceList, Quantities, Served, Tariff};
 use crate::usage::{LedgerRow, Period};
 
 /// Records that change together; the service's own writer waits for them.
@@ -62,12 +62,13 @@ fn repriced(row: LedgerRow, prices: &PriceList) -> Option<LedgerRow> {
     let at = UNIX_EPOCH + Duration::from_millis(unsigned(row.started_ms));
     let is_used = row.source != "none" || used != Quantities::default();
     let found = prices
-        .find(
-            row.model.as_deref(),
-            row.deployment.as_deref(),
-            &row.backend,
+        .find(&Served {
+            model: row.model.as_deref(),
+            deployment: row.deployment.as_deref(),
+            backend: &row.backend,
+            service_tier: row.service_tier.as_deref(),
             at,
-        )
+        })
         .filter(|_| is_used);
     let cost = found.and_then(|price| price.cost(&used));
     let holds = |tariff: &Tariff| cost.is_some() || matches!(tariff, Tariff::Monthly(_));

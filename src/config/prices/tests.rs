@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::config::Config;
-use crate::usage::Quantities;
+use crate::usage::{Quantities, Served};
 
 const BEFORE: &str = r#"
 listen: { grpc: "unix:/run/tollgate/tollgate.sock", admin: "127.0.0.1:9090" }
@@ -38,12 +38,14 @@ fn prices_are_read_without_a_float() {
     let prices = "  - { model: gpt-4o, from: 2026-01-01, input: 2.50, cached_input: 1.25, output: 10, per: 1000000, currency: USD }\n  - { model: gpt-4o, from: 2026-07-01, input: 0.000000001, output: 8.00, per: 1, currency: USD }\n  - { deployment: chat-ptu, tier: ptu, monthly: 9000.00, currency: EUR }\n";
     let config = parse("", prices).expect("good prices");
     let at = |days: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400);
-    let find = |days| {
-        config
-            .policy
-            .prices
-            .find(Some("gpt-4o"), None, "sweden", at(days))
+    let served = |days: u64| Served {
+        model: Some("gpt-4o"),
+        deployment: None,
+        backend: "sweden",
+        service_tier: None,
+        at: at(days),
     };
+    let find = |days| config.policy.prices.find(&served(days));
     assert!(find(20_453).is_none(), "2025-12-31");
     let first = find(20_454).expect("2026-01-01");
     assert_eq!(&*first.name, "gpt-4o@2026-01-01");
@@ -54,11 +56,47 @@ fn prices_are_read_without_a_float() {
     assert_eq!(first.cost(&used).map(|it| it.nanos()), Some(7500));
     let second = find(20_635).expect("2026-07-01");
     assert_eq!(second.cost(&used).map(|it| it.nanos()), Some(3));
-    let flat = config
-        .policy
-        .prices
-        .find(None, Some("chat-ptu"), "sweden", at(1));
+    let flat = config.policy.prices.find(&Served {
+        model: None,
+        deployment: Some("chat-ptu"),
+        ..served(1)
+    });
     assert_eq!(flat.expect("a flat price").cost(&used), None);
+}
+
+#[test]
+fn a_service_tier_has_lines_of_its_own() {
+    let prices = "  - { model: gpt-4o, input: 2.50, output: 10.00, per: 1000000, currency: USD }\n  - { model: gpt-4o, service_tier: priority, input: 4.25, output: 17.00, per: 1000000, currency: USD }\n  - { model: gpt-4o, service_tier: flex, input: 1.25, output: 5.00, per: 1000000, currency: USD }\n";
+    let config = parse("", prices).expect("good prices");
+    assert_eq!(config.warnings, Vec::<String>::new());
+    for (tier, expected) in [
+        (Some("priority"), "gpt-4o:priority"),
+        (Some("flex"), "gpt-4o:flex"),
+        (Some("default"), "gpt-4o"),
+        (None, "gpt-4o"),
+    ] {
+        let price = config.policy.prices.find(&Served {
+            model: Some("gpt-4o-2024-08-06"),
+            deployment: None,
+            backend: "sweden",
+            service_tier: tier,
+            at: SystemTime::UNIX_EPOCH,
+        });
+        assert_eq!(price.map(|it| &*it.name), Some(expected), "{tier:?}");
+    }
+}
+
+#[test]
+fn what_has_no_price_for_priority_is_said() {
+    let prices = "  - { model: gpt-4o, input: 2.50, output: 10.00, per: 1000000, currency: USD }\n  - { model: o3, input: 2.00, output: 8.00, per: 1000000, currency: USD }\n  - { model: o3, service_tier: priority, input: 3.50, output: 14.00, per: 1000000, currency: USD }\n  - { model: text-embedding-3-large, input: 0.13, per: 1000000, currency: USD }\n";
+    let warnings = parse("", prices).expect("good prices").warnings;
+    let [warning] = warnings.as_slice() else {
+        panic!("one warning: {warnings:?}");
+    };
+    assert!(
+        warning.contains("service tier `priority` of gpt-4o: what it answers"),
+        "{warning}"
+    );
 }
 
 #[test]
@@ -68,6 +106,10 @@ fn a_wrong_price_says_where_and_what_to_do() {
         (
             "{ model: a, deployment: b, input: 1, per: 1, currency: USD }",
             "exactly one of them",
+        ),
+        (
+            "{ deployment: a, tier: ptu, service_tier: priority, monthly: 1, currency: USD }",
+            "`tier: ptu` has no `service_tier`",
         ),
         (
             "{ model: a b, input: 1, per: 1, currency: USD }",

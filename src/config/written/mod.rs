@@ -29,7 +29,7 @@ pub(super) use identity::{ClientSecret, Identity, ManagedIdentity};
 pub(super) use issuers::{Issuer, OneOrMany};
 pub(super) use ledger::{Durability, Ledger, OnFailure};
 pub(super) use listen::{ClientCertificates, Listen};
-pub(super) use prices::{Price, Tier};
+pub(super) use prices::{Price, ServiceTier, Tier};
 pub(super) use products::Product;
 pub(super) use requires::Requires;
 pub(super) use secret::SecretRef;

@@ -24,6 +24,7 @@ pub(in crate::config) struct Price {
     pub(in crate::config) monthly: Option<Spanned<String>>,
     #[serde(default)]
     pub(in crate::config) tier: Tier,
+    pub(in crate::config) service_tier: Option<Spanned<ServiceTier>>,
     pub(in crate::config) currency: Spanned<String>,
 }
 
@@ -36,4 +37,28 @@ pub(in crate::config) enum Tier {
     Paygo,
     /// Provisioned throughput: by the month.
     Ptu,
+}
+
+/// The service tiers that have prices of their own
+/// (<https://platform.openai.com/docs/api-reference/chat/create>, `service_tier`).
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum ServiceTier {
+    /// Faster, and dearer.
+    Priority,
+    /// Slower, and cheaper.
+    Flex,
+    /// Capacity that is bought in advance.
+    Scale,
+}
+
+impl ServiceTier {
+    /// As answers say it.
+    pub(in crate::config) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Priority => "priority",
+            Self::Flex => "flex",
+            Self::Scale => "scale",
+        }
+    }
 }

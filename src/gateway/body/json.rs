@@ -45,6 +45,7 @@ impl<O: Observer> Deciding<'_, O> {
             stream: parsed.stream,
             remove_usage_event,
             units: units(parsed.media),
+            service_tier: parsed.service_tier,
             rewritten: (!edits.is_empty()).then(|| Rewritten {
                 body: Edit::apply(&edits, body),
                 content_type: None,

@@ -29,6 +29,8 @@ pub(crate) struct BodyDecision {
     /// What the model reads; `None` is all of the body.
     pub(crate) prompt: Option<Prompt>,
     pub(crate) units: Units,
+    /// The service tier that is asked for.
+    pub(crate) service_tier: Option<String>,
     pub(crate) known: Known,
     /// The body that is passed on, where it differs.
     pub(crate) rewritten: Option<Rewritten>,

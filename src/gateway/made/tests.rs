@@ -38,6 +38,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         remove_usage_event: false,
         prompt: Prompt::Length(0),
         units: Units::default(),
+        service_tier: None,
         request_bytes: 0,
         known: Known::Nothing,
     }

@@ -60,6 +60,8 @@ pub struct Price {
     pub of: PriceFor,
     /// Only on this backend; `None` is every backend without a price of its own.
     pub backend: Option<String>,
+    /// Only for what this service tier answers; `None` is every tier without a price of its own.
+    pub service_tier: Option<String>,
     /// When it begins to hold; it holds until the next one for the same begins.
     pub from: SystemTime,
     /// Names it in records: `gpt-4o@2026-01-01`.
@@ -68,6 +70,21 @@ pub struct Price {
     pub tariff: Tariff,
     /// ISO 4217's code.
     pub currency: Arc<str>,
+}
+
+/// What served a request: it decides which price holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Served<'a> {
+    /// The model that answered.
+    pub model: Option<&'a str>,
+    /// The deployment.
+    pub deployment: Option<&'a str>,
+    /// The backend.
+    pub backend: &'a str,
+    /// The service tier that answered.
+    pub service_tier: Option<&'a str>,
+    /// When the request came.
+    pub at: SystemTime,
 }
 
 /// What one request used, by the kinds that have prices.
@@ -94,6 +111,12 @@ pub struct Quantities {
 }
 
 impl Price {
+    /// Of two prices that hold, the one with the greater order decides.
+    fn order(&self) -> (Option<&str>, Option<&str>, SystemTime) {
+        let (tier, backend) = (self.service_tier.as_deref(), self.backend.as_deref());
+        (tier, backend, self.from)
+    }
+
     /// The cost, rounded to a billionth; `None` where something was used that has no price here, the
     /// sum is too large to be true, or it is paid by the month.
     pub fn cost(&self, used: &Quantities) -> Option<Amount> {
@@ -164,8 +187,8 @@ impl PriceList {
             .values_mut()
             .chain(list.deployments.values_mut())
         {
-            // The newest first; a backend's own before everybody's.
-            lines.sort_by(|a, b| (&b.backend, b.from).cmp(&(&a.backend, a.from)));
+            // The newest first; a backend's own before everybody's, and a tier's own before all.
+            lines.sort_by(|a, b| b.order().cmp(&a.order()));
         }
         list
     }
@@ -193,20 +216,19 @@ impl PriceList {
         self.models.is_empty() && self.deployments.is_empty()
     }
 
-    /// The price of a request that came `at` this moment: the deployment's own, else that of the model
-    /// that answered, else that of a model with the deployment's name (the responses API gives the
-    /// deployment's name as `model`, and an answer that broke off gives none).
-    pub fn find(
-        &self,
-        model: Option<&str>,
-        deployment: Option<&str>,
-        backend: &str,
-        at: SystemTime,
-    ) -> Option<&Arc<Price>> {
+    /// The price of a request: the deployment's own, else that of the model that answered, else that of a
+    /// model with the deployment's name (the responses API gives the deployment's name as `model`, and an
+    /// answer that broke off gives none). Of each the price of the service tier, else the ordinary one.
+    pub fn find(&self, served: &Served<'_>) -> Option<&Arc<Price>> {
         let holds = |price: &&Arc<Price>| {
-            let is_there = price.backend.as_deref().is_none_or(|it| it == backend);
-            is_there && price.from <= at
+            let (backend, tier) = (price.backend.as_deref(), price.service_tier.as_deref());
+            backend.is_none_or(|it| it == served.backend)
+                && tier.is_none_or(|it| served.service_tier == Some(it))
+                && price.from <= served.at
         };
+        let Served {
+            model, deployment, ..
+        } = *served;
         let own = deployment.and_then(|name| self.deployments.get(name));
         if let Some(price) = own.and_then(|lines| lines.iter().find(holds)) {
             return Some(price);

@@ -4,4 +4,4 @@ mod amount;
 mod list;
 
 pub use amount::{Amount, NotAnAmount};
-pub use list::{Price, PriceFor, PriceList, Prices, Quantities, Tariff};
+pub use list::{Price, PriceFor, PriceList, Prices, Quantities, Served, Tariff};

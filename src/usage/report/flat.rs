@@ -52,6 +52,7 @@ mod tests {
         let prices = PriceList::new([Price {
             of: PriceFor::Deployment("chat".to_owned()),
             backend: None,
+            service_tier: None,
             from: SystemTime::UNIX_EPOCH,
             name: "chat".into(),
             tariff: Tariff::Monthly("1000".parse().expect("an amount")),

@@ -25,7 +25,7 @@ pub enum By {
 /// A text that names nothing that a report can be by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "client, user, label:NAME, product, operation, deployment, model, backend, region, source, day or month"
+    "client, user, label:NAME, product, operation, deployment, model, backend, region, source, service_tier, day or month"
 )]
 pub struct NotADimension;
 
@@ -47,6 +47,7 @@ impl FromStr for By {
             "backend" => Dimension::Backend,
             "region" => Dimension::Region,
             "source" => Dimension::Source,
+            "service_tier" => Dimension::ServiceTier,
             "day" => return Ok(Self::Day),
             "month" => return Ok(Self::Month),
             _ => return Err(NotADimension),
@@ -123,6 +124,7 @@ mod tests {
             "label:cost_center",
             "model",
             "region",
+            "service_tier",
             "day",
             "month",
         ] {

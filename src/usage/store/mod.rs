@@ -37,6 +37,11 @@ pub const LEDGER: Purpose = Purpose {
             "stored objects",
             include_str!("migrations/ledger/0002_stored_objects.sql"),
         ),
+        (
+            3,
+            "service tier",
+            include_str!("migrations/ledger/0003_service_tier.sql"),
+        ),
     ],
     // One that writes, one that is read for the server, one that prunes.
     max_connections: 3,
@@ -57,6 +62,11 @@ pub const SHARED: Purpose = Purpose {
             2,
             "stored objects",
             include_str!("migrations/shared/0002_stored_objects.sql"),
+        ),
+        (
+            3,
+            "service tier",
+            include_str!("migrations/shared/0003_service_tier.sql"),
         ),
     ],
     max_connections: 3,

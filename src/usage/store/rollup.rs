@@ -1,7 +1,7 @@
 //! Sums by day, kept in the same transaction as the records that they are of.
 
 /// What records are summed by.
-pub(super) const DIMENSIONS: [&str; 12] = [
+pub(super) const DIMENSIONS: [&str; 13] = [
     "client",
     "labels",
     "end_user",
@@ -14,6 +14,7 @@ pub(super) const DIMENSIONS: [&str; 12] = [
     "source",
     "price",
     "currency",
+    "service_tier",
 ];
 
 /// Columns of a record that are summed as they are.

@@ -43,6 +43,8 @@ row! {
         deployment: Option<String>,
         /// The model that answered.
         model: Option<String>,
+        /// The service tier that answered.
+        service_tier: Option<String>,
         /// The backend.
         backend: String,
         /// The backend's region.
@@ -129,6 +131,7 @@ impl From<&UsageRecord> for LedgerRow {
             operation: plain(record.operation.as_str()),
             deployment: record.deployment.as_deref().map(plain),
             model: record.model.as_deref().map(plain),
+            service_tier: record.service_tier.as_deref().map(plain),
             backend: plain(&record.backend),
             region: record.region.as_deref().map(plain),
             stream: i64::from(record.stream),

@@ -28,6 +28,8 @@ pub enum Dimension {
     Region,
     /// Where the counts come from.
     Source,
+    /// The service tier.
+    ServiceTier,
 }
 
 impl Dimension {
@@ -51,6 +53,7 @@ impl Dimension {
             Self::Backend => "backend",
             Self::Region => "region",
             Self::Source => "source",
+            Self::ServiceTier => "service_tier",
         }
     }
 }

@@ -333,6 +333,7 @@ impl ParsedRequest<'_> {
         };
         let stream = body["stream"] == true && operation != Operation::Compact;
         let turn = Turn::new(speaker, body, prompt, &self.script);
+        bill.note(|entry| entry.service_tier.clone_from(&turn.service_tier));
         if stream {
             return Ok(Said::Stream(match operation {
                 Operation::Completions => completions::plan(&turn),

@@ -112,6 +112,9 @@ pub struct Entry {
     pub deployment: Option<String>,
     /// The deployment's model.
     pub model: Option<String>,
+    /// The service tier that answered, where the answer said one.
+    #[serde(default)]
+    pub service_tier: Option<String>,
     /// What was asked; none for a path that does not exist.
     pub operation: Option<Operation>,
     /// Whether the answer was a stream.
@@ -191,6 +194,7 @@ impl Ledger {
             principal: None,
             deployment: None,
             model: None,
+            service_tier: None,
             operation: None,
             stream: false,
             status: 0,

@@ -4,6 +4,7 @@
 //! | header | meaning |
 //! |---|---|
 //! | `x-fake-only: NAME` | the script is for the fake of this name; others answer as usual |
+//! | `x-fake-service-tier: NAME` | this tier answers, whatever was asked for |
 //! | `x-fake-output-tokens: N` | exactly N tokens of text |
 //! | `x-fake-cached-tokens: N` | so many of the prompt's tokens came from the cache |
 //! | `x-fake-reasoning-tokens: N` | so many more were generated, and not shown |
@@ -117,6 +118,8 @@ pub enum LineEnding {
     reason = "each is a switch of its own, as the headers are"
 )]
 pub struct Script {
+    /// `x-fake-service-tier`
+    pub service_tier: Option<String>,
     /// `x-fake-output-tokens`
     pub output_tokens: Option<u64>,
     /// `x-fake-cached-tokens`
@@ -182,6 +185,7 @@ impl Script {
     fn set(&mut self, switch: &str, value: &str) -> Result<(), String> {
         match switch {
             "only" | "canned" => {}
+            "service-tier" => self.service_tier = Some(value.to_owned()),
             "output-tokens" => self.output_tokens = Some(number(value)?),
             "cached-tokens" => self.cached_tokens = number(value)?,
             "reasoning-tokens" => self.reasoning_tokens = number(value)?,

@@ -42,6 +42,8 @@ pub struct Turn {
     pub tells_usage: bool,
     /// Whether a stream was asked to tell its usage.
     pub include_usage: bool,
+    /// The service tier that answers; chats say it only where one was asked for.
+    pub service_tier: Option<String>,
     /// `x-fake-async-filter`
     pub async_filter: bool,
     /// `x-fake-event-bytes`
@@ -113,6 +115,7 @@ impl Turn {
             answers,
             tells_usage: script.fault != Some(Fault::NoUsage),
             include_usage: body["stream_options"]["include_usage"] == true,
+            service_tier: service_tier(&body, script),
             async_filter: script.async_filter,
             event_bytes: script.event_bytes,
             body,
@@ -137,6 +140,16 @@ impl Turn {
             ..Tokens::default()
         }
     }
+}
+
+/// The tier that was asked for answers, or else the ordinary one
+/// (<https://learn.microsoft.com/azure/foundry/openai/concepts/priority-processing>).
+fn service_tier(body: &Value, script: &Script) -> Option<String> {
+    let asked = match &body["service_tier"] {
+        Value::String(name) if name == "auto" => Some("default"),
+        asked => asked.as_str(),
+    };
+    script.service_tier.as_deref().or(asked).map(str::to_owned)
 }
 
 /// The most tokens a request allows, by whichever of the names its operation has.

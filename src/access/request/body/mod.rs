@@ -22,7 +22,7 @@ pub use references::References;
 pub use stream_options::IncludeUsage;
 pub use uses::{DataSource, HostedTool, Uses};
 
-use super::{Edit, MediaRequest, Operation, Span};
+use super::{Edit, MediaRequest, Operation, Span, service_tier};
 
 /// The members that say how many tokens an answer may have; what they are worth is seen where a client
 /// has a limit.
@@ -78,6 +78,8 @@ pub struct RequestBody {
     pub output: OutputMembers,
     /// What images and speech are charged by.
     pub media: MediaRequest,
+    /// The service tier that is asked for by its name; none where the deployment's own answers.
+    pub service_tier: Option<String>,
     /// What the body names that the service has stored.
     pub references: References,
     /// What it asks for besides the model.
@@ -123,6 +125,10 @@ impl RequestBody {
                 prompts: top.prompts,
             },
             media: top.media,
+            service_tier: top.service_tier.and_then(|raw| {
+                let name: String = serde_json::from_str(raw.get()).ok()?;
+                service_tier(name)
+            }),
             uses: std::mem::take(&mut top.found.uses),
             references: top.found,
         })

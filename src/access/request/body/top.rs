@@ -37,6 +37,7 @@ const MEMBERS: &[&str] = &[
     "prompt",
     "size",
     "quality",
+    "service_tier",
 ];
 
 /// Members of chats and responses in which nothing of the service's can be named.
@@ -62,7 +63,6 @@ const HARMLESS: &[&str] = &[
     "response_format",
     "safety_identifier",
     "seed",
-    "service_tier",
     "stop",
     "store",
     "temperature",
@@ -91,6 +91,7 @@ pub(super) struct Top<'de> {
     pub(super) max_tokens: Option<&'de RawValue>,
     pub(super) max_completion_tokens: Option<&'de RawValue>,
     pub(super) max_output_tokens: Option<&'de RawValue>,
+    pub(super) service_tier: Option<&'de RawValue>,
     pub(super) n: Option<&'de RawValue>,
     pub(super) best_of: Option<&'de RawValue>,
     pub(super) prompts: u64,
@@ -121,6 +122,7 @@ impl TopVisitor {
             "max_tokens" => top.max_tokens = Some(map.next_value()?),
             "max_completion_tokens" => top.max_completion_tokens = Some(map.next_value()?),
             "max_output_tokens" => top.max_output_tokens = Some(map.next_value()?),
+            "service_tier" => top.service_tier = Some(map.next_value()?),
             "n" => top.n = Some(map.next_value()?),
             "best_of" => top.best_of = Some(map.next_value()?),
             "data_sources" => {

@@ -18,6 +18,7 @@ fn price(of: PriceFor, from: SystemTime, input: &str) -> Price {
         name: format!("{name}@{input}").into(),
         of,
         backend: None,
+        service_tier: None,
         from,
         tariff: Tariff::PerUse {
             prices: Box::new(Prices {
@@ -45,8 +46,25 @@ fn model(name: &str) -> PriceFor {
     PriceFor::Model(name.to_owned())
 }
 
+/// What this model has answered on this day.
+fn of_model(model: &str, at: u32) -> Served<'_> {
+    Served {
+        model: Some(model),
+        deployment: None,
+        backend: "sweden",
+        service_tier: None,
+        at: day(at),
+    }
+}
+
 fn found(list: &PriceList, model: Option<&str>, deployment: Option<&str>, at: u32) -> String {
-    let price = list.find(model, deployment, "sweden", day(at));
+    let price = list.find(&Served {
+        model,
+        deployment,
+        backend: "sweden",
+        service_tier: None,
+        at: day(at),
+    });
     price.map_or_else(|| "none".to_owned(), |price| price.name.to_string())
 }
 
@@ -117,8 +135,51 @@ fn a_backends_own_price_goes_before_everybodys() {
     own.backend = Some("sweden".to_owned());
     let list = PriceList::new([price(model("gpt-4o"), day(5), "2.50"), own]);
     assert_eq!(found(&list, Some("gpt-4o"), None, 6), "gpt-4o@3.00");
-    let other = list.find(Some("gpt-4o"), None, "france", day(6));
+    let other = list.find(&Served {
+        backend: "france",
+        ..of_model("gpt-4o", 6)
+    });
     assert_eq!(other.map(|it| &*it.name), Some("gpt-4o@2.50"));
+}
+
+#[test]
+fn a_service_tiers_own_price_goes_before_the_ordinary_one() {
+    let with_tier = |price: Price| Price {
+        service_tier: Some("priority".to_owned()),
+        name: format!("{}:priority", price.name).into(),
+        ..price
+    };
+    let mut of_backend = price(model("gpt-4o"), day(0), "3.00");
+    of_backend.backend = Some("sweden".to_owned());
+    let list = PriceList::new([
+        price(model("gpt-4o"), day(0), "2.50"),
+        of_backend,
+        with_tier(price(model("gpt-4o"), day(5), "4.25")),
+        price(PriceFor::Deployment("chat-eu".to_owned()), day(0), "2.75"),
+    ]);
+    let by = |service_tier, deployment, at| {
+        let served = Served {
+            service_tier,
+            deployment,
+            ..of_model("gpt-4o", at)
+        };
+        list.find(&served).map(|it| it.name.to_string())
+    };
+    for (service_tier, deployment, at, expected) in [
+        (Some("priority"), None, 6, "gpt-4o@4.25:priority"),
+        (Some("priority"), None, 4, "gpt-4o@3.00"),
+        (Some("flex"), None, 6, "gpt-4o@3.00"),
+        (Some("default"), None, 6, "gpt-4o@3.00"),
+        (None, None, 6, "gpt-4o@3.00"),
+        (Some("priority"), Some("chat-eu"), 6, "chat-eu@2.75"),
+    ] {
+        let found = by(service_tier, deployment, at);
+        assert_eq!(
+            found.as_deref(),
+            Some(expected),
+            "{service_tier:?} on day {at}"
+        );
+    }
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub(super) struct Chunk<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) prompt_filter_results: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service_tier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) system_fingerprint: Option<&'a str>,
     /// Absent, null, or there.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -54,6 +54,7 @@ impl Stream<'_> {
             model: "",
             object: "",
             prompt_filter_results: Some(&filter::PROMPT),
+            service_tier: None,
             system_fingerprint: None,
             usage: None,
         })
@@ -67,6 +68,7 @@ impl Stream<'_> {
             model: &self.0.model,
             object: "chat.completion.chunk",
             prompt_filter_results: None,
+            service_tier: self.0.service_tier.as_deref(),
             system_fingerprint: Some(SYSTEM_FINGERPRINT),
             usage: self.0.include_usage.then_some(usage),
         })
@@ -161,6 +163,7 @@ impl Stream<'_> {
             model: "",
             object: "",
             prompt_filter_results: None,
+            service_tier: None,
             system_fingerprint: None,
             usage: self.0.include_usage.then_some(None),
         }))

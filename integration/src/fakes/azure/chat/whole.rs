@@ -15,6 +15,8 @@ struct Completion<'a> {
     model: &'a str,
     object: &'static str,
     prompt_filter_results: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
     system_fingerprint: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<ChatUsage>,
@@ -61,6 +63,7 @@ pub fn json(turn: &Turn) -> String {
         model: &turn.model,
         object: "chat.completion",
         prompt_filter_results: &filter::PROMPT,
+        service_tier: turn.service_tier.as_deref(),
         system_fingerprint: SYSTEM_FINGERPRINT,
         usage: turn.tells_usage.then(|| turn.tokens.into()),
     };

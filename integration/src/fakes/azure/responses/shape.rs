@@ -222,7 +222,7 @@ pub struct Response {
     parallel_tool_calls: bool,
     previous_response_id: Value,
     reasoning: Value,
-    service_tier: &'static str,
+    service_tier: String,
     store: bool,
     temperature: Value,
     text: Value,
@@ -262,7 +262,10 @@ impl Response {
             parallel_tool_calls: true,
             previous_response_id: body["previous_response_id"].clone(),
             reasoning: or("reasoning", json!({"effort": null, "summary": null})),
-            service_tier: "default",
+            service_tier: turn
+                .service_tier
+                .clone()
+                .unwrap_or_else(|| "default".into()),
             store: body["store"] != false,
             temperature: or("temperature", json!(1.0)),
             text: or("text", json!({"format": {"type": "text"}})),
@@ -285,6 +288,8 @@ impl Response {
             error: None,
             incomplete_details: None,
             output: Vec::new(),
+            // Which one answers is not known yet.
+            service_tier: "auto".to_owned(),
             usage: None,
             ..self.clone()
         }

@@ -1,0 +1,56 @@
+//! What is allowed and may not be meant.
+
+use std::collections::HashSet;
+
+use serde_saphyr::Spanned;
+
+use super::problem::Problem;
+use super::problems::Problems;
+use super::written::{Price, Product, ServiceTier};
+use crate::access::Operation;
+
+/// What `tollgate check` says of a file that is good.
+pub(super) fn warnings(products: &[Product], prices: &[Spanned<Price>]) -> Problems {
+    let mut warnings = Problems::new();
+    for product in products {
+        for operation in &product.operations.value {
+            if operation.value == Operation::Realtime {
+                let message = format!(
+                    "product `{}` allows `realtime`: the tokens of its sessions are not counted",
+                    product.id.value
+                );
+                let help = "reconcile them with Azure's metrics: docs/metering.md, Realtime";
+                warnings.push(Problem::at(operation.referenced, message).help(help));
+            }
+        }
+    }
+    warnings.extend(priority(prices));
+    warnings
+}
+
+/// Priority processing costs more than the ordinary price, which it is charged at without one of its own.
+fn priority(prices: &[Spanned<Price>]) -> Option<Problem> {
+    let subject = |price: &Price| {
+        let name = price.model.as_ref().or(price.deployment.as_ref());
+        name.map(|it| it.value.clone())
+    };
+    let is_priority = |price: &Price| {
+        let tier = price.service_tier.as_ref();
+        tier.is_some_and(|it| it.value == ServiceTier::Priority)
+    };
+    let lines = || prices.iter().map(|line| &line.value);
+    let priced: HashSet<_> = lines().filter(|it| is_priority(it)).map(subject).collect();
+    let mut without: Vec<_> = lines()
+        .filter(|price| price.output.is_some() && !priced.contains(&subject(price)))
+        .filter_map(subject)
+        .collect();
+    without.sort_unstable();
+    without.dedup();
+    let first = prices.first().filter(|_| !without.is_empty())?;
+    let message = format!(
+        "no price for the service tier `priority` of {}: what it answers is charged at the ordinary price",
+        without.join(", ")
+    );
+    let help = "add lines with `service_tier: priority`, unless no deployment has it";
+    Some(Problem::at(first.referenced, message).help(help))
+}
