@@ -154,6 +154,9 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
                     "configuration: the file is rejected, the previous one is in force\n",
                 );
             }
+            if let Some(concern) = admin.readiness.identity.rejections().concern() {
+                text.push_str(&format!("identity: {concern}\n"));
+            }
             for issuer in admin.readiness.unavailable_issuers() {
                 text.push_str(&format!("issuer {issuer}: no keys\n"));
             }

@@ -240,6 +240,9 @@ impl Exchange {
         };
         transaction.region(headers::get(map, "x-ms-region"));
         let is_read = transaction.answered(answered);
+        if transaction.is_identity_rejected(answered.status) {
+            return self.ended(reply::refusal(&Reason::IdentityRejected.into()));
+        }
         let changes_length =
             format == Some(BodyFormat::EventStream) && transaction.changes_length();
         let reply = reply::response_headers(is_read, is_read && changes_length);

@@ -15,6 +15,7 @@ use super::made::Made;
 use super::outgoing::{Answered, End, Outgoing};
 use super::state::{Gateway, Recorded};
 use crate::access::{Endpoint, Known, ObjectChange, Operation};
+use crate::upstream::Rejections;
 use crate::usage::{
     BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Released, Units,
     UsageRecord, UsageSource, estimate,
@@ -81,6 +82,14 @@ impl Transaction {
         if let (Some(open), Some(name)) = (&mut self.open, name.filter(is_name)) {
             open.region = Some(name.into());
         }
+    }
+
+    /// Whether a backend's answer is about the gateway's identity and not for the caller, who gets
+    /// 502 in its place. It is noted what the backend says to the identity.
+    pub(crate) fn is_identity_rejected(&self, status: u16) -> bool {
+        let backend = &self.gateway.policy.load().backend;
+        self.gateway.identity.rejections().note(status, backend);
+        Rejections::is_one(status)
     }
 
     /// The backend has begun to answer; says whether its body is to be read.

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use super::rejections::Rejections;
 use crate::backoff::{Backoff, with_jitter};
 
 /// A request is on its way for a moment, and ends are in whole seconds: a token that ends before it
@@ -112,6 +113,7 @@ pub struct Identity {
     expires_unix_s: AtomicU64,
     success: AtomicU64,
     failure: AtomicU64,
+    rejections: Rejections,
 }
 
 impl fmt::Debug for Identity {
@@ -131,6 +133,11 @@ impl Identity {
     /// When the token ends, in seconds since 1970; `None` before the first.
     pub fn expires_unix_s(&self) -> Option<u64> {
         Some(self.expires_unix_s.load(Ordering::Relaxed)).filter(|at| *at > 0)
+    }
+
+    /// What backends say to it.
+    pub fn rejections(&self) -> &Rejections {
+        &self.rejections
     }
 
     /// How the fetches came out.

@@ -4,9 +4,11 @@
 mod azure;
 mod identity;
 mod key_vault;
+mod rejections;
 mod settings;
 
 pub use azure::AzureTokenSource;
 pub use identity::{Identity, IdentityError, IssuedToken, RefreshCounts, TokenSource};
 pub use key_vault::{KeyVaultSource, VaultObject};
+pub use rejections::{RejectionCounts, Rejections};
 pub use settings::{IdentityConfig, IdentitySource, ManagedIdentity};

@@ -10,7 +10,7 @@ use tollgate_integration::fakes::server::Listen;
 use tollgate_integration::fakes::token::TokenSecret;
 use tollgate_integration::stack::{Options, Stack, wait_for};
 
-use crate::support::{assert_no_violations, hello, metric, refused, send, stack};
+use crate::support::{assert_no_violations, hello, hello_stream, metric, refused, send, stack};
 
 #[tokio::test]
 async fn a_thousand_requests_need_one_fetch() {
@@ -219,4 +219,56 @@ async fn a_user_assigned_identity_and_another_scope_are_asked_for_by_name() {
     )
     .await;
     assert_eq!(send(government.chat(&hello())).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_backend_that_does_not_accept_the_identity_is_the_operators_matter_and_not_the_callers() {
+    let stack = stack().await;
+    let readyz = async || {
+        let (status, text) = stack.tollgate().admin("/readyz").await.expect("an answer");
+        assert_eq!(status, 200, "{text}");
+        text
+    };
+    assert_eq!(send(stack.chat(&hello())).await.status(), 200);
+    for (fault, status) in [
+        ("role-missing", 401),
+        ("status-401", 401),
+        ("status-403", 403),
+    ] {
+        for body in [hello(), hello_stream()] {
+            let response = send(stack.chat(&body).header("x-fake-fault", fault)).await;
+            assert_eq!(response.status(), 502, "{fault}");
+            let said = response.text().await.expect("a body");
+            assert!(said.contains("\"code\":\"identity_rejected\""), "{said}");
+            assert!(!said.contains("principal"), "what Azure said: {said}");
+        }
+        let said = readyz().await;
+        let line = format!("identity: the backend answers {status} to it: ");
+        assert!(said.contains(&line) && said.contains("role"), "{said}");
+    }
+    let counted =
+        async |status| metric(&stack, "tollgate_identity_rejections_total", &[status]).await;
+    assert_eq!(counted("status=\"401\"").await, 4.0);
+    assert_eq!(counted("status=\"403\"").await, 2.0);
+    let audit = stack.tollgate().audit();
+    let lines = audit.wait_for_count("a record of each", 7).await;
+    let records = lines.iter().filter(|line| line["status"] != 200);
+    for line in records.clone() {
+        assert_eq!(line["event"], "usage", "{line}");
+        assert_eq!(line["source"], "none", "{line}");
+        assert_eq!(line["total_tokens"], 0, "{line}");
+    }
+    assert_eq!(records.count(), 6);
+    let log = stack.tollgate().log().all();
+    let told = log
+        .iter()
+        .filter(|line| line.contains("does not accept the gateway's identity"));
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.len(), 1, "once a minute: {told:?}");
+    assert!(
+        told[0].contains("Cognitive Services OpenAI User"),
+        "{told:?}"
+    );
+    assert_eq!(send(stack.chat(&hello())).await.status(), 200);
+    assert_eq!(readyz().await, "ready\n", "it is accepted again");
 }

@@ -213,6 +213,8 @@ impl Reason {
                 "The gateway can't account for requests just now. Please retry."),
             Self::NoIdentity => Answer::retry_after(SOON_S, "identity_unavailable",
                 "The gateway can't sign in to the service just now. Please retry."),
+            Self::IdentityRejected => Answer::new(502, "identity_rejected",
+                "The service did not accept the gateway's own sign-in. Please tell the gateway's operator."),
             Self::NoDecision => Answer::new(503, "gateway_misconfigured",
                 "The gateway is not set up correctly. Please tell its operator."),
             Self::Overloaded => Answer::retry_after(1, "overloaded",

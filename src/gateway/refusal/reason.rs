@@ -126,6 +126,8 @@ pub(crate) enum Reason {
     // The gateway's own state.
     LedgerUnwritable,
     NoIdentity,
+    /// A backend does not accept the gateway's identity.
+    IdentityRejected,
     NoDecision,
     Overloaded,
 }

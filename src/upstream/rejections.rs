@@ -1,0 +1,138 @@
+//! Answers of backends that do not accept the identity: a role that is missing, a wrong audience, a network
+//! that is closed. They are the operator's to mend, and never a caller's.
+
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often the log says it, at most.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What a backend has said to the identity.
+#[derive(Debug)]
+pub struct Rejections {
+    since: Instant,
+    unauthorized: AtomicU64,
+    forbidden: AtomicU64,
+    /// The status of the last answer that did not accept it; 0 once one did.
+    current: AtomicU16,
+    /// When the log said it, in milliseconds from `since` on, plus one; 0 for never.
+    logged_ms: AtomicU64,
+}
+
+/// How often a backend has not accepted the identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RejectionCounts {
+    /// Answers of 401.
+    pub unauthorized: u64,
+    /// Answers of 403.
+    pub forbidden: u64,
+}
+
+impl Default for Rejections {
+    fn default() -> Self {
+        Self {
+            since: Instant::now(),
+            unauthorized: AtomicU64::default(),
+            forbidden: AtomicU64::default(),
+            current: AtomicU16::default(),
+            logged_ms: AtomicU64::default(),
+        }
+    }
+}
+
+impl Rejections {
+    /// Whether a backend's answer says that it does not accept the identity. No caller's credential ever
+    /// gets there, so it can be about nothing else.
+    pub const fn is_one(status: u16) -> bool {
+        matches!(status, 401 | 403)
+    }
+
+    /// Notes the status of a backend's answer.
+    pub fn note(&self, status: u16, backend: &str) {
+        match status {
+            401 => self.unauthorized.fetch_add(1, Ordering::Relaxed),
+            403 => self.forbidden.fetch_add(1, Ordering::Relaxed),
+            200..=399 => {
+                if self.current.load(Ordering::Relaxed) != 0 {
+                    self.current.store(0, Ordering::Relaxed);
+                }
+                return;
+            }
+            _ => return,
+        };
+        self.current.store(status, Ordering::Relaxed);
+        if self.is_to_be_logged() {
+            let what_to_do = remedy(status);
+            tracing::error!(
+                backend,
+                status,
+                "the backend does not accept the gateway's identity, callers get 502: {what_to_do}"
+            );
+        }
+    }
+
+    /// What is wrong now, and what to do about it.
+    pub fn concern(&self) -> Option<String> {
+        let status = self.current.load(Ordering::Relaxed);
+        let what_to_do = remedy(status);
+        (status != 0).then(|| format!("the backend answers {status} to it: {what_to_do}"))
+    }
+
+    /// How often it happened.
+    pub fn counts(&self) -> RejectionCounts {
+        RejectionCounts {
+            unauthorized: self.unauthorized.load(Ordering::Relaxed),
+            forbidden: self.forbidden.load(Ordering::Relaxed),
+        }
+    }
+
+    fn is_to_be_logged(&self) -> bool {
+        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1;
+        let interval = u64::try_from(LOG_INTERVAL.as_millis()).unwrap_or(u64::MAX);
+        let is_due = |last: u64| last == 0 || now.saturating_sub(last) >= interval;
+        let update = |last| is_due(last).then_some(now);
+        let logged = &self.logged_ms;
+        let order = Ordering::Relaxed;
+        logged.fetch_update(order, order, update).is_ok()
+    }
+}
+
+/// <https://learn.microsoft.com/azure/ai-services/openai/how-to/role-based-access-control>
+const fn remedy(status: u16) -> &'static str {
+    match status {
+        403 => {
+            "let it through the resource's network rules, and give it the role Cognitive Services OpenAI User"
+        }
+        _ => {
+            "give it the role Cognitive Services OpenAI User on the resource (this takes effect within minutes), and see that `scope` and the tenant in tollgate.yaml are the resource's"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rejection_is_said_until_an_answer_accepts_the_identity_and_logged_once_a_minute() {
+        let rejections = Rejections::default();
+        assert_eq!(rejections.concern(), None);
+        rejections.note(401, "sweden");
+        rejections.note(429, "sweden");
+        rejections.note(403, "sweden");
+        let said = rejections.concern().expect("a concern");
+        assert!(said.contains("403") && said.contains("role"), "{said}");
+        let counts = RejectionCounts {
+            unauthorized: 1,
+            forbidden: 1,
+        };
+        assert_eq!(rejections.counts(), counts);
+        assert!(!rejections.is_to_be_logged(), "within the minute");
+        tokio::time::advance(LOG_INTERVAL).await;
+        assert!(rejections.is_to_be_logged());
+        rejections.note(200, "sweden");
+        assert_eq!(rejections.concern(), None);
+    }
+}
