@@ -4,6 +4,7 @@ mod authz;
 mod connection;
 mod grpc;
 mod headers;
+mod held;
 mod listener;
 mod metadata;
 mod process;

@@ -1,8 +1,8 @@
 //! ext_proc: one stream of messages for each request.
 //!
 //! Every message gets exactly one reply, made at once: nothing here waits, except that a large body is read
-//! on another thread, and that the reply to the last piece of an answer waits until its tokens are counted
-//! and its record is on the disk. tonic drops the
+//! on another thread, that the replies to the end of an answer wait for its usage, and that the reply to
+//! its last piece waits until its tokens are counted and its record is on the disk. tonic drops the
 //! stream whenever Envoy ends it, so what must happen at the end happens in
 //! [`Transaction`]'s `Drop`.
 
@@ -24,6 +24,7 @@ use futures_core::Stream;
 use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::held::Held;
 use super::{headers, metadata, reply};
 use crate::access::Endpoint;
 use crate::gateway::{
@@ -59,6 +60,7 @@ impl ExternalProcessor for Processor {
             messages: request.into_inner(),
             gateway: Arc::clone(&self.0),
             stage: Stage::New,
+            held: Held::default(),
         }))
     }
 }
@@ -68,6 +70,7 @@ pub struct Exchange {
     messages: Streaming<ProcessingRequest>,
     gateway: Arc<Gateway>,
     stage: Stage,
+    held: Held,
 }
 
 /// How far the request has come.
@@ -91,6 +94,9 @@ impl Stream for Exchange {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
+            if let Some(reply) = self.held.next() {
+                return Poll::Ready(Some(Ok(reply)));
+            }
             match &mut self.stage {
                 Stage::Counting(counting, _) => {
                     let Ok(counted) = ready!(Pin::new(counting).poll(context)) else {
@@ -115,9 +121,13 @@ impl Stream for Exchange {
                 }
                 Stage::New | Stage::Admitted(_) | Stage::Forwarded(_) => {}
             }
-            let message = match ready!(Pin::new(&mut self.messages).poll_next(context)) {
-                Some(Ok(message)) => message,
-                Some(Err(_)) | None => return Poll::Ready(None),
+            let message = match Pin::new(&mut self.messages).poll_next(context) {
+                Poll::Ready(Some(Ok(message))) => message,
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
+                Poll::Pending => {
+                    ready!(self.held.poll_over(context));
+                    continue;
+                }
             };
             if let Some(reply) = self.reply_to(message) {
                 return Poll::Ready(Some(Ok(reply)));
@@ -256,16 +266,19 @@ impl Exchange {
         let Stage::Forwarded(transaction) = &mut self.stage else {
             return Some(reply::response_body_unchanged());
         };
-        let (released, is_whole) = transaction.feed(&message.body, message.end_of_stream);
-        let reply = reply::response_body(released);
-        match is_whole {
+        let passed = transaction.feed(&message.body, message.end_of_stream);
+        let reply = reply::response_body(passed.released);
+        match passed.is_whole {
             true => self.ended(reply),
-            false => Some(reply),
+            false => self
+                .held
+                .pass(reply, message.body.len(), passed.is_held_back),
         }
     }
 
     /// The answer is complete: the usage goes with the last reply.
     fn ended(&mut self, reply: ProcessingResponse) -> Option<ProcessingResponse> {
+        self.held.release();
         let settlement = match &mut self.stage {
             Stage::Forwarded(transaction) => transaction.settle(End::Complete),
             _ => None,
@@ -276,7 +289,7 @@ impl Exchange {
                 self.stage = Stage::Counting(counting, Box::new(reply));
                 None
             }
-            None => Some(reply),
+            None => self.held.after(reply),
         }
     }
 
@@ -306,7 +319,7 @@ impl Exchange {
                 self.stage = Stage::Writing(receipt, Box::new(reply));
                 None
             }
-            None => Some(reply),
+            None => self.held.after(reply),
         }
     }
 

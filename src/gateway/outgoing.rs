@@ -14,6 +14,8 @@ pub(crate) struct Outgoing {
     pub(crate) stream: bool,
     /// The usage event was asked for by the gateway, not by the client.
     pub(crate) remove_usage_event: bool,
+    /// The stream says its usage after its end: until then the end is held back.
+    pub(crate) awaits_usage: bool,
     pub(crate) prompt: Prompt,
     /// Images and characters, as the request says them.
     pub(crate) units: Units,

@@ -32,6 +32,16 @@ pub(crate) enum Settlement {
     Counting(JoinHandle<Recorded>),
 }
 
+/// What of a piece of an answer is passed on, and when.
+pub(crate) struct Passed {
+    /// What the client gets of it.
+    pub(crate) released: Released,
+    /// The client has the whole answer then.
+    pub(crate) is_whole: bool,
+    /// It must not have it before the usage has come, which follows at once.
+    pub(crate) is_held_back: bool,
+}
+
 /// A request that has the identity on it.
 pub(crate) struct Transaction {
     gateway: Arc<Gateway>,
@@ -110,14 +120,18 @@ impl Transaction {
             .is_some_and(|open| open.outgoing.remove_usage_event)
     }
 
-    /// Reads the next piece of the answer; `is_end` when it says that no other follows. Gives what the
-    /// client gets of it, and whether it has the whole answer then.
-    pub(crate) fn feed(&mut self, piece: &[u8], is_end: bool) -> (Released, bool) {
+    /// Reads the next piece of the answer; `is_end` when it says that no other follows.
+    pub(crate) fn feed(&mut self, piece: &[u8], is_end: bool) -> Passed {
+        let unread = Passed {
+            released: Released::Unchanged,
+            is_whole: is_end,
+            is_held_back: false,
+        };
         let Some(open) = &mut self.open else {
-            return (Released::Unchanged, is_end);
+            return unread;
         };
         let Some(meter) = &mut open.meter else {
-            return (Released::Unchanged, is_end);
+            return unread;
         };
         let is_stream = open
             .answered
@@ -133,7 +147,11 @@ impl Transaction {
         // A stream without `[DONE]` ends with the event that has the usage.
         let operation = open.outgoing.admitted.decision.target.endpoint.operation();
         let has_said_all = meter.has_streamed_usage() && !operation.usage_must_be_asked_for();
-        (released, is_end || is_whole || has_said_all)
+        Passed {
+            released,
+            is_whole: is_end || is_whole || has_said_all,
+            is_held_back: meter.is_held_back(),
+        }
     }
 
     /// Accounts for the request; `None` if that has been done.
@@ -183,7 +201,11 @@ impl Outgoing {
             (stored @ Endpoint::Stored { .. }, 200) if Made::is_shown_by(stored) => answered.format,
             _ => None,
         }?;
-        Some(Meter::new(operation, format, self.remove_usage_event))
+        let meter = Meter::new(operation, format, self.remove_usage_event);
+        Some(match (self.awaits_usage, format) {
+            (true, BodyFormat::EventStream) => meter.holding_back(),
+            _ => meter,
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use super::course::{Course, has_value, may_finish};
 use super::found::Found;
 use super::json_probe::JsonProbe;
 use super::sse::{DataLines, EventEnds, may_be_usage_event};
@@ -87,7 +88,17 @@ pub struct Meter {
     found: Found,
     text: CollectedText,
     has_text: bool,
+    hold: Option<Hold>,
     bytes: u64,
+}
+
+/// What is known of the end of a stream that will say its usage.
+#[derive(Clone, Copy, Default)]
+struct Hold {
+    /// The answer has ended, as far as can be seen.
+    has_ended: bool,
+    /// An event that has begun shows that it has.
+    is_ending: bool,
 }
 
 enum Body {
@@ -137,8 +148,23 @@ impl Meter {
             found: Found::default(),
             text: CollectedText::default(),
             has_text: false,
+            hold: None,
             bytes: 0,
         }
+    }
+
+    /// The same for a stream that says its usage after its end: [`Self::is_held_back`] says when.
+    #[must_use]
+    pub fn holding_back(mut self) -> Self {
+        self.hold = Some(Hold::default());
+        self
+    }
+
+    /// Whether the client must not have what has been read until now: the answer has ended and its usage
+    /// follows. A client that hung up here would be charged by an estimate.
+    pub fn is_held_back(&self) -> bool {
+        let has_ended = |hold: Hold| hold.has_ended || hold.is_ending;
+        self.found.usage.is_none() && self.hold.is_some_and(has_ended)
     }
 
     /// Whether the model has begun to answer in a stream.
@@ -178,6 +204,7 @@ impl Meter {
             found: &mut self.found,
             text: &mut self.text,
             has_text: &mut self.has_text,
+            hold: self.hold.as_mut(),
         };
         match &mut self.body {
             Body::Json { probe, head } => {
@@ -255,6 +282,9 @@ impl Events {
         }
         let was_long = self.long.is_some();
         self.begin_event(rest);
+        if let Some(hold) = &mut read.hold {
+            hold.is_ending = Course::ends_in(read.operation, &self.partial);
+        }
         if let (Some(removal), Some(output)) = (&mut self.removal, &mut output) {
             let may_be_removed = removal.released == 0
                 && !is_last
@@ -337,6 +367,7 @@ struct Reading<'a> {
     found: &'a mut Found,
     text: &'a mut CollectedText,
     has_text: &'a mut bool,
+    hold: Option<&'a mut Hold>,
 }
 
 impl Reading<'_> {
@@ -344,10 +375,18 @@ impl Reading<'_> {
     fn event(&mut self, event: &[u8]) -> bool {
         // Where an event ends between CR and LF, its text must not know.
         let event = event.trim_ascii_end();
-        *self.has_text |= self.text.collect(self.operation, event);
+        let has_text = self.text.collect(self.operation, event);
+        *self.has_text |= has_text;
+        if let Some(hold) = &mut self.hold {
+            match Course::of(self.operation, event, has_text) {
+                Course::GoesOn => hold.has_ended = false,
+                Course::Ends => hold.has_ended = true,
+                Course::Unknown => {}
+            }
+        }
         let may_matter = self.found.model.is_none()
             || may_have_usage(event)
-            || self.may_end(event)
+            || (self.operation.usage_must_be_asked_for() && may_finish(event))
             || self.may_show_item(event);
         if !may_matter {
             return false;
@@ -368,29 +407,12 @@ impl Reading<'_> {
         static ITEM: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"item\""));
         self.operation == Operation::Responses && ITEM.find(event).is_some()
     }
-
-    /// Whether a choice may end in an event.
-    fn may_end(&self, event: &[u8]) -> bool {
-        static FINISH: LazyLock<Finder<'static>> =
-            LazyLock::new(|| Finder::new(b"\"finish_reason\""));
-        self.operation.usage_must_be_asked_for() && has_value(&FINISH, event)
-    }
 }
 
 /// Whether a `usage` that is not `null` may be in an event; most have `"usage":null`.
 fn may_have_usage(event: &[u8]) -> bool {
     static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
     has_value(&USAGE, event)
-}
-
-/// Whether a name is in an event with something else than `null` after it.
-fn has_value(name: &Finder<'_>, event: &[u8]) -> bool {
-    let has_value = |at: usize| {
-        let value = event.get(at + name.needle().len()..).unwrap_or_default();
-        let value = value.trim_ascii_start().strip_prefix(b":").unwrap_or(value);
-        !value.trim_ascii_start().starts_with(b"null")
-    };
-    name.find_iter(event).any(has_value)
 }
 
 /// What is passed on to the client of one piece.

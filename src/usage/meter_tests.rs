@@ -193,3 +193,98 @@ proptest! {
         }
     }
 }
+
+const STOP: &str = r#"data: {"choices":[{"delta":{},"finish_reason":"stop","index":0}],"id":"chatcmpl-1","model":"gpt-4o-2024-08-06","usage":null}"#;
+const ANNOTATION: &str = r#"data: {"choices":[{"content_filter_offsets":{"end_offset":44},"finish_reason":null,"index":0}],"id":"","model":"","usage":null}"#;
+const TEXT_DONE: &str = "event: response.output_text.done\ndata: {\"type\":\"response.output_text.done\",\"text\":\"Hi\"}";
+const ITEM_DONE: &str = "event: response.output_item.done\ndata: {\"type\":\"response.output_item.done\",\"item\":{\"id\":\"msg_1\"}}";
+const ADDED: &str = "event: response.output_item.added\ndata: {\"type\":\"response.output_item.added\",\"item\":{\"id\":\"fc_1\"}}";
+const COMPLETED: &str = "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"output\":[],\"usage\":{\"input_tokens\":1,\"output_tokens\":2,\"total_tokens\":3}}}";
+
+/// Feeds events in pieces of a size; gives what the client has had whenever nothing was held back, with
+/// whether the usage was known by then.
+fn had(operation: Operation, events: &[&str], size: usize) -> Vec<(String, bool)> {
+    let stream: String = events.iter().map(|event| format!("{event}\n\n")).collect();
+    let mut meter = Meter::new(operation, BodyFormat::EventStream, false).holding_back();
+    let (mut read, mut had) = (Vec::new(), Vec::new());
+    for piece in stream.as_bytes().chunks(size) {
+        meter.feed(piece, false);
+        read.extend_from_slice(piece);
+        if !meter.is_held_back() {
+            let text = String::from_utf8_lossy(&read).into_owned();
+            had.push((text, meter.has_streamed_usage()));
+        }
+    }
+    assert_eq!(
+        had.last().map(|(text, _)| text),
+        Some(&stream),
+        "all of it in the end, in pieces of {size}"
+    );
+    had
+}
+
+#[test]
+fn nobody_has_the_end_of_an_answer_before_its_usage_is_known() {
+    let chat = [FIRST, WORD, STOP, ANNOTATION, USAGE, DONE];
+    let responses = [TEXT_DONE, ITEM_DONE, COMPLETED];
+    for (operation, events, end) in [
+        (
+            Operation::ChatCompletions,
+            &chat[..],
+            "\"finish_reason\":\"stop\"",
+        ),
+        (
+            Operation::Responses,
+            &responses[..],
+            "event: response.output_text.done",
+        ),
+        (
+            Operation::Responses,
+            &responses[2..],
+            "event: response.completed",
+        ),
+    ] {
+        for size in 1..400 {
+            for (text, is_known) in had(operation, events, size) {
+                assert!(
+                    is_known || !text.contains(end),
+                    "in pieces of {size}: {text}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_goes_on_is_held_back_no_longer() {
+    let chat = [FIRST, STOP, WORD, WORD, USAGE];
+    let responses = [TEXT_DONE, ITEM_DONE, ADDED, COMPLETED];
+    for (operation, events, released) in [
+        (Operation::ChatCompletions, &chat[..], &chat[..3]),
+        (Operation::Responses, &responses[..], &responses[..3]),
+    ] {
+        let size = 7;
+        let until: String = released.iter().map(|it| format!("{it}\n\n")).collect();
+        let had = had(operation, events, size);
+        let is_released = |(text, is_known): &(String, bool)| !is_known && text.starts_with(&until);
+        assert!(had.iter().any(is_released), "{operation}: {had:?}");
+    }
+}
+
+#[test]
+fn words_are_never_held_back() {
+    let events = [FIRST, WORD, WORD, TRAP, ANNOTATION, WORD];
+    let pieces: Vec<_> = events.iter().map(|it| format!("{it}\n\n")).collect();
+    let mut meter = Meter::new(Operation::ChatCompletions, BodyFormat::EventStream, true);
+    meter = meter.holding_back();
+    for piece in pieces {
+        meter.feed(piece.as_bytes(), false);
+        assert!(!meter.is_held_back(), "{piece}");
+    }
+}
+
+#[test]
+fn a_response_that_ends_without_usage_is_held_back_no_longer() {
+    let failed = "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"usage\":null}}";
+    had(Operation::Responses, &[TEXT_DONE, failed], 1000);
+}

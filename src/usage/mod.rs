@@ -1,5 +1,6 @@
 //! The meter, estimates and the usage record of a request.
 
+mod course;
 mod estimate;
 mod found;
 mod json_probe;

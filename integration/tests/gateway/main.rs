@@ -14,6 +14,7 @@ mod explain;
 mod faults;
 mod forms;
 mod garbage;
+mod hang_up;
 mod health;
 mod identity;
 mod issued;

@@ -4,7 +4,7 @@ use super::super::observer::{Observer, Step};
 use super::super::refusal::Refusal;
 use super::{BodyDecision, Deciding, Rewritten};
 use crate::access::{
-    ApiShape, Edit, Grant, IncludeUsage, MediaRequest, RequestBody, Target, limit_output,
+    ApiShape, Edit, Grant, IncludeUsage, MediaRequest, Operation, RequestBody, Target, limit_output,
 };
 use crate::usage::Units;
 
@@ -36,6 +36,10 @@ impl<O: Observer> Deciding<'_, O> {
         };
         let usage = ask_for_usage(target, &parsed);
         let remove_usage_event = usage.is_some();
+        let asked_for = remove_usage_event || parsed.include_usage == IncludeUsage::Requested;
+        let operation = target.endpoint.operation();
+        let is_said_last =
+            operation == Operation::Responses || (operation.usage_must_be_asked_for() && asked_for);
         let model = rename_model(&grant, &parsed);
         let edits: Vec<_> = cap.into_iter().chain(usage).chain(model).collect();
         Ok(BodyDecision {
@@ -44,6 +48,7 @@ impl<O: Observer> Deciding<'_, O> {
             user,
             stream: parsed.stream,
             remove_usage_event,
+            awaits_usage: parsed.stream && is_said_last,
             units: units(parsed.media),
             service_tier: parsed.service_tier,
             rewritten: (!edits.is_empty()).then(|| Rewritten {

@@ -26,6 +26,8 @@ pub(crate) struct BodyDecision {
     pub(crate) stream: bool,
     /// The gateway asks for the usage event, and the client does not.
     pub(crate) remove_usage_event: bool,
+    /// The stream says its usage after its end.
+    pub(crate) awaits_usage: bool,
     /// What the model reads; `None` is all of the body.
     pub(crate) prompt: Option<Prompt>,
     pub(crate) units: Units,

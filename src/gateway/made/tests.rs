@@ -36,6 +36,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         product: None,
         stream: false,
         remove_usage_event: false,
+        awaits_usage: false,
         prompt: Prompt::Length(0),
         units: Units::default(),
         service_tier: None,

@@ -2,11 +2,14 @@
 //! puts each event's tokens on the bill at the moment when the event is generated.
 
 use super::ledger::{Bill, Outcome, Tokens};
-use super::script::{LineEnding, Script};
+use super::script::{Fault, LineEnding, Script};
 use super::wire::{Event, Wire};
 use crate::fakes::body::Step;
 use std::collections::VecDeque;
 use std::time::Duration;
+
+/// Longer than anybody waits.
+const STALL: Duration = Duration::from_secs(3600);
 
 /// One event, and the tokens that were generated for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +75,7 @@ pub struct Player {
     wire: Wire,
     abort: bool,
     trailer: bool,
+    stall: bool,
     ended: bool,
     bill: Bill,
 }
@@ -79,8 +83,11 @@ pub struct Player {
 impl Player {
     /// Plays `plan` as `script` says, and puts it on `bill`.
     pub fn new(plan: Plan, script: &Script, bill: Bill) -> Self {
+        let stall = script.fault == Some(Fault::StallBeforeUsage);
+        let mut beats = VecDeque::from(plan.beats);
+        beats.retain(|beat| !(stall && beat.event.ends_the_stream()));
         Self {
-            beats: plan.beats.into(),
+            beats,
             next: None,
             ready: VecDeque::new(),
             pace: Pace {
@@ -92,6 +99,7 @@ impl Player {
             wire: Wire::new(script, script.gzip),
             abort: plan.abort,
             trailer: script.trailer,
+            stall,
             ended: false,
             bill,
         }
@@ -128,7 +136,9 @@ impl Player {
     /// Settles when the last bytes are handed over: who has read to the end finds the ledger settled.
     fn end(&mut self) {
         self.ended = true;
-        if self.abort {
+        if self.stall {
+            self.ready.push_back(Step::Wait(STALL));
+        } else if self.abort {
             self.bill.settle(Outcome::Cut);
             self.ready.extend(Step::LINGERING_ABORT);
         } else {

@@ -53,6 +53,8 @@ pub enum Fault {
     RoleMissing,
     /// `no-usage`: the answer forgets its usage.
     NoUsage,
+    /// `stall-before-usage`: a stream says its end, and nothing more; the connection stays open.
+    StallBeforeUsage,
     /// `reset-before-headers`: the connection breaks before anything is sent.
     ResetBeforeHeaders,
 }
@@ -70,6 +72,7 @@ impl FromStr for Fault {
             ("filter-prompt", _) => Self::FilterPrompt,
             ("role-missing", _) => Self::RoleMissing,
             ("no-usage", _) => Self::NoUsage,
+            ("stall-before-usage", _) => Self::StallBeforeUsage,
             ("reset-before-headers", _) => Self::ResetBeforeHeaders,
             _ => return Err(format!("unknown fault {name:?}")),
         })
@@ -94,6 +97,7 @@ impl From<Fault> for String {
             Fault::Status(status) => format!("status-{status}"),
             Fault::RoleMissing => "role-missing".to_owned(),
             Fault::NoUsage => "no-usage".to_owned(),
+            Fault::StallBeforeUsage => "stall-before-usage".to_owned(),
             Fault::ResetBeforeHeaders => "reset-before-headers".to_owned(),
         }
     }
@@ -291,7 +295,13 @@ mod tests {
 
     #[test]
     fn faults_have_one_name_each() {
-        for name in ["drop-mid-stream", "filter-cut", "status-503", "no-usage"] {
+        for name in [
+            "drop-mid-stream",
+            "filter-cut",
+            "status-503",
+            "no-usage",
+            "stall-before-usage",
+        ] {
             let fault: Fault = name.parse().expect("a fault");
             assert_eq!(String::from(fault), name, "the name does not come back");
         }

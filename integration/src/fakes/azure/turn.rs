@@ -183,6 +183,7 @@ fn early_end(fault: Fault) -> Option<Ending> {
         | Fault::Status(_)
         | Fault::RoleMissing
         | Fault::NoUsage
+        | Fault::StallBeforeUsage
         | Fault::ResetBeforeHeaders => None,
     }
 }

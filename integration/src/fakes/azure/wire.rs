@@ -31,6 +31,12 @@ impl Event {
         Self::data("[DONE]")
     }
 
+    /// Whether it says the usage, or the end of the stream.
+    pub fn ends_the_stream(&self) -> bool {
+        let data = &self.data;
+        data == "[DONE]" || data.contains("\"usage\":{") || self.name == Some("response.completed")
+    }
+
     /// Its lines, and the empty one that ends it.
     pub fn render(&self, ending: LineEnding) -> String {
         let end = match ending {
