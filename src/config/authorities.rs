@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use serde_saphyr::{Location, Spanned};
 
+use super::duration;
 use super::identities::identities;
 use super::problem::Problem;
 use super::problems::{Problems, check_id, duplicate, not_empty};
+use super::surroundings::Surroundings;
 use super::written::{
     Authority, Client as WrittenClient, ClientCertificates, Listen, Mode, Revocation, Trust, Usage,
 };
-use super::{IdentityConfig, duration};
 use crate::access::Client;
 use crate::auth::certificate::{
     Authority as Meaning, Certificates, CrlMode, CrlSource, ExtendedKeyUsage, Revocation as Lists,
@@ -33,18 +34,18 @@ const MIN_REFRESH: Duration = Duration::from_millis(100);
 pub(super) fn certificates(
     listen: &Listen,
     written: &[Authority],
-    clients: (&[WrittenClient], &[Arc<Client>]),
-    (directory, identity): (&Path, Option<&IdentityConfig>),
+    written_clients: &[WrittenClient],
+    clients: &[Arc<Client>],
+    around: Surroundings<'_>,
     problems: &mut Problems,
 ) -> Option<Arc<CertificateRing>> {
-    let authorities = authorities(written, (directory, identity), problems);
-    let identities = identities(clients, written, problems);
+    let authorities = authorities(written, around, problems);
+    let identities = identities(written_clients, clients, written, problems);
     let Some(how) = &listen.client_certificates else {
         if let Some(first) = written.first() {
             problems.push(not_accepted(first.name.referenced));
         }
-        let with_certificates = clients
-            .0
+        let with_certificates = written_clients
             .iter()
             .flat_map(|client| &client.credentials.value);
         if let Some(first) = with_certificates
@@ -70,7 +71,7 @@ fn not_accepted(at: Location) -> Problem {
 
 fn authorities(
     written: &[Authority],
-    context: (&Path, Option<&IdentityConfig>),
+    around: Surroundings<'_>,
     problems: &mut Problems,
 ) -> Vec<Meaning> {
     let mut names = HashSet::new();
@@ -81,24 +82,25 @@ fn authorities(
             problems.push(duplicate("certificate authority", &authority.name));
         }
         not_empty("trust", &authority.trust, problems);
-        meanings.extend(self::authority(authority, context, problems));
+        meanings.extend(self::authority(authority, around, problems));
     }
     meanings
 }
 
 fn authority(
     written: &Authority,
-    (directory, identity): (&Path, Option<&IdentityConfig>),
+    around: Surroundings<'_>,
     problems: &mut Problems,
 ) -> Option<Meaning> {
-    let read =
-        |path: &Path, at, problems: &mut Problems| match read_certificates(&directory.join(path)) {
-            Ok(found) => found,
-            Err(error) => {
-                problems.push(Problem::at(at, error.to_string()));
-                Vec::new()
-            }
-        };
+    let read = |path: &Path, at, problems: &mut Problems| match read_certificates(
+        &around.directory.join(path),
+    ) {
+        Ok(found) => found,
+        Err(error) => {
+            problems.push(Problem::at(at, error.to_string()));
+            Vec::new()
+        }
+    };
     let mut certificates = Certificates::default();
     for trust in &written.trust.value {
         match &trust.value {
@@ -107,7 +109,7 @@ fn authority(
                 certificates.anchors.extend(found);
             }
             Trust::KeyVault(vault) => {
-                let source = vault.source(trust.referenced, (directory, identity), problems);
+                let source = vault.source(trust.referenced, around, problems);
                 certificates.sources.extend(source);
             }
         }
@@ -131,7 +133,7 @@ fn authority(
         Usage::ClientAuthIfPresent => ExtendedKeyUsage::ClientAuthIfPresent,
         Usage::Any => ExtendedKeyUsage::Any,
     };
-    let revocation = revocation(&written.revocation, directory, problems)?;
+    let revocation = revocation(&written.revocation, around.directory, problems)?;
     let name = Arc::from(written.name.value.as_str());
     Meaning::new(name, certificates, (usage, length), revocation)
         .map_err(|error| problems.push(Problem::at(written.trust.referenced, error.to_string())))

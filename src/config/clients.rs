@@ -15,7 +15,8 @@ use crate::auth::{KeyDigest, KeyRing, Validity};
 
 /// Every client. Where keys are issued at run time, one may come without a credential of the file's.
 pub(super) fn clients(
-    (written, are_keys_issued): (&[written::Client], bool),
+    written: &[written::Client],
+    are_keys_issued: bool,
     products: &HashMap<String, Arc<Product>>,
     issuers: &mut Issuers,
     problems: &mut Problems,

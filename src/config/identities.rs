@@ -13,7 +13,8 @@ use crate::auth::certificate::{CertificateIdentity, Field, FieldError, IdentityI
 
 /// The identities of all clients.
 pub(super) fn identities(
-    (written, clients): (&[written::Client], &[Arc<Client>]),
+    written: &[written::Client],
+    clients: &[Arc<Client>],
     authorities: &[Authority],
     problems: &mut Problems,
 ) -> IdentityIndex {

@@ -8,6 +8,7 @@ use serde_saphyr::Location;
 
 use super::problem::Problem;
 use super::problems::Problems;
+use super::surroundings::Surroundings;
 use super::written::KeyVault;
 use super::{IdentityConfig, duration};
 use crate::auth::certificate::AnchorSource;
@@ -33,16 +34,16 @@ impl KeyVault {
     pub(super) fn source(
         &self,
         at: Location,
-        (directory, identity): (&Path, Option<&IdentityConfig>),
+        around: Surroundings<'_>,
         problems: &mut Problems,
     ) -> Option<Arc<dyn AnchorSource>> {
         let object = self.object(at, problems);
         let refresh = self.refresh(problems);
         let vault = self.vault(problems);
-        let fetcher = self.fetcher(at, directory, problems);
+        let fetcher = self.fetcher(at, around.directory, problems);
         let (vault, scope) = vault?;
         let tokens = AzureTokenSource::new(IdentityConfig {
-            source: identity?.source.clone(),
+            source: around.identity?.source.clone(),
             scope,
         });
         let source = KeyVaultSource::new(&vault, object?, refresh, tokens, fetcher?);

@@ -22,6 +22,7 @@ mod problems;
 mod products;
 mod requires;
 mod secret;
+mod surroundings;
 mod uses;
 mod validate;
 mod warnings;

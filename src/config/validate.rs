@@ -15,6 +15,7 @@ use super::prices::prices;
 use super::problem::Problem;
 use super::problems::{Problems, check_id};
 use super::products::products;
+use super::surroundings::Surroundings;
 use super::{Config, authorities, database, duration, files, written};
 use crate::access::{BodyLimits, MAX_BODY_BYTES};
 use crate::policy::Policy;
@@ -34,7 +35,8 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
     let products = products(&file.products, &mut problems);
     let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
     let (clients, keys) = clients(
-        (&file.clients, are_keys_issued),
+        &file.clients,
+        are_keys_issued,
         &products,
         &mut issuers,
         &mut problems,
@@ -43,8 +45,12 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
     let certificates = authorities::certificates(
         &file.listen,
         &file.certificate_authorities,
-        (&file.clients, &clients),
-        (directory, identity.as_ref()),
+        &file.clients,
+        &clients,
+        Surroundings {
+            directory,
+            identity: identity.as_ref(),
+        },
         &mut problems,
     );
     let backend = backend(&file.backends, &mut problems);

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::error::ControlError;
 use super::replica::Replica;
 use crate::access::ClientId;
-use crate::auth::{IssuedKey, Key, KeyDigest, KeyEvent, KeyId, KeySlot, KeyState};
+use crate::auth::{IssuedKey, Key, KeyDigest, KeyEvent, KeyId, KeySlot, KeyState, Validity};
 use crate::control::store::{KeyStore, NewKey};
 
 /// The change of a key.
@@ -84,7 +84,7 @@ impl KeyCommands {
         &self,
         client: &ClientId,
         slot: KeySlot,
-        validity: (Option<SystemTime>, Option<SystemTime>),
+        validity: Validity,
         event: &KeyEvent,
     ) -> Result<(Key, IssuedKey), ControlError> {
         if !self.clients.is_known(client) {
@@ -111,7 +111,13 @@ impl KeyCommands {
         not_after: Option<SystemTime>,
         event: &KeyEvent,
     ) -> Result<(Key, [IssuedKey; 2]), ControlError> {
-        let (key, new) = new_key((None, not_after), event.at)?;
+        let (key, new) = new_key(
+            Validity {
+                not_after,
+                ..Validity::default()
+            },
+            event.at,
+        )?;
         let both = self.store()?.rotate(id, &new, grace, event).await?;
         let [issued, old] = &both;
         self.tell(KeyAction::Rotate, issued);
@@ -171,10 +177,12 @@ impl KeyCommands {
 }
 
 /// A key in the clear, and what is stored of it.
-fn new_key(
-    (not_before, not_after): (Option<SystemTime>, Option<SystemTime>),
-    now: SystemTime,
-) -> Result<(Key, NewKey), ControlError> {
+fn new_key(validity: Validity, now: SystemTime) -> Result<(Key, NewKey), ControlError> {
+    let Validity {
+        not_before,
+        not_after,
+        ..
+    } = validity;
     let begins = not_before.unwrap_or(now).max(now);
     if not_after.is_some_and(|end| end <= begins) {
         return Err(ControlError::NeverValid);

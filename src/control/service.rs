@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 use super::command::KeyCommands;
 use super::v1::keys_server::{Keys, KeysServer};
 use super::{message, v1};
-use crate::auth::{IssuedKey, KeyEvent, KeyState};
+use crate::auth::{IssuedKey, KeyEvent, KeyState, Validity};
 
 /// Root, who could read the database anyway.
 const ROOT: u32 = 0;
@@ -73,10 +73,11 @@ impl Keys for Service {
         let asked = request.into_inner();
         let client = message::client(&asked.client)?;
         let slot = message::slot(asked.slot)?;
-        let validity = (
-            message::moment(asked.not_before_ms)?,
-            message::moment(asked.not_after_ms)?,
-        );
+        let validity = Validity {
+            not_before: message::moment(asked.not_before_ms)?,
+            not_after: message::moment(asked.not_after_ms)?,
+            ..Validity::default()
+        };
         let (key, issued) = self.commands.issue(&client, slot, validity, &event).await?;
         Ok(Response::new(v1::IssueResponse {
             key: Some(message::key(&issued)),

@@ -39,19 +39,15 @@ impl Metrics {
         observe_refreshes(
             &meter,
             policy,
-            (
-                "tollgate.crl.refreshes",
-                "Revocation lists read and fetched, by outcome",
-            ),
+            "tollgate.crl.refreshes",
+            "Revocation lists read and fetched, by outcome",
             |state| Some(state.crl_refreshes),
         );
         observe_refreshes(
             &meter,
             policy,
-            (
-                "tollgate.certificate.authority.anchor.refreshes",
-                "Fetches of trust anchors, by outcome",
-            ),
+            "tollgate.certificate.authority.anchor.refreshes",
+            "Fetches of trust anchors, by outcome",
             |state| (state.sources > 0).then_some(state.anchor_refreshes),
         );
     }
@@ -108,7 +104,8 @@ fn observe_authorities(meter: &Meter, policy: &Arc<LivePolicy>) {
 fn observe_refreshes(
     meter: &Meter,
     policy: &Arc<LivePolicy>,
-    (name, description): (&'static str, &'static str),
+    name: &'static str,
+    description: &'static str,
     look: fn(&AuthorityState) -> Option<(u64, u64)>,
 ) {
     let policy = Arc::clone(policy);
