@@ -12,3 +12,12 @@ pub(super) struct Surroundings<'a> {
     /// Who asks a vault; `None` where the identity is not valid, which is said elsewhere.
     pub(super) identity: Option<&'a IdentityConfig>,
 }
+
+impl<'a> Surroundings<'a> {
+    pub(super) fn new(directory: &'a Path, identity: Option<&'a IdentityConfig>) -> Self {
+        Self {
+            directory,
+            identity,
+        }
+    }
+}

@@ -47,10 +47,7 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
         &file.certificate_authorities,
         &file.clients,
         &clients,
-        Surroundings {
-            directory,
-            identity: identity.as_ref(),
-        },
+        Surroundings::new(directory, identity.as_ref()),
         &mut problems,
     );
     let backend = backend(&file.backends, &mut problems);
