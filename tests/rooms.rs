@@ -19,9 +19,12 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
+        if name.contains("test") {
+            continue;
+        }
         if path.is_dir() {
             files(&path, found);
-        } else if name.ends_with(".rs") && !name.contains("test") {
+        } else if name.ends_with(".rs") {
             found.push(path);
         }
     }

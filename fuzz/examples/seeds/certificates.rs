@@ -182,8 +182,13 @@ fn revocation(sub: &Ca, lists: &str) {
         .filter(|serial| *serial != 9)
         .collect();
     put("good-many-entries", sub.list(NUMBER, &many, |_| {}).der());
-    put("older", sub.list(NUMBER - 1, &[], |_| {}).der());
-    put("number-zero", sub.list(0, &[], |_| {}).der());
+    // Taken, as from another source than the fixture's, and of no effect. They are read in the order of their
+    // names: first, so that this source has not given a newer one.
+    put("good-a-list-numbered-zero", sub.list(0, &[], |_| {}).der());
+    put(
+        "good-a-list-that-is-older",
+        sub.list(NUMBER - 1, &[], |_| {}).der(),
+    );
     put(
         "begins-in-2090",
         sub.list(NUMBER + 1, &[], |params| {

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
+    CrlIssuingDistributionPoint, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod,
+    KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 
 /// The SPIFFE id of the client `factory-7`.
@@ -80,6 +80,26 @@ impl Ca {
 
     /// A list with these serial numbers, until the end of a year.
     pub(crate) fn crl(&self, number: u64, revoked: &[u64], last_year: i32) -> String {
+        self.sign(number, revoked, last_year, None)
+    }
+
+    /// The list of those certificates that name an address as their distribution point.
+    pub(crate) fn partition(&self, address: &str, number: u64, revoked: &[u64]) -> String {
+        let uris = vec![address.to_owned()];
+        let point = CrlIssuingDistributionPoint {
+            distribution_point: CrlDistributionPoint { uris },
+            scope: None,
+        };
+        self.sign(number, revoked, 2049, Some(point))
+    }
+
+    fn sign(
+        &self,
+        number: u64,
+        revoked: &[u64],
+        last_year: i32,
+        issuing_distribution_point: Option<CrlIssuingDistributionPoint>,
+    ) -> String {
         let revoked = revoked.iter().map(|serial| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2024, 2, 1),
@@ -90,7 +110,7 @@ impl Ca {
             this_update: date_time_ymd(2024, 2, 1),
             next_update: date_time_ymd(last_year, 12, 31),
             crl_number: SerialNumber::from(number),
-            issuing_distribution_point: None,
+            issuing_distribution_point,
             revoked_certs: revoked.collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
@@ -160,6 +180,28 @@ openssl ca -revoke leaf.pem -config ca.cnf -cert sub.pem -keyfile sub.key
 openssl ca -gencrl -config ca.cnf -cert sub.pem -keyfile sub.key -out new.crl
 mv new.crl sub.crl";
     shell(directory, script);
+}
+
+/// Makes a new `sub.crl` of [`openssl_pki`], whose deltas are at an address, then revokes the leaf on such a
+/// delta alone; gives the delta.
+pub(crate) fn openssl_delta(directory: &Path, address: &str) -> Vec<u8> {
+    let script = format!(
+        "set -e
+base=$(cat number)
+cat >> ca.cnf <<END
+[base]
+authorityKeyIdentifier = keyid
+freshestCRL = URI:{address}
+[delta]
+authorityKeyIdentifier = keyid
+2.5.29.27 = critical,DER:02:01:$base
+END
+openssl ca -gencrl -config ca.cnf -crlexts base -cert sub.pem -keyfile sub.key -out sub.crl
+openssl ca -revoke leaf.pem -config ca.cnf -cert sub.pem -keyfile sub.key
+openssl ca -gencrl -config ca.cnf -crlexts delta -cert sub.pem -keyfile sub.key -out delta.crl"
+    );
+    shell(directory, &script);
+    std::fs::read(directory.join("delta.crl")).expect("a delta")
 }
 
 fn shell(directory: &Path, script: &str) {

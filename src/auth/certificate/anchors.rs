@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::decoded::Decoded;
-use super::revocation::Revocation;
+use super::revocation::{IssuerKey, Revocation};
 use super::{AuthorityError, CertificateError, profile};
 
 /// Wait after a failure, where the ordinary wait is longer.
@@ -261,8 +261,8 @@ impl TrustStore {
             .collect();
         let anchors = Anchors::read(self.fixed.iter().chain(&held))?;
         for (trust, certificate) in anchors.trust.iter().zip(&anchors.certificates) {
-            let key = certificate.decoded.spki()?;
-            self.revocation.know_issuer(trust.subject.as_ref(), key);
+            let (name, spki) = (trust.subject.to_vec(), certificate.decoded.spki()?);
+            self.revocation.know_issuer(IssuerKey { name, spki });
         }
         self.current.store(Arc::new(anchors));
         self.generation.fetch_add(1, Ordering::AcqRel);

@@ -8,11 +8,12 @@ use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
-use x509_cert::ext::pkix::{BasicConstraints, CrlDistributionPoints, KeyUsage};
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::{BasicConstraints, CrlDistributionPoints, FreshestCrl, KeyUsage};
 use x509_cert::name::Name;
 
 use super::CertificateError;
+use super::revocation::{Point, uris};
 
 /// A certificate as x509-cert reads it, without its opinion on serial numbers and dates: those are
 /// checked, with reasons, in [`profile`](super::profile).
@@ -99,19 +100,23 @@ impl Decoded {
         Ok(constraints.map_or((false, None), |(_, it)| (it.ca, it.path_len_constraint)))
     }
 
-    /// The URIs of its CRL distribution points (RFC 5280, section 4.2.1.13).
+    /// Its CRL distribution points (RFC 5280, section 4.2.1.13).
+    pub(super) fn crl_points(&self) -> Vec<Point> {
+        Point::of(&self.distribution_points(), self.issuer().as_ref())
+    }
+
+    /// The URIs of its CRL distribution points, and those of delta lists (section 4.2.1.15).
     pub(super) fn crl_uris(&self) -> Vec<String> {
+        let deltas: Option<(bool, FreshestCrl)> = self.extension().ok().flatten();
+        let deltas = deltas.map(|(_, points)| points.0).unwrap_or_default();
+        let mut all = uris(&self.distribution_points());
+        all.extend(uris(&deltas));
+        all
+    }
+
+    /// None where the extension can't be read: then it names no list.
+    fn distribution_points(&self) -> Vec<DistributionPoint> {
         let points: Option<(bool, CrlDistributionPoints)> = self.extension().ok().flatten();
-        let points = points.map(|(_, points)| points.0).unwrap_or_default();
-        let names = points.into_iter().filter_map(|it| it.distribution_point);
-        let names = names.filter_map(|name| match name {
-            DistributionPointName::FullName(names) => Some(names),
-            DistributionPointName::NameRelativeToCRLIssuer(_) => None,
-        });
-        let uri = |name| match name {
-            GeneralName::UniformResourceIdentifier(uri) => Some(uri.as_str().to_owned()),
-            _ => None,
-        };
-        names.flatten().filter_map(uri).collect()
+        points.map(|(_, points)| points.0).unwrap_or_default()
     }
 }

@@ -32,8 +32,4 @@ pub use ring::{CertificateRing, CertifiedCaller};
 pub use seen::{AuthorityState, ClientExpiry};
 
 #[cfg(test)]
-mod openssl_tests;
-#[cfg(test)]
-mod pkits_tests;
-#[cfg(test)]
 mod testing;

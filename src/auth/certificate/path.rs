@@ -113,7 +113,7 @@ impl Authority {
         let keys = keys(path, &issuers, anchor)?;
         // Before the status, so that the lists are fetched that this chain needs.
         self.learn(leaf, &issuers, &keys);
-        let status_ends = self.check_status(path, &keys, now)?;
+        let status_ends = self.check_status(leaf, &issuers, &keys, now)?;
         let issuer_thumbprint = ders
             .first()
             .map_or(anchor.thumbprint, |der| Sha256::digest(der).into());
@@ -187,8 +187,8 @@ impl Authority {
         if self.revocation.mode() == CrlMode::Off {
             return;
         }
-        for IssuerKey { name, spki } in keys {
-            self.revocation.know_issuer(name, spki.clone());
+        for key in keys {
+            self.revocation.know_issuer(key.clone());
         }
         for certificate in issuers.iter().chain([leaf]) {
             self.revocation.note_points(&certificate.crl_uris());
@@ -235,8 +235,6 @@ pub(super) fn reason(error: webpki::Error) -> CertificateError {
         Error::CaUsedAsEndEntity => CertificateError::CaAsLeaf,
         Error::CertExpired { .. } => CertificateError::Expired,
         Error::CertNotValidYet { .. } => CertificateError::NotYetValid,
-        Error::CertRevoked => CertificateError::Revoked,
-        Error::CrlExpired { .. } => CertificateError::CrlExpired,
         Error::EmptyEkuExtension | Error::RequiredEkuNotFoundContext(_) => {
             CertificateError::ExtendedKeyUsage
         }
@@ -250,12 +248,6 @@ pub(super) fn reason(error: webpki::Error) -> CertificateError {
         | Error::MalformedNameConstraint
         | Error::SignatureAlgorithmMismatch
         | Error::UnsupportedCertVersion => CertificateError::Profile,
-        Error::InvalidCrlSignatureForPublicKey
-        | Error::IssuerNotCrlSigner
-        | Error::UnsupportedCrlSignatureAlgorithmContext(_)
-        | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
-            CertificateError::CrlUntrusted
-        }
         Error::MaximumPathBuildCallsExceeded
         | Error::MaximumPathDepthExceeded
         | Error::MaximumSignatureChecksExceeded

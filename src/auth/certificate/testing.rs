@@ -3,22 +3,35 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber, date_time_ymd,
 };
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::{Authority, Certificates, CrlError, CrlMode, CrlSource, ExtendedKeyUsage, Revocation};
+use super::decoded::Decoded;
+use super::revocation::IssuerKey;
+use super::{
+    Authority, CertificateError, Certificates, CrlError, CrlMode, CrlSource, ExtendedKeyUsage,
+    Revocation,
+};
+pub(super) use list::ListParams;
+
+pub(super) mod list;
 
 /// A time at which all that is made here is valid: 1 January 2030.
 pub(super) const NOW: Duration = Duration::from_secs(1_893_456_000);
 
+/// The name that leaves have.
+pub(super) const URI: &str = "spiffe://acme/factory/7";
+
 /// An issuer with its certificate.
 pub(super) struct Ca {
     pub(super) der: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
+    params: CertificateParams,
+    key: KeyPair,
 }
 
 pub(super) fn ca_params(name: &str) -> CertificateParams {
@@ -55,69 +68,100 @@ pub(super) fn extension(oid: &[u64], critical: bool, der: &[u8]) -> CustomExtens
 
 impl Ca {
     pub(super) fn root(params: CertificateParams) -> Self {
-        let key = KeyPair::generate().expect("a key");
+        let key = new_key();
         let der = params.self_signed(&key).expect("signed").der().clone();
-        Self {
-            der,
-            issuer: Issuer::new(params, key),
-        }
+        Self { der, params, key }
     }
 
     pub(super) fn intermediate(&self, params: CertificateParams) -> Self {
-        let key = KeyPair::generate().expect("a key");
-        let der = params
-            .signed_by(&key, &self.issuer)
-            .expect("signed")
-            .der()
-            .clone();
-        Self {
-            der,
-            issuer: Issuer::new(params, key),
-        }
+        let key = new_key();
+        let der = self.sign(&params, &key);
+        Self { der, params, key }
     }
 
     pub(super) fn leaf(&self, params: &CertificateParams) -> CertificateDer<'static> {
-        let key = KeyPair::generate().expect("a key");
-        params
-            .signed_by(&key, &self.issuer)
-            .expect("signed")
-            .der()
-            .clone()
+        self.sign(params, &new_key())
+    }
+
+    fn sign(&self, params: &CertificateParams, key: &KeyPair) -> CertificateDer<'static> {
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        let signed = params.signed_by(key, &issuer).expect("signed");
+        signed.der().clone()
     }
 
     /// A list of these serial numbers, by its own number, until the end of a year.
-    pub(super) fn crl(&self, number: u64, revoked: &[u64], last_year: i32) -> Vec<u8> {
-        self.crl_as(KeyIdMethod::Sha256, number, revoked, last_year)
+    pub(super) fn crl(&self, number: u64, revoked: &[u64], last_year: u16) -> Vec<u8> {
+        self.list(&ListParams {
+            last_year,
+            ..ListParams::of(number, revoked)
+        })
     }
 
-    /// A list that says of its key what one likes.
-    pub(super) fn crl_as(
-        &self,
-        key_identifier: KeyIdMethod,
-        number: u64,
-        revoked: &[u64],
-        last_year: i32,
-    ) -> Vec<u8> {
-        let revoked = revoked.iter().map(|serial| RevokedCertParams {
-            serial_number: SerialNumber::from(*serial),
-            revocation_time: date_time_ymd(2024, 2, 1),
-            reason_code: None,
-            invalidity_date: None,
-        });
-        let params = CertificateRevocationListParams {
-            this_update: date_time_ymd(2024, 2, 1),
-            next_update: date_time_ymd(last_year, 12, 31),
-            crl_number: SerialNumber::from(number),
-            issuing_distribution_point: None,
-            revoked_certs: revoked.collect(),
-            key_identifier_method: key_identifier,
-        };
-        params
-            .signed_by(&self.issuer)
-            .expect("signed")
-            .der()
-            .to_vec()
+    /// What its lists are told apart by.
+    pub(super) fn issuer_key(&self) -> IssuerKey {
+        let anchor = webpki::anchor_from_trusted_cert(&self.der).expect("good");
+        let decoded = Decoded::read(&self.der).expect("good");
+        IssuerKey {
+            name: anchor.subject.to_vec(),
+            spki: decoded.spki().expect("good"),
+        }
     }
+}
+
+fn new_key() -> KeyPair {
+    KeyPair::generate().expect("a key")
+}
+
+/// The verdict about a chain, leaf first.
+pub(super) fn verify(
+    authority: &Authority,
+    chain: &[CertificateDer<'static>],
+) -> Result<(), CertificateError> {
+    verify_at(authority, chain, NOW)
+}
+
+/// The verdict at another time.
+pub(super) fn verify_at(
+    authority: &Authority,
+    chain: &[CertificateDer<'static>],
+    now: Duration,
+) -> Result<(), CertificateError> {
+    let leaf = Decoded::read(&chain[0])?;
+    let verified = authority.verify(chain, &leaf, UnixTime::since_unix_epoch(now));
+    verified.map(|_| ())
+}
+
+/// Every order of a few things.
+pub(super) fn orders<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
+    let Some((first, rest)) = all.split_first() else {
+        return vec![Vec::new()];
+    };
+    let insert = |order: Vec<T>| {
+        (0..=order.len()).map(move |at| {
+            let mut longer = order.clone();
+            longer.insert(at, first.clone());
+            longer
+        })
+    };
+    orders(rest).into_iter().flat_map(insert).collect()
+}
+
+/// A certificate in PEM.
+pub(super) fn pem(der: &[u8]) -> String {
+    let encoded = STANDARD.encode(der);
+    let lines: Vec<_> = encoded.as_bytes().chunks(64).collect();
+    let body = String::from_utf8_lossy(&lines.join(&b'\n')).into_owned();
+    format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+}
+
+/// As Envoy encodes PEM: everything but letters, digits and a few marks.
+pub(super) fn url_encode(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encode = |byte: u8| match is_plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
 }
 
 /// An authority of one anchor, without revocation.

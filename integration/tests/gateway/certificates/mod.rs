@@ -3,6 +3,7 @@
 mod chain;
 mod header;
 mod identity;
+mod partitions;
 mod points;
 mod revocation;
 mod vault;

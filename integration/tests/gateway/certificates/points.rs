@@ -12,7 +12,7 @@ use crate::pki::{FACTORY, ca_params, leaf_params};
 use crate::support::{metric, send};
 
 /// A port on which nobody answers yet.
-async fn serve_later() -> (TcpListener, u16) {
+pub(super) async fn serve_later() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     (listener, port)
@@ -24,7 +24,10 @@ async fn serve(lists: Vec<(&'static str, Vec<u8>)>) -> (u16, Arc<AtomicUsize>) {
     (port, serve_on(listener, lists))
 }
 
-fn serve_on(listener: TcpListener, lists: Vec<(&'static str, Vec<u8>)>) -> Arc<AtomicUsize> {
+pub(super) fn serve_on(
+    listener: TcpListener,
+    lists: Vec<(&'static str, Vec<u8>)>,
+) -> Arc<AtomicUsize> {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
     tokio::spawn(async move {

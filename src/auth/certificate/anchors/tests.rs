@@ -1,9 +1,8 @@
 use std::sync::Mutex;
 
-use super::super::testing::{Ca, NOW, authority, ca_params, leaf_params, lists_in_files};
+use super::super::testing::{self, Ca, URI, authority, ca_params, leaf_params, lists_in_files};
 use super::super::{Authority, Certificates, CrlMode, ExtendedKeyUsage};
 use super::*;
-use rustls_pki_types::UnixTime;
 
 /// A vault that answers as it is told.
 struct Scripted {
@@ -47,10 +46,7 @@ fn of(sources: Vec<Arc<dyn AnchorSource>>) -> Authority {
 }
 
 fn verify(authority: &Authority, ca: &Ca) -> Result<(), CertificateError> {
-    let leaf = ca.leaf(&leaf_params("spiffe://acme/factory/7"));
-    let decoded = Decoded::read(&leaf)?;
-    let verified = authority.verify(&[leaf], &decoded, UnixTime::since_unix_epoch(NOW));
-    verified.map(|_| ())
+    testing::verify(authority, &[ca.leaf(&leaf_params(URI))])
 }
 
 async fn ask(authority: &Authority) -> Result<(), String> {
@@ -71,7 +67,7 @@ async fn anchors_of_a_vault_come_change_and_outlast_its_outages() {
     ask(&authority).await.expect("taken");
     assert_ne!(authority.generation(), before, "verdicts would stay");
     assert_eq!(verify(&authority, &first), Ok(()));
-    let leaf = first.leaf(&leaf_params("spiffe://acme/factory/7"));
+    let leaf = first.leaf(&leaf_params(URI));
     for (what, answer) in [
         ("an outage", Err("away")),
         ("nothing", Ok(Vec::new())),

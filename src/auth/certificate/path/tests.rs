@@ -5,23 +5,14 @@ use rcgen::{
     KeyUsagePurpose, NameConstraints, SanType, SerialNumber, date_time_ymd,
 };
 
-use super::super::testing::{Ca, NOW, authority, ca_params, extension, leaf_params};
+use super::super::testing::{Ca, URI, authority, ca_params, extension, leaf_params, verify};
 use super::*;
+
+mod openssl;
+mod pkits;
 
 /// A change that makes a certificate bad.
 type Fault = fn(&mut rcgen::CertificateParams);
-
-const URI: &str = "spiffe://acme/factory/7";
-
-fn verify(
-    authority: &Authority,
-    chain: &[CertificateDer<'static>],
-) -> Result<(), CertificateError> {
-    let leaf = Decoded::read(&chain[0])?;
-    authority
-        .verify(chain, &leaf, UnixTime::since_unix_epoch(NOW))
-        .map(|_| ())
-}
 
 /// The verdict about a leaf right below the root.
 fn leaf(change: impl Fn(&mut rcgen::CertificateParams)) -> Result<(), CertificateError> {

@@ -1,18 +1,25 @@
 //! Whether a certificate has been revoked: certificate revocation lists (RFC 5280, section 5).
 //!
 //! Lists are read from files and fetched from URLs behind the requests, parsed off their way, and
-//! held until better ones come. Online status (OCSP) is not asked for.
+//! held until better ones come. What they say together of a certificate is in [`judge`]. Online status
+//! (OCSP) is not asked for.
 
+mod error;
+mod judge;
 mod list;
+mod parse;
 mod points;
 mod refresh;
+mod scope;
 mod store;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::fetch::Url;
-pub use list::CrlError;
+pub use error::CrlError;
+pub(super) use judge::{Standing, Subject, judge};
+pub(super) use scope::{Point, uris};
 pub(super) use store::IssuerKey;
 pub use store::Revocation;
 

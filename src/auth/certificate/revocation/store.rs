@@ -1,4 +1,4 @@
-//! The lists of one authority that are held now, and which of them speak for a chain.
+//! The lists of one authority that are held now, and which of them an issuer has signed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,11 +20,20 @@ const MAX_POINTS: usize = 64;
 const MAX_ISSUER_KEYS: usize = 1024;
 
 /// An issuer of a path: what makes a list its own.
+#[derive(Clone)]
 pub(in super::super) struct IssuerKey {
     /// The bytes of its name.
     pub(in super::super) name: Vec<u8>,
     /// Its subjectPublicKeyInfo, as DER.
     pub(in super::super) spki: Vec<u8>,
+}
+
+/// The lists of an issuer.
+pub(in super::super) struct IssuerLists {
+    /// Signed by its key.
+    pub(in super::super) signed: Vec<Arc<List>>,
+    /// There are lists of its name that another key has signed.
+    pub(in super::super) has_others: bool,
 }
 
 /// The lists of one source, and the hash of the bytes that they came in.
@@ -97,27 +106,17 @@ impl Revocation {
         files.chain(urls.map(ListLocation::Url)).collect()
     }
 
-    /// The lists that speak for the certificates of a path: of each issuer and each scope the newest that its key has signed. Where its key has
-    /// signed none, one of its name, which will be refused for its signature.
-    pub(in super::super) fn lists_of(&self, issuers: &[IssuerKey]) -> Vec<Arc<List>> {
+    /// The lists of an issuer: those that its key has signed.
+    pub(in super::super) fn lists_of(&self, issuer: &IssuerKey) -> IssuerLists {
         let held = self.lists.load();
-        let mut chosen: Vec<Arc<List>> = Vec::new();
-        for IssuerKey { name, spki } in issuers {
-            let mut left: Vec<&Arc<List>> = held
-                .iter()
-                .filter(|list| list.revoked.issuer() == name)
-                .collect();
-            while let Some(first) = left.first().copied() {
-                let (rivals, others): (Vec<_>, Vec<_>) =
-                    left.into_iter().partition(|list| list.has_scope_of(first));
-                let best = Arc::clone(best_of(&rivals, spki).unwrap_or(first));
-                if !chosen.iter().any(|other| Arc::ptr_eq(other, &best)) {
-                    chosen.push(best);
-                }
-                left = others;
-            }
+        let named = held.iter().filter(|list| list.issuer() == issuer.name);
+        let (signed, others): (Vec<_>, Vec<_>) = named
+            .cloned()
+            .partition(|list| list.is_signed_by(&issuer.spki));
+        IssuerLists {
+            signed,
+            has_others: !others.is_empty(),
         }
-        chosen
     }
 
     /// Counts the changes of the lists.
@@ -144,14 +143,10 @@ impl Revocation {
     /// The end of the list that ends first of those that no newer one replaces, since 1970.
     pub(in super::super) fn next_update(&self) -> Option<Duration> {
         let held = self.lists.load();
-        let is_current = |list: &&Arc<List>| {
-            !held
-                .iter()
-                .any(|other| other.replaces(list) && list.is_older_than(other))
-        };
+        let is_current = |list: &&Arc<List>| !held.iter().any(|other| list.is_superseded_by(other));
         held.iter()
             .filter(is_current)
-            .map(|it| it.next_update)
+            .map(|list| list.next_update())
             .min()
     }
 
@@ -166,10 +161,16 @@ impl Revocation {
     }
 
     /// Remembers an issuer's key: lists of this name must be signed with it.
-    pub(in super::super) fn know_issuer(&self, name: &[u8], spki: Vec<u8>) {
+    pub(in super::super) fn know_issuer(&self, issuer: IssuerKey) {
+        let lists = self.lists.load_full();
+        let signed = lists
+            .iter()
+            .filter(|list| list.issuer() == issuer.name && list.is_signed_by(&issuer.spki));
+        signed.for_each(|list| self.note_points(&list.fields.delta_uris));
         let mut issuers = lock(&self.issuers);
         if issuers.len() < MAX_ISSUER_KEYS {
-            issuers.entry(name.to_vec()).or_default().insert(spki);
+            let IssuerKey { name, spki } = issuer;
+            issuers.entry(name).or_default().insert(spki);
         }
     }
 
@@ -204,8 +205,9 @@ impl Revocation {
         let lists = List::read_all(bytes, now())?;
         for list in &lists {
             self.check_signature(list)?;
+            // Only of the same source: of lists of several sources the newest counts, whichever came first.
             // One that is certainly forged does not block the genuine one.
-            let mut held = by_source.values().flat_map(|held| &held.lists);
+            let mut held = by_source.get(source).into_iter().flat_map(|it| &it.lists);
             if held.any(|held| {
                 list.replaces(held)
                     && list.is_older_than(held)
@@ -213,6 +215,9 @@ impl Revocation {
             }) {
                 return Err(CrlError::Older);
             }
+        }
+        for list in lists.iter().filter(|list| self.is_of_known_issuer(list)) {
+            self.note_points(&list.fields.delta_uris);
         }
         let lists = lists.into_iter().map(Arc::new).collect();
         by_source.insert(source.to_owned(), LoadedLists { digest, lists });
@@ -228,7 +233,8 @@ impl Revocation {
         points.into_iter().for_each(|url| self.note_point(url));
         for (name, keys) in issuers {
             for spki in keys {
-                self.know_issuer(&name, spki);
+                let name = name.clone();
+                self.know_issuer(IssuerKey { name, spki });
             }
         }
         let (success, failure) = old.refreshes();
@@ -265,27 +271,17 @@ impl Revocation {
     /// A list of an issuer that is known must be signed by it. One of an issuer that no chain has
     /// shown yet is checked when it is used.
     fn check_signature(&self, list: &List) -> Result<(), CrlError> {
-        match lock(&self.issuers).get(list.revoked.issuer()) {
+        match lock(&self.issuers).get(list.issuer()) {
             Some(keys) if !keys.iter().any(|spki| list.is_signed_by(spki)) => {
                 Err(CrlError::Signature)
             }
             _ => Ok(()),
         }
     }
-}
 
-/// The newest of several lists that a key has signed. One alone need not be looked at: webpki will.
-fn best_of<'a>(rivals: &[&'a Arc<List>], key: &[u8]) -> Option<&'a Arc<List>> {
-    if let [alone] = rivals {
-        return Some(alone);
+    fn is_of_known_issuer(&self, list: &List) -> bool {
+        lock(&self.issuers).contains_key(list.issuer())
     }
-    let signed = rivals.iter().filter(|list| list.is_signed_by(key));
-    signed
-        .copied()
-        .reduce(|best, list| match best.is_older_than(list) {
-            true => list,
-            false => best,
-        })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,13 +3,11 @@ use rcgen::{DnType, DnValue, SanType};
 
 use super::super::identity::CertificateIdentity;
 use super::super::testing::{
-    Ca, NOW, authority, ca_params, leaf_params, lists_in_files, with_anchors,
+    Ca, NOW, URI, authority, ca_params, leaf_params, lists_in_files, pem, url_encode, with_anchors,
 };
 use super::super::{CrlMode, CrlSource, ExtendedKeyUsage, IdentityError, Revocation};
 use super::*;
 use crate::access::ClientId;
-
-const URI: &str = "spiffe://acme/factory/7";
 
 fn client(id: &str) -> Arc<Client> {
     Arc::new(Client::new(ClientId::new(id), Vec::new()))
@@ -29,30 +27,7 @@ fn index(all: Vec<(&str, Vec<Field>)>) -> IdentityIndex {
 
 /// As Envoy writes `source.certificate`.
 fn peer(der: &CertificateDer<'_>) -> String {
-    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    pem.push_str(&base64(der));
-    pem.push_str("\n-----END CERTIFICATE-----\n");
-    pem.replace('\n', "%0A")
-        .replace('+', "%2B")
-        .replace('=', "%3D")
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let group = [0, 1, 2].map(|at| u32::from(chunk.get(at).copied().unwrap_or(0)));
-        let bits = (group[0] << 16) | (group[1] << 8) | group[2];
-        for at in 0..4 {
-            let letter = LETTERS[usize::try_from((bits >> (18 - 6 * at)) & 63).expect("small")];
-            text.push(if at <= chunk.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
-        }
-    }
-    text
+    url_encode(&pem(der))
 }
 
 fn ask(ring: &CertificateRing, der: &CertificateDer<'_>) -> Result<String, CertificateError> {

@@ -1,25 +1,11 @@
 //! Revocation by example: the mode, the lists, and whose they are.
 
-use rcgen::SerialNumber;
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rcgen::{KeyUsagePurpose, SerialNumber};
 
-use super::super::decoded::Decoded;
 use super::super::testing::{
-    Ca, NOW, ca_params, leaf_params, lists_in_files, with_anchors, with_lists,
+    Ca, URI, ca_params, leaf_params, lists_in_files, verify, with_anchors, with_lists,
 };
-use super::super::{Authority, CertificateError, CrlMode, ExtendedKeyUsage};
-
-const URI: &str = "spiffe://acme/factory/7";
-
-fn verify(
-    authority: &Authority,
-    chain: &[CertificateDer<'static>],
-) -> Result<(), CertificateError> {
-    let leaf = Decoded::read(&chain[0])?;
-    authority
-        .verify(chain, &leaf, UnixTime::since_unix_epoch(NOW))
-        .map(|_| ())
-}
+use super::super::{CertificateError, CrlMode, ExtendedKeyUsage};
 
 #[test]
 fn revocation_is_what_the_list_and_the_mode_say() {
@@ -45,7 +31,7 @@ fn revocation_is_what_the_list_and_the_mode_say() {
         (
             "stale and revoked",
             vec![root.crl(1, &[7], 2025)],
-            Err(E::CrlExpired),
+            Err(E::Revoked),
             Err(E::Revoked),
         ),
         (
@@ -68,7 +54,7 @@ fn revocation_is_what_the_list_and_the_mode_say() {
             (CrlMode::Soft, soft),
             (CrlMode::Off, Ok(())),
         ] {
-            // Files are read before the anchors are known; webpki checks the signature on use.
+            // Files are read before the anchors are known; signatures are checked on use.
             let authority = with_lists(&root, ExtendedKeyUsage::ClientAuth, 5, mode, lists.clone());
             assert_eq!(verify(&authority, &leaf), expected, "{name}, {mode:?}");
         }
@@ -112,6 +98,26 @@ fn a_revoked_intermediate_is_denied() {
         Err(CertificateError::RevocationUnknown),
         "the root has no list"
     );
+}
+
+#[test]
+fn an_issuer_that_may_not_sign_lists_proves_nothing_by_one() {
+    let root = Ca::root(ca_params("root"));
+    let mut params = ca_params("issuer");
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let issuer = root.intermediate(params);
+    let chain = [issuer.leaf(&leaf_params(URI)), issuer.der.clone()];
+    for (revoked, mode, expected) in [
+        (8, CrlMode::Required, Err(CertificateError::CrlUntrusted)),
+        (8, CrlMode::Soft, Ok(())),
+        (7, CrlMode::Required, Err(CertificateError::Revoked)),
+        (7, CrlMode::Soft, Err(CertificateError::Revoked)),
+    ] {
+        let lists = vec![root.crl(1, &[], 2040), issuer.crl(1, &[revoked], 2040)];
+        let authority = with_lists(&root, ExtendedKeyUsage::ClientAuth, 5, mode, lists);
+        let verdict = verify(&authority, &chain);
+        assert_eq!(verdict, expected, "{revoked} revoked, {mode:?}");
+    }
 }
 
 #[test]

@@ -1,50 +1,8 @@
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::super::testing::{pem, url_encode as encode};
 use super::*;
-
-fn pem(der: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    let encoded = base64(der);
-    for line in encoded.as_bytes().chunks(64) {
-        let _ = writeln!(text, "{}", String::from_utf8_lossy(line));
-    }
-    text.push_str("-----END CERTIFICATE-----\n");
-    text
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let group = [0, 1, 2].map(|at| u32::from(chunk.get(at).copied().unwrap_or(0)));
-        let bits = (group[0] << 16) | (group[1] << 8) | group[2];
-        for at in 0..4 {
-            let letter = LETTERS[usize::try_from((bits >> (18 - 6 * at)) & 63).expect("small")];
-            text.push(if at <= chunk.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
-        }
-    }
-    text
-}
-
-/// As Envoy encodes PEM: everything but letters, digits and a few marks.
-fn encode(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            byte => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
-}
 
 fn element(chain: &[&[u8]]) -> String {
     let all: String = chain.iter().map(|der| pem(der)).collect();

@@ -1,15 +1,10 @@
 use std::time::Duration;
 
-use rcgen::KeyIdMethod;
-
-use super::super::super::decoded::Decoded;
-use super::super::super::testing::{Ca, ca_params};
-use super::super::{CrlMode, CrlSource, CrlState, IssuerKey, Revocation};
+use super::super::super::testing::{Ca, ListParams, NOW, ca_params};
+use super::super::{CrlMode, CrlSource, CrlState, Revocation};
 use crate::auth::fetch::Url;
 
 const URL: &str = "http://crl.example.com/root.crl";
-/// 1 January 2030.
-const NOW: Duration = Duration::from_secs(1_893_456_000);
 
 fn of(urls: &[&str], hosts: &[&str]) -> Revocation {
     let urls = urls.iter().map(|url| Url::parse(url).expect("a URL"));
@@ -65,29 +60,71 @@ fn distribution_points_are_taken_over_where_their_hosts_are_still_allowed() {
 fn a_forged_list_of_a_great_number_does_not_keep_out_the_true_one() {
     let (root, forger) = (Ca::root(ca_params("root")), Ca::root(ca_params("root")));
     let signed = |ca: &Ca, number, revoked: &[u64]| {
-        let key = KeyIdMethod::PreSpecified(vec![1, 2, 3]);
-        ca.crl_as(key, number, revoked, 2040)
+        ca.list(&ListParams {
+            key_identifier: Some(vec![1, 2, 3]),
+            ..ListParams::of(number, revoked)
+        })
     };
     let lists = of(&[URL], &[]);
-    let forged = lists.take("another", &signed(&forger, 9, &[]));
-    forged.expect("whose key it must be is not known yet");
+    let forged = signed(&forger, 9, &[]);
+    let unknown = "whose key it must be is not known yet";
+    lists.take("another", &forged).expect(unknown);
+    lists.take(URL, &forged).expect(unknown);
     let true_one = signed(&root, 1, &[7]);
     let refused = lists.take(URL, &true_one);
     assert!(refused.is_err(), "which of them is forged is not known");
-    let anchor = webpki::anchor_from_trusted_cert(&root.der).expect("good");
-    let issuer = IssuerKey {
-        name: anchor.subject.to_vec(),
-        spki: Decoded::read(&root.der)
-            .and_then(|it| it.spki())
-            .expect("good"),
-    };
-    lists.know_issuer(&issuer.name, issuer.spki.clone());
+    lists.know_issuer(root.issuer_key());
     lists.take(URL, &true_one).expect("the other is forged");
-    let [chosen] = lists.lists_of(&[issuer]).try_into().expect("one list");
-    assert!(
-        chosen
-            .revoked
-            .find_serial(&[7])
-            .is_ok_and(|it| it.is_some())
-    );
+    let signed = lists.lists_of(&root.issuer_key()).signed;
+    let [chosen] = signed.as_slice() else {
+        panic!("{} lists", signed.len());
+    };
+    assert!(chosen.fields.entries.contains_key([7].as_slice()));
+}
+
+#[test]
+fn addresses_of_deltas_are_fetched_from_as_soon_as_the_lists_issuer_is_known() {
+    const DELTA: &str = "http://crl.example.com/delta.crl";
+    let (root, stranger) = (Ca::root(ca_params("root")), Ca::root(ca_params("root")));
+    let list = |ca: &Ca, number| {
+        ca.list(&ListParams {
+            delta_uris: vec![DELTA, "http://crl.example.org/delta.crl"],
+            ..ListParams::of(number, &[])
+        })
+    };
+    let fetched = |lists: &Revocation| {
+        let locations = lists.locations().into_iter().map(|it| it.to_string());
+        locations.filter(|it| it == DELTA).count() == 1 && lists.locations().len() == 2
+    };
+    let before = of(&[URL], &["crl.example.com"]);
+    before.take(URL, &list(&root, 1)).expect("taken");
+    assert!(!fetched(&before), "whose list it is is not known");
+    before.know_issuer(stranger.issuer_key());
+    assert!(!fetched(&before), "of another issuer");
+    before.know_issuer(root.issuer_key());
+    assert!(fetched(&before));
+    let after = of(&[URL], &["crl.example.com"]);
+    after.know_issuer(root.issuer_key());
+    assert!(after.take(URL, &list(&stranger, 1)).is_err());
+    assert!(!fetched(&after), "of a list that is not signed");
+    after.take(URL, &list(&root, 1)).expect("taken");
+    assert!(fetched(&after));
+}
+
+#[test]
+fn of_lists_of_several_sources_the_newest_counts_whichever_came_first() {
+    let root = Ca::root(ca_params("root"));
+    let (old, new) = (root.crl(1, &[], 2040), root.crl(2, &[7], 2041));
+    for order in [[("a", &old), ("b", &new)], [("b", &new), ("a", &old)]] {
+        let lists = of(&[], &[]);
+        lists.know_issuer(root.issuer_key());
+        for (source, list) in order {
+            lists.take(source, list).expect("taken");
+        }
+        let ends = lists.next_update().expect("a list");
+        let signed = lists.lists_of(&root.issuer_key()).signed;
+        assert_eq!(signed.len(), 2);
+        let newest = signed.iter().map(|it| it.next_update()).max();
+        assert_eq!(Some(ends), newest, "the older list still counts");
+    }
 }

@@ -1,15 +1,14 @@
-//! What OpenSSL's command line can make and this service does not support: refused, each with its
+//! What OpenSSL's command line can make: deltas, and what this service does not support, refused with its
 //! documented reason.
 
 use std::path::Path;
 use std::process::Command;
 
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::decoded::Decoded;
-use super::testing::{NOW, lists_in_files, with_anchors};
-use super::{Authority, CertificateError, CrlError, CrlMode, ExtendedKeyUsage};
+use crate::auth::certificate::testing::{lists_in_files, verify, with_anchors};
+use crate::auth::certificate::{Authority, CertificateError, CrlError, CrlMode, ExtendedKeyUsage};
 
 const SETTINGS: &str = "
 [ca]
@@ -114,12 +113,8 @@ openssl x509 -req -in leaf.csr -CA root.pem -CAkey root.key -set_serial 7 -days 
     }
 }
 
-fn verify(authority: &Authority, leaf: &CertificateDer<'static>) -> Result<(), CertificateError> {
-    let decoded = Decoded::read(leaf)?;
-    let chain = std::slice::from_ref(leaf);
-    authority
-        .verify(chain, &decoded, UnixTime::since_unix_epoch(NOW))
-        .map(|_| ())
+fn judge(authority: &Authority, leaf: &CertificateDer<'static>) -> Result<(), CertificateError> {
+    verify(authority, std::slice::from_ref(leaf))
 }
 
 const GOOD_KEY: &str =
@@ -130,7 +125,7 @@ fn lists_of_unsupported_kinds_are_not_taken_and_prove_nothing() {
     let pki = Pki::new();
     let leaf = pki.leaf(GOOD_KEY);
     let full = pki.list("full", "root");
-    for section in ["delta", "indirect", "reasons", "unknown"] {
+    for section in ["indirect", "unknown"] {
         let list = pki.list(section, "root");
         let at_start = lists_in_files(CrlMode::Required, vec![list.clone()]);
         let is_refused = matches!(at_start, Err((_, CrlError::Unsupported(_))));
@@ -142,14 +137,41 @@ fn lists_of_unsupported_kinds_are_not_taken_and_prove_nothing() {
             "{section}: {taken:?}"
         );
         let unknown = Err(CertificateError::RevocationUnknown);
-        assert_eq!(verify(&none, &leaf), unknown, "{section} alone");
+        assert_eq!(judge(&none, &leaf), unknown, "{section} alone");
         let held = pki.authority(CrlMode::Required, vec![full.clone()]);
         assert!(held.revocation().take("a URL", &list).is_err(), "{section}");
-        assert_eq!(
-            verify(&held, &leaf),
-            Ok(()),
-            "{section} next to a full list"
-        );
+        assert_eq!(judge(&held, &leaf), Ok(()), "{section} next to a full list");
+    }
+}
+
+#[test]
+fn a_delta_made_by_openssl_revokes_what_its_base_does_not() {
+    let pki = Pki::new();
+    let (leaf, full) = (pki.leaf(GOOD_KEY), pki.list("full", "root"));
+    let authority = pki.authority(CrlMode::Required, vec![full.clone()]);
+    let take = |source, list: Vec<u8>| authority.revocation().take(source, &list).expect(source);
+    take("a delta", pki.list("delta", "root"));
+    assert_eq!(judge(&authority, &leaf), Ok(()), "not on the delta");
+    let revoke = "openssl ca -revoke leaf.pem -config it.cnf -cert root.pem -keyfile root.key";
+    shell(pki.0.path(), revoke);
+    take("a delta", pki.list("delta", "root"));
+    let revoked = Err(CertificateError::Revoked);
+    assert_eq!(judge(&authority, &leaf), revoked, "on the delta");
+    let both = [full, pki.list("delta", "root")];
+    let first = pki.authority(CrlMode::Soft, both.to_vec());
+    assert_eq!(judge(&first, &leaf), revoked, "as files");
+    let alone = pki.authority(CrlMode::Required, vec![pki.list("reasons", "root")]);
+    assert_eq!(judge(&alone, &leaf), revoked, "for some reasons");
+}
+
+#[test]
+fn a_list_of_some_reasons_or_a_delta_alone_is_no_proof() {
+    let pki = Pki::new();
+    let leaf = pki.leaf(GOOD_KEY);
+    for section in ["delta", "reasons"] {
+        let alone = pki.authority(CrlMode::Required, vec![pki.list(section, "root")]);
+        let unknown = Err(CertificateError::RevocationUnknown);
+        assert_eq!(judge(&alone, &leaf), unknown, "{section}");
     }
 }
 
@@ -161,7 +183,7 @@ fn a_list_by_a_self_issued_key_of_the_same_name_is_not_the_issuers() {
     for mode in [CrlMode::Required, CrlMode::Soft] {
         let at_start = pki.authority(mode, vec![list.clone()]);
         let untrusted = Err(CertificateError::CrlUntrusted);
-        assert_eq!(verify(&at_start, &leaf), untrusted, "{mode:?}, as a file");
+        assert_eq!(judge(&at_start, &leaf), untrusted, "{mode:?}, as a file");
         let fetched = pki.authority(mode, Vec::new());
         let taken = fetched.revocation().take("a URL", &list);
         assert!(
@@ -175,7 +197,7 @@ fn a_list_by_a_self_issued_key_of_the_same_name_is_not_the_issuers() {
 fn leaves_with_weak_or_foreign_keys_are_refused() {
     let pki = Pki::new();
     let off = pki.authority(CrlMode::Off, Vec::new());
-    assert_eq!(verify(&off, &pki.leaf(GOOD_KEY)), Ok(()));
+    assert_eq!(judge(&off, &pki.leaf(GOOD_KEY)), Ok(()));
     for key in [
         "openssl genpkey -genparam -algorithm dsa -pkeyopt dsa_paramgen_bits:2048 -pkeyopt dsa_paramgen_q_bits:256 -out dsa.pem 2>/dev/null
 openssl genpkey -paramfile dsa.pem -out leaf.key",
@@ -186,8 +208,8 @@ openssl genpkey -paramfile dsa.pem -out leaf.key",
         "openssl genpkey -algorithm ed448 -out leaf.key",
     ] {
         let refused = Err(CertificateError::Algorithm);
-        assert_eq!(verify(&off, &pki.leaf(key)), refused, "{key}");
+        assert_eq!(judge(&off, &pki.leaf(key)), refused, "{key}");
     }
     let rsa = "openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out leaf.key";
-    assert_eq!(verify(&off, &pki.leaf(rsa)), Ok(()), "{rsa}");
+    assert_eq!(judge(&off, &pki.leaf(rsa)), Ok(()), "{rsa}");
 }
