@@ -27,7 +27,7 @@ use crate::upstream::Identity;
 use crate::usage::LedgerWriter;
 
 /// How often decisions that nobody came for are forgotten.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Estimates at once. Each takes a core for milliseconds, and many clients may hang up together.
 const MAX_BLOCKING_THREADS: usize = 8;
 /// How long estimates may still be counted after the last stream has ended.

@@ -590,3 +590,33 @@ fn a_client_without_a_credential_needs_a_place_for_keys_that_are_issued() {
     let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(config.policy.clients.len(), 1);
 }
+
+#[test]
+fn a_clients_limits_have_defaults_and_a_least_value() {
+    let limits = |limits: &str| {
+        let yaml = GOOD.replacen(
+            "    products:",
+            &format!("    limits: {limits}\n    products:"),
+            1,
+        );
+        let config = parse(&yaml).map_err(|problems| problems.to_string())?;
+        let client = config.policy.clients.iter().next().expect("a client");
+        let limits = client.options.limits;
+        Ok::<_, String>((limits.concurrent_requests, limits.request_bytes))
+    };
+    let (requests, bytes) = (1_000, 256 << 20);
+    assert_eq!(limits("{}"), Ok((requests, bytes)));
+    assert_eq!(limits("{ concurrent_requests: 7 }"), Ok((7, bytes)));
+    assert_eq!(
+        limits("{ request_bytes: 62914560 }"),
+        Ok((requests, 60 << 20))
+    );
+    for (wrong, said) in [
+        ("{ concurrent_requests: 0 }", "must be at least 1"),
+        ("{ request_bytes: 62914559 }", "must be at least 62914560"),
+        ("{ requests: 1 }", "requests"),
+    ] {
+        let problems = limits(wrong).expect_err(wrong);
+        assert!(problems.contains(said), "{wrong}: {problems}");
+    }
+}

@@ -20,7 +20,7 @@ use super::{headers, metadata};
 use crate::access::Client;
 use crate::auth::CREDENTIAL_HEADERS;
 use crate::gateway::{
-    Admitted, Allowed, Basis, DecisionId, Gateway, Head, Reason, Refusal, SUBPROTOCOLS, decide_head,
+    Allowed, Basis, DecisionId, Gateway, Head, Refusal, SUBPROTOCOLS, decide_head,
 };
 use crate::telemetry::RequestContext;
 
@@ -67,9 +67,8 @@ impl Authz {
             subprotocols,
         } = decided;
         let client = Arc::clone(&decision.caller.client);
-        let admitted = Admitted::new(decision, Basis::new(&policy, proof), context.clone());
-        let id = admitted.and_then(|admitted| self.0.keep(admitted));
-        let id = id.map_err(|_| Reason::Overloaded)?;
+        let basis = Basis::new(&policy, proof);
+        let id = self.0.keep(decision, basis, context.clone())?;
         Ok(allowed(id, &client, &subprotocols))
     }
 }

@@ -21,7 +21,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
 use envoy_types::pb::google::protobuf::Struct;
 use envoy_types::pb::google::protobuf::value::Kind;
 use futures_core::Stream;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::held::Held;
@@ -80,7 +80,7 @@ enum Stage {
     /// It is allowed, and its body is awaited.
     Admitted(Box<Admitted>),
     /// Its body is large, and is read on another thread.
-    Deciding(JoinHandle<Result<Forwarded, gateway::Rejected>>),
+    Deciding(JoinHandle<Result<Result<Forwarded, gateway::Rejected>, JoinError>>),
     /// It went out with the identity on it.
     Forwarded(Transaction),
     /// Its answer has ended; the reply waits for the count.
@@ -112,7 +112,8 @@ impl Stream for Exchange {
                     return Poll::Ready(self.written(written));
                 }
                 Stage::Deciding(deciding) => {
-                    let Ok(decided) = ready!(Pin::new(deciding).poll(context)) else {
+                    let decided = ready!(Pin::new(deciding).poll(context));
+                    let Ok(decided) = decided.flatten() else {
                         self.stage = Stage::New;
                         let failed = Status::internal("the body could not be read");
                         return Poll::Ready(Some(Err(failed)));

@@ -75,6 +75,8 @@ pub(crate) struct Decision {
     pub(crate) started: SystemTime,
     /// How large its body may be.
     pub(crate) max_body_bytes: usize,
+    /// How large the part of its body that Envoy will hold is said to be, or else may be.
+    pub(crate) announced_bytes: usize,
 }
 
 impl Decision {
@@ -86,13 +88,7 @@ impl Decision {
         &self,
         headers: impl Iterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<(), Refusal> {
-        let mut lengths = headers.filter(|(name, _)| *name == "content-length");
-        let said = lengths.next().map(|(_, value)| {
-            let text = std::str::from_utf8(value).ok();
-            text.and_then(|text| text.parse().ok())
-                .unwrap_or(usize::MAX)
-        });
-        self.check_size(said.unwrap_or(0))
+        self.check_size(announced(headers).unwrap_or(0))
     }
 
     /// Refuses a body that is too large. One that does not decide is not held, and may have any size.
@@ -100,11 +96,15 @@ impl Decision {
     /// # Errors
     /// The refusal.
     pub(crate) fn check_size(&self, bytes: usize) -> Result<(), Refusal> {
-        let is_held = matches!(self.target.endpoint, Endpoint::Create { .. });
-        match is_held && bytes > self.max_body_bytes {
+        match self.holds_body() && bytes > self.max_body_bytes {
             true => Err(Refusal::about(Reason::BodyTooLarge, self.max_body_bytes)),
             false => Ok(()),
         }
+    }
+
+    /// Whether Envoy holds the body, which decides.
+    const fn holds_body(&self) -> bool {
+        matches!(self.target.endpoint, Endpoint::Create { .. })
     }
 
     /// What is asked, as products look at it: the path's operation, or that of a batch's lines.
@@ -162,13 +162,17 @@ where
     let mut decision = Decision {
         caller,
         max_body_bytes: rules.policy.body_limits.of(target.endpoint.operation()),
+        announced_bytes: 0,
         target,
         grant: None,
         address: head.address,
         started: context.started,
     };
     decision.grant = authorize(rules, &decision, context, observer)?;
-    decision.check_announced(headers)?;
+    decision.check_announced(headers.clone())?;
+    if decision.holds_body() {
+        decision.announced_bytes = announced(headers).unwrap_or(decision.max_body_bytes);
+    }
     let proof = rules
         .policy
         .proof(&presented.headers, &presented.certificate)?;
@@ -177,6 +181,17 @@ where
         proof,
         subprotocols: presented.subprotocols.passed_on,
     })
+}
+
+/// How many bytes a body is said to have; more than any may have where that can't be read.
+fn announced<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Option<usize> {
+    let mut lengths = headers.filter(|(name, _)| *name == "content-length");
+    let (_, value) = lengths.next()?;
+    let text = std::str::from_utf8(value).ok();
+    Some(
+        text.and_then(|text| text.parse().ok())
+            .unwrap_or(usize::MAX),
+    )
 }
 
 /// Decides again, by rules that may have changed since, for a caller that is still accepted. Who its user is

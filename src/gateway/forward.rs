@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::body::{Rewritten, decide_body};
 use super::decide::Owners;
@@ -88,6 +88,7 @@ pub(crate) fn create(
     mut admitted: Admitted,
     body: Vec<u8>,
 ) -> Result<Forwarded, Rejected> {
+    admitted.lease.has_come();
     if let Err(refusal) = gateway.renew(&mut admitted) {
         return Err(Rejected::new(refusal, admitted.context));
     }
@@ -128,15 +129,16 @@ pub(crate) fn create(
 }
 
 impl Gateway {
-    /// The same on a thread for work that takes long.
+    /// The same on a thread for work that takes long, one body of a client at a time.
     pub(crate) fn create_elsewhere(
         self: &Arc<Self>,
         admitted: Admitted,
         body: Vec<u8>,
-    ) -> JoinHandle<Result<Forwarded, Rejected>> {
+    ) -> JoinHandle<Result<Result<Forwarded, Rejected>, JoinError>> {
         let gateway = Arc::clone(self);
-        let create = move || create(&gateway, admitted, body);
-        self.settlements.spawn_blocking_on(create, &self.runtime)
+        let turn = admitted.lease.turn();
+        let created = turn.run(move || create(&gateway, admitted, body));
+        self.settlements.spawn_on(created, &self.runtime)
     }
 }
 

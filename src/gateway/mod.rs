@@ -16,6 +16,7 @@ mod pending;
 mod refusal;
 mod renewal;
 mod request_headers;
+mod share;
 mod state;
 mod transaction;
 

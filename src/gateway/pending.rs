@@ -5,6 +5,7 @@
 //! authenticated and authorised caller, and nothing about the caller has to be written into a
 //! message and read again.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -13,18 +14,23 @@ use tokio::time::Instant;
 
 use super::basis::Basis;
 use super::decide::Decision;
+use super::share::Lease;
+use crate::access::ClientId;
 use crate::telemetry::RequestContext;
 use crate::usage::{RecordId, TraceId};
 
 /// Decisions that may wait; a client that opens and drops requests can't fill the memory.
 const MAX_PENDING: usize = 100_000;
-/// How long a decision waits. ext_proc comes within milliseconds: it is the next filter.
-const MAX_AGE: Duration = Duration::from_secs(30);
+/// How long a decision waits. ext_proc comes within milliseconds: it is the next filter. If it does not, the
+/// caller has reset the request.
+const MAX_AGE: Duration = Duration::from_secs(2);
 
 /// A request that was allowed.
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) decision: Decision,
+    /// Its part of what its client may have under way.
+    pub(crate) lease: Lease,
     /// What it was decided by.
     pub(crate) basis: Basis,
     /// `content-type` of a form; ext_proc fills it in.
@@ -42,12 +48,14 @@ impl Admitted {
     pub(crate) fn new(
         decision: Decision,
         basis: Basis,
+        lease: Lease,
         context: RequestContext,
     ) -> Result<Self, NoRoom> {
         Ok(Self {
             record: RecordId::new(decision.started).map_err(|_| NoRoom)?,
             decision,
             basis,
+            lease,
             content_type: String::new(),
             context,
             trace_id: None,
@@ -105,12 +113,19 @@ impl PendingDecisions {
         Some(admitted).filter(|admitted| admitted.at.elapsed() <= MAX_AGE)
     }
 
-    pub(crate) fn sweep(&self) {
+    /// Forgets the decisions that nobody has come for; gives how many of which client.
+    pub(crate) fn sweep(&self) -> BTreeMap<ClientId, u64> {
+        let mut abandoned = BTreeMap::new();
         self.waiting.retain(|_, admitted| {
             let stays = admitted.at.elapsed() <= MAX_AGE;
-            self.count.fetch_sub(usize::from(!stays), Ordering::Relaxed);
+            if !stays {
+                self.count.fetch_sub(1, Ordering::Relaxed);
+                let client = admitted.decision.caller.client.id.clone();
+                *abandoned.entry(client).or_default() += 1;
+            }
             stays
         });
+        abandoned
     }
 }
 
@@ -137,9 +152,11 @@ mod tests {
             address: None,
             started: SystemTime::UNIX_EPOCH,
             max_body_bytes: usize::MAX,
+            announced_bytes: 0,
         };
         let context = RequestContext::at(SystemTime::UNIX_EPOCH);
-        Admitted::new(decision, Basis::of_nothing(), context).expect("random numbers")
+        Admitted::new(decision, Basis::of_nothing(), Lease::of_nobody(), context)
+            .expect("random numbers")
     }
 
     #[tokio::test]
@@ -160,7 +177,8 @@ mod tests {
         let late = pending.add(admitted()).expect("room");
         tokio::time::advance(MAX_AGE + Duration::from_millis(1)).await;
         let fresh = pending.add(admitted()).expect("room");
-        pending.sweep();
+        let abandoned = pending.sweep();
+        assert_eq!(abandoned.into_values().collect::<Vec<_>>(), [1]);
         assert_eq!(pending.count.load(Ordering::Relaxed), 1);
         assert!(pending.take(late).is_none(), "too old");
         assert!(pending.take(fresh).is_some(), "still good");

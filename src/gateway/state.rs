@@ -6,9 +6,11 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use super::decide::{Owners, Rules};
+use super::basis::Basis;
+use super::decide::{Decision, Owners, Rules};
 use super::pending::{Admitted, DecisionId, NoRoom, PendingDecisions};
-use super::refusal::Refusal;
+use super::refusal::{Reason, Refusal};
+use super::share::{ShareExceeded, Shares};
 use crate::access::{ObjectChange, ObjectOwners};
 use crate::auth::IssuedKeys;
 use crate::policy::{LivePolicy, Policy};
@@ -32,6 +34,7 @@ pub struct Gateway {
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: AuditLog,
     pub(super) pending: PendingDecisions,
+    pub(super) shares: Shares,
     pub(super) owners: Arc<ObjectOwners>,
     /// `None` where there is no data directory.
     pub(super) ledger: Option<Ledger>,
@@ -56,6 +59,7 @@ impl Gateway {
             metrics,
             audit,
             pending: PendingDecisions::default(),
+            shares: Shares::default(),
             owners: Arc::default(),
             ledger: None,
             settlements: TaskTracker::new(),
@@ -68,12 +72,27 @@ impl Gateway {
         self.policy.load_full()
     }
 
-    /// Keeps a decision until ext_proc comes for it.
+    /// Keeps a decision until ext_proc comes for it. From now on the request, and as much of its body as its
+    /// headers announce, is part of what its client has under way.
     ///
     /// # Errors
-    /// [`NoRoom`] where too many wait.
-    pub(crate) fn keep(&self, admitted: Admitted) -> Result<DecisionId, NoRoom> {
-        self.pending.add(admitted)
+    /// The refusal where the client has too much under way, or too many decisions wait.
+    pub(crate) fn keep(
+        &self,
+        decision: Decision,
+        basis: Basis,
+        context: RequestContext,
+    ) -> Result<DecisionId, Refusal> {
+        let client = &decision.caller.client;
+        let bytes = decision.announced_bytes;
+        let lease = self.shares.take(&client.id, client.options.limits, bytes);
+        let lease = lease.map_err(|exceeded| match exceeded {
+            ShareExceeded::Requests => Reason::TooManyConcurrentRequests,
+            ShareExceeded::Bytes => Reason::TooManyRequestBytes,
+        })?;
+        let admitted = Admitted::new(decision, basis, lease, context);
+        let kept = admitted.and_then(|admitted| self.pending.add(admitted));
+        Ok(kept.map_err(|NoRoom| Reason::Overloaded)?)
     }
 
     /// Takes a decision: it serves one request.
@@ -103,7 +122,15 @@ impl Gateway {
 
     /// Forgets decisions that no ext_proc stream has come for.
     pub fn sweep(&self) {
-        self.pending.sweep();
+        for (client, count) in self.pending.sweep() {
+            self.metrics.abandoned(&client, count);
+            tracing::warn!(
+                %client,
+                count,
+                "the client has reset requests before they were sent on"
+            );
+        }
+        self.shares.sweep();
     }
 
     /// Waits until every request that has ended is accounted for.

@@ -22,6 +22,7 @@ use prometheus::{Encoder, Registry, TextEncoder};
 
 use self::changes::Changes;
 use self::units::UnitMetrics;
+use crate::access::ClientId;
 use crate::upstream::Identity;
 use crate::usage::UsageRecord;
 
@@ -66,6 +67,7 @@ pub struct Metrics {
     active: UpDownCounter<i64>,
     changes: Changes,
     unpriced: Counter<u64>,
+    abandoned: Counter<u64>,
 }
 
 impl Metrics {
@@ -122,6 +124,7 @@ impl Metrics {
                 "tollgate.usage.unpriced",
                 "Requests that used something and have no price",
             ),
+            abandoned: abandoned(&meter),
             units: UnitMetrics::new(&meter),
             active: meter
                 .i64_up_down_counter("tollgate.active_requests")
@@ -202,6 +205,12 @@ impl Metrics {
                 KeyValue::new("reason", reason),
             ],
         );
+    }
+
+    /// Counts requests that a client has reset after the decision about them.
+    pub fn abandoned(&self, client: &ClientId, count: u64) {
+        let client = KeyValue::new("tollgate.client", client.to_shared());
+        self.abandoned.add(count, &[client]);
     }
 
     /// Counts a request on its way to a backend.
@@ -302,6 +311,12 @@ fn labels(record: &UsageRecord) -> Vec<KeyValue> {
 
 fn shared(name: Option<&Arc<str>>) -> Value {
     name.map_or_else(|| Value::from(""), |name| Value::from(Arc::clone(name)))
+}
+
+fn abandoned(meter: &Meter) -> Counter<u64> {
+    let name = "tollgate.requests.abandoned";
+    let what = "Requests that were allowed and reset before they were sent on";
+    counter(meter, name, what)
 }
 
 fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {

@@ -130,6 +130,13 @@ impl Callers {
         self.connect_as(&self.tls).await
     }
 
+    /// A TLS connection with HTTP/2, for frames that no HTTP client would send.
+    pub async fn connect_http2(&self) -> Result<TlsStream<TcpStream>, Failure> {
+        let mut tls = ClientConfig::clone(&self.tls);
+        tls.alpn_protocols = vec![b"h2".to_vec()];
+        self.connect_as(&Arc::new(tls)).await
+    }
+
     /// Sends `bytes` as they are, and reads until the gateway closes: end them with
     /// `connection: close`.
     pub async fn send_raw(&self, bytes: impl AsRef<[u8]>) -> Result<RawResponse, Failure> {

@@ -35,6 +35,7 @@ mod realtime;
 mod reload;
 mod secrets;
 mod service_tier;
+mod shares;
 mod support;
 mod swap;
 mod token_issuers;

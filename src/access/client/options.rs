@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::ClientLimits;
 use crate::access::request::{ApiShape, ApiVersion, RequestBody, Target};
 
 /// Longest name of an end user, in bytes: it goes into every record.
@@ -19,6 +20,8 @@ pub struct ClientOptions {
     pub max_output_tokens: Option<NonZeroU32>,
     /// The versions of the API that it may use; `None` is all.
     pub api_versions: Option<Vec<AllowedVersion>>,
+    /// What it may have under way at once.
+    pub limits: ClientLimits,
 }
 
 /// Where a trusted client names the end user.

@@ -20,6 +20,15 @@ pub(in crate::config) struct Client {
     pub(in crate::config) user_from: Option<Spanned<UserFrom>>,
     pub(in crate::config) max_output_tokens: Option<Spanned<u32>>,
     pub(in crate::config) api_versions: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(in crate::config) limits: Option<ClientLimits>,
+}
+
+/// What a client may have under way at once.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct ClientLimits {
+    pub(in crate::config) concurrent_requests: Option<Spanned<usize>>,
+    pub(in crate::config) request_bytes: Option<Spanned<usize>>,
 }
 
 /// Where a client names the end user.

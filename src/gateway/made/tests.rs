@@ -4,6 +4,7 @@ use std::time::SystemTime;
 use super::super::basis::Basis;
 use super::super::decide::Decision;
 use super::super::pending::Admitted;
+use super::super::share::Lease;
 use super::*;
 use crate::access::{Client, Target};
 use crate::auth::{Caller, CredentialKind, KeySlot};
@@ -27,9 +28,11 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         address: None,
         started: SystemTime::UNIX_EPOCH,
         max_body_bytes: usize::MAX,
+        announced_bytes: 0,
     };
     let context = RequestContext::at(SystemTime::UNIX_EPOCH);
-    let admitted = Admitted::new(decision, Basis::of_nothing(), context).expect("random numbers");
+    let admitted = Admitted::new(decision, Basis::of_nothing(), Lease::of_nobody(), context)
+        .expect("random numbers");
     Outgoing {
         admitted,
         deployment: None,

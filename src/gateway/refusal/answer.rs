@@ -56,12 +56,20 @@ impl Answer {
         }
     }
 
+    const fn busy(code: &'static str, words: &'static str) -> Self {
+        Self {
+            retry_after_s: Some(1),
+            ..Self::new(429, code, words)
+        }
+    }
+
     /// `error.type`
     pub(super) const fn kind(self) -> &'static str {
         match self.status {
             401 => "authentication_error",
             403 => "permission_error",
             404 => "not_found_error",
+            429 => "rate_limit_error",
             503 => "service_unavailable_error",
             _ => "invalid_request_error",
         }
@@ -174,6 +182,11 @@ impl Reason {
             Self::UserMalformed => Answer::new(400, "invalid_user", "{}."),
             Self::MaxOutputTokensMalformed => Answer::new(400, "invalid_max_output_tokens", "{}."),
             Self::MaxOutputTokensExceeded => Answer::new(400, "max_output_tokens_exceeded", "{}."),
+
+            Self::TooManyConcurrentRequests => Answer::busy("too_many_concurrent_requests",
+                "This client has as many requests under way as it may have. Please retry when one has ended."),
+            Self::TooManyRequestBytes => Answer::busy("too_many_request_bytes",
+                "This client is sending as many bytes at once as it may. Please retry when a request has been sent."),
 
             Self::BodyTooLarge => Answer::new(413, "request_too_large",
                 "The request body has more than the {} bytes that this gateway takes."),

@@ -102,6 +102,10 @@ pub(crate) enum Reason {
     MaxOutputTokensMalformed,
     MaxOutputTokensExceeded,
 
+    // What a client has under way.
+    TooManyConcurrentRequests,
+    TooManyRequestBytes,
+
     // The body.
     /// A body that is larger than the operation's may be.
     BodyTooLarge,

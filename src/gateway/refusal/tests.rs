@@ -38,12 +38,12 @@ fn every_refusal_has_a_shape_that_the_sdks_parse() {
         }
         let status = refusal.status();
         assert!(
-            [400, 401, 403, 404, 405, 413, 415, 502, 503].contains(&status),
+            [400, 401, 403, 404, 405, 413, 415, 429, 502, 503].contains(&status),
             "{reason}: {status}"
         );
         assert_eq!(refusal.challenge().is_some(), status == 401, "{reason}");
         assert!(
-            refusal.retry_after_s().is_none() || status == 503,
+            refusal.retry_after_s().is_none() || [429, 503].contains(&status),
             "{reason}: {status} with retry-after"
         );
         assert_eq!(refusal.details(), format!("tollgate_{}", reason.label()));

@@ -15,7 +15,7 @@ use super::*;
 use crate::auth::{Key, KeyDigest};
 use crate::config::{Config, KeyRefresh};
 use crate::envoy::Authz;
-use crate::gateway::{Admitted, Basis, Gateway, Reason, create};
+use crate::gateway::{Basis, Gateway, Reason, create};
 use crate::policy::LivePolicy;
 use crate::telemetry::{AuditLog, Metrics};
 use crate::upstream::Identity;
@@ -259,8 +259,11 @@ async fn decided(
     if let Err(refusal) = check_content(&decision.target, headers.clone()) {
         return refusal.reason.label();
     }
-    let mut admitted =
-        Admitted::new(decision, Basis::new(&policy, proof), context).expect("random numbers");
+    let id = match gateway.keep(decision, Basis::new(&policy, proof), context) {
+        Ok(id) => id,
+        Err(refusal) => return refusal.reason.label(),
+    };
+    let mut admitted = gateway.take(id).expect("a decision");
     let content_type = headers.rev().find(|(name, _)| *name == "content-type");
     let content_type = content_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
     admitted.content_type = content_type.expect("a content-type").to_owned();
