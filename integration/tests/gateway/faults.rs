@@ -192,11 +192,14 @@ async fn requests_that_time_out_while_tollgate_is_stopped_end_no_stream_of_other
 /// tried here, and a busy machine takes longer.
 #[tokio::test]
 async fn more_streams_at_once_than_envoys_default_allows_are_served() {
-    let stack = Stack::start(Options::default().edit_envoy(|config| {
+    let options = Options::default().edit_envoy(|config| {
         config.http_filter(EXT_PROC)["message_timeout"] = "60s".into();
         config.http_filter(EXT_AUTHZ)["grpc_service"]["timeout"] = "60s".into();
-    }))
-    .await;
+    });
+    let many = "    products: [standard]\n    limits: { concurrent_requests: 2000 }\n";
+    let options =
+        options.edit_config(move |yaml| yaml.replacen("    products: [standard]\n", many, 1));
+    let stack = Stack::start(options).await;
     let streams = (0..1100).map(|_| {
         let request = stack
             .chat(&hello_stream())
