@@ -19,12 +19,9 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        if name.contains("test") {
-            continue;
-        }
         if path.is_dir() {
             files(&path, found);
-        } else if name.ends_with(".rs") {
+        } else if name.ends_with(".rs") && !name.contains("test") {
             found.push(path);
         }
     }
@@ -176,6 +173,47 @@ fn named(code: &str, module: &[String]) -> Vec<Vec<String>> {
     found
 }
 
+/// What each folder's `mod.rs` shows of its files: the item's path there, and the file that it comes from.
+fn shown(found: &[PathBuf], modules: &BTreeSet<Vec<String>>) -> BTreeMap<Vec<String>, Vec<String>> {
+    let mut shown = BTreeMap::new();
+    for path in found.iter().filter(|path| path.ends_with("mod.rs")) {
+        let folder = module(path);
+        let code = code(path);
+        for shows in code.split("\npub").skip(1) {
+            let shows = shows.trim_start_matches(|c| c != ' ').trim_start();
+            let Some(shows) = shows.strip_prefix("use ") else {
+                continue;
+            };
+            for path in paths(shows) {
+                let whole: Vec<String> = folder.iter().chain(&path).cloned().collect();
+                let file = (folder.len()..whole.len()).rev().find_map(|end| {
+                    let module = whole.get(..end)?;
+                    modules.contains(module).then(|| module.to_vec())
+                });
+                if let (Some(file), Some(item)) = (file, path.last()) {
+                    let at: Vec<String> = folder.iter().chain([item]).cloned().collect();
+                    // A module of the folder is shown as what it is.
+                    if file.len() > folder.len() && file != at {
+                        shown.insert(at, file);
+                    }
+                }
+            }
+        }
+    }
+    shown
+}
+
+/// Replaces an item that a `mod.rs` shows by the file that it comes from.
+fn follow(path: &mut Vec<String>, shown: &BTreeMap<Vec<String>, Vec<String>>) {
+    for end in 1..=path.len() {
+        if let Some(file) = path.get(..end).and_then(|item| shown.get(item)) {
+            let item = path.get(end - 1).cloned();
+            *path = file.iter().cloned().chain(item).collect();
+            return follow(path, shown);
+        }
+    }
+}
+
 /// A folder with a file that needs, through others of the same folder, itself can be understood as a whole
 /// only. A folder within it counts as one of its files; `mod.rs`, which names them all, does not count.
 #[test]
@@ -186,11 +224,13 @@ fn no_file_needs_itself_through_another_of_its_folder() {
         &mut found,
     );
     let modules: BTreeSet<Vec<String>> = found.iter().map(|path| module(path)).collect();
+    let shown = shown(&found, &modules);
     let mut folders: BTreeMap<&[String], BTreeMap<String, BTreeMap<String, PathBuf>>> =
         BTreeMap::new();
     for path in &found {
         let from = module(path);
-        for to in named(&code(path), &from) {
+        for mut to in named(&code(path), &from) {
+            follow(&mut to, &shown);
             let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
             let Some((sibling, arrow)) = from.get(shared).zip(to.get(..=shared)) else {
                 continue;

@@ -7,6 +7,7 @@
 mod error;
 mod judge;
 mod list;
+mod location;
 mod parse;
 mod points;
 mod refresh;

@@ -1,32 +1,16 @@
 //! Reads and fetches lists again and again, away from the requests.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::points::{self, MAX_LIST_BYTES};
-use super::{CrlError, CrlMode, Revocation};
-use crate::auth::fetch::{Fetcher, Url};
+use super::location::{ListLocation, read};
+use super::{CrlError, CrlMode, Revocation, points};
+use crate::auth::fetch::Fetcher;
 
 /// Wait after a failure, where the ordinary wait is longer.
 const RETRY: Duration = Duration::from_secs(30);
-
-/// Where a list is.
-pub(super) enum ListLocation {
-    File(PathBuf),
-    Url(Url),
-}
-
-impl std::fmt::Display for ListLocation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(path) => path.display().fmt(f),
-            Self::Url(url) => url.fmt(f),
-        }
-    }
-}
 
 impl Revocation {
     /// Reads and fetches until told to stop.
@@ -83,16 +67,4 @@ impl Revocation {
         }
         all_good
     }
-}
-
-/// The bytes of a list's file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, CrlError> {
-    let unavailable = |error: std::io::Error| CrlError::Unavailable(error.to_string());
-    let size = std::fs::metadata(path).map_err(unavailable)?.len();
-    if usize::try_from(size).map_or(true, |size| size > MAX_LIST_BYTES) {
-        return Err(CrlError::Unavailable(format!(
-            "it is larger than {MAX_LIST_BYTES} bytes"
-        )));
-    }
-    std::fs::read(path).map_err(unavailable)
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::list::List;
-use super::refresh::{ListLocation, read};
+use super::location::{ListLocation, read};
 use super::{CrlError, CrlMode, CrlSource, CrlState, points};
 use crate::auth::fetch::Url;
 
