@@ -51,6 +51,7 @@ fn errors(tokenizer: &Tokenizer, model: &str, text: &str) -> Errors {
             prompt: Prompt::Length(0),
             text: whole,
             dropped_text_bytes: 0,
+            thinking: None,
         });
         let off = counts.output.abs_diff(billed);
         found.cuts += 1;

@@ -13,6 +13,7 @@ mod made;
 mod observer;
 mod outgoing;
 mod pending;
+mod reasoning;
 mod refusal;
 mod renewal;
 mod request_headers;

@@ -17,6 +17,8 @@ pub(crate) struct Outgoing {
     /// The stream says its usage after its end: until then the end is held back.
     pub(crate) awaits_usage: bool,
     pub(crate) prompt: Prompt,
+    /// How many answers are asked for.
+    pub(crate) choices: u64,
     /// Images and characters, as the request says them.
     pub(crate) units: Units,
     /// The service tier that is asked for by its name.

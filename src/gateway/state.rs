@@ -16,7 +16,7 @@ use crate::auth::IssuedKeys;
 use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{AuditLog, Metrics, Refused, RequestContext};
 use crate::upstream::Identity;
-use crate::usage::{Ledger, Receipt, UsageRecord};
+use crate::usage::{Ledger, ReasoningRates, Receipt, UsageRecord};
 
 /// A record that is on its way to the disk.
 pub(crate) struct Recorded {
@@ -36,6 +36,8 @@ pub struct Gateway {
     pub(super) pending: PendingDecisions,
     pub(super) shares: Shares,
     pub(super) owners: Arc<ObjectOwners>,
+    /// How fast each deployment reasons.
+    pub(super) reasoning: ReasoningRates,
     /// `None` where there is no data directory.
     pub(super) ledger: Option<Ledger>,
     /// Requests at a backend, and estimates that are being counted: shutdown waits for them.
@@ -61,6 +63,7 @@ impl Gateway {
             pending: PendingDecisions::default(),
             shares: Shares::default(),
             owners: Arc::default(),
+            reasoning: ReasoningRates::default(),
             ledger: None,
             settlements: TaskTracker::new(),
             runtime: Handle::current(),

@@ -13,12 +13,13 @@ use super::attribution::{self, Seen};
 use super::ending::Ending;
 use super::made::Made;
 use super::outgoing::{Answered, End, Outgoing};
+use super::reasoning::Answer;
 use super::state::{Gateway, Recorded};
 use crate::access::{Endpoint, Known, ObjectChange, Operation};
 use crate::upstream::Rejections;
 use crate::usage::{
-    BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Released, Units,
-    UsageRecord, UsageSource, estimate,
+    BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Released,
+    Thinking, Units, UsageRecord, UsageSource, estimate,
 };
 
 /// Longest name of a region.
@@ -223,7 +224,6 @@ impl Open {
     fn close(mut self: Box<Self>, gateway: &Gateway, end: End) -> Closed {
         let is_readable = self.meter.is_some();
         let mut metered = self.meter.take().map(Meter::finish).unwrap_or_default();
-        let answered = self.answered.unwrap_or_default();
         let status = self.answered.map(|it| it.status);
         let endpoint = &self.outgoing.admitted.decision.target.endpoint;
         let seen = Seen {
@@ -254,30 +254,59 @@ impl Open {
             (metered.model, metered.finish_reason) = (None, None);
             metered.service_tier = None;
         }
+        let thinking = self.thinking(gateway, source, &metered);
         if !matches!(source, UsageSource::Reported) {
             metered.counts = None;
         }
-        let response_bytes = match is_readable {
-            true => Some(metered.bytes),
-            false => answered.content_length,
-        };
-        let outcome = Outcome {
-            finish_reason: attribution::finish_reason(status, &metered),
-            filtered: attribution::finish_reason(status, &metered)
-                == Some(FinishReason::ContentFilter),
-            system_fingerprint: metered.system_fingerprint.take().map(Into::into),
-            attempts: answered.attempts.unwrap_or(1),
-            request_bytes: u64::try_from(self.outgoing.request_bytes).unwrap_or(u64::MAX),
-            response_bytes,
-        };
+        let outcome = self.outcome(&mut metered, is_readable);
         let made = std::mem::take(&mut self.made);
         let changes = made.end(&gateway.owners, &self.outgoing, status);
         let backend = &gateway.policy.load().backend;
-        let (record, to_estimate) = self.record(backend, metered, source, outcome);
+        let (record, to_estimate) = self.record(backend, metered, source, outcome, thinking);
         Closed {
             record,
             to_estimate,
             changes,
+        }
+    }
+
+    /// Learns how fast the deployment reasons, or says what it may have reasoned.
+    fn thinking(
+        &self,
+        gateway: &Gateway,
+        source: UsageSource,
+        metered: &Metered,
+    ) -> Option<Thinking> {
+        let answer = Answer {
+            outgoing: &self.outgoing,
+            answered: self.answered,
+            model: metered.model.as_deref(),
+            until_text: self.time_to_first_token,
+        };
+        match (source, &metered.counts) {
+            (UsageSource::Reported, Some(counts)) => {
+                answer.teach(&gateway.reasoning, counts);
+                None
+            }
+            (UsageSource::Estimated(_), _) => answer.thinking(&gateway.reasoning),
+            _ => None,
+        }
+    }
+
+    fn outcome(&self, metered: &mut Metered, is_readable: bool) -> Outcome {
+        let answered = self.answered.unwrap_or_default();
+        let status = self.answered.map(|it| it.status);
+        let finish_reason = attribution::finish_reason(status, metered);
+        Outcome {
+            finish_reason,
+            filtered: finish_reason == Some(FinishReason::ContentFilter),
+            system_fingerprint: metered.system_fingerprint.take().map(Into::into),
+            attempts: answered.attempts.unwrap_or(1),
+            request_bytes: u64::try_from(self.outgoing.request_bytes).unwrap_or(u64::MAX),
+            response_bytes: match is_readable {
+                true => Some(metered.bytes),
+                false => answered.content_length,
+            },
         }
     }
 
@@ -287,6 +316,7 @@ impl Open {
         metered: Metered,
         source: UsageSource,
         outcome: Outcome,
+        thinking: Option<Thinking>,
     ) -> (UsageRecord, Option<EstimateInput>) {
         let Outgoing {
             admitted,
@@ -304,7 +334,8 @@ impl Open {
         let asked = service_tier.filter(|_| !is_reported);
         let service_tier = metered.service_tier.or(asked).map(Arc::from);
         let operation = admitted.decision.target.endpoint.operation();
-        let response_id = metered.id.filter(|_| operation == Operation::Responses);
+        let is_response = operation == Operation::Responses;
+        let response_id = metered.id.filter(|_| is_response).map(Arc::from);
         let deployment = deployment.map(|name| name.to_shared());
         let to_estimate = matches!(source, UsageSource::Estimated(_)).then(|| EstimateInput {
             operation,
@@ -315,6 +346,7 @@ impl Open {
             prompt,
             text: metered.text,
             dropped_text_bytes: metered.dropped_text_bytes,
+            thinking,
         });
         let record = UsageRecord {
             id: admitted.record,
@@ -335,19 +367,24 @@ impl Open {
             stream,
             status: self.answered.map(|it| it.status),
             tokens: metered.counts.unwrap_or_default(),
-            units: Units {
-                image_size: metered.units.image_size.or(units.image_size),
-                image_quality: metered.units.image_quality.or(units.image_quality),
-                characters: units.characters,
-                ..metered.units
-            },
+            units: units_of(metered.units, units),
             outcome,
-            response_id: response_id.map(Arc::from),
+            response_id,
             source,
             cost: None,
             duration: admitted.at.elapsed(),
             time_to_first_token: self.time_to_first_token,
         };
         (record, to_estimate)
+    }
+}
+
+/// What the answer says, and else what the request asks for.
+fn units_of(said: Units, asked: Units) -> Units {
+    Units {
+        image_size: said.image_size.or(asked.image_size),
+        image_quality: said.image_quality.or(asked.image_quality),
+        characters: asked.characters,
+        ..said
     }
 }

@@ -45,6 +45,12 @@ impl Course {
         }
     }
 
+    /// Whether an event tells of the model's reasoning in other words: its tokens are not those that are billed.
+    pub(super) fn is_summary(operation: Operation, event: &[u8]) -> bool {
+        operation == Operation::Responses
+            && kind(event).is_some_and(|kind| kind.starts_with(b"reasoning_summary"))
+    }
+
     fn of_response(kind: &[u8]) -> Self {
         match kind {
             // It has said no usage, and nothing comes after it.

@@ -5,12 +5,16 @@
 //! the answer's text as one piece: counts per chunk don't add up. Call it off the hot path: the
 //! first call builds a tokenizer, and each one costs milliseconds for a long text.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bpe_openai::{Tokenizer, cl100k_base, o200k_base};
+use memchr::memmem;
 use serde_json::Value;
 
 use super::TokenCounts;
+use super::reasoning::Rate;
 use crate::access::Operation;
 
 /// Tokens that frame each message of a chat.
@@ -44,6 +48,15 @@ impl Prompt {
         }
     }
 
+    /// Whether the request may have said how much is to be reasoned.
+    pub fn may_say_effort(&self) -> bool {
+        match self {
+            Self::Body(body) => memmem::find(body, b"effort").is_some(),
+            Self::Text(_) => false,
+            Self::Length(_) => true,
+        }
+    }
+
     /// Keeps the text of a form, or its length.
     pub fn of_text(text: &str) -> Self {
         match text.len() {
@@ -66,27 +79,75 @@ pub struct EstimateInput {
     pub text: String,
     /// Bytes of the answer that were not kept.
     pub dropped_text_bytes: usize,
+    /// What the model may have reasoned; none where it had not begun to answer.
+    pub thinking: Option<Thinking>,
+}
+
+/// The time in which a model may have reasoned.
+#[derive(Clone, Copy, Debug)]
+pub struct Thinking {
+    /// How fast the deployment reasons.
+    pub rate: Rate,
+    /// From the request's arrival to the first text, or to the end where none came.
+    pub time: Duration,
+    /// Whether the text was generated in that time, too.
+    pub includes_text: bool,
+    /// How many choices were generated at once.
+    pub choices: u64,
+    /// The most tokens that the client may be answered.
+    pub limit: Option<NonZeroU32>,
 }
 
 /// Counts the tokens of a request and of as much of its answer as came.
 pub fn estimate(input: &EstimateInput) -> TokenCounts {
     let tokenizer = tokenizer(&input.model);
-    let prompt = match &input.prompt {
-        Prompt::Body(body) => match serde_json::from_slice::<Value>(body) {
-            Ok(parsed) => prompt_tokens(tokenizer, input.operation, &parsed),
-            Err(_) => tokens_of_bytes(body.len()),
-        },
-        Prompt::Text(text) => count(tokenizer, text),
-        Prompt::Length(bytes) => tokens_of_bytes(*bytes),
+    let body = match &input.prompt {
+        Prompt::Body(body) => serde_json::from_slice::<Value>(body).ok(),
+        Prompt::Text(_) | Prompt::Length(_) => None,
+    };
+    let prompt = match (&input.prompt, &body) {
+        (_, Some(body)) => prompt_tokens(tokenizer, input.operation, body),
+        (Prompt::Body(body), None) => tokens_of_bytes(body.len()),
+        (Prompt::Text(text), None) => count(tokenizer, text),
+        (Prompt::Length(bytes), None) => tokens_of_bytes(*bytes),
     };
     let kept = count(tokenizer, &input.text);
-    let output = kept + tokens_like(kept, input.text.len(), input.dropped_text_bytes);
+    let text = kept.saturating_add(tokens_like(
+        kept,
+        input.text.len(),
+        input.dropped_text_bytes,
+    ));
+    let thinking = input.thinking.as_ref();
+    let reasoning = thinking.map_or(0, |it| reasoning(it, body.as_ref(), text));
+    let output = text.saturating_add(reasoning);
     TokenCounts {
         input: prompt,
         output,
-        total: prompt + output,
+        total: prompt.saturating_add(output),
+        reasoning,
         ..TokenCounts::default()
     }
+}
+
+/// What was reasoned in a time, within what was asked for.
+fn reasoning(thinking: &Thinking, body: Option<&Value>, text: u64) -> u64 {
+    let member = |name: &str| body.and_then(|body| body.get(name));
+    let effort = member("reasoning_effort").or_else(|| member("reasoning")?.get("effort"));
+    if effort.and_then(Value::as_str) == Some("none") {
+        return 0;
+    }
+    let each = ["max_completion_tokens", "max_output_tokens", "max_tokens"]
+        .iter()
+        .filter_map(|name| member(name)?.as_u64())
+        .min();
+    let asked = each.map(|each| each.saturating_mul(thinking.choices));
+    let limit = thinking.limit.map(|limit| u64::from(limit.get()));
+    let most = asked.into_iter().chain(limit).min().unwrap_or(u64::MAX);
+    let generated = thinking.rate.over(thinking.time);
+    let generated = generated.saturating_mul(thinking.choices);
+    let seen = if thinking.includes_text { text } else { 0 };
+    let unseen = generated.saturating_sub(seen);
+    unseen.min(most.saturating_sub(text))
 }
 
 /// The tokenizer of a model (<https://github.com/openai/tiktoken/blob/main/tiktoken/model.py>).
@@ -204,77 +265,4 @@ fn tokens_of_bytes(bytes: usize) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn estimated(operation: Operation, request: &str, text: &str) -> TokenCounts {
-        estimate(&EstimateInput {
-            operation,
-            model: "gpt-4o-2024-08-06".into(),
-            prompt: Prompt::of_body(request.as_bytes().to_vec()),
-            text: text.to_owned(),
-            dropped_text_bytes: 0,
-        })
-    }
-
-    #[test]
-    fn a_chat_is_counted_by_the_published_rule() {
-        let request = r#"{"messages":[{"role":"user","content":"hello world"}]}"#;
-        let counts = estimated(Operation::ChatCompletions, request, "hello world");
-        // 3 for the message, 1 for the role, 2 for the words, 3 for the reply.
-        assert_eq!((counts.input, counts.output, counts.total), (9, 2, 11));
-    }
-
-    #[test]
-    fn content_parts_and_names_count() {
-        let request = r#"{"messages":[{"role":"user","name":"bob","content":[
-            {"type":"text","text":"hello world"},{"type":"image_url","image_url":{"url":"x"}}]}]}"#;
-        let counts = estimated(Operation::ChatCompletions, request, "");
-        assert_eq!((counts.input, counts.output), (11, 0));
-    }
-
-    #[test]
-    fn the_other_operations_have_their_own_prompts() {
-        let counts = estimated(
-            Operation::Completions,
-            r#"{"prompt":["hello world","hello"]}"#,
-            "",
-        );
-        assert_eq!(counts.input, 3);
-        let counts = estimated(Operation::Embeddings, r#"{"input":[1,2,3]}"#, "");
-        assert_eq!(counts.input, 3);
-        let counts = estimated(Operation::Responses, r#"{"input":"hello world"}"#, "hello");
-        assert_eq!((counts.input, counts.output), (9, 1));
-    }
-
-    #[test]
-    fn text_that_was_not_kept_is_counted_like_the_text_that_was() {
-        for (text, what) in [("Wie geht es dir? ", "German"), ("你好，世界。", "Chinese")] {
-            let kept = text.repeat(1000);
-            let whole = estimated(Operation::ChatCompletions, "{}", &text.repeat(4000));
-            let cut = estimate(&EstimateInput {
-                operation: Operation::ChatCompletions,
-                model: "gpt-4o".into(),
-                prompt: Prompt::Length(0),
-                dropped_text_bytes: kept.len() * 3,
-                text: kept,
-            });
-            let off = whole.output.abs_diff(cut.output);
-            assert!(
-                off * 100 <= whole.output,
-                "{what}: {} {}",
-                whole.output,
-                cut.output
-            );
-        }
-    }
-
-    #[test]
-    fn what_can_not_be_read_is_counted_by_its_length() {
-        let counts = estimated(Operation::ChatCompletions, "not json", "");
-        assert_eq!(counts.input, 2);
-        let long = "x".repeat(MAX_KEPT_PROMPT_BYTES + 4);
-        let counts = estimated(Operation::ChatCompletions, &long, "");
-        assert_eq!(counts.input, 262_145, "its length is kept, not its text");
-    }
-}
+mod tests;

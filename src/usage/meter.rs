@@ -375,7 +375,8 @@ impl Reading<'_> {
     fn event(&mut self, event: &[u8]) -> bool {
         // Where an event ends between CR and LF, its text must not know.
         let event = event.trim_ascii_end();
-        let has_text = self.text.collect(self.operation, event);
+        let is_summary = Course::is_summary(self.operation, event);
+        let has_text = !is_summary && self.text.collect(self.operation, event);
         *self.has_text |= has_text;
         if let Some(hold) = &mut self.hold {
             match Course::of(self.operation, event, has_text) {

@@ -8,6 +8,7 @@ mod ledger;
 mod meter;
 mod outcome;
 mod price;
+mod reasoning;
 mod record;
 mod record_id;
 mod report;
@@ -20,7 +21,7 @@ mod tokens;
 mod trace;
 mod units;
 
-pub use estimate::{EstimateInput, Prompt, estimate};
+pub use estimate::{EstimateInput, Prompt, Thinking, estimate};
 pub use ledger::{
     Durability, Ledger, LedgerOptions, LedgerState, LedgerStatus, LedgerWriter, OnFailure, Outbox,
     Receipt, Retention, Unwritable, load_owners,
@@ -30,6 +31,7 @@ pub use outcome::{FinishReason, Outcome};
 pub use price::{
     Amount, NotAnAmount, Price, PriceFor, PriceList, Prices, Quantities, Served, Tariff,
 };
+pub use reasoning::{Rate, ReasoningRates, Thought};
 pub use record::{Cost, EstimateReason, NoneReason, UsageRecord, UsageSource};
 pub use record_id::{NoRandom, RecordId};
 pub(crate) use report::RECONCILED_BY;

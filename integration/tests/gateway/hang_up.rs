@@ -105,3 +105,45 @@ async fn a_stream_without_usage_is_not_held_back_at_its_end() {
         assert_eq!(is_whole, fault != "drop-mid-stream", "{fault}");
     }
 }
+
+#[tokio::test]
+async fn who_hangs_up_in_mid_answer_is_charged_for_the_reasoning_that_went_before() {
+    let stack = crate::support::stack().await;
+    let body = json!({"model": "gpt-4o", "input": "Hi", "stream": true});
+    let thinking = |tokens: &str, body: &serde_json::Value| {
+        let request = stack.post("/openai/v1/responses", body);
+        request
+            .header("x-fake-reasoning-tokens", tokens)
+            .header("x-fake-token-delay-ms", "2")
+            .header("x-fake-output-tokens", "20")
+    };
+    // The rate is learnt from answers that say it.
+    for _ in 0..3 {
+        let answer = send(thinking("200", &body)).await;
+        answer.text().await.expect("a whole answer");
+    }
+    let mut bounded = body.clone();
+    bounded["max_output_tokens"] = 150.into();
+    for (tokens, body) in [("400", &body), ("100", &bounded)] {
+        let answer = send(thinking(tokens, body)).await;
+        hang_up_at(answer, "response.output_text.delta").await;
+    }
+    settled(&stack, 5).await;
+    let audit = stack.tollgate().audit();
+    let lines = audit.wait_for_count("five records", 5).await;
+    let bills = bills(&stack);
+    for usage in &lines[3..] {
+        let bill = &bills[usage["request_id"].as_str().expect("an id")];
+        assert_eq!(usage["source"], "estimated", "{usage}");
+        let (charged, billed) = (usage["reasoning_tokens"].as_u64(), bill.tokens.reasoning);
+        let charged = charged.expect("a number");
+        // How fast this machine is just now is part of it.
+        assert!(
+            billed <= charged * 2 && charged <= billed * 2,
+            "{usage}\n{bill:?}"
+        );
+        assert_eq!(usage["input_tokens"], bill.tokens.prompt, "{usage}");
+    }
+    let most = lines[4]["output_tokens"].as_u64().expect("a number");
+    assert!(most <= 150, "more than was asked for: {}", lines[4]);
+}

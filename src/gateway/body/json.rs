@@ -48,6 +48,7 @@ impl<O: Observer> Deciding<'_, O> {
             user,
             stream: parsed.stream,
             remove_usage_event,
+            choices: parsed.output.choices(body),
             awaits_usage: parsed.stream && is_said_last,
             units: units(parsed.media),
             service_tier: parsed.service_tier,

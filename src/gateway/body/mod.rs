@@ -28,6 +28,8 @@ pub(crate) struct BodyDecision {
     pub(crate) remove_usage_event: bool,
     /// The stream says its usage after its end.
     pub(crate) awaits_usage: bool,
+    /// How many answers are asked for; 0 where none is of text.
+    pub(crate) choices: u64,
     /// What the model reads; `None` is all of the body.
     pub(crate) prompt: Option<Prompt>,
     pub(crate) units: Units,

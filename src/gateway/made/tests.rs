@@ -41,6 +41,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         remove_usage_event: false,
         awaits_usage: false,
         prompt: Prompt::Length(0),
+        choices: 1,
         units: Units::default(),
         service_tier: None,
         request_bytes: 0,

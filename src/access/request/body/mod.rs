@@ -42,6 +42,14 @@ pub struct OutputMembers {
     pub prompts: u64,
 }
 
+impl OutputMembers {
+    /// How many answers are asked for, as far as it can be read.
+    pub fn choices(&self, body: &[u8]) -> u64 {
+        let n = self.n.and_then(|span| span.text(body).parse().ok());
+        self.prompts.max(1).saturating_mul(n.unwrap_or(1))
+    }
+}
+
 /// `model` of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
