@@ -61,11 +61,20 @@ impl Policy {
             return certified(ring, certificate, now);
         }
         match presented.credential()? {
-            Credential::Key(key) => {
-                self.authenticate_key(issued, &KeyDigest::of_presented(key)?, now)
-            }
+            Credential::Key(key) => match KeyDigest::of_presented(key) {
+                Ok(digest) => self.authenticate_key(issued, &digest, now),
+                // Where tokens are accepted, it can be one that only its issuer can read.
+                Err(_) if !KeyDigest::is_meant(key) && self.takes_tokens_in(presented) => {
+                    Err(TokenError::Opaque.into())
+                }
+                Err(error) => Err(error.into()),
+            },
             Credential::Token(token) => Ok(self.tokens.authenticate(token, now).await?),
         }
+    }
+
+    fn takes_tokens_in(&self, presented: &PresentedHeaders<'_>) -> bool {
+        presented.is_bearer() && !self.tokens.issuers().is_empty()
     }
 
     /// What a caller that [`Self::authenticate`] has accepted is looked at again by.

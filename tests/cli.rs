@@ -65,12 +65,14 @@ fn check_warns_of_what_may_not_be_meant_and_ends_in_0() {
     let yaml = format!(
         "{GOOD}products: [ {{ id: p, deployments: [d], operations: [embeddings, realtime] }} ]\nprices: [ {{ model: o3, input: 2.00, output: 8.00, per: 1000000, currency: USD }} ]\n"
     );
-    std::fs::write(directory.path().join("tollgate.yaml"), yaml).expect("written");
+    let issuer = "issuers: [ { name: test, issuer: \"http://127.0.0.1:1\", audiences: [a], allow_http: true, allow_addresses: [127.0.0.1] } ]\n";
+    std::fs::write(directory.path().join("tollgate.yaml"), yaml + issuer).expect("written");
     let output = tollgate(&["check"], directory.path());
     assert!(output.status.success());
     let warnings = text(&output.stderr);
     for expected in [
         "warning: tollgate.yaml:5:65: product `p` allows `realtime`: the tokens of its sessions are not counted",
+        "warning: tollgate.yaml:7:20: issuer `test` has `allow_http`",
         "warning: tollgate.yaml:6:11: no price for the service tier `priority` of o3",
     ] {
         assert!(warnings.contains(expected), "{expected}:\n{warnings}");

@@ -273,7 +273,7 @@ fn each_outside_world_has_one_room() {
         ("axum::", &["admin"]),
         // The database's URLs are of the same type; nothing is fetched there.
         ("reqwest::", &["auth", "cli", "database"]),
-        ("jsonwebtoken::", &["auth"]),
+        ("aws_lc_rs::", &["auth"]),
         ("webpki::", &["auth"]),
         ("tonic::", &["envoy", "control", "cli"]),
         ("sqlx::", &["database", "usage", "control"]),

@@ -11,8 +11,8 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::IssuedKeys;
 use crate::auth::certificate::{AuthorityState, CrlState};
+use crate::auth::{IssuedKeys, Issuer, KeyStatus};
 use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
@@ -55,15 +55,22 @@ impl Readiness {
         self.is_draining.store(true, Ordering::Relaxed);
     }
 
-    /// Issuers whose tokens can't be checked just now. Callers with other credentials, and tokens of
-    /// other issuers, are served all the same: this does not make it unready.
-    pub fn unavailable_issuers(&self) -> Vec<Arc<str>> {
+    /// Issuers whose tokens can't be verified just now, a line each. Callers with other credentials, and
+    /// tokens of other issuers, are served all the same: this does not make it unready.
+    pub fn ailing_issuers(&self) -> Vec<String> {
         let policy = self.policy.load();
         let issuers = policy.tokens.issuers().iter();
-        issuers
-            .filter(|issuer| !issuer.keys().status().is_usable)
-            .map(|issuer| Arc::clone(issuer.name()))
-            .collect()
+        let ailment = |issuer: &Arc<Issuer>| {
+            let what = match issuer.keys().status() {
+                KeyStatus {
+                    is_usable: false, ..
+                } => "no keys",
+                KeyStatus { keys: 0, .. } => "no usable key in its key set",
+                _ => return None,
+            };
+            Some(format!("issuer {}: {what}", issuer.name()))
+        };
+        issuers.filter_map(ailment).collect()
     }
 
     /// Whether the file on disk is refused. The previous one stays in use: this does not make it unready.
@@ -157,10 +164,11 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             if let Some(concern) = admin.readiness.identity.rejections().concern() {
                 text.push_str(&format!("identity: {concern}\n"));
             }
-            for issuer in admin.readiness.unavailable_issuers() {
-                text.push_str(&format!("issuer {issuer}: no keys\n"));
-            }
-            for line in admin.readiness.ailing_authorities() {
+            let issuers = admin.readiness.ailing_issuers();
+            for line in issuers
+                .into_iter()
+                .chain(admin.readiness.ailing_authorities())
+            {
                 text.push_str(&line);
                 text.push('\n');
             }

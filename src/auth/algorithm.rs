@@ -1,4 +1,4 @@
-//! Signature algorithms (RFC 7518, section 3.1; RFC 8037): asymmetric ones only.
+//! Signature algorithms (RFC 7518, section 3.1; RFC 8037; RFC 9864): asymmetric ones only.
 
 use serde::Deserialize;
 
@@ -25,9 +25,14 @@ pub enum Algorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
-    /// Ed25519.
+    /// ECDSA on P-521 with SHA-512.
+    Es512,
+    /// Ed25519, by its name of RFC 8037, which may stand for Ed448 too.
     #[serde(rename = "EdDSA")]
     EdDsa,
+    /// Ed25519, by its name of RFC 9864.
+    #[serde(rename = "Ed25519")]
+    Ed25519,
 }
 
 /// The type of a key: each algorithm has exactly one.
@@ -36,6 +41,7 @@ pub(in crate::auth) enum KeyType {
     Rsa,
     P256,
     P384,
+    P521,
     Ed25519,
 }
 
@@ -54,7 +60,9 @@ impl Algorithm {
             "PS512" => Self::Ps512,
             "ES256" => Self::Es256,
             "ES384" => Self::Es384,
+            "ES512" => Self::Es512,
             "EdDSA" => Self::EdDsa,
+            "Ed25519" => Self::Ed25519,
             _ => return None,
         })
     }
@@ -63,22 +71,17 @@ impl Algorithm {
         match self {
             Self::Es256 => KeyType::P256,
             Self::Es384 => KeyType::P384,
-            Self::EdDsa => KeyType::Ed25519,
-            _ => KeyType::Rsa,
+            Self::Es512 => KeyType::P521,
+            Self::EdDsa | Self::Ed25519 => KeyType::Ed25519,
+            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => {
+                KeyType::Rsa
+            }
         }
     }
 
-    pub(in crate::auth) const fn for_verifier(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
-            Self::Rs384 => jsonwebtoken::Algorithm::RS384,
-            Self::Rs512 => jsonwebtoken::Algorithm::RS512,
-            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
-            Self::Ps384 => jsonwebtoken::Algorithm::PS384,
-            Self::Ps512 => jsonwebtoken::Algorithm::PS512,
-            Self::Es256 => jsonwebtoken::Algorithm::ES256,
-            Self::Es384 => jsonwebtoken::Algorithm::ES384,
-            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
-        }
+    /// Whether both are the same algorithm, which may have two names.
+    pub(in crate::auth) fn is_same(self, other: Self) -> bool {
+        let is_ed25519 = |it: Self| it.key_type() == KeyType::Ed25519;
+        self == other || (is_ed25519(self) && is_ed25519(other))
     }
 }

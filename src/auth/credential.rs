@@ -96,6 +96,15 @@ impl<'a> PresentedHeaders<'a> {
         !matches!(self.credential(), Err(AuthError::Missing))
     }
 
+    /// Whether the credential is in `authorization` only, where tokens are.
+    pub fn is_bearer(&self) -> bool {
+        let has = |slot: Slot<'_>| matches!(slot.value(), Ok(Some(_)));
+        has(self.authorization)
+            && !has(self.api_key)
+            && !has(self.subscription_key)
+            && self.subprotocol.is_none()
+    }
+
     /// The one credential among them.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! Why a request has no caller.
 
+use std::sync::Arc;
+
 use super::{CertificateError, KeyFormatError, TokenError};
 
 /// Why a request has no caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
     /// No header carries a credential.
     #[error("no credential")]
@@ -47,4 +49,14 @@ pub enum AuthError {
     /// A token that is not accepted.
     #[error(transparent)]
     Token(#[from] TokenError),
+}
+
+impl AuthError {
+    /// What the reason alone does not say, for the audit log.
+    pub(crate) fn detail(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Token(error) => error.detail(),
+            _ => None,
+        }
+    }
 }

@@ -105,6 +105,11 @@ impl KeyDigest {
         }
     }
 
+    /// Whether a text begins as keys do: if it is not one, it was one.
+    pub fn is_meant(text: &str) -> bool {
+        text.starts_with(PREFIX)
+    }
+
     /// Reads the 64 hexadecimal digits of the configuration.
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut digest = [0; 32];

@@ -9,6 +9,7 @@ mod files;
 mod hours;
 mod identities;
 mod identity;
+mod issuer_warnings;
 mod issuers;
 mod key_vault;
 mod ledger;
@@ -158,7 +159,7 @@ impl Config {
     /// As [`Self::load`].
     pub fn parse(name: &str, text: &str, directory: &Path) -> Result<Self, ConfigError> {
         let file: written::File = parser::parse(name, text)?;
-        let warnings = warnings::warnings(&file.products, &file.prices);
+        let warnings = warnings::warnings(&file);
         let mut config = validate::validate(file, directory)
             .map_err(|problems| ConfigError::new(name, text, problems))?;
         config.warnings = ConfigError::new(name, text, warnings).lines_with_help();

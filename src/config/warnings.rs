@@ -4,15 +4,16 @@ use std::collections::HashSet;
 
 use serde_saphyr::Spanned;
 
+use super::issuer_warnings::{id_tokens, plain_http};
 use super::problem::Problem;
 use super::problems::Problems;
-use super::written::{Price, Product, ServiceTier};
+use super::written::{File, Price, ServiceTier};
 use crate::access::Operation;
 
 /// What `tollgate check` says of a file that is good.
-pub(super) fn warnings(products: &[Product], prices: &[Spanned<Price>]) -> Problems {
+pub(super) fn warnings(file: &File) -> Problems {
     let mut warnings = Problems::new();
-    for product in products {
+    for product in &file.products {
         for operation in &product.operations.value {
             if operation.value == Operation::Realtime {
                 let message = format!(
@@ -24,7 +25,11 @@ pub(super) fn warnings(products: &[Product], prices: &[Spanned<Price>]) -> Probl
             }
         }
     }
-    warnings.extend(priority(prices));
+    warnings.extend(priority(&file.prices));
+    for issuer in &file.issuers {
+        warnings.extend(plain_http(issuer));
+        warnings.extend(id_tokens(issuer, &file.clients));
+    }
     warnings
 }
 

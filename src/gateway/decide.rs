@@ -11,7 +11,8 @@ use crate::access::{
     authorize_any_deployment, authorize_deployment, authorize_operation,
 };
 use crate::auth::{
-    Caller, Credential, IssuedKeys, PresentedCertificate, PresentedHeaders, Proof, Subprotocols,
+    AuthError, Caller, Credential, IssuedKeys, PresentedCertificate, PresentedHeaders, Proof,
+    Subprotocols,
 };
 use crate::policy::Policy;
 use crate::telemetry::RequestContext;
@@ -239,7 +240,13 @@ async fn authenticate(
     observer.step(Step::Caller(caller.as_ref()));
     match &caller {
         Ok(caller) => context.caller(caller),
-        Err(_) => context.credential = presented.kind(takes_certificates),
+        Err(error) => {
+            context.credential = match error {
+                AuthError::Token(_) => Some("token"),
+                _ => presented.kind(takes_certificates),
+            };
+            context.detail = error.detail();
+        }
     }
     Ok(caller?)
 }

@@ -26,7 +26,8 @@ impl Gateway {
             proof,
         } = &admitted.basis;
         let issued = self.issued.as_deref();
-        let caller = policy.authenticate_again(issued, proof, SystemTime::now())?;
+        let caller = policy.authenticate_again(issued, proof, SystemTime::now());
+        let caller = caller.inspect_err(|error| admitted.context.detail = error.detail())?;
         if std::ptr::eq(decided_by.as_ptr(), Arc::as_ptr(&policy)) {
             return Ok(());
         }

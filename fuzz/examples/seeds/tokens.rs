@@ -215,7 +215,7 @@ fn payloads(ec: &Signer) {
     );
     put("exp-1e19", with(claims(), "exp", json!(1e19)));
     put(
-        "exp-fraction",
+        "good-exp-fraction",
         with(claims(), "exp", json!(4_102_444_800.5)),
     );
     put("nbf-2100", with(claims(), "nbf", EXPIRY_S.into()));

@@ -3,6 +3,8 @@
 
 use super::body::{ReplyBody, Reset};
 use super::server::{Handler, Listen, Server};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Request, Response, StatusCode, header};
@@ -10,8 +12,8 @@ use hyper::body::Incoming;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use rcgen::{
-    KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
-    PublicKeyData,
+    KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519,
+    PKCS_RSA_SHA256, PublicKeyData,
 };
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -97,6 +99,44 @@ impl Signer {
     }
 }
 
+/// A private key of P-521, which jsonwebtoken knows nothing of.
+pub struct P521Signer {
+    kid: String,
+    key: EcdsaKeyPair,
+    public: Vec<u8>,
+}
+
+impl P521Signer {
+    /// A new key. Panics without one: a test can't go on.
+    pub fn new(kid: &str) -> Self {
+        let pair = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).expect("a key");
+        let der = pair.serialize_der();
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P521_SHA512_FIXED_SIGNING, &der);
+        Self {
+            kid: kid.to_owned(),
+            key: key.expect("a key"),
+            public: pair.der_bytes().to_vec(),
+        }
+    }
+
+    /// The public half.
+    pub fn jwk(&self) -> Value {
+        let (x, y) = self.public[1..].split_at(66);
+        let part = |bytes| URL_SAFE_NO_PAD.encode(bytes);
+        json!({"kid": self.kid, "kty": "EC", "crv": "P-521", "x": part(x), "y": part(y)})
+    }
+
+    /// A token with these claims.
+    pub fn sign(&self, claims: &Value) -> String {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let header = json!({"alg": "ES512", "kid": self.kid}).to_string();
+        let message = format!("{}.{}", part(&header), part(&claims.to_string()));
+        let signature = self.key.sign(&SystemRandom::new(), message.as_bytes());
+        let signature = signature.expect("a signature");
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+}
+
 /// What an issuer does when it is asked for a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerMode {
@@ -112,6 +152,8 @@ pub enum IssuerMode {
     OtherIssuer,
     /// A key set that is too large to read.
     Endless,
+    /// A key set of this text, whatever it is.
+    KeySet(String),
 }
 
 struct State {
@@ -236,6 +278,7 @@ impl Handler for Shared {
             }
             (_, IssuerMode::Redirect(to)) => (StatusCode::FOUND, Some(to), String::new()),
             (_, IssuerMode::Endless) => (StatusCode::OK, None, " ".repeat(ENDLESS_BYTES)),
+            (KEYS_PATH, IssuerMode::KeySet(text)) => (StatusCode::OK, None, text),
             (KEYS_PATH, _) => (StatusCode::OK, None, keys.to_string()),
             _ => (StatusCode::NOT_FOUND, None, String::new()),
         };

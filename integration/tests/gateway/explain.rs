@@ -8,7 +8,7 @@ use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey, paths};
 use crate::support::{hello, send, stack};
 
 /// What explain prints, and whether it ended in 0.
-async fn explain(stack: &Stack, arguments: &[&str]) -> (String, bool) {
+pub(crate) async fn explain(stack: &Stack, arguments: &[&str]) -> (String, bool) {
     let program = paths::binary("tollgate").expect("built");
     let mut command = Command::new(program);
     command

@@ -94,6 +94,54 @@ async fn entra_id_tokens_of_allowed_tenants_are_accepted() {
 }
 
 #[tokio::test]
+async fn an_id_token_of_entra_id_is_refused_as_the_documentation_says() {
+    const OURS: &str = "11111111-1111-4111-8111-111111111111";
+    let signer = Signer::new("1", Algorithm::RS256);
+    let issuer = FakeIssuer::start(&[&signer]).await;
+    let v2 = format!("https://login.microsoftonline.com/{OURS}/v2.0");
+    let keys = format!("jwks_uri: \"{}{KEYS_PATH}\"", issuer.url());
+    let default = "default_client: { client: mobile-app, requires: { roles: [Llm.User] } }";
+    let now = unix_s();
+    let common = json!({"aud": "api://tollgate", "iss": v2, "iat": now, "nbf": now, "exp": now + 3900,
+        "oid": "ada-oid", "tid": OURS, "sub": "pairwise", "ver": "2.0", "roles": ["Llm.User"]});
+    let mut access = common.clone();
+    access["azp"] = "app-2".into();
+    access["azpacr"] = "1".into();
+    let mut id = common;
+    id["nonce"] = "n".into();
+    id["preferred_username"] = "ada@acme.example".into();
+    for (more, of_id) in [("", 200), (", required_claims: { azp: [] }", 401)] {
+        let issuers = entry_at(&v2, "okta", &format!(", {keys}, {default}{more}"));
+        let options = Options::default().edit_config(move |yaml| with_issuers(&yaml, &issuers));
+        let stack = Stack::start(options).await;
+        assert_eq!(status(&stack, &signer.sign(&access)).await, 200, "{more}");
+        assert_eq!(status(&stack, &signer.sign(&id)).await, of_id, "{more}");
+    }
+}
+
+#[tokio::test]
+async fn id_tokens_and_tokens_without_a_user_name_their_client_by_another_claim() {
+    let signer = Signer::new("1", Algorithm::ES256);
+    let issuer = FakeIssuer::start(&[&signer]).await;
+    for (claim, value, expected) in [
+        ("aud", json!("app-1"), 200),
+        ("aud", json!(["app-1", "app-2"]), 403),
+        ("client_id", json!("app-1"), 200),
+        ("client_id", json!("app-3"), 403),
+    ] {
+        let more = format!(", claims: {{ client: {claim} }}");
+        let issuers = entry(&issuer, "okta", &more);
+        let issuers = issuers.replace("[\"api://tollgate\"]", "[\"api://tollgate\", app-1, app-2]");
+        let options = Options::default().edit_config(move |yaml| with_issuers(&yaml, &issuers));
+        let stack = Stack::start(options).await;
+        let mut claims = changed(&issuer, "azp", None);
+        claims[claim] = value.clone();
+        let got = status(&stack, &signer.sign(&claims)).await;
+        assert_eq!(got, expected, "{claim}: {value}");
+    }
+}
+
+#[tokio::test]
 async fn an_issuer_that_is_down_at_the_start_takes_down_nobody_else() {
     let signer = Signer::new("1", Algorithm::ES256);
     let issuer = FakeIssuer::start(&[&signer]).await;

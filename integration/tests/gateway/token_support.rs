@@ -4,6 +4,7 @@ use serde_json::Value;
 use tollgate_integration::fakes::issuer::FakeIssuer;
 use tollgate_integration::stack::{CHAT_PATH, Options, Stack, wait_for};
 
+use crate::explain::explain;
 use crate::support::{hello, metric, refused, send};
 
 /// One line of `issuers`, for an issuer on this machine.
@@ -64,6 +65,14 @@ pub(crate) async fn reason(stack: &Stack, token: &str) -> (u16, String) {
         status,
         last["reason"].as_str().unwrap_or_default().to_owned(),
     )
+}
+
+/// What explain prints of a token, and whether it allows it.
+pub(crate) async fn explain_token(stack: &Stack, token: &str) -> (String, bool) {
+    let file = stack.directory().join("token");
+    std::fs::write(&file, token).expect("written");
+    let file = file.to_string_lossy().into_owned();
+    explain(stack, &["--path", CHAT_PATH, "--credential", &file]).await
 }
 
 pub(crate) async fn status(stack: &Stack, token: &str) -> u16 {

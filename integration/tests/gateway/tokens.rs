@@ -2,13 +2,16 @@
 
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
-use tollgate_integration::fakes::issuer::{FakeIssuer, Signer, unix_s};
-use tollgate_integration::stack::{Options, Stack};
+use tollgate_integration::fakes::issuer::{FakeIssuer, P521Signer, Signer, unix_s};
+use tollgate_integration::stack::{CHAT_PATH, Options, Stack};
 
 use crate::support::{
-    assert_backend_untouched, assert_no_violations, hello, metric, refused, send, usage_line,
+    assert_backend_untouched, assert_no_violations, hello, metric, refusal_line, refused, send,
+    usage_line,
 };
-use crate::token_support::{changed, chat, entry, reason, stack_of, status, with_issuers};
+use crate::token_support::{
+    changed, chat, entry, explain_token, reason, stack_of, status, with_issuers,
+};
 
 #[tokio::test]
 async fn a_token_names_its_client_and_user_and_does_not_reach_the_backend() {
@@ -19,7 +22,11 @@ async fn a_token_names_its_client_and_user_and_does_not_reach_the_backend() {
         Signer::new("ed", Algorithm::EdDSA),
     ];
     let issuer = FakeIssuer::start(&signers.each_ref()).await;
-    let all = ", algorithms: [RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA]";
+    let p521 = P521Signer::new("p521");
+    let mut keys: Vec<_> = signers.iter().map(Signer::jwk).collect();
+    keys.push(p521.jwk());
+    issuer.set_keys(keys);
+    let all = ", algorithms: [RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519]";
     let stack = stack_of(&issuer, all).await;
     let rsa = &signers[0];
     let of_rsa = [
@@ -35,6 +42,14 @@ async fn a_token_names_its_client_and_user_and_does_not_reach_the_backend() {
             let got = status(&stack, &token).await;
             assert_eq!(got, 200, "{:?}, {round}", signer.algorithm);
         }
+    }
+    let by_new_name = r#"{"alg":"Ed25519","kid":"ed"}"#;
+    let by_new_name = signers[3].sign_text(by_new_name, &issuer.claims().to_string());
+    for (what, token) in [
+        ("ES512", p521.sign(&issuer.claims())),
+        ("Ed25519", by_new_name),
+    ] {
+        assert_eq!(status(&stack, &token).await, 200, "{what}");
     }
     let line = usage_line(&stack).await;
     assert_eq!(line["client"], "mobile-app");
@@ -69,6 +84,7 @@ async fn claims_of_the_wrong_type_or_value_are_refused() {
         ("exp", Some(json!(null)), exp),
         ("exp", Some(json!((now + 600).to_string())), exp),
         ("exp", Some(json!(1e19)), exp),
+        ("exp", Some(json!(1e9)), "token_expired"),
         ("exp", Some(json!(now - 60)), "token_expired"),
         ("nbf", Some(json!(now + 3600)), "token_not_yet_valid"),
         ("nbf", Some(json!("0")), "token_not_yet_valid"),
@@ -248,6 +264,92 @@ async fn a_product_that_requires_a_scope_is_for_tokens_with_it() {
         key,
         (403, "insufficient_scope".to_owned()),
         "a key has no scopes"
+    );
+}
+
+#[tokio::test]
+async fn roles_and_groups_are_whole_names_whatever_is_in_them() {
+    let signer = Signer::new("1", Algorithm::ES256);
+    let issuer = FakeIssuer::start(&[&signer]).await;
+    let issuers = entry(&issuer, "okta", "");
+    let options = Options::default().edit_config(move |yaml| {
+        with_issuers(&yaml, &issuers).replacen(
+            "  - id: standard\n",
+            "  - id: standard\n    requires: { roles: [llm-admin], groups: [LLM Users] }\n",
+            1,
+        )
+    });
+    let stack = Stack::start(options).await;
+    for (roles, groups, expected) in [
+        (json!("llm-admin"), json!("LLM Users"), 200),
+        (json!(["llm-admin"]), json!(["x", "LLM Users"]), 200),
+        (json!("not llm-admin"), json!("LLM Users"), 403),
+        (json!(["not llm-admin"]), json!("LLM Users"), 403),
+        (json!("llm-admin"), json!(["LLM", "Users"]), 403),
+    ] {
+        let mut claims = issuer.claims();
+        claims["roles"] = roles.clone();
+        claims["groups"] = groups.clone();
+        let got = status(&stack, &signer.sign(&claims)).await;
+        assert_eq!(got, expected, "{roles} {groups}");
+    }
+}
+
+#[tokio::test]
+async fn the_audit_log_and_explain_say_which_claim_is_missing() {
+    let signer = Signer::new("1", Algorithm::ES256);
+    let issuer = FakeIssuer::start(&[&signer]).await;
+    let more = ", required_claims: { sub: [], token_use: access }";
+    let stack = stack_of(&issuer, more).await;
+    for (claims, detail) in [
+        (issuer.claims(), "`token_use` is missing"),
+        (
+            changed(&issuer, "token_use", Some("id".into())),
+            "`token_use` has another value",
+        ),
+    ] {
+        let token = signer.sign(&claims);
+        let got = reason(&stack, &token).await;
+        assert_eq!(got, (401, "token_claim".to_owned()));
+        let lines = stack.tollgate().audit().json();
+        let said = lines.iter().rfind(|line| line["event"] == "refused");
+        assert_eq!(said.map(|line| &line["detail"]), Some(&json!(detail)));
+        let (text, _) = explain_token(&stack, &token).await;
+        assert!(text.contains(detail), "not `{detail}`: {text}");
+    }
+}
+
+#[tokio::test]
+async fn an_opaque_token_is_named_in_the_answer_and_in_explain() {
+    let signer = Signer::new("1", Algorithm::ES256);
+    let issuer = FakeIssuer::start(&[&signer]).await;
+    let stack = stack_of(&issuer, "").await;
+    let opaque = "6QbXq3T0vZ9fWc1nRk7pLs2u";
+    let response = send(chat(&stack, opaque)).await;
+    assert_eq!(response.status(), 401);
+    let body: Value = response.json().await.expect("JSON");
+    let said = body["error"]["message"].as_str().expect("a message");
+    assert!(said.contains("is a JWT"), "{said}");
+    let line = refusal_line(&stack).await;
+    assert_eq!(line["reason"], "token_opaque");
+    assert_eq!(line["credential"], "token");
+    let (text, _) = explain_token(&stack, opaque).await;
+    assert!(
+        text.contains("it is opaque") && text.contains("ask the issuer"),
+        "{text}"
+    );
+    let as_key = stack.callers.http1().post(stack.callers.url(CHAT_PATH));
+    let got = refused(as_key.header("api-key", opaque).json(&hello())).await;
+    assert_eq!(
+        got,
+        (401, "invalid_api_key".to_owned()),
+        "not where tokens are"
+    );
+    let cut = &stack.key.text()[..40];
+    assert_eq!(
+        reason(&stack, cut).await.1,
+        "key_malformed",
+        "a key that was cut"
     );
 }
 

@@ -5,21 +5,23 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::public_key::PublicKey;
 use crate::auth::algorithm::{Algorithm, KeyType};
 use crate::auth::json::object;
 
 /// Most keys that an issuer may have; the largest in the field have about twenty.
 const MAX_KEYS: usize = 256;
-/// Sizes of RSA moduli that aws-lc verifies with, in bytes.
-const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
+/// What some editors put before a text (RFC 8259, section 8.1: parsers may ignore it).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why a text is not a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
-    /// Not a JSON object with an array `keys`, or a duplicate member.
+    /// Not a JSON object with one array `keys`.
     #[error("it is not a JSON Web Key Set")]
     Malformed,
     /// More keys than an issuer has.
@@ -28,21 +30,18 @@ pub enum KeySetError {
 }
 
 /// One public key of an issuer.
-#[derive(Clone)]
 pub(in crate::auth) struct Key {
-    key_type: KeyType,
     /// The one algorithm that it is for, where it says.
     algorithm: Option<Algorithm>,
     /// Entra ID says whose tokens a key of a shared key set signs; may hold `{tenantid}`.
     pub(in crate::auth) issuer: Option<String>,
-    key: DecodingKey,
-    /// What it was made from, to see whether it has changed.
-    material: Vec<u8>,
+    public: PublicKey,
 }
 
 impl Key {
     pub(in crate::auth) fn fits(&self, algorithm: Algorithm) -> bool {
-        self.key_type == algorithm.key_type() && self.algorithm.is_none_or(|own| own == algorithm)
+        self.public.key_type == algorithm.key_type()
+            && self.algorithm.is_none_or(|own| own.is_same(algorithm))
     }
 
     /// Whether a signature is this key's.
@@ -50,23 +49,23 @@ impl Key {
         &self,
         algorithm: Algorithm,
         signed: &str,
-        signature: &str,
+        signature: &[u8],
     ) -> bool {
         self.fits(algorithm)
-            && jsonwebtoken::crypto::verify(
-                signature,
-                signed.as_bytes(),
-                &self.key,
-                algorithm.for_verifier(),
-            )
-            .unwrap_or(false)
+            && self
+                .public
+                .verifies(algorithm, signed.as_bytes(), signature)
     }
 
-    /// The key of a member of `keys`, if it is one that we can verify with.
+    /// The key of a member of `keys`, if it is one that we can verify with. What restricts a key and can't be
+    /// read is a restriction.
     fn read(members: &Map<String, Value>) -> Option<(String, Self)> {
         let text = |name: &str| members.get(name).and_then(Value::as_str);
         let id = text("kid").filter(|id| !id.is_empty())?.to_owned();
-        if text("use").is_some_and(|usage| usage != "sig") {
+        if members
+            .get("use")
+            .is_some_and(|it| it.as_str() != Some("sig"))
+        {
             return None;
         }
         if let Some(operations) = members.get("key_ops") {
@@ -77,62 +76,48 @@ impl Key {
             None => None,
             Some(name) => Some(Algorithm::parse(name.as_str()?)?),
         };
+        let issuer = match members.get("issuer") {
+            None => None,
+            Some(name) => Some(name.as_str()?.to_owned()),
+        };
         let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
-        let (key_type, key, material) = match (text("kty")?, text("crv")) {
-            ("RSA", None) => rsa(&bytes("n")?, &bytes("e")?)?,
-            ("EC", Some("P-256")) => point(KeyType::P256, 32, &bytes("x")?, &bytes("y")?)?,
-            ("EC", Some("P-384")) => point(KeyType::P384, 48, &bytes("x")?, &bytes("y")?)?,
-            ("OKP", Some("Ed25519")) => {
-                let x = bytes("x").filter(|x| x.len() == 32)?;
-                (KeyType::Ed25519, DecodingKey::from_ed_der(&x), x)
-            }
-            _ => return None,
+        let point = |key_type| PublicKey::point(key_type, &bytes("x")?, &bytes("y")?);
+        let public = match (text("kty")?, text("crv")) {
+            ("RSA", None) => PublicKey::rsa(&bytes("n")?, &bytes("e")?),
+            ("EC", Some("P-256")) => point(KeyType::P256),
+            ("EC", Some("P-384")) => point(KeyType::P384),
+            ("EC", Some("P-521")) => point(KeyType::P521),
+            ("OKP", Some("Ed25519")) => PublicKey::ed25519(&bytes("x")?),
+            _ => None,
         };
         let key = Self {
-            key_type,
             algorithm,
-            issuer: text("issuer").map(str::to_owned),
-            key,
-            material,
+            issuer,
+            public: public?,
         };
         Some((id, key)).filter(|(_, key)| algorithm.is_none_or(|own| key.fits(own)))
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        self.key_type == other.key_type
-            && self.algorithm == other.algorithm
+        self.algorithm == other.algorithm
             && self.issuer == other.issuer
-            && self.material == other.material
+            && self.public.is_same(&other.public)
     }
 }
 
-type Material = (KeyType, DecodingKey, Vec<u8>);
-
-fn rsa(n: &[u8], e: &[u8]) -> Option<Material> {
-    // Some issuers write a leading zero, which RFC 7518, section 6.3.1.1 forbids.
-    let n = n.strip_prefix(&[0]).unwrap_or(n);
-    if !RSA_BYTES.contains(&n.len()) || e.is_empty() || e.len() > 8 {
-        return None;
-    }
-    let key = DecodingKey::from_rsa_raw_components(n, e);
-    Some((KeyType::Rsa, key, [n, &[0xff], e].concat()))
-}
-
-/// An uncompressed point (SEC 1, section 2.3.3); coordinates have their full length (RFC 7518,
-/// section 6.2.1.2).
-fn point(key_type: KeyType, length: usize, x: &[u8], y: &[u8]) -> Option<Material> {
-    if x.len() != length || y.len() != length {
-        return None;
-    }
-    let point = [&[4], x, y].concat();
-    Some((key_type, DecodingKey::from_ec_der(&point), point))
+/// A key set whose keys have not been read: what is wrong with one of them costs that one.
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    keys: Vec<&'a RawValue>,
 }
 
 /// The keys of one issuer, by id.
 #[derive(Clone, Default)]
 pub struct KeySet {
     keys: HashMap<String, Vec<Arc<Key>>>,
-    /// Members of `keys` that we can't verify with: encryption keys, symmetric keys, other curves.
+    /// Members of `keys` that we can't verify with: encryption keys, symmetric keys, other curves, and what
+    /// can't be read.
     skipped: usize,
 }
 
@@ -142,15 +127,20 @@ impl KeySet {
     /// # Errors
     /// [`KeySetError`] where it is not one.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeySetError> {
-        let members = object(bytes).map_err(|_| KeySetError::Malformed)?;
-        let list = members.get("keys").and_then(Value::as_array);
-        let list = list.ok_or(KeySetError::Malformed)?;
+        let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        // serde would take an array for a struct.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Err(KeySetError::Malformed);
+        }
+        let document: Result<Document<'_>, _> = serde_json::from_slice(text);
+        let list = document.map_err(|_| KeySetError::Malformed)?.keys;
         if list.len() > MAX_KEYS {
             return Err(KeySetError::TooMany);
         }
         let mut set = Self::default();
         for member in list {
-            match member.as_object().and_then(Key::read) {
+            let members = object(member.get().as_bytes());
+            match members.ok().as_ref().and_then(Key::read) {
                 Some((id, key)) => set.keys.entry(id).or_default().push(Arc::new(key)),
                 None => set.skipped += 1,
             }

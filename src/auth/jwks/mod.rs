@@ -1,6 +1,7 @@
 //! The public keys of issuers: fetched behind the requests, kept through outages.
 
 mod keys;
+mod public_key;
 mod refresh;
 mod source;
 mod store;

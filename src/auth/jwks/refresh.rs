@@ -8,13 +8,13 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{KeySet, KeySetError, KeyStore};
+use super::{KeySet, KeySetError, KeyStore, UNKNOWN_KEY_COOLDOWN};
 use crate::auth::fetch::FetchError;
 use crate::backoff::{Backoff, with_jitter};
 
 /// Longest that one refresh may take, discovery included.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long to wait after a failure, at first and while keys are held at most.
+/// How long to wait after a failure, at first while none are held, and while they are at most.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// Longest wait while none are: requests fail for as long.
@@ -88,10 +88,15 @@ pub async fn keep_fresh(
             }
             Err(error) => {
                 store.fails();
-                let longest = longest_wait(store.status().is_usable);
-                let wait = backoff.pause_up_to(longest).min(interval);
+                let has_keys = store.status().is_usable;
+                let pause = backoff.pause_up_to(longest_wait(has_keys));
+                let wait = match has_keys {
+                    // With what unknown keys cause, no more than those alone may.
+                    true => pause.max(UNKNOWN_KEY_COOLDOWN).min(interval),
+                    false => pause.min(interval),
+                };
                 let failures = backoff.failures();
-                tracing::warn!(issuer, %error, failures, retry_in_ms = wait.as_millis(), has_keys = store.status().is_usable, "the issuer's keys could not be fetched");
+                tracing::warn!(issuer, %error, failures, retry_in_ms = wait.as_millis(), has_keys, "the issuer's keys could not be fetched");
                 wait
             }
         };

@@ -9,13 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::KeySet;
 
 /// Between two refreshes that unknown keys cause: at most three a minute.
 pub const UNKNOWN_KEY_COOLDOWN: Duration = Duration::from_secs(20);
-/// How long a request waits for keys. Envoy waits a second for ext_authz (envoy/standalone.yaml).
+/// How long a request waits for keys in all. Envoy waits a second for ext_authz (envoy/standalone.yaml).
 pub const KEY_WAIT: Duration = Duration::from_millis(700);
 
 /// The keys of an issuer as of one refresh.
@@ -63,7 +63,7 @@ pub struct KeyStore {
 struct Demand {
     /// A refresh runs, or has been asked for.
     is_pending: bool,
-    /// When an unknown key last caused one.
+    /// When an unknown key last caused one, or one last failed.
     last: Option<Instant>,
 }
 
@@ -137,8 +137,8 @@ impl KeyStore {
         is_usable.then_some(held.generation)
     }
 
-    /// Waits for a refresh because a key is not there. `false`: there will be none for now.
-    pub(in crate::auth) async fn newer(&self) -> bool {
+    /// Waits until then at most for a refresh because a key is not there. `false`: there will be none for now.
+    pub(in crate::auth) async fn newer(&self, until: Instant) -> bool {
         let mut finished = self.finished.subscribe();
         {
             let mut demand = self.demand.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,7 +152,7 @@ impl KeyStore {
                 self.wanted.notify_one();
             }
         }
-        matches!(timeout(KEY_WAIT, finished.changed()).await, Ok(Ok(())))
+        matches!(timeout_at(until, finished.changed()).await, Ok(Ok(())))
     }
 
     /// A refresh begins: who comes now waits for its end.
@@ -177,9 +177,13 @@ impl KeyStore {
         self.ends();
     }
 
-    /// A refresh has brought nothing: the old keys stay in use.
+    /// A refresh has brought nothing: the old keys stay in use, and unknown keys cause none for a while.
     pub(super) fn fails(&self) {
         self.failure.fetch_add(1, Ordering::Relaxed);
+        self.demand
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .last = Some(Instant::now());
         self.ends();
     }
 

@@ -4,8 +4,8 @@
 //! token = base64url(header) "." base64url(payload) "." base64url(signature)   ; no padding
 //! ```
 //!
-//! We read header and payload ourselves and leave only the signature to jsonwebtoken: its own checks
-//! of claims let several wrong types pass (CVE-2026-25537 and what it left).
+//! We read header and payload ourselves: libraries' own checks of claims let several wrong types pass
+//! (CVE-2026-25537 and what it left).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,8 +21,7 @@ pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 pub(super) struct Compact<'a> {
     /// What the signature is over.
     pub(super) signed: &'a str,
-    /// The signature, in base64url.
-    pub(super) signature: &'a str,
+    pub(super) signature: Vec<u8>,
     pub(super) algorithm: Algorithm,
     pub(super) key_id: String,
     pub(super) token_type: Option<String>,
@@ -37,7 +36,11 @@ impl<'a> Compact<'a> {
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        // A fourth dot is not base64url: an encrypted token (RFC 7516) fails here.
+        // An encrypted token has five parts (RFC 7516, section 7.1).
+        if payload.contains('.') {
+            return Err(TokenError::Malformed);
+        }
+        let signature = decode(signature)?;
         let mut header = json::object(&decode(header)?)?;
         if header.contains_key("crit") {
             return Err(TokenError::Critical);
@@ -102,7 +105,8 @@ mod tests {
         assert_eq!(parsed.algorithm, Algorithm::Rs256);
         assert_eq!(parsed.token_type.as_deref(), Some("JWT"));
         assert_eq!(parsed.claims["iss"], "a");
-        assert_eq!(format!("{}.{}", parsed.signed, parsed.signature), token);
+        assert_eq!(format!("{}.c2ln", parsed.signed), token);
+        assert_eq!(parsed.signature, b"sig");
     }
 
     #[test]
@@ -112,7 +116,8 @@ mod tests {
             (r#"{"alg":"None","kid":"1"}"#, TokenError::Algorithm),
             (r#"{"alg":"HS256","kid":"1"}"#, TokenError::Algorithm),
             (r#"{"alg":"rs256","kid":"1"}"#, TokenError::Algorithm),
-            (r#"{"alg":"ES512","kid":"1"}"#, TokenError::Algorithm),
+            (r#"{"alg":"ES256K","kid":"1"}"#, TokenError::Algorithm),
+            (r#"{"alg":"Ed448","kid":"1"}"#, TokenError::Algorithm),
             (r#"{"alg":["RS256"],"kid":"1"}"#, TokenError::Algorithm),
             (r#"{"kid":"1"}"#, TokenError::Algorithm),
             (r#"{"alg":"RS256"}"#, TokenError::KeyMissing),
@@ -149,7 +154,23 @@ mod tests {
             &format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_TOKEN_BYTES)),
         );
         let padded = good.replacen('.', "=.", 1);
-        for text in ["", ".", "..", "a.b", "a.b.c.d.e", &long, &padded] {
+        let encrypted = URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#);
+        let encrypted = format!("{encrypted}.a2V5.aXY.dGV4dA.dGFn");
+        let unreadable = format!("{good}=");
+        // The last letter has bits that the signature does not.
+        let ambiguous = good.replacen(".c2ln", ".c2ln_x", 1);
+        for text in [
+            "",
+            ".",
+            "..",
+            "a.b",
+            "a.b.c.d.e",
+            &long,
+            &padded,
+            &encrypted,
+            &unreadable,
+            &ambiguous,
+        ] {
             let read = Compact::parse(text).err();
             assert_eq!(read, Some(TokenError::Malformed), "{text:.30}");
         }

@@ -1,9 +1,9 @@
 //! What a token says of itself, for a person; nothing of it is believed.
 
-use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::claims::NumericDate;
 use super::compact::Compact;
 
 /// Longest value of a claim that is shown, in characters.
@@ -22,14 +22,16 @@ pub fn describe_token(token: &str) -> String {
             text.push_str(&format!(", {name} {shown}"));
         }
     }
-    if let Some(at) = token.claims.get("exp").and_then(moment) {
+    let expiry = token.claims.get("exp").and_then(NumericDate::read);
+    if let Some(at) = expiry.and_then(moment) {
         text.push_str(&format!(", until {at}"));
     }
     text
 }
 
-fn moment(seconds: &Value) -> Option<String> {
-    let at = OffsetDateTime::from_unix_timestamp(seconds.as_i64()?).ok()?;
+fn moment(date: NumericDate) -> Option<String> {
+    let seconds = i64::try_from(date.floor_s).ok()?;
+    let at = OffsetDateTime::from_unix_timestamp(seconds).ok()?;
     at.format(&Rfc3339).ok()
 }
 
@@ -46,7 +48,7 @@ mod tests {
         let token = format!(
             "{}.{}.c2VjcmV0LXNpZ25hdHVyZQ",
             part(r#"{"alg":"ES256","kid":"k\n1"}"#),
-            part(r#"{"iss":"https://a","aud":["x","y"],"exp":1798761600,"sub":"ada"}"#),
+            part(r#"{"iss":"https://a","aud":["x","y"],"exp":1798761600.5,"sub":"ada"}"#),
         );
         let text = describe_token(&token);
         assert_eq!(

@@ -1,14 +1,21 @@
 //! Why a token is not accepted.
 
+use std::sync::Arc;
+
 use crate::auth::json::ObjectError;
 
 /// Why a token names no caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(test, derive(strum::EnumIter))]
 pub enum TokenError {
     /// Not three parts of base64url, or header and payload are not JSON objects, or it is too long.
     #[error("the token can't be read")]
     Malformed,
+    /// Neither a key of tollgate's nor three parts with dots: what only its issuer can read.
+    #[error(
+        "it is opaque: neither a key of tollgate's nor a JWT; ask the issuer for an access token that is a JWT"
+    )]
+    Opaque,
     /// A duplicate member (RFC 8725, section 2.4: two parsers would read two tokens).
     #[error("the token has a duplicate member")]
     DuplicateMember,
@@ -42,7 +49,7 @@ pub enum TokenError {
     /// `aud` is missing, of another type, or has none of the configured ones.
     #[error("the token is for another audience")]
     Audience,
-    /// `exp` is missing or not a whole number of seconds.
+    /// `exp` is missing or not a number of seconds.
     #[error("the token has no valid expiry")]
     ExpiryMissing,
     /// `exp` has passed.
@@ -55,8 +62,8 @@ pub enum TokenError {
     #[error("the token is too old")]
     TooOld,
     /// A claim that the issuer's tokens must have is missing or has another value.
-    #[error("the token lacks a required claim")]
-    Claim,
+    #[error("the token lacks a required claim: {0}")]
+    Claim(Arc<str>),
     /// The token is good, and no client has its claims.
     #[error("no client has these claims")]
     ClientUnknown,
@@ -73,6 +80,16 @@ impl From<ObjectError> for TokenError {
         match error {
             ObjectError::DuplicateMember => Self::DuplicateMember,
             ObjectError::Malformed => Self::Malformed,
+        }
+    }
+}
+
+impl TokenError {
+    /// What the reason alone does not say, of the configuration's words only.
+    pub(crate) fn detail(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Claim(lack) => Some(Arc::clone(lack)),
+            _ => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::claims::seconds;
+use super::claims::NumericDate;
 use super::compact::Compact;
 use super::{ClaimPath, Directory, TokenError};
 use crate::access::Entitlements;
@@ -26,6 +26,22 @@ pub struct RequiredClaim {
     pub claim: ClaimPath,
     /// Its values, one of which it must have; any if empty.
     pub values: Vec<String>,
+}
+
+impl RequiredClaim {
+    /// What a token lacks of it.
+    fn lack(&self, claims: &Map<String, Value>) -> Option<Arc<str>> {
+        let name = &self.claim;
+        let found = self.claim.find(claims).filter(|it| !it.is_null());
+        let Some(found) = found else {
+            return Some(format!("`{name}` is missing").into());
+        };
+        let is_good = self.values.is_empty()
+            || found
+                .as_str()
+                .is_some_and(|found| self.values.iter().any(|own| own == found));
+        (!is_good).then(|| format!("`{name}` has another value").into())
+    }
 }
 
 /// Which claims say what.
@@ -144,7 +160,7 @@ impl Issuer {
             return Err(TokenError::KeyMismatch);
         }
         fitting
-            .any(|key| key.verifies(token.algorithm, token.signed, token.signature))
+            .any(|key| key.verifies(token.algorithm, token.signed, &token.signature))
             .then_some(())
             .ok_or(TokenError::Signature)
     }
@@ -172,44 +188,34 @@ impl Issuer {
             return Err(TokenError::Tenant);
         }
         self.check_audience(claims.get("aud"))?;
-        let expiry = claims.get("exp").and_then(seconds);
-        let expiry = expiry.ok_or(TokenError::ExpiryMissing)?;
+        let expiry = claims.get("exp").and_then(NumericDate::read);
+        // Fractions are decided for the shorter life.
+        let expiry = expiry.ok_or(TokenError::ExpiryMissing)?.floor_s;
         // RFC 7519, section 4.1.4: not "on or after" it.
         if now >= expiry.saturating_add(rules.leeway_s) {
             return Err(TokenError::Expired);
         }
         if let Some(not_before) = claims.get("nbf") {
-            let not_before = seconds(not_before).ok_or(TokenError::NotYetValid)?;
-            if now.saturating_add(rules.leeway_s) < not_before {
+            let not_before = NumericDate::read(not_before).ok_or(TokenError::NotYetValid)?;
+            if now.saturating_add(rules.leeway_s) < not_before.ceil_s {
                 return Err(TokenError::NotYetValid);
             }
         }
         let until = match rules.max_age_s {
             None => expiry,
             Some(max_age) => {
-                let issued = claims.get("iat").and_then(seconds);
+                let issued = claims.get("iat").and_then(NumericDate::read);
                 let issued = issued.ok_or(TokenError::TooOld)?;
-                let too_old = now
-                    >= issued
-                        .saturating_add(max_age)
-                        .saturating_add(rules.leeway_s);
-                if too_old || now.saturating_add(rules.leeway_s) < issued {
+                let end = issued.floor_s.saturating_add(max_age);
+                let too_old = now >= end.saturating_add(rules.leeway_s);
+                if too_old || now.saturating_add(rules.leeway_s) < issued.ceil_s {
                     return Err(TokenError::TooOld);
                 }
-                expiry.min(issued.saturating_add(max_age))
+                expiry.min(end)
             }
         };
-        let has = |required: &RequiredClaim| match required.claim.find(claims) {
-            None | Some(Value::Null) => false,
-            Some(_) if required.values.is_empty() => true,
-            Some(value) => value
-                .as_str()
-                .is_some_and(|value| required.values.iter().any(|own| own == value)),
-        };
-        match rules.required_claims.iter().all(has) {
-            true => Ok(until),
-            false => Err(TokenError::Claim),
-        }
+        let failed = rules.required_claims.iter().find_map(|it| it.lack(claims));
+        failed.map_or(Ok(until), |lack| Err(TokenError::Claim(lack)))
     }
 
     /// A string, or an array of strings (RFC 7519, section 4.1.3), with one of the configured ones.
@@ -235,7 +241,7 @@ impl Issuer {
     pub(super) fn entitlements(&self, claims: &Map<String, Value>) -> Entitlements {
         let mapping = &self.rules.mapping;
         Entitlements {
-            scopes: mapping.scopes.names(claims),
+            scopes: mapping.scopes.words(claims),
             roles: mapping.roles.names(claims),
             groups: mapping.groups.names(claims),
         }

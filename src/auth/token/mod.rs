@@ -7,8 +7,6 @@ mod directory;
 mod error;
 mod issuer;
 #[cfg(test)]
-mod known_answers_tests;
-#[cfg(test)]
 pub(in crate::auth) mod testing;
 mod tokens;
 

@@ -9,16 +9,18 @@ use std::time::SystemTime;
 use quick_cache::sync::Cache;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use super::compact::Compact;
 use super::{Issuer, TokenError};
-use crate::auth::jwks::FetchedKeys;
+use crate::auth::jwks::{FetchedKeys, KEY_WAIT};
 use crate::auth::{Caller, CredentialKind};
 
 /// Verified tokens that are remembered: about 30 MB. Only good tokens are, so an attacker can't fill
 /// it.
 const REMEMBERED_TOKENS: usize = 65_536;
-/// Refreshes that one request may wait for: one that was under way, and one that it caused.
+/// Refreshes that one request may wait for, both together no longer than for one: one that was under way,
+/// and one that it caused.
 const MAX_WAITS: usize = 2;
 
 /// Two issuers with one `iss`: nobody could say which rules apply.
@@ -156,12 +158,13 @@ impl Tokens {
 
 /// The issuer's keys, with the one that is asked for if a refresh can bring it.
 async fn keys_for(issuer: &Issuer, key_id: &str) -> Result<Arc<FetchedKeys>, TokenError> {
+    let until = Instant::now() + KEY_WAIT;
     for _ in 0..MAX_WAITS {
         let held = issuer.keys.usable();
         if let Some(held) = held.filter(|held| held.keys.find(key_id).is_some()) {
             return Ok(held);
         }
-        if !issuer.keys.newer().await {
+        if !issuer.keys.newer(until).await {
             break;
         }
     }

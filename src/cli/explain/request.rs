@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::access::{BodyKind, Target};
+use crate::auth::KeyDigest;
 
 /// The parts of a request that decide. It holds a credential, and is never printed.
 pub(super) struct SavedRequest {
@@ -37,10 +38,11 @@ impl SavedRequest {
         credential: Option<&[u8]>,
         model: Option<&str>,
     ) -> Self {
-        let header = |value: &[u8]| match memchr::memchr(b'.', value) {
-            // What has dots is a token: no key has one.
-            Some(_) => ("authorization".to_owned(), [b"Bearer ", value].concat()),
-            None => ("api-key".to_owned(), value.to_owned()),
+        let is_key = |value: &[u8]| std::str::from_utf8(value).is_ok_and(KeyDigest::is_meant);
+        // What is not a key can only be a token.
+        let header = |value: &[u8]| match is_key(value) {
+            true => ("api-key".to_owned(), value.to_owned()),
+            false => ("authorization".to_owned(), [b"Bearer ", value].concat()),
         };
         let is_form = Target::parse(method, target)
             .is_ok_and(|target| target.endpoint.operation().body_kind() == BodyKind::Form);

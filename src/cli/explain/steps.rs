@@ -9,7 +9,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::request::SavedRequest;
 use crate::access::{Deployment, Endpoint};
 use crate::auth::{
-    Caller, Credential, IssuedKeys, PresentedCertificate, PresentedHeaders, describe_token,
+    Caller, Credential, IssuedKeys, KeyDigest, PresentedCertificate, PresentedHeaders,
+    describe_token,
 };
 use crate::gateway::{
     Head, Observer, Owners, Reason, Refusal, Rules, Step, check_content, decide_body, decide_head,
@@ -225,7 +226,9 @@ impl Explanation {
             self.note("credential", found);
         }
         match headers.credential() {
-            Ok(Credential::Key(key)) => self.note("credential", describe_key(key)),
+            Ok(Credential::Key(key)) => {
+                self.note("credential", describe_key(key, headers.is_bearer()));
+            }
             Ok(Credential::Token(token)) => self.note("credential", describe_token(token)),
             Err(_) => {}
         }
@@ -268,11 +271,14 @@ impl Explanation {
 }
 
 /// The part of a key that is not secret.
-fn describe_key(key: &str) -> String {
-    match crate::auth::KeyDigest::of_presented(key) {
+fn describe_key(key: &str, is_bearer: bool) -> String {
+    match KeyDigest::of_presented(key) {
         Ok(_) => {
             let id = key.split('_').nth(1).unwrap_or_default();
             format!("a key of tollgate's, id {id}")
+        }
+        Err(_) if is_bearer && !KeyDigest::is_meant(key) => {
+            "neither a key of tollgate's nor a token with dots".to_owned()
         }
         Err(error) => format!("a key, but {error}"),
     }

@@ -125,6 +125,8 @@ impl Reason {
             Self::TokenMalformed | Self::TokenDuplicateMember | Self::TokenCritical
             => Answer::unauthenticated(INVALID, "invalid_token",
                 "The token can't be read. Send an access token as the issuer gave it."),
+            Self::TokenOpaque => Answer::unauthenticated(INVALID, "invalid_token",
+                "The credential is neither a key of this gateway nor a JWT. Send an access token that is a JWT: an opaque one can be read by its issuer only."),
             Self::TokenAlgorithm | Self::TokenIssuer | Self::TokenTenant | Self::TokenKeyMissing
             | Self::TokenKeyUnknown | Self::TokenKeyMismatch | Self::TokenSignature
             => Answer::unauthenticated(INVALID, "invalid_token",

@@ -69,6 +69,7 @@ impl From<TokenError> for Reason {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Malformed => Self::TokenMalformed,
+            TokenError::Opaque => Self::TokenOpaque,
             TokenError::DuplicateMember => Self::TokenDuplicateMember,
             TokenError::Critical => Self::TokenCritical,
             TokenError::Type => Self::TokenType,
@@ -84,7 +85,7 @@ impl From<TokenError> for Reason {
             TokenError::Expired => Self::TokenExpired,
             TokenError::NotYetValid => Self::TokenNotYetValid,
             TokenError::TooOld => Self::TokenTooOld,
-            TokenError::Claim => Self::TokenClaim,
+            TokenError::Claim(_) => Self::TokenClaim,
             TokenError::ClientUnknown => Self::ClientUnknown,
             TokenError::ClientAmbiguous => Self::ClientAmbiguous,
             TokenError::IssuerUnavailable => Self::IssuerUnavailable,

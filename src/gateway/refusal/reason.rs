@@ -57,6 +57,7 @@ pub(crate) enum Reason {
 
     // Tokens, and the clients that they name.
     TokenMalformed,
+    TokenOpaque,
     TokenDuplicateMember,
     TokenCritical,
     TokenType,

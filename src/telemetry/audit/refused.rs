@@ -28,6 +28,8 @@ pub struct RequestContext {
     pub deployment: Option<Arc<str>>,
     /// The product that allows it, or came nearest to it.
     pub product: Option<Arc<str>>,
+    /// What the reason of a refusal alone does not say.
+    pub detail: Option<Arc<str>>,
 }
 
 impl RequestContext {
@@ -41,6 +43,7 @@ impl RequestContext {
             operation: None,
             deployment: None,
             product: None,
+            detail: None,
         }
     }
 
@@ -97,6 +100,8 @@ pub(super) struct RefusedLine<'a> {
     product: Option<&'a str>,
     status: u16,
     reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
 }
 
 impl<'a> RefusedLine<'a> {
@@ -117,6 +122,7 @@ impl<'a> RefusedLine<'a> {
             product: context.product.as_deref(),
             status: *status,
             reason,
+            detail: context.detail.as_deref(),
         }
     }
 }

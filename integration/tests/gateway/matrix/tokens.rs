@@ -7,6 +7,7 @@ use tollgate_integration::stack::{CHAT_PATH, Options, Stack, wait_for};
 
 use super::{ALLOWED, Attempt, Row};
 use crate::support::metric;
+use crate::token_support::{entry, entry_at};
 
 const TENANT: &str = "11111111-1111-4111-8111-111111111111";
 const OTHER_TENANT: &str = "22222222-2222-4222-8222-222222222222";
@@ -36,21 +37,14 @@ impl World {
             FakeIssuer::start(&[&ec]).await,
         );
         down.set_mode(IssuerMode::Down);
-        let entry = |name: &str, issuer: &str, more: &str| {
-            format!(
-                "  - {{ name: {name}, issuer: \"{issuer}\", audiences: [\"api://tollgate\"], allow_http: true, allow_addresses: [127.0.0.1]{more} }}\n"
-            )
-        };
         let keys = format!(
             ", tenants: [{TENANT}], jwks_uri: \"{}{KEYS_PATH}\"",
             tenants.url()
         );
-        let issuers = entry(
-            "okta",
-            &issuer.url(),
-            ", max_age: 1h, required_claims: { sub: [] }",
-        ) + &entry("tenants", TEMPLATE, &keys)
-            + &entry("down", &down.url(), "");
+        let asking = ", max_age: 1h, required_claims: { sub: [] }";
+        let issuers = entry(&issuer, "okta", asking)
+            + &entry_at(TEMPLATE, "tenants", &keys)
+            + &entry(&down, "down", "");
         let other = "  - { id: other, credentials: [ { token: { issuer: okta, claims: { team: x } } } ], products: [standard] }\n";
         let clients = format!("issuers:\n{issuers}clients:\n{other}");
         let own = "    credentials:\n      - { token: { issuer: okta, client: app-1 } }\n      - { token: { issuer: tenants, client: app-1 } }\n      - { token: { issuer: down, client: app-1 } }\n";
@@ -111,6 +105,12 @@ impl World {
     }
 }
 
+/// A NumericDate as some issuers write it, with a point.
+fn in_ten_minutes() -> f64 {
+    let at = u32::try_from(unix_s() + 600).expect("before 2106");
+    f64::from(at)
+}
+
 const fn row(
     what: &'static str,
     status: u16,
@@ -125,7 +125,7 @@ const fn row(
     }
 }
 
-pub(super) const ROWS: [Row<World>; 38] = [
+pub(super) const ROWS: [Row<World>; 49] = [
     row("RS256", 200, ALLOWED, |it| {
         it.ask(&it.rsa.sign(&it.issuer.claims()))
     }),
@@ -134,6 +134,21 @@ pub(super) const ROWS: [Row<World>; 38] = [
     }),
     row("several audiences", 200, ALLOWED, |it| {
         it.claim("aud", Some(json!(["x", "api://tollgate"])))
+    }),
+    row("exp with a fraction of zero", 200, ALLOWED, |it| {
+        it.claim("exp", Some(json!(in_ten_minutes())))
+    }),
+    row("exp is 4e9", 200, ALLOWED, |it| {
+        it.claim("exp", Some(json!(4e9)))
+    }),
+    row("exp with a fraction", 200, ALLOWED, |it| {
+        it.claim("exp", Some(json!(in_ten_minutes() + 0.5)))
+    }),
+    row("nbf and iat with fractions", 200, ALLOWED, |it| {
+        let mut claims = it.issuer.claims();
+        claims["nbf"] = json!(in_ten_minutes() - 700.25);
+        claims["iat"] = json!(in_ten_minutes() - 700.75);
+        it.ask(&it.ec.sign(&claims))
     }),
     row("of an allowed tenant", 200, ALLOWED, |it| {
         it.tenant(TENANT, TENANT)
@@ -146,6 +161,33 @@ pub(super) const ROWS: [Row<World>; 38] = [
     ),
     row("three words", 401, "token_malformed", |it| it.ask("a.b.c")),
     row("two parts", 401, "token_malformed", |it| it.ask("e30.e30")),
+    row(
+        "a signature that is not base64url",
+        401,
+        "token_malformed",
+        |it| {
+            let token = it.ec.sign(&it.issuer.claims());
+            it.ask(&format!("{token}="))
+        },
+    ),
+    row("encrypted", 401, "token_malformed", |it| {
+        let header = r#"{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"rsa"}"#;
+        let token = it.ec.sign_text(header, "a key");
+        it.ask(&format!("{token}.dGV4dA.dGFn"))
+    }),
+    row(
+        "encrypted with a shared key",
+        401,
+        "token_malformed",
+        |it| {
+            let header = r#"{"alg":"dir","enc":"A256GCM"}"#;
+            let token = it.ec.sign_text(header, "");
+            it.ask(&format!("{token}.dGV4dA.dGFn"))
+        },
+    ),
+    row("opaque", 401, "token_opaque", |it| {
+        it.ask("2YotnFZFEjr1zCsicMWpAA")
+    }),
     row("exp twice", 401, "token_duplicate_member", |it| {
         let payload = it
             .issuer
@@ -221,6 +263,21 @@ pub(super) const ROWS: [Row<World>; 38] = [
     row("exp is 1e19", 401, "token_expiry_missing", |it| {
         it.claim("exp", Some(json!(1e19)))
     }),
+    row("exp is negative", 401, "token_expiry_missing", |it| {
+        it.claim("exp", Some(json!(-1.5)))
+    }),
+    row(
+        "exp has passed, with a fraction",
+        401,
+        "token_expired",
+        |it| it.claim("exp", Some(json!(in_ten_minutes() - 4200.5))),
+    ),
+    row(
+        "nbf to come, with a fraction",
+        401,
+        "token_not_yet_valid",
+        |it| it.claim("nbf", Some(json!(in_ten_minutes() + 0.5))),
+    ),
     row("exp has passed", 401, "token_expired", |it| {
         it.claim("exp", Some((unix_s() - 3600).into()))
     }),

@@ -3,18 +3,14 @@
 //!
 //! We are stricter than the RFCs where they leave a choice; a row says so with "stricter".
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm as Alg;
 use serde_json::{Value, json};
 
-use super::testing::{Signer, key_set};
-use super::{ClaimMapping, ClaimPath, Directory, Issuer, IssuerRules, TokenError, Tokens};
-use crate::access::{Client, ClientId};
 use crate::auth::Algorithm;
-use crate::auth::jwks::KeyStore;
+use crate::auth::token::testing::{self, Signer, issuer, key_set, rules};
+use crate::auth::token::{TokenError, Tokens};
 
 /// `exp` of the claims of RFC 7515, appendix A.1 and RFC 7519, section 3.1.
 const EXPIRY: u64 = 1_300_819_380;
@@ -30,63 +26,38 @@ const ES512: &str = "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc
 const ED25519: &str =
     "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
 
-/// The public keys of RFC 7515, appendix A.2 and A.3, and of RFC 8037, appendix A.2.
-fn published_keys() -> [Value; 3] {
+/// The public keys of RFC 7515, appendix A.2 to A.4, and of RFC 8037, appendix A.2.
+fn published_keys() -> [Value; 4] {
     let n = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ";
     [
         json!({"kid": "2010-12-29", "kty": "RSA", "n": n, "e": "AQAB"}),
         json!({"kid": "e9bc097a-ce51-4036-9562-d2ade882db0d", "kty": "EC", "crv": "P-256",
             "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}),
+        json!({"kid": "p521", "kty": "EC", "crv": "P-521",
+            "x": "AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk",
+            "y": "ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}),
         json!({"kid": "ed", "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}),
     ]
 }
 
-/// An issuer with the published keys and one of this test; its rules know no audience but `api`.
+/// An issuer with the published keys and one of this test.
 fn tokens(signer: &Signer) -> Tokens {
-    let path = |name: &str| ClaimPath::new([name.to_owned()]);
-    let rules = IssuerRules {
-        name: "joe".into(),
-        issuer: "joe".to_owned(),
-        tenants: Vec::new(),
-        audiences: vec!["api".to_owned()],
-        algorithms: vec![Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa],
-        token_types: Vec::new(),
-        required_claims: Vec::new(),
-        leeway_s: 0,
-        max_age_s: None,
-        mapping: ClaimMapping {
-            user: path("sub"),
-            scopes: path("scope"),
-            roles: path("roles"),
-            groups: path("groups"),
-        },
-    };
-    let client = Client::new(ClientId::new("app"), Vec::new());
-    let mut directory = Directory::default();
-    let claims = BTreeMap::from([(path("azp"), "app".to_owned())]);
-    directory.add(&claims, Arc::new(client)).expect("new");
-    let store = Arc::new(KeyStore::new(Duration::from_secs(3600)));
-    store.replace(key_set(
-        &[published_keys().as_slice(), &[signer.jwk()]].concat(),
-    ));
-    let mut tokens = Tokens::default();
-    let issuer = Issuer::new(rules, store, directory);
-    tokens.add(Arc::new(issuer)).expect("the only one");
-    tokens
+    let keys = [published_keys().as_slice(), &[signer.jwk()]].concat();
+    testing::tokens([issuer(rules("joe", "api"), &keys, ("azp", "app", "app"))])
 }
 
 /// Where a row comes from, what it is, the token, and what must come of it.
 type Row = (&'static str, &'static str, String, Result<(), TokenError>);
 
 async fn check(tokens: &Tokens, rows: Vec<Row>) {
-    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
     for (section, what, token, expected) in rows {
-        let got = tokens.authenticate(&token, now).await.map(|_| ());
+        let got = testing::at(tokens, &token, NOW).await.map(|_| ());
         assert_eq!(got, expected, "{section}: {what}");
     }
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of signatures")]
 fn the_signatures_of_the_rfcs_verify_and_no_other_does() {
     let keys = key_set(&published_keys());
     for (section, kid, algorithm, signed, signature) in [
@@ -105,6 +76,13 @@ fn the_signatures_of_the_rfcs_verify_and_no_other_does() {
             ES256,
         ),
         (
+            "RFC 7515, A.4",
+            "p521",
+            Algorithm::Es512,
+            "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA".to_owned(),
+            ES512,
+        ),
+        (
             "RFC 8037, A.4",
             "ed",
             Algorithm::EdDsa,
@@ -114,12 +92,13 @@ fn the_signatures_of_the_rfcs_verify_and_no_other_does() {
     ] {
         let verifies = |kid: &str, signed: &str, signature: &str| {
             let keys = keys.find(kid).expect("a key");
+            let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
             keys.iter()
-                .any(|key| key.fits(algorithm) && key.verifies(algorithm, signed, signature))
+                .any(|key| key.fits(algorithm) && key.verifies(algorithm, signed, &signature))
         };
         assert!(verifies(kid, &signed, signature), "{section}");
         assert!(
-            !verifies(kid, &signed.replace('9', "8"), signature),
+            !verifies(kid, &format!("{signed}A"), signature),
             "{section}: changed"
         );
         for other in [RS256, ES256, ED25519, ES512, HS256, ""] {
@@ -130,7 +109,12 @@ fn the_signatures_of_the_rfcs_verify_and_no_other_does() {
                 "{section}: with {other:.10}"
             );
         }
-        for other in ["2010-12-29", "e9bc097a-ce51-4036-9562-d2ade882db0d", "ed"] {
+        for other in [
+            "2010-12-29",
+            "e9bc097a-ce51-4036-9562-d2ade882db0d",
+            "p521",
+            "ed",
+        ] {
             assert_eq!(
                 verifies(other, &signed, signature),
                 other == kid,
@@ -146,13 +130,13 @@ async fn the_tokens_of_the_rfcs_are_refused_each_for_its_reason() {
         ("RFC 7515, A.1; RFC 7519, 3.1", "HS256: symmetric", format!("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{PAYLOAD}.{HS256}"), Err(TokenError::Algorithm)),
         ("RFC 7515, A.2", "RS256 without kid (stricter)", format!("eyJhbGciOiJSUzI1NiJ9.{PAYLOAD}.{RS256}"), Err(TokenError::KeyMissing)),
         ("RFC 7515, A.3", "ES256 without kid (stricter)", format!("eyJhbGciOiJFUzI1NiJ9.{PAYLOAD}.{ES256}"), Err(TokenError::KeyMissing)),
-        ("RFC 7515, A.4", "ES512 is not supported", format!("eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA.{ES512}"), Err(TokenError::Algorithm)),
+        ("RFC 7515, A.4", "ES512 without kid (stricter)", format!("eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA.{ES512}"), Err(TokenError::KeyMissing)),
         ("RFC 7515, A.5; RFC 7519, 6.1", "alg none", format!("eyJhbGciOiJub25lIn0.{PAYLOAD}."), Err(TokenError::Algorithm)),
         ("RFC 7515, A.6", "general JSON serialisation", general(), Err(TokenError::Malformed)),
         ("RFC 7515, A.7", "flattened JSON serialisation", flattened(), Err(TokenError::Malformed)),
         ("RFC 7515, E", "crit", "eyJhbGciOiJub25lIiwNCiAiY3JpdCI6WyJodHRwOi8vZXhhbXBsZS5jb20vVU5ERUZJTkVEIl0sDQogImh0dHA6Ly9leGFtcGxlLmNvbS9VTkRFRklORUQiOnRydWUNCn0.RkFJTA.".to_owned(), Err(TokenError::Critical)),
         ("RFC 7515, F", "detached payload", format!("eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ..{ES256}"), Err(TokenError::Malformed)),
-        ("RFC 7797, 4.2", "b64 false", "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19.$.02.A5dxf2s96_n5FLueVuW1Z_vh161FwXZC4YLPff6dmDY".to_owned(), Err(TokenError::Critical)),
+        ("RFC 7797, 4.2", "b64 false: a dot in the payload", "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19.$.02.A5dxf2s96_n5FLueVuW1Z_vh161FwXZC4YLPff6dmDY".to_owned(), Err(TokenError::Malformed)),
         ("RFC 7797, 4.2", "b64 false, detached", "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19..A5dxf2s96_n5FLueVuW1Z_vh161FwXZC4YLPff6dmDY".to_owned(), Err(TokenError::Critical)),
         ("RFC 8037, A.4", "Ed25519 without kid (stricter)", format!("eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.{ED25519}"), Err(TokenError::KeyMissing)),
     ];
@@ -286,10 +270,34 @@ fn claim_rows() -> Vec<ClaimRow> {
             Err(MISSING),
         ),
         (
-            "RFC 7519, 2: NumericDate (stricter: whole)",
+            "RFC 7519, 2: NumericDate",
             "exp",
             Some(json!(1_300_819_380.5)),
-            Err(MISSING),
+            Ok(()),
+        ),
+        (
+            "RFC 7519, 2: NumericDate",
+            "exp",
+            Some(json!(1.300_819_38e9)),
+            Ok(()),
+        ),
+        (
+            "RFC 7519, 2: NumericDate (decided for the shorter life)",
+            "exp",
+            Some(json!(1_300_818_780.9)),
+            Err(TokenError::Expired),
+        ),
+        (
+            "RFC 7519, 2: NumericDate (decided for the shorter life)",
+            "nbf",
+            Some(json!(1_300_818_780.1)),
+            Err(TokenError::NotYetValid),
+        ),
+        (
+            "RFC 7519, 2: NumericDate",
+            "nbf",
+            Some(json!(1_300_818_779.1)),
+            Ok(()),
         ),
         (
             "RFC 7519, 4.1.5: from it on",
