@@ -15,6 +15,7 @@ use crate::auth::{
     AuthError, Caller, CertificateRing, Credential, CredentialKind, IssuedKeys, KeyDigest, KeyRing,
     PresentedCertificate, PresentedHeaders, Proof, TokenError, Tokens,
 };
+use crate::upstream::Resource;
 use crate::usage::PriceList;
 
 /// Clients, their credentials and what they may use.
@@ -30,12 +31,25 @@ pub struct Policy {
     pub tokens: Arc<Tokens>,
     /// The backend's name in metrics, audit log and metadata.
     pub backend: Arc<str>,
+    /// What the gateway asks the backend for itself.
+    pub background: Background,
     /// What usage costs.
     pub prices: Arc<PriceList>,
     /// How long live streams may go on after SIGTERM.
     pub drain_timeout: Duration,
     /// How large the bodies of requests may be.
     pub body_limits: BodyLimits,
+}
+
+/// How the gateway asks the backend itself, and what it lets clients leave open.
+#[derive(Clone, Debug)]
+pub struct Background {
+    /// Where it asks; `None`: no product may leave anything to be asked for.
+    pub resource: Option<Resource>,
+    /// How soon it asks for a response, and how long it waits at first until it asks again.
+    pub poll_every: Duration,
+    /// How many responses a client may have open.
+    pub max_per_client: usize,
 }
 
 impl Policy {

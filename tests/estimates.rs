@@ -52,6 +52,7 @@ fn errors(tokenizer: &Tokenizer, model: &str, text: &str) -> Errors {
             text: whole,
             dropped_text_bytes: 0,
             thinking: None,
+            output_at_least: 0,
         });
         let off = counts.output.abs_diff(billed);
         found.cuts += 1;

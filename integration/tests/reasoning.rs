@@ -122,6 +122,7 @@ fn read(behaviour: &Behaviour, dice: &mut Dice, hangs_up: bool, is_chat: bool) -
             prompt: Prompt::of_body(body.to_string().into_bytes()),
             text: metered.text,
             dropped_text_bytes: metered.dropped_text_bytes,
+            output_at_least: 0,
             thinking: None,
         },
     }

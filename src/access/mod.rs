@@ -10,10 +10,10 @@ pub use client::{
     ProductId, Requirements, UserSource, is_label_name, limit_output,
 };
 pub use decision::{
-    AccessError, AccessRequest, AllowedUses, BackgroundResponse, BatchInput, Client, Denied,
-    Deployments, Grant, Hours, Known, Minute, ObjectChange, ObjectOwners, PatternError, Product,
-    Remembered, ToolKind, UseNotAllowed, Wanted, authorize_any_deployment, authorize_deployment,
-    authorize_operation,
+    AccessError, AccessRequest, AllowedUses, AskedBy, BatchInput, Begun, Client, Denied,
+    Deployments, Grant, Hours, Known, Later, Minute, ObjectChange, ObjectOwners, PatternError,
+    Place, Places, Product, Remembered, ToolKind, Unsettled, UseNotAllowed, Wanted,
+    authorize_any_deployment, authorize_deployment, authorize_operation,
 };
 pub use request::{
     ApiShape, ApiVersion, BATCH_PURPOSE, BatchBody, BatchLine, BodyError, BodyKind, BodyLimits,

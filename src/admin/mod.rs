@@ -1,7 +1,7 @@
 //! The HTTP side: health and metrics.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -16,7 +16,7 @@ use crate::auth::{IssuedKeys, Issuer, KeyStatus};
 use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
-use crate::usage::LedgerState;
+use crate::usage::{CollectorState, LedgerState};
 
 /// Whether requests can be served: the configuration is loaded, the identity has a token, the
 /// database of issued keys has been asked once, the ledger takes records, and the service is not
@@ -26,6 +26,7 @@ pub struct Readiness {
     policy: Arc<LivePolicy>,
     issued: Option<Arc<IssuedKeys>>,
     ledger: Option<Arc<LedgerState>>,
+    collector: OnceLock<Arc<CollectorState>>,
     /// The file on disk is refused, and what was read before it stays in force.
     is_config_refused: AtomicBool,
     is_draining: AtomicBool,
@@ -45,9 +46,21 @@ impl Readiness {
             policy,
             issued,
             ledger,
+            collector: OnceLock::new(),
             is_config_refused: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
         }
+    }
+
+    /// Looks at who asks for background usage, too.
+    pub fn watch_collector(&self, collector: &Arc<CollectorState>) {
+        let _ = self.collector.set(Arc::clone(collector));
+    }
+
+    /// Whether usage of background responses can't be asked for just now; it is charged later.
+    pub fn lacks_background_usage(&self) -> bool {
+        let collector = self.collector.get();
+        collector.is_some_and(|collector| collector.status().is_failing)
     }
 
     /// Never ready again.
@@ -177,6 +190,9 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             }
             if let Some(concern) = admin.readiness.ledger_concern() {
                 text.push_str(&format!("ledger: {concern}\n"));
+            }
+            if admin.readiness.lacks_background_usage() {
+                text.push_str("background: usage can't be asked for, and is charged later\n");
             }
             (StatusCode::OK, text)
         }

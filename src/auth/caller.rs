@@ -49,6 +49,15 @@ impl CredentialKind {
     }
 }
 
+impl CredentialKind {
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let keys = [KeySlot::Primary, KeySlot::Secondary].map(Self::Key);
+        let all = keys.into_iter().chain([Self::Certificate, Self::Token]);
+        all.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
 impl fmt::Display for CredentialKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

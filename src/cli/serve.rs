@@ -20,7 +20,7 @@ use crate::admin::{self, Readiness};
 use crate::auth::IssuedKeys;
 use crate::config::{Config, Watch};
 use crate::envoy::{self, Listener};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, collect};
 use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
 use crate::upstream::Identity;
@@ -117,11 +117,8 @@ impl Service {
         );
         let (ledger_writer, ledger_tasks) = ledger.unzip();
         background.extend(ledger_tasks.into_iter().flatten());
-        background.extend([
-            tokio::spawn(reload.run(stop.clone())),
-            tokio::spawn(sweep(Arc::clone(&gateway), stop.clone())),
-            tokio::spawn(admin),
-        ]);
+        background.extend([tokio::spawn(reload.run(stop.clone())), tokio::spawn(admin)]);
+        background.extend(follow(&gateway, stop));
         tracing::info!(grpc = %config.listen.grpc, admin = %address, "listening");
         Ok(Self {
             gateway,
@@ -212,6 +209,9 @@ impl State {
         let (shared, policy_of) = (Arc::clone(&metrics), Arc::clone(&policy));
         let mut gateway = Gateway::new(policy_of, Arc::clone(&identity), shared, audit, issued);
         let tasks = ledger.map(|running| running.connect(&mut gateway));
+        let owners = Arc::clone(gateway.owners());
+        metrics.observe_collector(gateway.collector(), move || owners.places().open());
+        readiness.watch_collector(gateway.collector());
         let state = Self {
             policy,
             identity,
@@ -251,6 +251,14 @@ async fn serve_admin(
     if let Err(error) = admin::serve(listener, readiness, metrics, stop).await {
         tracing::error!(%error, "the admin endpoint has failed");
     }
+}
+
+/// What goes on besides the requests.
+fn follow(gateway: &Arc<Gateway>, stop: &CancellationToken) -> [JoinHandle<()>; 2] {
+    [
+        tokio::spawn(sweep(Arc::clone(gateway), stop.clone())),
+        tokio::spawn(collect(Arc::clone(gateway), stop.clone())),
+    ]
 }
 
 async fn sweep(gateway: Arc<Gateway>, stop: CancellationToken) {

@@ -6,7 +6,9 @@ use crate::access::{AllowedVersion, ClientOptions, ToolKind, UserSource};
 
 /// The good file, its product with more conditions.
 fn with_condition(condition: &str) -> Result<Config, super::ConfigError> {
-    parse(&GOOD.replacen("embeddings] }", &format!("embeddings], {condition} }}"), 1))
+    let endpoint = "{ name: sweden, endpoint: \"https://acme.openai.azure.com\" }";
+    let good = GOOD.replacen("{ name: sweden }", endpoint, 1);
+    parse(&good.replacen("embeddings] }", &format!("embeddings], {condition} }}"), 1))
 }
 
 #[test]

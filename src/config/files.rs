@@ -15,6 +15,12 @@ pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
     authorities
         .flat_map(of_authority)
         .chain(issuers.filter_map(|issuer| Some(&issuer.ca_file.as_ref()?.value)))
+        .chain(
+            file.backends
+                .value
+                .iter()
+                .filter_map(|it| Some(&it.ca_file.as_ref()?.value)),
+        )
         .chain(secret)
         .map(|path| directory.join(path))
         .collect()

@@ -2,6 +2,7 @@
 
 mod admin;
 mod authorities;
+mod backends;
 mod clients;
 mod database;
 pub(crate) mod duration;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_saphyr::Spanned;
 
+use super::backends::backend;
 use super::clients::clients;
 use super::identity::identity;
 use super::issuers::Issuers;
@@ -13,7 +14,7 @@ use super::ledger::ledger;
 use super::listen::{check_control, listen};
 use super::prices::prices;
 use super::problem::Problem;
-use super::problems::{Problems, check_id};
+use super::problems::Problems;
 use super::products::products;
 use super::surroundings::Surroundings;
 use super::{Config, authorities, database, duration, files, written};
@@ -31,8 +32,9 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
     let listen = listen(&file.listen, &mut problems);
     let body_limits = body_limits(&file, &mut problems);
     let are_keys_issued = file.data_directory.is_some() || file.database.is_some();
-    let identity = identity(file.identity, directory, &mut problems);
     let products = products(&file.products, &mut problems);
+    let backend = backend(&file, &products, directory, &mut problems);
+    let identity = identity(file.identity, directory, &mut problems);
     let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
     let (clients, keys) = clients(
         &file.clients,
@@ -50,53 +52,40 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
         Surroundings::new(directory, identity.as_ref()),
         &mut problems,
     );
-    let backend = backend(&file.backends, &mut problems);
-    let prices = prices(&file.prices, backend.as_deref(), &mut problems);
+    let name = backend.as_ref().map(|(name, _)| &**name);
+    let prices = prices(&file.prices, name, &mut problems);
     let data_directory =
         database::data_directory(file.data_directory.as_ref(), directory, &mut problems);
     let database = database::database(file.database.as_ref(), directory, &mut problems);
-    let ledger = ledger(
-        file.ledger.as_ref(),
-        data_directory.is_some(),
-        &mut problems,
-    );
+    let has_directory = data_directory.is_some();
+    let ledger = ledger(file.ledger.as_ref(), has_directory, &mut problems);
     let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
     match (listen, identity, backend) {
-        (Some(listen), Some(identity), Some(backend)) if problems.is_empty() => Ok(Config {
-            listen,
-            identity,
-            policy: Policy {
-                clients: clients.into_iter().collect(),
-                keys,
-                certificates,
-                tokens: Arc::new(tokens),
-                backend,
-                prices: Arc::new(prices),
-                drain_timeout,
-                body_limits,
-            },
-            key_refreshes,
-            files,
-            ledger,
-            data_directory,
-            database,
-            warnings: Vec::new(),
-        }),
+        (Some(listen), Some(identity), Some((backend, background))) if problems.is_empty() => {
+            Ok(Config {
+                listen,
+                identity,
+                policy: Policy {
+                    clients: clients.into_iter().collect(),
+                    keys,
+                    certificates,
+                    tokens: Arc::new(tokens),
+                    backend,
+                    background,
+                    prices: Arc::new(prices),
+                    drain_timeout,
+                    body_limits,
+                },
+                key_refreshes,
+                files,
+                ledger,
+                data_directory,
+                database,
+                warnings: Vec::new(),
+            })
+        }
         _ => Err(problems),
     }
-}
-
-fn backend(backends: &Spanned<Vec<written::Backend>>, problems: &mut Problems) -> Option<Arc<str>> {
-    let [backend] = backends.value.as_slice() else {
-        let message = format!(
-            "exactly one backend is supported, found {}",
-            backends.value.len()
-        );
-        problems.push(Problem::at(backends.referenced, message));
-        return None;
-    };
-    check_id("backend", &backend.name, problems);
-    Some(backend.name.value.as_str().into())
 }
 
 fn drain_timeout(written: Option<&Spanned<String>>, problems: &mut Problems) -> Duration {

@@ -7,8 +7,9 @@ use std::time::SystemTime;
 use super::observer::{Observer, Step};
 use super::refusal::{Reason, Refusal};
 use crate::access::{
-    AccessRequest, Client, Endpoint, Grant, ObjectKind, ObjectOwners, Operation, Target, Wanted,
-    authorize_any_deployment, authorize_deployment, authorize_operation,
+    AccessRequest, Client, Endpoint, Grant, Known, ObjectKind, ObjectOwners, Operation,
+    StoredAction, Target, Wanted, authorize_any_deployment, authorize_deployment,
+    authorize_operation,
 };
 use crate::auth::{
     AuthError, Caller, Credential, IssuedKeys, PresentedCertificate, PresentedHeaders, Proof,
@@ -50,6 +51,20 @@ impl Owners<'_> {
                 Ok(())
             }
         }
+    }
+}
+
+impl Owners<'_> {
+    /// Refuses to delete what has not been charged: afterwards nobody could ask what it has used.
+    fn check_settled(self, client: &Client, kind: ObjectKind, id: &str) -> Result<(), Refusal> {
+        if let Some(owners) = self.0
+            && let Some(Known::Background(work)) = owners.known(kind, &client.id, id)
+            && !work.is_counted()
+        {
+            owners.hurry(kind, id);
+            return Err(Reason::ResponseNotSettled.into());
+        }
+        Ok(())
     }
 }
 
@@ -288,10 +303,13 @@ fn authorize(
             observer.step(step(Wanted::NotYetKnown));
             Ok(authorize_operation(client, asked).map(|()| None)?)
         }
-        Endpoint::Stored { kind, id, .. } => {
+        Endpoint::Stored { kind, id, action } => {
             observer.step(step(Wanted::NotYetKnown));
             authorize_operation(client, asked)?;
             rules.owners.check(client, *kind, id, observer)?;
+            if *action == StoredAction::Delete {
+                rules.owners.check_settled(client, *kind, id)?;
+            }
             Ok(None)
         }
     }

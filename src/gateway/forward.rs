@@ -11,6 +11,7 @@ use super::outgoing::Outgoing;
 use super::pending::Admitted;
 use super::refusal::{Reason, Refusal};
 use super::state::Gateway;
+use super::unsettled;
 use crate::access::{Endpoint, Known};
 use crate::telemetry::RequestContext;
 use crate::usage::{Prompt, Units};
@@ -101,14 +102,24 @@ pub(crate) fn create(
         &mut admitted.context,
         &mut (),
     );
-    let checked = decided.and_then(|asked| Ok((asked, admit(gateway)?)));
-    let (asked, authorization) = match checked {
+    let checked = decided.and_then(|asked| {
+        let place = match asked.background {
+            true => Some(unsettled::place(gateway, &admitted)?),
+            false => None,
+        };
+        Ok((asked, place, admit(gateway)?))
+    });
+    let (asked, place, authorization) = match checked {
         Ok(checked) => checked,
         Err(refusal) => return Err(Rejected::new(refusal, admitted.context)),
     };
     if asked.user.is_some() {
-        admitted.decision.caller.user = asked.user;
+        admitted.decision.caller.user.clone_from(&asked.user);
     }
+    let known = match place {
+        Some(place) => unsettled::begin(&admitted, &asked, body.len(), place),
+        None => asked.known,
+    };
     Ok(Forwarded {
         path: admitted.decision.target.rewritten.clone(),
         outgoing: Outgoing {
@@ -122,7 +133,7 @@ pub(crate) fn create(
             units: asked.units,
             service_tier: asked.service_tier,
             request_bytes: body.len(),
-            known: asked.known,
+            known,
             prompt: asked.prompt.unwrap_or_else(|| Prompt::of_body(body)),
         },
         authorization,

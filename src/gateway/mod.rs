@@ -2,6 +2,7 @@
 //! with the identity, account for it, refuse it.
 
 mod attribution;
+mod background;
 mod basis;
 mod body;
 mod content;
@@ -20,7 +21,9 @@ mod request_headers;
 mod share;
 mod state;
 mod transaction;
+mod unsettled;
 
+pub(crate) use background::collect;
 pub(crate) use basis::Basis;
 pub(crate) use body::decide_body;
 pub(crate) use content::check_content;

@@ -1,9 +1,7 @@
 //! A request on its way out, and what comes back before its body.
 
-use std::sync::Arc;
-
 use super::pending::Admitted;
-use crate::access::{BackgroundResponse, Deployment, Known, ProductId};
+use crate::access::{Deployment, Known, ProductId};
 use crate::usage::{BodyFormat, Prompt, Units};
 
 /// What the gateway knows of a request when it goes out.
@@ -48,20 +46,4 @@ pub(crate) enum End {
     Complete,
     /// It broke off, on whichever side.
     BrokenOff,
-}
-
-impl Outgoing {
-    /// What is known of the response that this request makes in the background.
-    pub(crate) fn in_background(&self) -> Known {
-        let (deployment, product) = (self.deployment.clone(), self.product.clone());
-        Known::Background(Arc::new(BackgroundResponse::new(deployment, product)))
-    }
-
-    /// The background response that is requested and not counted yet.
-    pub(crate) fn background(&self) -> Option<&Arc<BackgroundResponse>> {
-        match &self.known {
-            Known::Background(response) if !response.is_counted() => Some(response),
-            _ => None,
-        }
-    }
 }

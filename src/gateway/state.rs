@@ -16,7 +16,7 @@ use crate::auth::IssuedKeys;
 use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{AuditLog, Metrics, Refused, RequestContext};
 use crate::upstream::Identity;
-use crate::usage::{Ledger, ReasoningRates, Receipt, UsageRecord};
+use crate::usage::{CollectorState, Ledger, ReasoningRates, Receipt, UsageRecord};
 
 /// A record that is on its way to the disk.
 pub(crate) struct Recorded {
@@ -38,6 +38,8 @@ pub struct Gateway {
     pub(super) owners: Arc<ObjectOwners>,
     /// How fast each deployment reasons.
     pub(super) reasoning: ReasoningRates,
+    /// What has become of usage that the gateway asks for itself.
+    pub(super) collector: Arc<CollectorState>,
     /// `None` where there is no data directory.
     pub(super) ledger: Option<Ledger>,
     /// Requests at a backend, and estimates that are being counted: shutdown waits for them.
@@ -64,6 +66,7 @@ impl Gateway {
             shares: Shares::default(),
             owners: Arc::default(),
             reasoning: ReasoningRates::default(),
+            collector: Arc::default(),
             ledger: None,
             settlements: TaskTracker::new(),
             runtime: Handle::current(),
@@ -123,6 +126,16 @@ impl Gateway {
         self.owners = owners;
     }
 
+    /// What has become of usage that the gateway asks for itself.
+    pub fn collector(&self) -> &Arc<CollectorState> {
+        &self.collector
+    }
+
+    /// The owners of what the service stores.
+    pub fn owners(&self) -> &Arc<ObjectOwners> {
+        &self.owners
+    }
+
     /// Forgets decisions that no ext_proc stream has come for.
     pub fn sweep(&self) {
         for (client, count) in self.pending.sweep() {
@@ -145,10 +158,29 @@ impl Gateway {
     /// Computes what a request that has ended costs, counts it, and writes it to the audit log and, with
     /// what it has made, to the ledger.
     pub(crate) fn record(&self, mut record: UsageRecord, changes: Vec<ObjectChange>) -> Recorded {
-        if record.price_by(&self.policy.load().prices) {
-            self.metrics.unpriced(&record);
-        }
+        self.price(&mut record);
         self.metrics.ended(&record);
+        self.write(record, changes)
+    }
+
+    /// The same of what goes on after its request, whose end has been counted.
+    pub(super) fn record_later(
+        &self,
+        mut record: UsageRecord,
+        changes: Vec<ObjectChange>,
+    ) -> Recorded {
+        self.price(&mut record);
+        self.metrics.collected(&record);
+        self.write(record, changes)
+    }
+
+    fn price(&self, record: &mut UsageRecord) {
+        if record.price_by(&self.policy.load().prices) {
+            self.metrics.unpriced(record);
+        }
+    }
+
+    fn write(&self, record: UsageRecord, changes: Vec<ObjectChange>) -> Recorded {
         let record = Arc::new(record);
         self.audit.usage(Arc::clone(&record));
         let ledger = self.ledger.as_ref();

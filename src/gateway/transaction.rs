@@ -15,6 +15,7 @@ use super::made::Made;
 use super::outgoing::{Answered, End, Outgoing};
 use super::reasoning::Answer;
 use super::state::{Gateway, Recorded};
+use super::unsettled;
 use crate::access::{Endpoint, Known, ObjectChange, Operation};
 use crate::upstream::Rejections;
 use crate::usage::{
@@ -233,21 +234,14 @@ impl Open {
             metered: &metered,
             end,
         };
-        let mut source = attribution::of(&seen);
-        let client = &self.outgoing.admitted.decision.caller.client.id;
-        if let (UsageSource::None(NoneReason::Background), Some(id)) = (source, &metered.id) {
-            let known = self.outgoing.in_background();
-            self.made.learn(&gateway.owners, client, id, known);
-        }
-        if let (Some(response), Endpoint::Stored { id, .. }) =
-            (self.outgoing.background().cloned(), endpoint)
-            && metered.counts.is_some()
-            && response.count()
+        let source = attribution::of(&seen);
+        let owners = &gateway.owners;
+        let source = unsettled::source_of(owners, &self.outgoing, &mut self.made, &seen, source);
+        if let (Known::Background(work), Endpoint::Stored { .. }, UsageSource::Reported) =
+            (&self.outgoing.known, endpoint, source)
         {
-            source = UsageSource::Reported;
-            self.made.learn(&gateway.owners, client, id, Known::Nothing);
-            self.outgoing.deployment.clone_from(&response.deployment);
-            self.outgoing.product.clone_from(&response.product);
+            self.outgoing.deployment.clone_from(&work.deployment);
+            self.outgoing.product.clone_from(&work.product);
         }
         if source == UsageSource::None(NoneReason::Stored) {
             // Of what was made before, and recorded then.
@@ -262,7 +256,11 @@ impl Open {
         let made = std::mem::take(&mut self.made);
         let changes = made.end(&gateway.owners, &self.outgoing, status);
         let backend = &gateway.policy.load().backend;
-        let (record, to_estimate) = self.record(backend, metered, source, outcome, thinking);
+        let output_at_least = unsettled::least_output(&self.outgoing, source);
+        let (record, mut to_estimate) = self.record(backend, metered, source, outcome, thinking);
+        if let Some(input) = &mut to_estimate {
+            input.output_at_least = output_at_least;
+        }
         Closed {
             record,
             to_estimate,
@@ -330,8 +328,7 @@ impl Open {
         } = self.outgoing;
         let model = metered.model.map(Arc::<str>::from);
         // An answer that breaks off has not said its tier: then the one that was asked for is charged.
-        let is_reported = matches!(source, UsageSource::Reported);
-        let asked = service_tier.filter(|_| !is_reported);
+        let asked = service_tier.filter(|_| !matches!(source, UsageSource::Reported));
         let service_tier = metered.service_tier.or(asked).map(Arc::from);
         let operation = admitted.decision.target.endpoint.operation();
         let is_response = operation == Operation::Responses;
@@ -347,6 +344,7 @@ impl Open {
             text: metered.text,
             dropped_text_bytes: metered.dropped_text_bytes,
             thinking,
+            output_at_least: 0,
         });
         let record = UsageRecord {
             id: admitted.record,

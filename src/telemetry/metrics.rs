@@ -6,6 +6,7 @@
 
 mod certificates;
 mod changes;
+mod collector;
 mod issuers;
 mod keys;
 mod ledger;
@@ -239,6 +240,13 @@ impl Metrics {
                 .record(Duration::as_secs_f64(&time), &labels);
         }
         self.units.record_pace(record, &labels);
+    }
+
+    /// Records the usage of what went on after its request.
+    pub fn collected(&self, record: &UsageRecord) {
+        let labels = labels(record);
+        self.record_tokens(record, &labels);
+        self.units.record(record, &labels);
     }
 
     fn record_tokens(&self, record: &UsageRecord, labels: &[KeyValue]) {

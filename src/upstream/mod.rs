@@ -1,14 +1,16 @@
 //! The gateway's identity towards the backends, and what it is used for besides them. The only room
-//! that speaks to Entra ID and to Key Vault.
+//! that speaks to Entra ID, to Key Vault and, besides Envoy, to Azure OpenAI.
 
 mod azure;
 mod identity;
 mod key_vault;
 mod rejections;
+mod resource;
 mod settings;
 
 pub use azure::AzureTokenSource;
 pub use identity::{Identity, IdentityError, IssuedToken, RefreshCounts, TokenSource};
 pub use key_vault::{KeyVaultSource, VaultObject};
 pub use rejections::{RejectionCounts, Rejections};
+pub use resource::{Asked, Resource};
 pub use settings::{IdentityConfig, IdentitySource, ManagedIdentity};

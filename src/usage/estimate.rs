@@ -79,6 +79,8 @@ pub struct EstimateInput {
     pub text: String,
     /// Bytes of the answer that were not kept.
     pub dropped_text_bytes: usize,
+    /// What is known to be written, or has to be assumed, however little of it came.
+    pub output_at_least: u64,
     /// What the model may have reasoned; none where it had not begun to answer.
     pub thinking: Option<Thinking>,
 }
@@ -120,6 +122,7 @@ pub fn estimate(input: &EstimateInput) -> TokenCounts {
     let thinking = input.thinking.as_ref();
     let reasoning = thinking.map_or(0, |it| reasoning(it, body.as_ref(), text));
     let output = text.saturating_add(reasoning);
+    let output = output.max(input.output_at_least);
     TokenCounts {
         input: prompt,
         output,

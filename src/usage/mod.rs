@@ -1,5 +1,6 @@
 //! The meter, estimates and the usage record of a request.
 
+mod collector_state;
 mod course;
 mod estimate;
 mod found;
@@ -21,6 +22,7 @@ mod tokens;
 mod trace;
 mod units;
 
+pub use collector_state::{Collected, CollectorState, CollectorStatus};
 pub use estimate::{EstimateInput, Prompt, Thinking, estimate};
 pub use ledger::{
     Durability, Ledger, LedgerOptions, LedgerState, LedgerStatus, LedgerWriter, OnFailure, Outbox,

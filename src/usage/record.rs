@@ -31,6 +31,8 @@ pub enum EstimateReason {
     ContentFilter,
     /// The answer was compressed or of a kind that can't be read.
     Unreadable,
+    /// It was made in the background, and is gone before anybody could ask for it.
+    NotRetrieved,
 }
 
 /// Why a record has no tokens.
@@ -44,7 +46,7 @@ pub enum NoneReason {
     NotReportedByOperation,
     /// It uses tokens that are not counted here: batches and realtime sessions.
     NotCounted,
-    /// A background response: it is counted when a retrieval first shows its usage.
+    /// A background response: it is counted when somebody first sees its usage.
     Background,
 }
 
@@ -78,6 +80,7 @@ impl UsageSource {
             Self::Estimated(EstimateReason::Incomplete) => Some("incomplete"),
             Self::Estimated(EstimateReason::ContentFilter) => Some("content_filter"),
             Self::Estimated(EstimateReason::Unreadable) => Some("unreadable"),
+            Self::Estimated(EstimateReason::NotRetrieved) => Some("not_retrieved"),
             Self::None(reason) => Some(reason.as_str()),
             Self::Reported => None,
         }

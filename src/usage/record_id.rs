@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
 /// Names one usage record, here and wherever it is copied to.
@@ -26,6 +27,17 @@ impl RecordId {
         Ok(Self(
             Builder::from_unix_timestamp_millis(unix_ms(at), &random).into_uuid(),
         ))
+    }
+
+    /// The id of something that is charged once and has a name of its own, and began at this moment: the
+    /// same wherever and however often it is made.
+    pub fn of(at: SystemTime, name: &[u8]) -> Self {
+        let digest: [u8; 32] = Sha256::digest(name).into();
+        let mut derived = [0; 10];
+        for (to, from) in derived.iter_mut().zip(digest) {
+            *to = from;
+        }
+        Self(Builder::from_unix_timestamp_millis(unix_ms(at), &derived).into_uuid())
     }
 
     /// The bytes that sort before every id from this moment on, and after every one before it.
@@ -79,6 +91,17 @@ mod tests {
             b"89ab".contains(&text.as_bytes()[19]),
             "{text}: the variant"
         );
+    }
+
+    #[test]
+    fn what_has_a_name_has_one_id() {
+        let at = UNIX_EPOCH + Duration::from_millis(1_790_000_000_000);
+        let id = RecordId::of(at, b"resp_1");
+        assert_eq!(id, RecordId::of(at, b"resp_1"));
+        assert_ne!(id, RecordId::of(at, b"resp_2"));
+        assert_ne!(id, RecordId::of(at + Duration::from_millis(1), b"resp_1"));
+        assert!(id.as_bytes() > &RecordId::first_at(at));
+        assert_eq!(id.to_string().as_bytes()[14], b'7', "{id}: the version");
     }
 
     #[test]

@@ -38,9 +38,9 @@ impl Files {
         self.pki.certificate_pem()
     }
 
-    /// A free port with a certificate for `host`.
+    /// A free port of this machine with a certificate for `host`, and for its address.
     pub(super) fn listen_as(&self, host: &str) -> Result<Listen, Failure> {
-        let certified = self.pki.server(&[host]).map_err(failed)?;
+        let certified = self.pki.server(&[host, "127.0.0.1"]).map_err(failed)?;
         Ok(Listen {
             address: ANY_LOCAL_PORT,
             tls: Some(certified.server_config().map_err(failed)?),

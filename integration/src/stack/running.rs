@@ -72,7 +72,12 @@ impl Stack {
         let mut launch = TollgateLaunch::new(directory.path(), &identity);
         launch.environment.append(&mut options.environment);
         launch.ignores_file_limits = options.ignores_file_limits;
-        launch.configure(&tollgate_yaml(&socket, &key), options.config_edits)?;
+        let backend_of = format!(
+            "{{ name: sweden, endpoint: \"{}\", ca_file: authority.pem }}",
+            azure.url()
+        );
+        let yaml = tollgate_yaml(&socket, &key).replace("{ name: sweden }", &backend_of);
+        launch.configure(&yaml, options.config_edits)?;
         let (tollgate, substitute) = serve(options.service, &launch, &socket).await?;
 
         let mut config = match options.mtls {

@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use sqlx::SqlitePool;
 use tollgate::access::{
-    BackgroundResponse, BatchInput, ClientId, Deployment, Known, ObjectChange, ObjectKind,
-    Operation, ProductId,
+    AskedBy, BatchInput, ClientId, Deployment, Known, ObjectChange, ObjectKind, Operation,
+    ProductId, Unsettled,
 };
 use tollgate::usage::LEDGER;
 use tollgate::usage::{Dimension, LedgerRow, ObjectRow, Period, Position, UsageStore};
@@ -38,9 +38,14 @@ fn aged(object: ObjectRow, days: i64) -> ObjectRow {
 }
 
 fn background(id: &str) -> ObjectRow {
-    let response = BackgroundResponse::new(
+    let response = Unsettled::new(
         Deployment::parse("gpt-4o"),
         Some(ProductId::new("standard")),
+        AskedBy {
+            at_ms: 7,
+            user: Some("alice".into()),
+            ..AskedBy::default()
+        },
     );
     let known = Known::Background(Arc::new(response));
     object(ObjectKind::Response, id, "a", Some(known))

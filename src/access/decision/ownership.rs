@@ -4,10 +4,13 @@
 //! of them. The gateway remembers who made each id and treats every other one as unknown. The memory
 //! is bounded, with a fair share for each client: what has been forgotten is not found.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
 
 use super::fair_memory::{FairMemory, Remembered};
-use super::{Known, ObjectChange};
+use super::places::Places;
+use super::{Known, ObjectChange, Unsettled};
 use crate::access::client::ClientId;
 use crate::access::request::ObjectKind;
 
@@ -24,17 +27,51 @@ pub struct ObjectOwners {
     batches: Mutex<FairMemory<Known>>,
     items: Mutex<FairMemory<Known>>,
     containers: Mutex<FairMemory<Known>>,
+    /// The places of what is charged later.
+    places: Arc<Places>,
+    /// To whoever asks for what is charged later.
+    later: mpsc::UnboundedSender<Later>,
+    /// The other end, until somebody takes it.
+    follower: Mutex<Option<mpsc::UnboundedReceiver<Later>>>,
+}
+
+/// Something for whoever asks for what is charged later.
+#[derive(Debug)]
+pub enum Later {
+    /// It has begun.
+    Begun(Begun),
+    /// It is over, or likely to be: ask soon.
+    Hurry(ObjectKind, String),
+}
+
+/// Something that was begun and is charged later.
+#[derive(Debug)]
+pub struct Begun {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its id.
+    pub id: String,
+    /// The client that is charged.
+    pub owner: ClientId,
+    /// What is known of it.
+    pub work: Arc<Unsettled>,
+    /// Another replica has begun it, and asks for it while it lives.
+    pub is_others: bool,
 }
 
 impl Default for ObjectOwners {
     fn default() -> Self {
         let memory = |kind| Mutex::new(FairMemory::new(Self::room(kind)));
+        let (later, follower) = mpsc::unbounded_channel();
         Self {
             responses: memory(ObjectKind::Response),
             files: memory(ObjectKind::File),
             batches: memory(ObjectKind::Batch),
             items: memory(ObjectKind::Item),
             containers: memory(ObjectKind::Container),
+            places: Arc::default(),
+            later,
+            follower: Mutex::new(Some(follower)),
         }
     }
 }
@@ -59,12 +96,25 @@ impl ObjectOwners {
         owner: &ClientId,
         known: Known,
     ) -> Remembered {
-        self.of(kind).remember(id, owner, known)
+        let remembered = self.of(kind).remember(id, owner, known.clone());
+        if remembered != Remembered::Foreign {
+            self.follow(kind, id, owner, &known, false);
+        }
+        remembered
     }
 
-    /// Takes over what a database says of an object. What is already known takes precedence, except
-    /// that a response has been counted, or that something is deleted.
+    /// Takes over what the ledger of this process says of an object.
     pub fn learn(&self, change: ObjectChange) {
+        self.learn_from(change, false);
+    }
+
+    /// Takes over what another replica knows of an object.
+    pub fn learn_from_others(&self, change: ObjectChange) {
+        self.learn_from(change, true);
+    }
+
+    /// What is already known takes precedence, except that something has been charged or is deleted.
+    fn learn_from(&self, change: ObjectChange, is_others: bool) {
         let ObjectChange {
             kind,
             id,
@@ -73,6 +123,10 @@ impl ObjectOwners {
         } = change;
         let mut memory = self.of(kind);
         let Some(known) = known else {
+            if let Some(Known::Background(work)) = memory.get(&id, &owner) {
+                // It was charged before it could be deleted.
+                work.count();
+            }
             memory.forget(&id, &owner);
             return;
         };
@@ -83,7 +137,45 @@ impl ObjectOwners {
             }
             (Some(_), _) => return,
         }
-        memory.remember(&id, &owner, known);
+        let remembered = memory.remember(&id, &owner, known.clone());
+        drop(memory);
+        if let (Known::Background(work), Remembered::New) = (&known, remembered)
+            && !work.is_counted()
+        {
+            work.occupy(self.places.take_again(&owner));
+            self.follow(kind, &id, &owner, &known, is_others);
+        }
+    }
+
+    /// The places of what is charged later.
+    pub fn places(&self) -> &Arc<Places> {
+        &self.places
+    }
+
+    /// What begins to be charged later, from the beginning; for one follower.
+    pub fn follower(&self) -> Option<mpsc::UnboundedReceiver<Later>> {
+        let mut follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner);
+        follower.take()
+    }
+
+    /// Asks for something soon that is charged later.
+    pub fn hurry(&self, kind: ObjectKind, id: &str) {
+        let _ = self.later.send(Later::Hurry(kind, id.to_owned()));
+    }
+
+    fn follow(&self, kind: ObjectKind, id: &str, owner: &ClientId, known: &Known, is_others: bool) {
+        if let Known::Background(work) = known
+            && work.follow()
+        {
+            // Where nobody follows, this process serves no requests.
+            let _ = self.later.send(Later::Begun(Begun {
+                kind,
+                id: id.to_owned(),
+                owner: owner.clone(),
+                work: Arc::clone(work),
+                is_others,
+            }));
+        }
     }
 
     /// Forgets an object of the client's, because it is deleted; says whether there was one.
@@ -115,10 +207,8 @@ impl ObjectOwners {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::access::BackgroundResponse;
+    use crate::access::AskedBy;
 
     #[test]
     fn an_object_belongs_to_its_creator_only() {
@@ -164,7 +254,7 @@ mod tests {
         let owners = ObjectOwners::default();
         let mine = ClientId::new("mine");
         let background = || {
-            let response = Arc::new(BackgroundResponse::new(None, None));
+            let response = Arc::new(Unsettled::new(None, None, AskedBy::default()));
             (Arc::clone(&response), Known::Background(response))
         };
         let says = |known| ObjectChange {

@@ -3,7 +3,7 @@
 use super::Operation;
 
 /// A kind of thing that the service stores, each owned by the client that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ObjectKind {
     /// A response.
     Response,

@@ -18,7 +18,7 @@ impl Span {
     }
 
     /// What is there.
-    pub(in crate::access) fn text<'a>(&self, body: &'a [u8]) -> &'a str {
+    pub(crate) fn text<'a>(&self, body: &'a [u8]) -> &'a str {
         let bytes = body.get(self.start..self.end).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or_default()
     }

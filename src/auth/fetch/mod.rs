@@ -14,7 +14,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, StatusCode};
+use reqwest::{Certificate, Client, Response, StatusCode};
 
 pub use reqwest::Url;
 
@@ -120,6 +120,42 @@ impl Default for FetchRules {
     }
 }
 
+impl FetchRules {
+    fn failed(&self, url: &Url, error: reqwest::Error) -> FetchError {
+        match is_refused(&error) {
+            true => FetchError::Address(url.clone(), self.reach.clone()),
+            false => FetchError::Transport(url.clone(), causes(&error.without_url())),
+        }
+    }
+}
+
+/// A document that is being fetched.
+pub struct Document {
+    url: Url,
+    response: Response,
+    /// How many have come.
+    bytes: usize,
+    rules: Arc<FetchRules>,
+}
+
+impl Document {
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// [`FetchError::Transport`], also where less came than was announced; [`FetchError::TooLarge`].
+    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, FetchError> {
+        let chunk = self.response.chunk().await;
+        let chunk = chunk.map_err(|error| self.rules.failed(&self.url, error))?;
+        let chunk = chunk.map(Vec::from);
+        let length = chunk.as_ref().map_or(0, Vec::len);
+        self.bytes = self.bytes.saturating_add(length);
+        match self.bytes > self.rules.max_bytes {
+            true => Err(FetchError::TooLarge(self.url.clone(), self.rules.max_bytes)),
+            false => Ok(chunk),
+        }
+    }
+}
+
 /// Fetches documents.
 #[derive(Clone)]
 pub struct Fetcher {
@@ -183,27 +219,39 @@ impl Fetcher {
         url: &Url,
         authorization: Option<HeaderValue>,
     ) -> Result<Vec<u8>, FetchError> {
+        let mut document = self.open(url, authorization).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = document.chunk().await? {
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// Begins to fetch a document, to be read piece by piece.
+    ///
+    /// # Errors
+    /// [`FetchError`]
+    pub async fn open(
+        &self,
+        url: &Url,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Document, FetchError> {
         self.check(url)?;
-        let failed = |error: reqwest::Error| match is_refused(&error) {
-            true => FetchError::Address(url.clone(), self.rules.reach.clone()),
-            false => FetchError::Transport(url.clone(), causes(&error.without_url())),
-        };
         let mut request = self.client.get(url.clone());
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        let mut response = request.send().await.map_err(failed)?;
+        let response = request.send().await;
+        let response = response.map_err(|error| self.rules.failed(url, error))?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(url.clone(), response.status()));
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len().saturating_add(chunk.len()) > self.rules.max_bytes {
-                return Err(FetchError::TooLarge(url.clone(), self.rules.max_bytes));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        Ok(Document {
+            url: url.clone(),
+            response,
+            bytes: 0,
+            rules: Arc::clone(&self.rules),
+        })
     }
 
     /// What can be said before the name is resolved; an address that is written out never is.

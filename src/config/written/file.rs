@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::authorities::Authority;
-use super::backends::Backend;
+use super::backends::{Backend, Background};
 use super::clients::Client;
 use super::database::Database;
 use super::identity::Identity;
@@ -30,6 +30,8 @@ pub(in crate::config) struct File {
     #[serde(default)]
     pub(in crate::config) products: Vec<Product>,
     pub(in crate::config) backends: Spanned<Vec<Backend>>,
+    #[serde(default)]
+    pub(in crate::config) background: Background,
     pub(in crate::config) ledger: Option<Spanned<Ledger>>,
     #[serde(default)]
     pub(in crate::config) prices: Vec<Spanned<Price>>,

@@ -41,6 +41,12 @@ impl<O: Observer> Deciding<'_, O> {
         let is_said_last =
             operation == Operation::Responses || (operation.usage_must_be_asked_for() && asked_for);
         let model = rename_model(&grant, &parsed);
+        let is_response = target.endpoint.operation() == Operation::Responses;
+        let written = parsed.output.max_output_tokens;
+        let written = written.and_then(|span| span.text(body).parse().ok());
+        let limit = options
+            .max_output_tokens
+            .map(|limit| u64::from(limit.get()));
         let edits: Vec<_> = cap.into_iter().chain(usage).chain(model).collect();
         Ok(BodyDecision {
             deployment: Some(grant.deployment),
@@ -52,6 +58,8 @@ impl<O: Observer> Deciding<'_, O> {
             awaits_usage: parsed.stream && is_said_last,
             units: units(parsed.media),
             service_tier: parsed.service_tier,
+            background: is_response && parsed.uses.background,
+            max_output_tokens: written.or(limit),
             rewritten: (!edits.is_empty()).then(|| Rewritten {
                 body: Edit::apply(&edits, body),
                 content_type: None,

@@ -35,6 +35,10 @@ pub(crate) struct BodyDecision {
     pub(crate) units: Units,
     /// The service tier that is asked for.
     pub(crate) service_tier: Option<String>,
+    /// The answer is made in the background.
+    pub(crate) background: bool,
+    /// How many tokens the model may write, where somebody has said so.
+    pub(crate) max_output_tokens: Option<u64>,
     pub(crate) known: Known,
     /// The body that is passed on, where it differs.
     pub(crate) rewritten: Option<Rewritten>,

@@ -6,7 +6,7 @@ use super::super::decide::Decision;
 use super::super::pending::Admitted;
 use super::super::share::Lease;
 use super::*;
-use crate::access::{Client, Target};
+use crate::access::{AskedBy, Client, Target, Unsettled};
 use crate::auth::{Caller, CredentialKind, KeySlot};
 use crate::telemetry::RequestContext;
 use crate::usage::{BodyFormat, Prompt, Units};
@@ -180,7 +180,8 @@ fn of_a_response_the_last_that_is_known_is_kept() {
     let mut made = Made::default();
     meter.feed(br#"{"id":"resp_1","status":"queued"}"#, true);
     made.note(&owners, &outgoing, &mut meter);
-    let known = outgoing.in_background();
+    let work = Unsettled::new(None, None, AskedBy::default());
+    let known = Known::Background(Arc::new(work));
     made.learn(&owners, &client("a"), "resp_1", known);
     let [change] = made
         .end(&owners, &outgoing, Some(200))

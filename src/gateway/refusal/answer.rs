@@ -69,6 +69,7 @@ impl Answer {
             401 => "authentication_error",
             403 => "permission_error",
             404 => "not_found_error",
+            409 => "conflict_error",
             429 => "rate_limit_error",
             503 => "service_unavailable_error",
             _ => "invalid_request_error",
@@ -223,6 +224,10 @@ impl Reason {
                 "This gateway takes files of the purpose `batch` only."),
             Self::StoredReference => Answer::new(400, "unsupported_parameter",
                 "`{}` is not supported by this gateway."),
+            Self::ResponseNotSettled => Answer::new(409, "response_not_settled",
+                "The response is not over, or what it has used is not known yet. Please retry; one that still runs can be cancelled first."),
+            Self::BackgroundLimit => Answer::new(429, "too_many_background_responses",
+                "This client has {} background responses open, which is the most. Retrieve or cancel some of them, or wait until they have ended."),
 
             Self::LedgerUnwritable => Answer::retry_after(SOON_S, "accounting_unavailable",
                 "The gateway can't account for requests just now. Please retry."),

@@ -127,6 +127,8 @@ pub(crate) enum Reason {
     ContainerNotFound,
     FilePurpose,
     StoredReference,
+    ResponseNotSettled,
+    BackgroundLimit,
 
     // The gateway's own state.
     LedgerUnwritable,

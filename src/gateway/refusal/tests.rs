@@ -38,7 +38,7 @@ fn every_refusal_has_a_shape_that_the_sdks_parse() {
         }
         let status = refusal.status();
         assert!(
-            [400, 401, 403, 404, 405, 413, 415, 429, 502, 503].contains(&status),
+            [400, 401, 403, 404, 405, 409, 413, 415, 429, 502, 503].contains(&status),
             "{reason}: {status}"
         );
         assert_eq!(refusal.challenge().is_some(), status == 401, "{reason}");

@@ -8,6 +8,7 @@ fn estimated(operation: Operation, request: &str, text: &str) -> TokenCounts {
         prompt: Prompt::of_body(request.as_bytes().to_vec()),
         text: text.to_owned(),
         dropped_text_bytes: 0,
+        output_at_least: 0,
         thinking: None,
     })
 }
@@ -52,6 +53,7 @@ fn text_that_was_not_kept_is_counted_like_the_text_that_was() {
             model: "gpt-4o".into(),
             prompt: Prompt::Length(0),
             dropped_text_bytes: kept.len() * 3,
+            output_at_least: 0,
             thinking: None,
             text: kept,
         });
@@ -82,6 +84,7 @@ fn thought(request: &str, text: &str, thinking: Thinking) -> (u64, u64) {
         prompt: Prompt::of_body(request.as_bytes().to_vec()),
         text: text.to_owned(),
         dropped_text_bytes: 0,
+        output_at_least: 0,
         thinking: Some(thinking),
     });
     assert_eq!(counts.total, counts.input + counts.output);
@@ -126,4 +129,21 @@ fn reasoning_is_estimated_by_its_time_within_what_was_asked_for() {
         ..ten_seconds
     };
     assert_eq!(thought("{}", "hello world", whole), (998, 1000));
+}
+
+#[test]
+fn what_goes_on_unseen_has_a_least_output() {
+    let counted = |output_at_least| {
+        estimate(&EstimateInput {
+            operation: Operation::Responses,
+            model: "gpt-4o".into(),
+            prompt: Prompt::Length(400),
+            text: "Hello".to_owned(),
+            dropped_text_bytes: 0,
+            output_at_least,
+            thinking: None,
+        })
+    };
+    assert_eq!((counted(0).output, counted(500).output), (1, 500));
+    assert_eq!(counted(500).total, 600);
 }

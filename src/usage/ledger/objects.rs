@@ -1,7 +1,7 @@
 //! The owners of what the service stores: brought back after a restart, and heard of from other
 //! replicas.
 
-use crate::access::ObjectOwners;
+use crate::access::{ObjectChange, ObjectOwners};
 use crate::database::DatabaseError;
 use crate::usage::store::{Position, UsageStore};
 
@@ -15,21 +15,21 @@ const PAGE: i64 = 5_000;
 /// The database's.
 pub async fn load_owners(ledger: &UsageStore, owners: &ObjectOwners) -> Result<(), DatabaseError> {
     let mut position = Position::default();
-    while learn(ledger, owners, &mut position).await? > 0 {}
+    while learn(ledger, &mut position, |change| owners.learn(change)).await? > 0 {}
     Ok(())
 }
 
-/// Reads a page of objects that were changed after a position, and moves it on; gives how many there
-/// were.
+/// Reads a page of objects that were changed after a position, hands them on, and moves the position on;
+/// gives how many there were.
 pub(super) async fn learn(
     store: &UsageStore,
-    owners: &ObjectOwners,
     position: &mut Position,
+    learned: impl Fn(ObjectChange),
 ) -> Result<usize, DatabaseError> {
     let (rows, end) = store.objects_after(*position, PAGE).await?;
     for row in &rows {
         match row.change() {
-            Some(change) => owners.learn(change),
+            Some(change) => learned(change),
             None => {
                 tracing::warn!(
                     kind = row.kind,

@@ -76,7 +76,8 @@ impl Outbox {
                     None => server.insert(UsageStore::open(&self.server).await?),
                 };
                 let copied = self.copy(server).await? + self.copy_objects(server).await?;
-                let done = copied + learn(server, &self.owners, &mut learned).await?;
+                let others = |change| self.owners.learn_from_others(change);
+                let done = copied + learn(server, &mut learned, others).await?;
                 if done == 0 && pruned.is_none_or(|at| at.elapsed() >= PRUNE_INTERVAL) {
                     // Every replica does: what one has deleted, another does not find.
                     prune(server, self.keep, i64::MAX, SystemTime::now()).await?;

@@ -42,6 +42,11 @@ pub const LEDGER: Purpose = Purpose {
             "service tier",
             include_str!("migrations/ledger/0003_service_tier.sql"),
         ),
+        (
+            4,
+            "asked by",
+            include_str!("migrations/ledger/0004_asked_by.sql"),
+        ),
     ],
     // One that writes, one that is read for the server, one that prunes.
     max_connections: 3,
@@ -67,6 +72,11 @@ pub const SHARED: Purpose = Purpose {
             3,
             "service tier",
             include_str!("migrations/shared/0003_service_tier.sql"),
+        ),
+        (
+            4,
+            "asked by",
+            include_str!("migrations/shared/0004_asked_by.sql"),
         ),
     ],
     max_connections: 3,

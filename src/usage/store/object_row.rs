@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::columns::row;
 use super::row::plain;
 use crate::access::{
-    BackgroundResponse, BatchInput, ClientId, Deployment, Known, ObjectChange, ObjectKind,
-    Operation, ProductId,
+    AskedBy, BatchInput, ClientId, Deployment, Known, ObjectChange, ObjectKind, Operation,
+    ProductId, Unsettled,
 };
 
 /// A file whose lines a batch may run.
@@ -34,6 +34,8 @@ row! {
         deployment: Option<String>,
         /// The product that allows it.
         product: Option<String>,
+        /// The request whose client is charged later for a response, as JSON.
+        asked_by: Option<String>,
         /// 1 once it is deleted.
         deleted: i64,
     }
@@ -65,6 +67,9 @@ impl ObjectRow {
                     .as_ref()
                     .map(|it| it.as_str().to_owned()),
                 product: response.product.as_ref().map(|it| plain(it.as_str())),
+                asked_by: serde_json::to_string(&response.asked_by)
+                    .ok()
+                    .map(|it| plain(&it)),
                 ..row
             },
             Some(Known::Background(_) | Known::Nothing) | None => row,
@@ -92,9 +97,11 @@ impl ObjectRow {
         let product = self.product.as_deref().map(ProductId::new);
         Some(match self.known.as_deref() {
             None => Known::Nothing,
-            Some(BACKGROUND) => {
-                Known::Background(Arc::new(BackgroundResponse::new(deployment, product)))
-            }
+            Some(BACKGROUND) => Known::Background(Arc::new(Unsettled::new(
+                deployment,
+                product,
+                self.asked_by(),
+            ))),
             Some(BATCH_INPUT) => {
                 let name = self.operation.as_deref()?;
                 let operation = Operation::ALL.into_iter().find(|it| it.as_str() == name)?;
@@ -105,6 +112,18 @@ impl ObjectRow {
                 }))
             }
             Some(_) => return None,
+        })
+    }
+}
+
+impl ObjectRow {
+    /// The request that asked for it; what is not known of one from before it was kept is left out.
+    fn asked_by(&self) -> AskedBy {
+        let written = self.asked_by.as_deref();
+        let read = written.and_then(|text| serde_json::from_str(text).ok());
+        read.unwrap_or_else(|| AskedBy {
+            at_ms: u64::try_from(self.created_ms).unwrap_or(0),
+            ..AskedBy::default()
         })
     }
 }
@@ -157,9 +176,19 @@ mod tests {
             again(ObjectKind::File, Some(input.clone())),
             format!("{:?}", Some(input))
         );
-        let response = Arc::new(BackgroundResponse::new(
+        let response = Arc::new(Unsettled::new(
             Deployment::parse("gpt-4o"),
             Some(ProductId::new("standard")),
+            AskedBy {
+                at_ms: 1_790_000_000_000,
+                request_id: "r-1".into(),
+                credential: "token".into(),
+                user: Some("alice \" \0".into()),
+                labels: Some(r#"{"team":"search"}"#.into()),
+                service_tier: Some("priority".into()),
+                request_bytes: 70,
+                max_output_tokens: Some(500),
+            },
         ));
         let background = Some(Known::Background(Arc::clone(&response)));
         assert_eq!(
@@ -168,6 +197,21 @@ mod tests {
         );
         assert!(response.count());
         assert_eq!(again(ObjectKind::Response, background), "Some(Nothing)");
+    }
+
+    #[test]
+    fn a_response_of_before_the_request_was_kept_is_charged_to_its_client() {
+        let row = ObjectRow {
+            kind: "response".to_owned(),
+            known: Some(BACKGROUND.to_owned()),
+            created_ms: 1_790_000_000_000,
+            ..ObjectRow::default()
+        };
+        let Some(Known::Background(response)) = row.change().and_then(|it| it.known) else {
+            panic!("not in the background: {row:?}");
+        };
+        assert_eq!(response.asked_by.at_ms, 1_790_000_000_000);
+        assert_eq!(response.asked_by.user, None);
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl UsageStore {
     }
 
     /// Objects of a kind for which there is no room, by `seq`: of each client the oldest, and most of
-    /// those that have most. At most so many.
+    /// those that have most; none that is still to be charged. At most so many.
     ///
     /// # Errors
     /// The database's.
@@ -56,7 +56,8 @@ impl UsageStore {
         // The newest of each client come first, then the newest but one of each, and so on.
         const BEYOND: &str = "SELECT seq FROM (SELECT seq, \
              ROW_NUMBER() OVER (PARTITION BY client ORDER BY seq DESC) AS place \
-             FROM stored_objects WHERE kind = $1 AND deleted = 0) AS ranked \
+             FROM stored_objects WHERE kind = $1 AND deleted = 0 \
+             AND (known IS NULL OR known = 'batch_input')) AS ranked \
              ORDER BY place, seq DESC LIMIT $2 OFFSET $3";
         let kind = kind_name(kind);
         Ok(on_either!(&self.0, pool => {

@@ -79,7 +79,10 @@ async fn decide(
             operation,
             deployment,
         } => asked.create(operation, deployment, body, bill).await,
-        Target::Stored { id, action } => Ok(asked.told(service.responses.act(&id, action)?)),
+        Target::Stored { id, action } => {
+            let said = service.responses.act(&id, action, query)?;
+            Ok(asked.said(said))
+        }
         Target::Models => Ok(asked.told(models(&service.deployments()))),
         Target::Model(name) => {
             let model = json!({"id": name, "object": "model", "status": "succeeded"});
@@ -335,6 +338,9 @@ impl ParsedRequest<'_> {
         let turn = Turn::new(speaker, body, prompt, &self.script);
         bill.note(|entry| entry.service_tier.clone_from(&turn.service_tier));
         if stream {
+            if operation == Operation::Responses && turn.body["background"] == true {
+                self.generate(&turn, bill).await;
+            }
             return Ok(Said::Stream(match operation {
                 Operation::Completions => completions::plan(&turn),
                 Operation::Responses => responses::stream::plan(&turn, &self.service.responses),

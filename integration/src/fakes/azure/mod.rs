@@ -175,6 +175,16 @@ impl FakeAzure {
         self.service.add_faults(faults);
     }
 
+    /// Whether responses in the background go on for ever, or end when somebody looks.
+    pub fn hold_background(&self, held: bool) {
+        self.service.responses.hold(held);
+    }
+
+    /// Forgets stored responses, as the service does after 30 days.
+    pub fn forget_responses(&self) {
+        self.service.responses.clear();
+    }
+
     /// Forgets ledger, requests, violations, stored responses and what the limits counted.
     pub fn clear(&self) {
         self.service.clear();

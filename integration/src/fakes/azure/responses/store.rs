@@ -1,10 +1,13 @@
 //! Responses that were kept: to be fetched, cancelled, deleted, and gone on from.
 
 use super::super::errors::ApiError;
+use super::super::plan::{Beat, Plan};
 use super::super::prompt::input_items;
+use super::super::reply::Said;
 use super::super::route::StoredAction;
 use super::super::tokenizer::Encoding;
 use super::super::turn::Turn;
+use super::super::wire::Event;
 use super::shape::{Item, Response, Status, item_id};
 use crate::fakes::unique::with_prefix;
 use serde_json::{Value, json};
@@ -24,10 +27,14 @@ struct Kept {
     context_tokens: u64,
     /// In the background, until somebody looks.
     queued: bool,
+    /// What its stream has said, to be said again.
+    events: Vec<Event>,
 }
 
 #[derive(Debug, Default)]
 struct Shelf {
+    /// Nothing in the background ends.
+    held: bool,
     kept: HashMap<String, Kept>,
     order: VecDeque<String>,
 }
@@ -67,6 +74,7 @@ impl ResponseStore {
                 .map(str::to_owned),
             context_tokens: turn.tokens.prompt + turn.tokens.completion - turn.tokens.reasoning,
             queued: response.background,
+            events: Vec::new(),
         };
         let mut shelf = self.lock();
         shelf.order.push_back(response.id.clone());
@@ -131,29 +139,56 @@ impl ResponseStore {
         Ok(tokens)
     }
 
+    /// Keeps the events of a response in the background.
+    pub fn keep_events(&self, id: &str, events: Vec<Event>) {
+        if let Some(kept) = self.lock().kept.get_mut(id) {
+            kept.events = events;
+        }
+    }
+
+    /// Whether responses in the background go on for ever.
+    pub fn hold(&self, held: bool) {
+        self.lock().held = held;
+    }
+
     /// Does something with a kept response.
-    pub fn act(&self, id: &str, action: StoredAction) -> Result<String, ApiError> {
+    pub(in crate::fakes::azure) fn act(
+        &self,
+        id: &str,
+        action: StoredAction,
+        query: &str,
+    ) -> Result<Said, ApiError> {
         let mut shelf = self.lock();
+        let held = shelf.held;
         let missing = || ApiError::ResponseNotFound(id.to_owned());
         if action == StoredAction::Delete {
             shelf.kept.remove(id).ok_or_else(missing)?;
             let deleted = json!({"id": id, "object": "response.deleted", "deleted": true});
-            return Ok(deleted.to_string());
+            return Ok(Said::Json(deleted.to_string()));
         }
         let kept = shelf.kept.get_mut(id).ok_or_else(missing)?;
-        match action {
-            StoredAction::InputItems => Ok(list(&kept.input)),
+        let text = match action {
+            StoredAction::InputItems => list(&kept.input),
             StoredAction::Cancel if kept.queued => {
                 kept.response = kept.response.begun(Status::Cancelled);
                 kept.queued = false;
-                Ok(kept.response.json())
+                kept.response.json()
             }
-            StoredAction::Cancel => Err(ApiError::invalid("Cannot cancel a synchronous response.")),
+            StoredAction::Cancel => {
+                return Err(ApiError::invalid("Cannot cancel a synchronous response."));
+            }
+            StoredAction::Get | StoredAction::Delete if held && kept.queued => {
+                kept.response.begun(Status::InProgress).json()
+            }
             StoredAction::Get | StoredAction::Delete => {
                 kept.queued = false;
-                Ok(kept.response.json())
+                if parameter(query, "stream") == Some("true") {
+                    return kept.stream(query);
+                }
+                kept.response.json()
             }
-        }
+        };
+        Ok(Said::Json(text))
     }
 
     /// Forgets all.
@@ -164,6 +199,29 @@ impl ResponseStore {
     fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Kept {
+    /// The events after the one of this number.
+    fn stream(&self, query: &str) -> Result<Said, ApiError> {
+        if self.events.is_empty() {
+            return Err(ApiError::invalid(
+                "This response was not created with stream=true.",
+            ));
+        }
+        let after = parameter(query, "starting_after").and_then(|it| it.parse::<usize>().ok());
+        let first = after.map_or(0, |number| number + 1);
+        let events = self.events.iter().skip(first).cloned();
+        Ok(Said::Stream(Plan {
+            beats: events.map(Beat::free).collect(),
+            abort: false,
+        }))
+    }
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 fn list(input: &[Value]) -> String {

@@ -28,8 +28,17 @@ pub fn plan(turn: &Turn, store: &ResponseStore) -> Plan {
         events.call(answer);
     }
     events.end(&response);
+    let mut beats = events.beats;
+    if response.background {
+        // It goes on, and is paid for, whoever listens.
+        beats
+            .iter_mut()
+            .for_each(|beat| beat.tokens = Tokens::default());
+        let said = beats.iter().map(|beat| beat.event.clone()).collect();
+        store.keep_events(&turn.id, said);
+    }
     Plan {
-        beats: events.beats,
+        beats,
         abort: turn.ending() == Ending::Dropped,
     }
 }

@@ -1,0 +1,202 @@
+//! The backend, and what the gateway asks it for itself: what is written, and what it means.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_saphyr::Spanned;
+
+use super::duration;
+use super::problem::Problem;
+use super::problems::{Problems, check_id};
+use super::written::{self, File};
+use crate::access::Product;
+use crate::auth::Url;
+use crate::policy::Background;
+use crate::upstream::Resource;
+
+/// How soon a background response is asked for. Clients mostly do before; it doubles with each time.
+const DEFAULT_POLL_EVERY: Duration = Duration::from_secs(30);
+const MIN_POLL_EVERY: Duration = Duration::from_millis(10);
+/// Whoever has more of them open than this has lost sight of them.
+const DEFAULT_MAX_PER_CLIENT: usize = 1_000;
+const MAX_PER_CLIENT: usize = 50_000;
+
+/// The backend's name, and what it is asked for later.
+pub(super) fn backend(
+    file: &File,
+    products: &HashMap<String, Arc<Product>>,
+    directory: &Path,
+    problems: &mut Problems,
+) -> Option<(Arc<str>, Background)> {
+    let (backends, later) = (&file.backends, &file.background);
+    let [backend] = backends.value.as_slice() else {
+        let message = format!(
+            "exactly one backend is supported, found {}",
+            backends.value.len()
+        );
+        problems.push(Problem::at(backends.referenced, message));
+        return None;
+    };
+    check_id("backend", &backend.name, problems);
+    let resource = resource(backend, directory, problems);
+    if backend.endpoint.is_none() {
+        check_products(backends, products, problems);
+    }
+    let background = Background {
+        resource,
+        poll_every: poll_every(later.poll_every.as_ref(), problems),
+        max_per_client: max_per_client(later.max_per_client.as_ref(), problems),
+    };
+    Some((backend.name.value.as_str().into(), background))
+}
+
+/// Nobody would be charged for a response that its client never retrieves.
+fn check_products(
+    backends: &Spanned<Vec<written::Backend>>,
+    products: &HashMap<String, Arc<Product>>,
+    problems: &mut Problems,
+) {
+    let mut names: Vec<_> = products
+        .values()
+        .filter(|product| product.uses.background)
+        .map(|product| product.id.as_str())
+        .collect();
+    names.sort_unstable();
+    if let Some(name) = names.first() {
+        let message =
+            format!("product `{name}` allows `background`: the backend needs an `endpoint`");
+        let help = "write `endpoint: https://NAME.openai.azure.com`: the gateway asks there what has been used by responses that their client does not retrieve";
+        problems.push(Problem::at(backends.referenced, message).help(help));
+    }
+}
+
+fn resource(
+    backend: &written::Backend,
+    directory: &Path,
+    problems: &mut Problems,
+) -> Option<Resource> {
+    let Some(written) = &backend.endpoint else {
+        if let Some(file) = &backend.ca_file {
+            problems.push(Problem::at(file.referenced, "`ca_file` needs `endpoint`"));
+        }
+        return None;
+    };
+    let plain = |url: &Url| {
+        url.scheme() == "https"
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    let Some(url) = Url::parse(&written.value).ok().filter(plain) else {
+        let message = format!("`{}` is not a valid endpoint", written.value);
+        let help = "write `https://NAME.openai.azure.com`, without a path";
+        problems.push(Problem::at(written.referenced, message).help(help));
+        return None;
+    };
+    let file = backend.ca_file.as_ref();
+    let path = file.map(|file| directory.join(&file.value));
+    let at = file.map_or(written.referenced, |file| file.referenced);
+    Resource::new(url, path.as_deref())
+        .map_err(|error| problems.push(Problem::at(at, error.to_string())))
+        .ok()
+}
+
+fn poll_every(written: Option<&Spanned<String>>, problems: &mut Problems) -> Duration {
+    let Some(written) = written else {
+        return DEFAULT_POLL_EVERY;
+    };
+    match duration::parse(&written.value) {
+        Some(time) if time >= MIN_POLL_EVERY => time,
+        _ => {
+            let message = "must be a duration of at least 10ms";
+            problems.push(Problem::at(written.referenced, message));
+            DEFAULT_POLL_EVERY
+        }
+    }
+}
+
+fn max_per_client(written: Option<&Spanned<usize>>, problems: &mut Problems) -> usize {
+    let Some(written) = written else {
+        return DEFAULT_MAX_PER_CLIENT;
+    };
+    if !(1..=MAX_PER_CLIENT).contains(&written.value) {
+        let message = format!("must be from 1 to {MAX_PER_CLIENT}");
+        problems.push(Problem::at(written.referenced, message));
+    }
+    written.value
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use crate::config::Config;
+    use crate::policy::Background;
+
+    const BEFORE: &str = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\n";
+    const SWEDEN: &str =
+        "backends: [ { name: sweden, endpoint: \"https://acme.openai.azure.com\" } ]";
+
+    fn parse(more: &str) -> Result<Background, String> {
+        let text = format!("{BEFORE}{more}\n");
+        let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+        parsed
+            .map(|config| config.policy.background)
+            .map_err(|error| error.lines().concat())
+    }
+
+    #[test]
+    fn what_is_asked_for_later_has_defaults() {
+        let background = parse(SWEDEN).expect("good");
+        assert!(background.resource.is_some());
+        assert_eq!(background.poll_every, Duration::from_secs(30));
+        assert_eq!(background.max_per_client, 1_000);
+        let other = format!("{SWEDEN}\nbackground: {{ poll_every: 2m, max_per_client: 5 }}");
+        let other = parse(&other).expect("good");
+        assert_eq!(other.poll_every, Duration::from_secs(120));
+        assert_eq!(other.max_per_client, 5);
+        let without = parse("backends: [ { name: sweden } ]").expect("good");
+        assert!(without.resource.is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_says_where_and_why() {
+        const PRODUCT: &str = "products: [ { id: deep, deployments: [o3], operations: [responses], background: true } ]\n";
+        let backend = |members: &str| format!("backends: [ {{ name: sweden, {members} }} ]");
+        for (more, reason) in [
+            (
+                format!("{PRODUCT}backends: [ {{ name: sweden }} ]"),
+                "tollgate.yaml:4:11: product `deep` allows `background`: the backend needs an `endpoint`",
+            ),
+            (
+                backend("endpoint: \"http://acme.openai.azure.com\""),
+                "is not a valid endpoint",
+            ),
+            (
+                backend("endpoint: \"https://acme.openai.azure.com/openai\""),
+                "is not a valid endpoint",
+            ),
+            (backend("ca_file: ca.pem"), "`ca_file` needs `endpoint`"),
+            (
+                backend("endpoint: \"https://a.example\", ca_file: missing.pem"),
+                "No such file",
+            ),
+            (
+                format!("{SWEDEN}\nbackground: {{ poll_every: 1ms }}"),
+                "tollgate.yaml:4:27: must be a duration of at least 10ms",
+            ),
+            (
+                format!("{SWEDEN}\nbackground: {{ max_per_client: 0 }}"),
+                "must be from 1 to 50000",
+            ),
+        ] {
+            let error = parse(&more).expect_err("wrong");
+            assert!(error.contains(reason), "{more}: {error}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! When to ask for what.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::access::{Begun, ClientId, ObjectKind, Unsettled};
+use crate::backoff::Backoff;
+
+/// The longest pause is so many times the first one.
+const LONGEST_PAUSE_FACTOR: u32 = 32;
+/// How many first pauses another replica is given for what it has begun: while it lives, it asks.
+const OTHERS_FIRST: u32 = 20;
+/// Between two attempts, however often somebody says that it is over.
+const LEAST_PAUSE: Duration = Duration::from_millis(500);
+
+/// What something is, and its id.
+pub(super) type Key = (ObjectKind, String);
+
+/// Something to ask for.
+pub(super) struct Task {
+    pub(super) key: Key,
+    pub(super) owner: ClientId,
+    pub(super) work: Arc<Unsettled>,
+    /// How often the service did not know it, in a row.
+    pub(super) missing: u32,
+    /// How often it was asked for.
+    pub(super) attempts: u32,
+    pauses: Backoff,
+    due: Instant,
+    asked: Option<Instant>,
+}
+
+/// What is open, by when it is due.
+#[derive(Default)]
+pub(super) struct Schedule {
+    waiting: HashMap<Key, Task>,
+    order: BTreeSet<(Instant, Key)>,
+    /// Being asked for; true where somebody said meanwhile that it is over.
+    out: HashMap<Key, bool>,
+}
+
+impl Schedule {
+    /// Adds something that has begun.
+    pub(super) fn add(&mut self, begun: Begun, poll_every: Duration, now: Instant) {
+        let key = (begun.kind, begun.id);
+        if self.waiting.contains_key(&key) || self.out.contains_key(&key) {
+            return;
+        }
+        let longest = poll_every.saturating_mul(LONGEST_PAUSE_FACTOR);
+        let mut pauses = Backoff::new(poll_every, longest).with_jitter();
+        let first = match begun.is_others {
+            true => pauses.pause().saturating_mul(OTHERS_FIRST),
+            false => pauses.pause(),
+        };
+        self.wait(Task {
+            key,
+            owner: begun.owner,
+            work: begun.work,
+            missing: 0,
+            attempts: 0,
+            pauses,
+            due: now + first,
+            asked: None,
+        });
+    }
+
+    /// Something is over, or likely to be.
+    pub(super) fn hurry(&mut self, key: Key, now: Instant) {
+        if let Some(hurried) = self.out.get_mut(&key) {
+            *hurried = true;
+            return;
+        }
+        if let Some(mut task) = self.waiting.remove(&key) {
+            self.order.remove(&(task.due, key));
+            let soonest = task.asked.map_or(now, |asked| asked + LEAST_PAUSE);
+            task.due = task.due.min(soonest);
+            self.wait(task);
+        }
+    }
+
+    /// The next task that is due. One that somebody else has charged is forgotten.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<Task> {
+        while self.next().is_some_and(|due| due <= now) {
+            let (_, key) = self.order.pop_first()?;
+            let mut task = self.waiting.remove(&key)?;
+            if !task.work.is_counted() {
+                task.asked = Some(now);
+                task.attempts = task.attempts.saturating_add(1);
+                self.out.insert(key, false);
+                return Some(task);
+            }
+        }
+        None
+    }
+
+    /// Somebody has charged it.
+    pub(super) fn settled(&mut self, task: &Task) {
+        self.out.remove(&task.key);
+    }
+
+    /// It is not over, or could not be asked for.
+    pub(super) fn put_back(&mut self, mut task: Task, is_missing: bool, now: Instant) {
+        let is_hurried = self.out.remove(&task.key).unwrap_or(false);
+        task.missing = match is_missing {
+            true => task.missing.saturating_add(1),
+            false => 0,
+        };
+        let pause = task.pauses.pause();
+        task.due = now
+            + if is_hurried {
+                pause.min(LEAST_PAUSE)
+            } else {
+                pause
+            };
+        self.wait(task);
+    }
+
+    /// When the next one is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.order.first().map(|(due, _)| *due)
+    }
+
+    fn wait(&mut self, task: Task) {
+        self.order.insert((task.due, task.key.clone()));
+        self.waiting.insert(task.key.clone(), task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::AskedBy;
+
+    const EVERY: Duration = Duration::from_secs(30);
+
+    fn begun(id: &str, is_others: bool) -> Begun {
+        Begun {
+            kind: ObjectKind::Response,
+            id: id.to_owned(),
+            owner: ClientId::new("app"),
+            work: Arc::new(Unsettled::new(None, None, AskedBy::default())),
+            is_others,
+        }
+    }
+
+    fn key(id: &str) -> Key {
+        (ObjectKind::Response, id.to_owned())
+    }
+
+    #[test]
+    fn pauses_grow_to_the_longest() {
+        let (start, mut schedule) = (Instant::now(), Schedule::default());
+        schedule.add(begun("a", false), EVERY, start);
+        let mut now = start;
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            assert!(schedule.take_due(now).is_none(), "before its time");
+            let due = schedule.next().expect("it waits");
+            pauses.push((due - now).as_secs());
+            now = due;
+            let task = schedule.take_due(now).expect("due");
+            assert!(schedule.take_due(now).is_none(), "nobody asks twice");
+            schedule.put_back(task, false, now);
+        }
+        let expected = [30, 60, 120, 240, 480, 960, 960, 960, 960];
+        for (pause, longest) in pauses.iter().zip(expected) {
+            let range = longest * 4 / 5 - 1..=longest;
+            assert!(range.contains(pause), "{pause} and not {longest}");
+        }
+    }
+
+    #[test]
+    fn the_replica_that_has_begun_it_asks_first() {
+        let (now, mut schedule) = (Instant::now(), Schedule::default());
+        schedule.add(begun("theirs", true), EVERY, now);
+        schedule.add(begun("own", false), EVERY, now);
+        let task = schedule.take_due(now + 10 * EVERY).expect("due");
+        assert_eq!(task.key, key("own"));
+        assert!(schedule.take_due(now + 10 * EVERY).is_none());
+        assert!(schedule.take_due(now + 21 * EVERY).is_some(), "it is dead");
+    }
+
+    #[test]
+    fn what_is_over_is_asked_for_at_once_but_not_all_the_time() {
+        let (mut now, mut schedule) = (Instant::now(), Schedule::default());
+        schedule.add(begun("a", false), EVERY, now);
+        schedule.hurry(key("a"), now);
+        let task = schedule.take_due(now).expect("at once");
+        schedule.hurry(key("a"), now);
+        schedule.put_back(task, false, now);
+        assert!(schedule.take_due(now).is_none(), "a moment's pause");
+        now += LEAST_PAUSE;
+        let task = schedule.take_due(now).expect("said while it was asked for");
+        schedule.put_back(task, false, now);
+        schedule.hurry(key("a"), now);
+        assert!(schedule.take_due(now).is_none(), "a moment's pause");
+        assert!(schedule.take_due(now + LEAST_PAUSE).is_some());
+        schedule.hurry(key("unknown"), now);
+    }
+
+    #[test]
+    fn what_somebody_else_has_charged_is_forgotten() {
+        let (now, mut schedule) = (Instant::now(), Schedule::default());
+        let (counted, open) = (begun("counted", false), begun("open", false));
+        assert!(counted.work.count());
+        schedule.add(counted, EVERY, now);
+        schedule.add(open, EVERY, now);
+        let task = schedule.take_due(now + EVERY).expect("due");
+        assert_eq!(task.key, key("open"));
+        assert!(schedule.take_due(now + EVERY).is_none());
+        schedule.settled(&task);
+        assert_eq!(schedule.next(), None);
+        assert!(schedule.waiting.is_empty() && schedule.out.is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_is_counted_in_a_row() {
+        let (mut now, mut schedule) = (Instant::now(), Schedule::default());
+        schedule.add(begun("a", false), EVERY, now);
+        for (is_missing, expected) in [(true, 1), (true, 2), (false, 0), (true, 1)] {
+            now += 40 * EVERY;
+            let task = schedule.take_due(now).expect("due");
+            schedule.put_back(task, is_missing, now);
+            assert_eq!(schedule.waiting[&key("a")].missing, expected);
+        }
+    }
+}

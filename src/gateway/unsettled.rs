@@ -1,0 +1,124 @@
+//! What goes on after the request that asked for it has ended: responses that are made in the background.
+//!
+//! Whoever sees its usage first charges for it: the request's own answer, a retrieval, or the gateway
+//! when it asks itself (`background`). None of them is charged where the answer breaks off before the
+//! usage: it comes whole when the gateway asks.
+
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use super::attribution::Seen;
+use super::body::BodyDecision;
+use super::made::Made;
+use super::outgoing::{End, Outgoing};
+use super::pending::Admitted;
+use super::refusal::{Reason, Refusal};
+use super::state::Gateway;
+use crate::access::{AskedBy, Endpoint, Known, ObjectOwners, Place, StoredAction, Unsettled};
+use crate::usage::{EstimateReason, NoneReason, UsageSource};
+
+/// What a response is taken to have written that can never be asked for, where nobody has said how
+/// much it may write.
+const ASSUMED_OUTPUT_TOKENS: u64 = 4_096;
+/// No model writes more in one answer; a client may have asked for more.
+const MAX_OUTPUT_TOKENS: u64 = 128_000;
+
+/// A place for something of the client's that is charged later.
+///
+/// # Errors
+/// The refusal, where the client has as many open as it may.
+pub(super) fn place(gateway: &Gateway, admitted: &Admitted) -> Result<Place, Refusal> {
+    let client = &admitted.decision.caller.client.id;
+    let most = gateway.policy.load().background.max_per_client;
+    let place = gateway.owners.places().take(client, most);
+    place.ok_or_else(|| Refusal::about(Reason::BackgroundLimit, most))
+}
+
+/// Something that a request begins.
+pub(super) fn begin(
+    admitted: &Admitted,
+    asked: &BodyDecision,
+    request_bytes: usize,
+    place: Place,
+) -> Known {
+    let decision = &admitted.decision;
+    let at = decision
+        .started
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let asked_by = AskedBy {
+        at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+        request_id: Arc::clone(&admitted.context.request_id),
+        credential: decision.caller.credential.as_str().into(),
+        user: decision.caller.user.clone(),
+        labels: decision.caller.client.labels.to_json(),
+        service_tier: asked.service_tier.as_deref().map(Arc::from),
+        request_bytes: u64::try_from(request_bytes).unwrap_or(u64::MAX),
+        max_output_tokens: asked.max_output_tokens,
+    };
+    let work = Unsettled::new(asked.deployment.clone(), asked.product.clone(), asked_by);
+    work.occupy(place);
+    Known::Background(Arc::new(work))
+}
+
+/// Where the counts of a request come from that is about something which goes on without it.
+pub(super) fn source_of(
+    owners: &ObjectOwners,
+    outgoing: &Outgoing,
+    made: &mut Made,
+    seen: &Seen<'_>,
+    source: UsageSource,
+) -> UsageSource {
+    let Known::Background(work) = &outgoing.known else {
+        return source;
+    };
+    let client = &outgoing.admitted.decision.caller.client.id;
+    match seen.endpoint {
+        Endpoint::Create { .. } => match (&seen.metered.id, source) {
+            // It has not begun, or nobody can ever ask for it.
+            (_, UsageSource::None(NoneReason::Refused)) | (None, _) => {
+                work.count();
+                source
+            }
+            (Some(id), UsageSource::Reported) if work.count() => {
+                made.learn(owners, client, id, Known::Nothing);
+                source
+            }
+            // A retrieval was faster.
+            (Some(_), UsageSource::Reported) => UsageSource::None(NoneReason::Stored),
+            (Some(_), _) => UsageSource::None(NoneReason::Background),
+        },
+        Endpoint::Stored {
+            kind,
+            id,
+            action: StoredAction::Retrieve | StoredAction::Cancel,
+        } => {
+            if seen.metered.counts.is_some() && work.count() {
+                made.learn(owners, client, id, Known::Nothing);
+                return UsageSource::Reported;
+            }
+            let goes_on = seen.end == End::Complete && seen.metered.is_pending;
+            if !goes_on && !work.is_counted() {
+                owners.hurry(*kind, id);
+            }
+            source
+        }
+        _ => source,
+    }
+}
+
+/// What is charged at least for the output of a response that nobody can ever ask for: its client hung
+/// up before its id came, and the service goes on writing.
+pub(super) fn least_output(outgoing: &Outgoing, source: UsageSource) -> u64 {
+    match (&outgoing.known, source) {
+        (_, UsageSource::Estimated(EstimateReason::ContentFilter)) => 0,
+        (Known::Background(work), _) => assumed_output(&work.asked_by),
+        _ => 0,
+    }
+}
+
+/// What a response is taken to have written that can't be asked for.
+pub(super) fn assumed_output(asked_by: &AskedBy) -> u64 {
+    let said = asked_by.max_output_tokens.unwrap_or(ASSUMED_OUTPUT_TOKENS);
+    said.min(MAX_OUTPUT_TOKENS)
+}
