@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::access::{BodyLimits, Client, ClientId};
+use crate::access::{BodyLimits, Client, ClientId, ObjectKind};
 use crate::auth::certificate::CertifiedCaller;
 use crate::auth::{
     AuthError, Caller, CertificateRing, Credential, CredentialKind, IssuedKeys, KeyDigest, KeyRing,
@@ -48,8 +48,20 @@ pub struct Background {
     pub resource: Option<Resource>,
     /// How soon it asks for a response, and how long it waits at first until it asks again.
     pub poll_every: Duration,
-    /// How many responses a client may have open.
+    /// The same for a batch.
+    pub poll_batches_every: Duration,
+    /// How many responses and batches a client may have open.
     pub max_per_client: usize,
+}
+
+impl Background {
+    /// How soon it asks for something of this kind.
+    pub fn poll_every(&self, kind: ObjectKind) -> Duration {
+        match kind {
+            ObjectKind::Batch => self.poll_batches_every,
+            _ => self.poll_every,
+        }
+    }
 }
 
 impl Policy {

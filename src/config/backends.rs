@@ -11,13 +11,15 @@ use super::duration;
 use super::problem::Problem;
 use super::problems::{Problems, check_id};
 use super::written::{self, File};
-use crate::access::Product;
+use crate::access::{Operation, Product};
 use crate::auth::Url;
 use crate::policy::Background;
 use crate::upstream::Resource;
 
 /// How soon a background response is asked for. Clients mostly do before; it doubles with each time.
 const DEFAULT_POLL_EVERY: Duration = Duration::from_secs(30);
+/// The same of a batch, which has a day.
+const DEFAULT_POLL_BATCHES_EVERY: Duration = Duration::from_secs(600);
 const MIN_POLL_EVERY: Duration = Duration::from_millis(10);
 /// Whoever has more of them open than this has lost sight of them.
 const DEFAULT_MAX_PER_CLIENT: usize = 1_000;
@@ -46,28 +48,36 @@ pub(super) fn backend(
     }
     let background = Background {
         resource,
-        poll_every: poll_every(later.poll_every.as_ref(), problems),
+        poll_every: pause(&later.poll_every, DEFAULT_POLL_EVERY, problems),
+        poll_batches_every: pause(
+            &later.poll_batches_every,
+            DEFAULT_POLL_BATCHES_EVERY,
+            problems,
+        ),
         max_per_client: max_per_client(later.max_per_client.as_ref(), problems),
     };
     Some((backend.name.value.as_str().into(), background))
 }
 
-/// Nobody would be charged for a response that its client never retrieves.
+/// Nobody would be charged for a batch, or for a response that its client never retrieves.
 fn check_products(
     backends: &Spanned<Vec<written::Backend>>,
     products: &HashMap<String, Arc<Product>>,
     problems: &mut Problems,
 ) {
-    let mut names: Vec<_> = products
-        .values()
-        .filter(|product| product.uses.background)
-        .map(|product| product.id.as_str())
-        .collect();
-    names.sort_unstable();
-    if let Some(name) = names.first() {
-        let message =
-            format!("product `{name}` allows `background`: the backend needs an `endpoint`");
-        let help = "write `endpoint: https://NAME.openai.azure.com`: the gateway asks there what has been used by responses that their client does not retrieve";
+    let goes_on = |product: &Arc<Product>| {
+        let what = if product.uses.background {
+            "background"
+        } else if product.operations.contains(&Operation::Batches) {
+            "batches"
+        } else {
+            return None;
+        };
+        Some((product.id.to_string(), what))
+    };
+    if let Some((name, what)) = products.values().filter_map(goes_on).min() {
+        let message = format!("product `{name}` allows `{what}`: the backend needs an `endpoint`");
+        let help = "write `endpoint: https://NAME.openai.azure.com`: the gateway asks there what has been used by batches, and by responses that their client does not retrieve";
         problems.push(Problem::at(backends.referenced, message).help(help));
     }
 }
@@ -105,16 +115,20 @@ fn resource(
         .ok()
 }
 
-fn poll_every(written: Option<&Spanned<String>>, problems: &mut Problems) -> Duration {
+fn pause(
+    written: &Option<Spanned<String>>,
+    default: Duration,
+    problems: &mut Problems,
+) -> Duration {
     let Some(written) = written else {
-        return DEFAULT_POLL_EVERY;
+        return default;
     };
     match duration::parse(&written.value) {
         Some(time) if time >= MIN_POLL_EVERY => time,
         _ => {
             let message = "must be a duration of at least 10ms";
             problems.push(Problem::at(written.referenced, message));
-            DEFAULT_POLL_EVERY
+            default
         }
     }
 }
@@ -155,6 +169,7 @@ mod tests {
         let background = parse(SWEDEN).expect("good");
         assert!(background.resource.is_some());
         assert_eq!(background.poll_every, Duration::from_secs(30));
+        assert_eq!(background.poll_batches_every, Duration::from_secs(600));
         assert_eq!(background.max_per_client, 1_000);
         let other = format!("{SWEDEN}\nbackground: {{ poll_every: 2m, max_per_client: 5 }}");
         let other = parse(&other).expect("good");
@@ -172,6 +187,13 @@ mod tests {
             (
                 format!("{PRODUCT}backends: [ {{ name: sweden }} ]"),
                 "tollgate.yaml:4:11: product `deep` allows `background`: the backend needs an `endpoint`",
+            ),
+            (
+                format!(
+                    "{}backends: [ {{ name: sweden }} ]",
+                    PRODUCT.replace("[responses], background: true", "[files, batches]")
+                ),
+                "product `deep` allows `batches`: the backend needs an `endpoint`",
             ),
             (
                 backend("endpoint: \"http://acme.openai.azure.com\""),

@@ -57,14 +57,21 @@ impl Owners<'_> {
 impl Owners<'_> {
     /// Refuses to delete what has not been charged: afterwards nobody could ask what it has used.
     fn check_settled(self, client: &Client, kind: ObjectKind, id: &str) -> Result<(), Refusal> {
-        if let Some(owners) = self.0
-            && let Some(Known::Background(work)) = owners.known(kind, &client.id, id)
-            && !work.is_counted()
-        {
-            owners.hurry(kind, id);
-            return Err(Reason::ResponseNotSettled.into());
+        let Some(owners) = self.0 else {
+            return Ok(());
+        };
+        let known = |kind, id: &str| owners.known(kind, &client.id, id).unwrap_or_default();
+        let (key, refused) = match (known(kind, id), kind) {
+            (Known::Output(batch), _) => ((ObjectKind::Batch, batch), Reason::FileNotSettled),
+            _ => ((kind, id.into()), Reason::ResponseNotSettled),
+        };
+        match known(key.0, &key.1).unsettled() {
+            Some(work) if !work.is_counted() => {
+                owners.hurry(key.0, &key.1);
+                Err(refused.into())
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

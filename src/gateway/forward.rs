@@ -103,9 +103,9 @@ pub(crate) fn create(
         &mut (),
     );
     let checked = decided.and_then(|asked| {
-        let place = match asked.background {
-            true => Some(unsettled::place(gateway, &admitted)?),
-            false => None,
+        let place = match asked.goes_on {
+            Some(_) => Some(unsettled::place(gateway, &admitted)?),
+            None => None,
         };
         Ok((asked, place, admit(gateway)?))
     });
@@ -116,9 +116,11 @@ pub(crate) fn create(
     if asked.user.is_some() {
         admitted.decision.caller.user.clone_from(&asked.user);
     }
-    let known = match place {
-        Some(place) => unsettled::begin(&admitted, &asked, body.len(), place),
-        None => asked.known,
+    let known = match (place, &asked.goes_on) {
+        (Some(place), Some(goes_on)) => {
+            unsettled::begin(&admitted, &asked, goes_on, body.len(), place)
+        }
+        _ => asked.known,
     };
     Ok(Forwarded {
         path: admitted.decision.target.rewritten.clone(),

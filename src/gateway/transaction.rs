@@ -256,10 +256,10 @@ impl Open {
         let made = std::mem::take(&mut self.made);
         let changes = made.end(&gateway.owners, &self.outgoing, status);
         let backend = &gateway.policy.load().backend;
-        let output_at_least = unsettled::least_output(&self.outgoing, source);
+        let assumed = unsettled::assume(&self.outgoing, source);
         let (record, mut to_estimate) = self.record(backend, metered, source, outcome, thinking);
         if let Some(input) = &mut to_estimate {
-            input.output_at_least = output_at_least;
+            assumed.put(input);
         }
         Closed {
             record,

@@ -1,4 +1,5 @@
-//! The Azure OpenAI resource as the gateway asks it itself: for what background responses have used.
+//! The Azure OpenAI resource as the gateway asks it itself: for what background responses and batches have
+//! used.
 
 use std::fmt;
 use std::path::Path;
@@ -18,6 +19,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
 pub enum Asked<'a> {
     /// A response, by its id.
     Response(&'a str),
+    /// A batch, by its id.
+    Batch(&'a str),
+    /// What is in a file, by its id.
+    FileContent(&'a str),
 }
 
 /// The resource behind the gateway.
@@ -73,6 +78,8 @@ impl Resource {
             segments.clear().extend(["openai", "v1"]);
             match asked {
                 Asked::Response(id) => segments.extend(["responses", id]),
+                Asked::Batch(id) => segments.extend(["batches", id]),
+                Asked::FileContent(id) => segments.extend(["files", id, "content"]),
             };
         }
         url

@@ -11,6 +11,7 @@
 //! data[]  type  size  quality                                               ; images
 //! duration                                                                  ; transcriptions
 //! output_file_id  error_file_id                                             ; batches
+//! response.body.( model  usage )                                            ; lines of a batch's output
 //! ( item  output[]  response.output[]  data[] ) ( .id  .container_id )      ; what responses store
 //! error.code                                                                ; failures
 //! ```
@@ -67,8 +68,8 @@ impl Field {
     fn named(scope: Scope, key: &[u8]) -> Option<Self> {
         let field = match (scope, key) {
             (Scope::Top | Scope::Response, b"id") => Self::Id,
-            (Scope::Top | Scope::Response, b"model") => Self::Model,
-            (Scope::Top | Scope::Response, b"usage") => Self::Usage,
+            (Scope::Top | Scope::Response | Scope::LineBody, b"model") => Self::Model,
+            (Scope::Top | Scope::Response | Scope::LineBody, b"usage") => Self::Usage,
             (Scope::Top | Scope::Response, b"status") => Self::Status,
             (Scope::Top | Scope::Response, b"service_tier") => Self::ServiceTier,
             (Scope::Top, b"choices") => Self::Choices,
@@ -109,15 +110,25 @@ enum Scope {
     Listed,
     /// The same in an event.
     ResponseListed,
+    /// A line of a batch's output.
+    Line,
+    /// Its `response`.
+    LineResponse,
+    /// The answer in it.
+    LineBody,
 }
 
 impl Scope {
     /// How deep its members are.
     const fn depth(self) -> usize {
         match self {
-            Self::Top => 1,
-            Self::Response | Self::Error | Self::Incomplete | Self::Item => 2,
-            Self::ResponseError | Self::ResponseIncomplete | Self::Choice | Self::Listed => 3,
+            Self::Top | Self::Line => 1,
+            Self::LineResponse | Self::Response | Self::Error | Self::Incomplete | Self::Item => 2,
+            Self::ResponseError
+            | Self::ResponseIncomplete
+            | Self::Choice
+            | Self::Listed
+            | Self::LineBody => 3,
             Self::ResponseListed => 4,
         }
     }
@@ -125,6 +136,8 @@ impl Scope {
     const fn parent(self) -> Self {
         match self {
             Self::ResponseError | Self::ResponseIncomplete | Self::ResponseListed => Self::Response,
+            Self::LineBody => Self::LineResponse,
+            Self::LineResponse => Self::Line,
             _ => Self::Top,
         }
     }
@@ -137,6 +150,8 @@ impl Scope {
             (Self::Top, b"incomplete_details") => Some(Self::Incomplete),
             (Self::Top, b"item") => Some(Self::Item),
             (Self::Response, b"error") => Some(Self::ResponseError),
+            (Self::Line, b"response") => Some(Self::LineResponse),
+            (Self::LineResponse, b"body") => Some(Self::LineBody),
             (Self::Response, b"incomplete_details") => Some(Self::ResponseIncomplete),
             _ => None,
         }
@@ -199,6 +214,8 @@ enum Text {
 /// The probe. Feed it a document, then take what it found.
 pub(super) struct JsonProbe {
     depth: usize,
+    /// What the document is.
+    root: Scope,
     scope: Scope,
     list: Option<List>,
     position: Position,
@@ -212,6 +229,7 @@ impl Default for JsonProbe {
     fn default() -> Self {
         Self {
             depth: 0,
+            root: Scope::Top,
             scope: Scope::Top,
             list: None,
             position: Position::InValue,
@@ -224,6 +242,15 @@ impl Default for JsonProbe {
 }
 
 impl JsonProbe {
+    /// For a line of a batch's output.
+    pub(super) fn of_batch_line() -> Self {
+        Self {
+            root: Scope::Line,
+            scope: Scope::Line,
+            ..Self::default()
+        }
+    }
+
     /// Reads on.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) {
         while let Some((&first, rest)) = bytes.split_first() {
@@ -322,7 +349,7 @@ impl JsonProbe {
     fn open(&mut self, byte: u8) {
         let in_value = self.is_followed() && self.position == Position::InValue;
         let scope = match self.list {
-            _ if self.depth == 0 => Some(Scope::Top),
+            _ if self.depth == 0 => Some(self.root),
             Some(list) if self.depth == list.depth() + 1 => {
                 let is_image = list == List::Data && byte == b'{';
                 self.found.images += u64::from(is_image);

@@ -28,6 +28,16 @@ const COLLECTED: [Operation; 5] = [
     Operation::AudioTranslations,
 ];
 
+/// `status` of responses and batches that go on
+/// (<https://learn.microsoft.com/azure/ai-services/openai/how-to/batch>).
+const PENDING: [&str; 5] = [
+    "queued",
+    "in_progress",
+    "validating",
+    "finalizing",
+    "cancelling",
+];
+
 /// The kind of body that an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyFormat {
@@ -61,8 +71,10 @@ pub struct Metered {
     pub error_code: Option<String>,
     /// Why the model stopped.
     pub finish_reason: Option<FinishReason>,
-    /// The response is made in the background and not over.
+    /// The response is made in the background, or the answer is a batch, and it is not over.
     pub is_pending: bool,
+    /// `status` of a response or a batch, where it says one.
+    pub status: Option<String>,
     /// `system_fingerprint`
     pub system_fingerprint: Option<String>,
     /// The service tier that answered, such as `priority`.
@@ -232,7 +244,10 @@ impl Meter {
             None => self.text.into_text(),
         };
         let finish_reason = found.finish();
-        let is_pending = matches!(found.status.as_deref(), Some("queued" | "in_progress"));
+        let is_pending = found
+            .status
+            .as_deref()
+            .is_some_and(|it| PENDING.contains(&it));
         Metered {
             counts: found.usage,
             model: found.model,
@@ -240,6 +255,7 @@ impl Meter {
             error_code: found.error_code,
             finish_reason,
             is_pending,
+            status: found.status.take(),
             system_fingerprint: found.system_fingerprint,
             service_tier: found.service_tier.and_then(service_tier),
             units: Units {

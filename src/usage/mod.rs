@@ -1,5 +1,6 @@
 //! The meter, estimates and the usage record of a request.
 
+mod batch_lines;
 mod collector_state;
 mod course;
 mod estimate;
@@ -22,6 +23,7 @@ mod tokens;
 mod trace;
 mod units;
 
+pub use batch_lines::{BatchLineUsage, BatchLines};
 pub use collector_state::{Collected, CollectorState, CollectorStatus};
 pub use estimate::{EstimateInput, Prompt, Thinking, estimate};
 pub use ledger::{

@@ -83,11 +83,25 @@ async fn objects_come_back_with_what_is_known_of_them() {
         operation: Operation::Embeddings,
         deployment: Deployment::parse("text-embedding-3-large").expect("a name"),
         product: ProductId::new("standard"),
+        bytes: 12,
+        lines: 3,
     }));
+    let batch = Unsettled::new(None, None, AskedBy::default());
     let written = [
         background("resp_1"),
         object(ObjectKind::File, "file-1", "b", Some(input)),
-        object(ObjectKind::Batch, "batch_1", "b", Some(Known::Nothing)),
+        object(
+            ObjectKind::Batch,
+            "batch_1",
+            "b",
+            Some(Known::Batch(Arc::new(batch))),
+        ),
+        object(
+            ObjectKind::File,
+            "file-2",
+            "b",
+            Some(Known::Output("batch_1".into())),
+        ),
         item("msg_1", "a"),
         object(ObjectKind::Container, "cntr_1", "a", Some(Known::Nothing)),
         deleted("resp_2"),

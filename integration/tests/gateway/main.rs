@@ -2,6 +2,7 @@
 
 mod access;
 mod background;
+mod batches;
 mod body_limit;
 mod books;
 mod callers;

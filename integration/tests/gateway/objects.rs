@@ -115,7 +115,7 @@ async fn files_and_batches_are_found_by_their_client_only() {
             .clone()
     };
     assert_eq!(of("files")["source_reason"], "not_reported_by_operation");
-    assert_eq!(of("batches")["source_reason"], "not_counted");
+    assert_eq!(of("batches")["source_reason"], "background");
     assert_eq!(
         of("batches")["deployment"],
         "gpt-4o",

@@ -42,7 +42,7 @@ async fn speech_and_models_and_batches_are_recorded() {
     for result in Sdk::new(&stack).run("batch", BOTH).await {
         assert_eq!(result["status"], "completed", "{result}");
         let record = record(&stack, &result).await;
-        assert_eq!(record["source_reason"], "not_counted", "{record}");
+        assert_eq!(record["source_reason"], "background", "{record}");
         assert_eq!(record["deployment"], "gpt-4o", "{record}");
     }
     assert_no_violations(&stack);

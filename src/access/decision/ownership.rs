@@ -44,6 +44,16 @@ pub enum Later {
     Hurry(ObjectKind, String),
 }
 
+impl Later {
+    /// What it is about.
+    pub fn kind(&self) -> ObjectKind {
+        match self {
+            Self::Begun(begun) => begun.kind,
+            Self::Hurry(kind, _) => *kind,
+        }
+    }
+}
+
 /// Something that was begun and is charged later.
 #[derive(Debug)]
 pub struct Begun {
@@ -123,23 +133,24 @@ impl ObjectOwners {
         } = change;
         let mut memory = self.of(kind);
         let Some(known) = known else {
-            if let Some(Known::Background(work)) = memory.get(&id, &owner) {
+            if let Some(work) = memory.get(&id, &owner).and_then(Known::unsettled) {
                 // It was charged before it could be deleted.
                 work.count();
             }
             memory.forget(&id, &owner);
             return;
         };
-        match (memory.get(&id, &owner), &known) {
-            (None, _) => {}
-            (Some(Known::Background(response)), Known::Nothing) => {
-                response.count();
+        if let Some(before) = memory.get(&id, &owner) {
+            match (before.unsettled(), &known) {
+                (Some(work), Known::Nothing) => {
+                    work.count();
+                }
+                _ => return,
             }
-            (Some(_), _) => return,
         }
         let remembered = memory.remember(&id, &owner, known.clone());
         drop(memory);
-        if let (Known::Background(work), Remembered::New) = (&known, remembered)
+        if let (Some(work), Remembered::New) = (known.unsettled(), remembered)
             && !work.is_counted()
         {
             work.occupy(self.places.take_again(&owner));
@@ -164,7 +175,7 @@ impl ObjectOwners {
     }
 
     fn follow(&self, kind: ObjectKind, id: &str, owner: &ClientId, known: &Known, is_others: bool) {
-        if let Known::Background(work) = known
+        if let Some(work) = known.unsettled()
             && work.follow()
         {
             // Where nobody follows, this process serves no requests.

@@ -15,6 +15,10 @@ pub struct BatchInput {
     pub deployment: Deployment,
     /// The product that allows it.
     pub product: ProductId,
+    /// How many bytes the file has.
+    pub bytes: u64,
+    /// How many lines.
+    pub lines: u64,
 }
 
 /// What else is known of a stored object.
@@ -27,6 +31,20 @@ pub enum Known {
     Input(Arc<BatchInput>),
     /// A response that is made in the background: what it used comes later.
     Background(Arc<Unsettled>),
+    /// A batch: what its lines used comes later.
+    Batch(Arc<Unsettled>),
+    /// A file that a batch has written: its output or its errors. The batch's id.
+    Output(Arc<str>),
+}
+
+impl Known {
+    /// What is charged later, or has been.
+    pub fn unsettled(&self) -> Option<&Arc<Unsettled>> {
+        match self {
+            Self::Background(work) | Self::Batch(work) => Some(work),
+            Self::Nothing | Self::Input(_) | Self::Output(_) => None,
+        }
+    }
 }
 
 /// What an object has become: it was made, more is known of it, or it is deleted.

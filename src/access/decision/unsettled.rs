@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::places::Place;
 use crate::access::client::ProductId;
-use crate::access::request::Deployment;
+use crate::access::request::{Deployment, Operation};
 
 /// The request that asked for something which is charged later: what its usage record will say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,10 +26,22 @@ pub struct AskedBy {
     pub labels: Option<Arc<str>>,
     /// The service tier that it asks for.
     pub service_tier: Option<Arc<str>>,
-    /// Bytes of its body.
+    /// Bytes of its body, or of a batch's lines.
     pub request_bytes: u64,
-    /// How many tokens it lets the model write, where it says so.
+    /// How many tokens it lets the model write, where it says so; for each line of a batch.
     pub max_output_tokens: Option<u64>,
+    /// What the lines of a batch ask for.
+    pub operation: Option<Arc<str>>,
+    /// How many lines it has.
+    pub lines: u64,
+}
+
+impl AskedBy {
+    /// What the lines of a batch ask for.
+    pub fn lines_operation(&self) -> Option<Operation> {
+        let name = self.operation.as_deref()?;
+        Operation::ALL.into_iter().find(|it| it.as_str() == name)
+    }
 }
 
 /// Something whose usage has not been charged.

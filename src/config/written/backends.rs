@@ -17,5 +17,6 @@ pub(in crate::config) struct Backend {
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Background {
     pub(in crate::config) poll_every: Option<Spanned<String>>,
+    pub(in crate::config) poll_batches_every: Option<Spanned<String>>,
     pub(in crate::config) max_per_client: Option<Spanned<usize>>,
 }

@@ -50,6 +50,8 @@ pub(in crate::config) enum ServiceTier {
     Flex,
     /// Capacity that is bought in advance.
     Scale,
+    /// The lines of batches.
+    Batch,
 }
 
 impl ServiceTier {
@@ -59,6 +61,7 @@ impl ServiceTier {
             Self::Priority => "priority",
             Self::Flex => "flex",
             Self::Scale => "scale",
+            Self::Batch => "batch",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -28,6 +29,8 @@ pub(super) struct Task {
     pub(super) missing: u32,
     /// How often it was asked for.
     pub(super) attempts: u32,
+    /// How many lines of a batch have been charged by this process.
+    pub(super) lines_done: AtomicU64,
     pauses: Backoff,
     due: Instant,
     asked: Option<Instant>,
@@ -61,6 +64,7 @@ impl Schedule {
             work: begun.work,
             missing: 0,
             attempts: 0,
+            lines_done: AtomicU64::new(0),
             pauses,
             due: now + first,
             asked: None,

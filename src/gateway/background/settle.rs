@@ -1,33 +1,67 @@
-//! The usage record of what the gateway has asked for itself, in the name of the request that began it.
+//! The usage records of what the gateway has asked for itself, in the name of the request that began it.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::schedule::Task;
-use crate::access::{AskedBy, Known, ObjectChange, Operation};
+use crate::access::{AskedBy, Known, ObjectChange, ObjectKind, Operation};
 use crate::auth::CredentialKind;
-use crate::gateway::state::Gateway;
-use crate::gateway::unsettled::assumed_output;
+use crate::gateway::state::{Gateway, Recorded};
+use crate::gateway::unsettled::{assumed_input, assumed_output};
 use crate::usage::{
-    FinishReason, Metered, Outcome, RecordId, TokenCounts, Units, UsageRecord, UsageSource,
+    FinishReason, Metered, NoneReason, Outcome, RecordId, TokenCounts, Units, UsageRecord,
+    UsageSource,
 };
 
 /// The kind of a credential that is not known: of a response from before it was kept.
 const UNKNOWN_CREDENTIAL: &str = "unknown";
-/// Bytes of a request for one token.
-const BYTES_PER_TOKEN: u64 = 4;
+/// The service tier of the lines of batches, which have prices of their own.
+const BATCH_TIER: &str = "batch";
 /// The status of what was served.
 const OK: u16 = 200;
 
-/// Charges it, unless somebody else has done so meanwhile, and waits until that is on the disk.
-pub(super) async fn settle(
-    gateway: &Arc<Gateway>,
-    task: &Task,
-    metered: Metered,
-    source: UsageSource,
-) {
+/// What is charged once.
+pub(super) struct Charge {
+    /// Names it: a charge of the same name is the same one, wherever it is made.
+    pub(super) name: String,
+    pub(super) source: UsageSource,
+    pub(super) metered: Metered,
+}
+
+impl Charge {
+    /// Of something that nothing is known of yet.
+    pub(super) fn new(name: String, source: UsageSource) -> Self {
+        Self {
+            name,
+            source,
+            metered: Metered::default(),
+        }
+    }
+
+    /// Nothing was used.
+    pub(super) fn nothing(name: String, finish_reason: Option<FinishReason>) -> Self {
+        let source = UsageSource::None(NoneReason::NotReportedByOperation);
+        Self {
+            metered: Metered {
+                finish_reason,
+                ..Metered::default()
+            },
+            ..Self::new(name, source)
+        }
+    }
+}
+
+/// Charges a part of something.
+pub(super) fn charge(gateway: &Gateway, task: &Task, charge: Charge) -> Recorded {
+    let record = record(gateway, task, charge);
+    gateway.record_later(record, Vec::new())
+}
+
+/// Charges all of something, or the last part of it, and waits until that is on the disk with its being
+/// settled. False where somebody else has done so meanwhile.
+pub(super) async fn close(gateway: &Arc<Gateway>, task: &Task, charge: Charge) -> bool {
     if !task.work.count() {
-        return;
+        return false;
     }
     let (kind, id) = &task.key;
     let owners = &gateway.owners;
@@ -40,18 +74,17 @@ pub(super) async fn settle(
         owner: task.owner.clone(),
         known: Some(Known::Nothing),
     };
-    let backend = Arc::clone(&gateway.policy.load().backend);
-    let record = record(task, metered, source, backend);
+    let record = record(gateway, task, charge);
     if let Some(receipt) = gateway.record_later(record, vec![change]).receipt {
         // One that is lost is counted by the ledger, and open again after a restart.
         let _ = receipt.await;
     }
+    true
 }
 
 /// What something is taken to have used that can't be asked for.
 pub(super) fn assumed(asked_by: &AskedBy) -> TokenCounts {
-    let input = asked_by.request_bytes.div_ceil(BYTES_PER_TOKEN);
-    let output = assumed_output(asked_by);
+    let (input, output) = (assumed_input(asked_by), assumed_output(asked_by));
     TokenCounts {
         input,
         output,
@@ -60,14 +93,18 @@ pub(super) fn assumed(asked_by: &AskedBy) -> TokenCounts {
     }
 }
 
-fn record(task: &Task, metered: Metered, source: UsageSource, backend: Arc<str>) -> UsageRecord {
+fn record(gateway: &Gateway, task: &Task, charge: Charge) -> UsageRecord {
+    let Charge {
+        name,
+        source,
+        metered,
+    } = charge;
     let (work, asked_by) = (&task.work, &task.work.asked_by);
     let started = UNIX_EPOCH + Duration::from_millis(asked_by.at_ms);
-    let (_, id) = &task.key;
+    let (kind, id) = &task.key;
     let is_filtered = metered.finish_reason == Some(FinishReason::ContentFilter);
     UsageRecord {
-        // Whoever asks for it, at whichever replica: it is one record.
-        id: RecordId::of(started, id.as_bytes()),
+        id: RecordId::of(started, name.as_bytes()),
         started,
         request_id: Arc::clone(&asked_by.request_id),
         trace_id: None,
@@ -77,15 +114,16 @@ fn record(task: &Task, metered: Metered, source: UsageSource, backend: Arc<str>)
         credential: CredentialKind::named(&asked_by.credential)
             .map_or(UNKNOWN_CREDENTIAL, CredentialKind::as_str),
         product: work.product.as_ref().map(|it| it.to_shared()),
-        operation: Operation::Responses,
+        operation: operation(*kind, asked_by),
         deployment: work.deployment.as_ref().map(|it| it.to_shared()),
         model: metered.model.map(Arc::from),
         // Where the service does not say which tier has answered, the one that was asked for.
-        service_tier: match (metered.service_tier, source) {
-            (None, UsageSource::Estimated(_)) => asked_by.service_tier.clone(),
-            (tier, _) => tier.map(Arc::from),
+        service_tier: match (kind, metered.service_tier, source) {
+            (ObjectKind::Batch, _, _) => Some(BATCH_TIER.into()),
+            (_, None, UsageSource::Estimated(_)) => asked_by.service_tier.clone(),
+            (_, tier, _) => tier.map(Arc::from),
         },
-        backend,
+        backend: Arc::clone(&gateway.policy.load().backend),
         region: None,
         stream: false,
         status: Some(OK),
@@ -96,15 +134,26 @@ fn record(task: &Task, metered: Metered, source: UsageSource, backend: Arc<str>)
             filtered: is_filtered,
             system_fingerprint: None,
             attempts: task.attempts,
-            request_bytes: asked_by.request_bytes,
-            response_bytes: Some(metered.bytes),
+            request_bytes: match kind {
+                ObjectKind::Batch => 0,
+                _ => asked_by.request_bytes,
+            },
+            response_bytes: Some(metered.bytes).filter(|bytes| *bytes > 0),
         },
-        response_id: Some(id.as_str().into()),
+        response_id: (*kind == ObjectKind::Response).then(|| id.as_str().into()),
         source,
         cost: None,
         duration: SystemTime::now()
             .duration_since(started)
             .unwrap_or_default(),
         time_to_first_token: None,
+    }
+}
+
+/// What was asked for: a response, or that of a batch's lines.
+fn operation(kind: ObjectKind, asked_by: &AskedBy) -> Operation {
+    match kind {
+        ObjectKind::Batch => asked_by.lines_operation().unwrap_or(Operation::Batches),
+        _ => Operation::Responses,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::observer::Observer;
 use super::super::refusal::{Reason, Refusal};
-use super::{BodyDecision, Deciding};
+use super::{BodyDecision, Deciding, GoesOn};
 use crate::access::{
     ApiShape, BATCH_PURPOSE, BatchBody, BatchInput, BatchLine, Endpoint, Form, Known, ObjectKind,
     Target, Uses, batch_lines, limit_output,
@@ -22,14 +22,21 @@ impl<O: Observer> Deciding<'_, O> {
         if form.field("purpose")? != Some(BATCH_PURPOSE) {
             return Err(Reason::FilePurpose.into());
         }
+        let (file, mut count) = (form.file("file")?, 0_u64);
         let mut input = None;
-        for line in batch_lines(form.file("file")?) {
+        for line in batch_lines(file) {
+            count = count.saturating_add(1);
             let line = line?;
             self.check_references(&line.parsed.references)?;
             self.check_output(&line)?;
             input = Some(self.same_input(input, line)?);
         }
         let input = input.ok_or_else(|| malformed("the file has no lines"))?;
+        let input = BatchInput {
+            bytes: u64::try_from(file.len()).unwrap_or(u64::MAX),
+            lines: count,
+            ..input
+        };
         Ok(BodyDecision {
             deployment: Some(input.deployment.clone()),
             product: Some(input.product.clone()),
@@ -85,6 +92,8 @@ impl<O: Observer> Deciding<'_, O> {
                     operation: line.operation,
                     deployment: grant.deployment,
                     product: grant.product.id.clone(),
+                    bytes: 0,
+                    lines: 0,
                 }))
             }
         }
@@ -109,11 +118,14 @@ impl<O: Observer> Deciding<'_, O> {
             ));
         }
         let deployment = input.deployment.clone();
+        let limit = client.options.max_output_tokens;
         let grant = self.grant(input.operation, deployment, &Uses::default())?;
         Ok(BodyDecision {
             deployment: Some(grant.deployment),
             product: Some(grant.product.id.clone()),
             prompt: Some(Prompt::Length(0)),
+            max_output_tokens: limit.map(|limit| u64::from(limit.get())),
+            goes_on: Some(GoesOn::Batch(input)),
             ..BodyDecision::default()
         })
     }

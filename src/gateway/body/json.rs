@@ -2,7 +2,7 @@
 
 use super::super::observer::{Observer, Step};
 use super::super::refusal::Refusal;
-use super::{BodyDecision, Deciding, Rewritten};
+use super::{BodyDecision, Deciding, GoesOn, Rewritten};
 use crate::access::{
     ApiShape, Edit, Grant, IncludeUsage, MediaRequest, Operation, RequestBody, Target, limit_output,
 };
@@ -58,7 +58,7 @@ impl<O: Observer> Deciding<'_, O> {
             awaits_usage: parsed.stream && is_said_last,
             units: units(parsed.media),
             service_tier: parsed.service_tier,
-            background: is_response && parsed.uses.background,
+            goes_on: (is_response && parsed.uses.background).then_some(GoesOn::Response),
             max_output_tokens: written.or(limit),
             rewritten: (!edits.is_empty()).then(|| Rewritten {
                 body: Edit::apply(&edits, body),

@@ -10,8 +10,8 @@ use super::decide::{Decision, Owners};
 use super::observer::{Observer, Step};
 use super::refusal::{Reason, Refusal};
 use crate::access::{
-    BodyKind, Deployment, Grant, Known, ObjectKind, Operation, ProductId, References, Uses, Wanted,
-    authorize_deployment,
+    BatchInput, BodyKind, Deployment, Grant, Known, ObjectKind, Operation, ProductId, References,
+    Uses, Wanted, authorize_deployment,
 };
 use crate::telemetry::RequestContext;
 use crate::usage::{Prompt, Units};
@@ -35,13 +35,22 @@ pub(crate) struct BodyDecision {
     pub(crate) units: Units,
     /// The service tier that is asked for.
     pub(crate) service_tier: Option<String>,
-    /// The answer is made in the background.
-    pub(crate) background: bool,
+    /// What goes on when the request has ended.
+    pub(crate) goes_on: Option<GoesOn>,
     /// How many tokens the model may write, where somebody has said so.
     pub(crate) max_output_tokens: Option<u64>,
     pub(crate) known: Known,
     /// The body that is passed on, where it differs.
     pub(crate) rewritten: Option<Rewritten>,
+}
+
+/// What goes on when its request has ended.
+#[derive(Debug)]
+pub(crate) enum GoesOn {
+    /// A response in the background.
+    Response,
+    /// A batch of a file's lines.
+    Batch(Arc<BatchInput>),
 }
 
 /// Another body in place of the client's.

@@ -226,8 +226,10 @@ impl Reason {
                 "`{}` is not supported by this gateway."),
             Self::ResponseNotSettled => Answer::new(409, "response_not_settled",
                 "The response is not over, or what it has used is not known yet. Please retry; one that still runs can be cancelled first."),
+            Self::FileNotSettled => Answer::new(409, "file_not_settled",
+                "The file belongs to a batch that is not charged yet. Please retry."),
             Self::BackgroundLimit => Answer::new(429, "too_many_background_responses",
-                "This client has {} background responses open, which is the most. Retrieve or cancel some of them, or wait until they have ended."),
+                "This client has {} background responses and batches open, which is the most. Cancel some of them, or wait until they have ended."),
 
             Self::LedgerUnwritable => Answer::retry_after(SOON_S, "accounting_unavailable",
                 "The gateway can't account for requests just now. Please retry."),

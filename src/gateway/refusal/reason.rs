@@ -128,6 +128,7 @@ pub(crate) enum Reason {
     FilePurpose,
     StoredReference,
     ResponseNotSettled,
+    FileNotSettled,
     BackgroundLimit,
 
     // The gateway's own state.

@@ -146,6 +146,11 @@ impl Ledger {
         }
     }
 
+    /// Whether there is room for records that nobody waits for at the moment.
+    pub fn has_room(&self) -> bool {
+        self.state.waiting.load(Ordering::Relaxed) < MAX_WAITING_BEFORE_REFUSAL
+    }
+
     /// Hands a record over, with what its request has made. What comes back must be waited for before
     /// the answer's end is given.
     pub fn write(&self, record: Arc<UsageRecord>, changes: Vec<ObjectChange>) -> Option<Receipt> {

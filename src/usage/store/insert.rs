@@ -36,8 +36,14 @@ fn insert(columns: &str, values: &str) -> String {
     format!("INSERT INTO usage_records ({columns}) VALUES {values}")
 }
 
-/// SQLite's, which sums up afterwards.
-static RECORDS: LazyLock<Statements> = LazyLock::new(|| statements::<LedgerRow>(insert));
+/// SQLite's, which sums up afterwards. A record that comes again is passed over: the lines of a batch do
+/// after a crash.
+static RECORDS: LazyLock<Statements> = LazyLock::new(|| {
+    statements::<LedgerRow>(|columns, values| {
+        let insert = insert(columns, values);
+        format!("{insert} ON CONFLICT (id) DO NOTHING")
+    })
+});
 
 /// PostgreSQL's, which sums up what was new of it at once. What is there already is passed over: a
 /// record that comes again, and a response that another replica has counted.
@@ -68,9 +74,8 @@ impl UsageStore {
 
     /// Writes records, their sums, and objects, all or none; gives the `seq` of the last record.
     ///
-    /// In a file a record that is there already is an error: its writer is the only one. A server takes
-    /// each id once and passes over it when it comes again. No object is written twice in one call to
-    /// a server.
+    /// Each id is taken once and passed over when it comes again. No object is written twice in one call
+    /// to a server.
     ///
     /// # Errors
     /// The database's. After one the rows may have been written all the same, all of them.

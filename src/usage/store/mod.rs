@@ -47,6 +47,11 @@ pub const LEDGER: Purpose = Purpose {
             "asked by",
             include_str!("migrations/ledger/0004_asked_by.sql"),
         ),
+        (
+            5,
+            "batch output",
+            include_str!("migrations/ledger/0005_batch_output.sql"),
+        ),
     ],
     // One that writes, one that is read for the server, one that prunes.
     max_connections: 3,
@@ -77,6 +82,11 @@ pub const SHARED: Purpose = Purpose {
             4,
             "asked by",
             include_str!("migrations/shared/0004_asked_by.sql"),
+        ),
+        (
+            5,
+            "batch output",
+            include_str!("migrations/shared/0005_batch_output.sql"),
         ),
     ],
     max_connections: 3,

@@ -11,6 +11,10 @@ use crate::access::{
 
 /// A file whose lines a batch may run.
 const BATCH_INPUT: &str = "batch_input";
+/// A batch whose lines have not been counted.
+const BATCH: &str = "batch";
+/// A file that a batch has written.
+const BATCH_OUTPUT: &str = "batch_output";
 /// A response whose usage has not been counted.
 const BACKGROUND: &str = "background";
 
@@ -26,7 +30,7 @@ row! {
         client: String,
         /// When the request came that has changed it last, in milliseconds since 1970.
         created_ms: i64,
-        /// What is known of it: `batch_input`, `background`, or nothing.
+        /// What is known of it: `batch_input`, `batch`, `batch_output`, `background`, or nothing.
         known: Option<String>,
         /// What the lines of a file ask for.
         operation: Option<String>,
@@ -34,8 +38,11 @@ row! {
         deployment: Option<String>,
         /// The product that allows it.
         product: Option<String>,
-        /// The request whose client is charged later for a response, as JSON.
+        /// The request whose client is charged later for a response or a batch, as JSON; of a file's
+        /// lines their number and size.
         asked_by: Option<String>,
+        /// The batch that has written a file.
+        batch: Option<String>,
         /// 1 once it is deleted.
         deleted: i64,
     }
@@ -58,21 +65,40 @@ impl ObjectRow {
                 operation: Some(input.operation.as_str().to_owned()),
                 deployment: Some(input.deployment.as_str().to_owned()),
                 product: Some(plain(input.product.as_str())),
+                asked_by: written(&AskedBy {
+                    request_bytes: input.bytes,
+                    lines: input.lines,
+                    ..AskedBy::default()
+                }),
                 ..row
             },
-            Some(Known::Background(response)) if !response.is_counted() => Self {
-                known: Some(BACKGROUND.to_owned()),
-                deployment: response
-                    .deployment
-                    .as_ref()
-                    .map(|it| it.as_str().to_owned()),
-                product: response.product.as_ref().map(|it| plain(it.as_str())),
-                asked_by: serde_json::to_string(&response.asked_by)
-                    .ok()
-                    .map(|it| plain(&it)),
+            Some(Known::Output(batch)) => Self {
+                known: Some(BATCH_OUTPUT.to_owned()),
+                batch: Some(plain(batch)),
                 ..row
             },
-            Some(Known::Background(_) | Known::Nothing) | None => row,
+            Some(known @ (Known::Background(response) | Known::Batch(response)))
+                if !response.is_counted() =>
+            {
+                Self::of_unsettled(row, known, response)
+            }
+            Some(Known::Background(_) | Known::Batch(_) | Known::Nothing) | None => row,
+        }
+    }
+
+    fn of_unsettled(row: Self, known: &Known, response: &Unsettled) -> Self {
+        Self {
+            known: Some(match known {
+                Known::Batch(_) => BATCH.to_owned(),
+                _ => BACKGROUND.to_owned(),
+            }),
+            deployment: response
+                .deployment
+                .as_ref()
+                .map(|it| it.as_str().to_owned()),
+            product: response.product.as_ref().map(|it| plain(it.as_str())),
+            asked_by: written(&response.asked_by),
+            ..row
         }
     }
 
@@ -102,6 +128,12 @@ impl ObjectRow {
                 product,
                 self.asked_by(),
             ))),
+            Some(BATCH) => Known::Batch(Arc::new(Unsettled::new(
+                deployment,
+                product,
+                self.asked_by(),
+            ))),
+            Some(BATCH_OUTPUT) => Known::Output(self.batch.as_deref()?.into()),
             Some(BATCH_INPUT) => {
                 let name = self.operation.as_deref()?;
                 let operation = Operation::ALL.into_iter().find(|it| it.as_str() == name)?;
@@ -109,6 +141,8 @@ impl ObjectRow {
                     operation,
                     deployment: deployment?,
                     product: product?,
+                    bytes: self.asked_by().request_bytes,
+                    lines: self.asked_by().lines,
                 }))
             }
             Some(_) => return None,
@@ -126,6 +160,11 @@ impl ObjectRow {
             ..AskedBy::default()
         })
     }
+}
+
+fn written(asked_by: &AskedBy) -> Option<String> {
+    let text = serde_json::to_string(asked_by).ok();
+    text.map(|text| plain(&text))
 }
 
 /// The name of a kind in the table.
@@ -171,7 +210,14 @@ mod tests {
             operation: Operation::Responses,
             deployment: Deployment::parse("gpt-4o").expect("a name"),
             product: ProductId::new("standard"),
+            bytes: 12_345,
+            lines: 67,
         }));
+        let output = Some(Known::Output("batch_1".into()));
+        assert_eq!(
+            again(ObjectKind::File, output.clone()),
+            format!("{output:?}")
+        );
         assert_eq!(
             again(ObjectKind::File, Some(input.clone())),
             format!("{:?}", Some(input))
@@ -188,8 +234,15 @@ mod tests {
                 service_tier: Some("priority".into()),
                 request_bytes: 70,
                 max_output_tokens: Some(500),
+                operation: Some("embeddings".into()),
+                lines: 3,
             },
         ));
+        let batch = Some(Known::Batch(Arc::clone(&response)));
+        assert_eq!(
+            again(ObjectKind::Batch, batch.clone()),
+            format!("{batch:?}")
+        );
         let background = Some(Known::Background(Arc::clone(&response)));
         assert_eq!(
             again(ObjectKind::Response, background.clone()),

@@ -57,7 +57,7 @@ impl UsageStore {
         const BEYOND: &str = "SELECT seq FROM (SELECT seq, \
              ROW_NUMBER() OVER (PARTITION BY client ORDER BY seq DESC) AS place \
              FROM stored_objects WHERE kind = $1 AND deleted = 0 \
-             AND (known IS NULL OR known = 'batch_input')) AS ranked \
+             AND (known IS NULL OR known NOT IN ('background', 'batch'))) AS ranked \
              ORDER BY place, seq DESC LIMIT $2 OFFSET $3";
         let kind = kind_name(kind);
         Ok(on_either!(&self.0, pool => {

@@ -3,6 +3,7 @@
 use super::deployment::{DEFAULT_OUTPUT_ESTIMATE, Deployments};
 use super::errors::ApiError;
 use super::ledger::{Bill, Outcome, Tokens};
+use super::objects::Answered;
 use super::prompt::{self, Prompt};
 use super::reply::{Reply, Said, Served};
 use super::route::{self, Operation, Target};
@@ -89,6 +90,19 @@ async fn decide(
             Ok(asked.told(model.to_string()))
         }
         Target::Object {
+            is_batch: true,
+            id: None,
+            ..
+        } => {
+            pause(asked.script.first_byte_delay).await;
+            let mut answered = Answered::default();
+            for line in service.objects.lines(body)? {
+                asked.line(&line, &mut answered).await;
+            }
+            let said = service.objects.make_batch(body, answered);
+            Ok(asked.said(said))
+        }
+        Target::Object {
             is_batch,
             id,
             action,
@@ -118,6 +132,51 @@ impl ParsedRequest<'_> {
             said,
             script: self.script,
             served: None,
+        }
+    }
+
+    /// Answers a line of a batch, on a bill of its own.
+    async fn line(&self, line: &Value, answered: &mut Answered) {
+        let mut bill = self.service.ledger.open(None);
+        let said = self.answer_line(line, &mut bill).await;
+        bill.settle(Outcome::Finished);
+        let (status, body, file) = match said {
+            Ok(body) => (200, body, &mut answered.output),
+            Err(error) => {
+                let body = json!({"error": {"code": error.status().as_str()}});
+                (error.status().as_u16(), body, &mut answered.errors)
+            }
+        };
+        let written = json!({
+            "id": "batch_req_1", "custom_id": line["custom_id"], "error": null,
+            "response": {"status_code": status, "request_id": "r-1", "body": body},
+        });
+        file.extend_from_slice(written.to_string().as_bytes());
+        file.push(b'\n');
+    }
+
+    async fn answer_line(&self, line: &Value, bill: &mut Bill) -> Result<Value, ApiError> {
+        let url = line["url"].as_str().unwrap_or_default();
+        let body = line["body"].clone();
+        let missing = || ApiError::invalid("no such url");
+        let operation = route::line_operation(url).ok_or_else(missing)?;
+        let name = body["model"].as_str().unwrap_or_default().to_owned();
+        require(operation, &body)?;
+        let prompt = self.prompt(operation, &name, &body)?;
+        let served = self.admit(operation, name, &body, &prompt)?;
+        bill.note(|entry| {
+            entry.operation = Some(operation);
+            entry.deployment = Some(served.name.clone());
+            entry.model = Some(served.deployment.model.clone());
+            entry.status = 200;
+        });
+        bill.add(Tokens {
+            prompt: prompt.tokens,
+            ..Tokens::default()
+        });
+        match self.say(operation, &served, body, &prompt, bill).await {
+            Ok(Said::Json(text)) => serde_json::from_str(&text).map_err(|_| missing()),
+            _ => Err(missing()),
         }
     }
 

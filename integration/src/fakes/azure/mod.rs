@@ -175,9 +175,15 @@ impl FakeAzure {
         self.service.add_faults(faults);
     }
 
-    /// Whether responses in the background go on for ever, or end when somebody looks.
+    /// Whether responses in the background and batches go on for ever, or end when somebody looks.
     pub fn hold_background(&self, held: bool) {
         self.service.responses.hold(held);
+        self.service.objects.hold(held);
+    }
+
+    /// Forgets files and batches.
+    pub fn forget_objects(&self) {
+        self.service.objects.clear();
     }
 
     /// Forgets stored responses, as the service does after 30 days.

@@ -1,5 +1,5 @@
 //! Files and batches: kept, and given to whoever asks with the resource's identity, as Azure does.
-//! A batch is done as soon as somebody looks.
+//! A batch's lines are answered and billed when it is made, and it is done as soon as somebody looks.
 
 use super::errors::ApiError;
 use super::reply::Said;
@@ -19,7 +19,22 @@ struct File {
 #[derive(Debug, Default)]
 struct Shelf {
     files: HashMap<String, File>,
-    batches: HashMap<String, Value>,
+    batches: HashMap<String, Batch>,
+    /// No batch ends.
+    held: bool,
+}
+
+#[derive(Debug)]
+struct Batch {
+    shown: Value,
+    lines: Answered,
+}
+
+/// What the lines of a batch have come to: those that were answered, and those that failed.
+#[derive(Debug, Default)]
+pub(super) struct Answered {
+    pub(super) output: Vec<u8>,
+    pub(super) errors: Vec<u8>,
 }
 
 /// The files and batches of one fake.
@@ -38,15 +53,45 @@ impl ObjectStore {
     ) -> Result<Said, ApiError> {
         let mut shelf = self.lock();
         let Some(id) = id else {
-            return match is_batch {
-                true => shelf.make_batch(body),
-                false => shelf.make_file(parts, body),
-            };
+            return shelf.make_file(parts, body);
         };
         match is_batch {
             true => shelf.batch(&id, action),
             false => shelf.file(&id, action),
         }
+    }
+
+    /// The lines of the file that a batch is made of.
+    pub(super) fn lines(&self, body: &[u8]) -> Result<Vec<Value>, ApiError> {
+        let body: Value =
+            serde_json::from_slice(body).map_err(|error| ApiError::invalid(error.to_string()))?;
+        let shelf = self.lock();
+        let input = body["input_file_id"].as_str().unwrap_or_default();
+        let file = shelf.files.get(input);
+        let file = file.ok_or_else(|| ApiError::invalid("no such file"))?;
+        let lines = file.content.split(|byte| *byte == b'\n');
+        let lines = lines.filter_map(|line| serde_json::from_slice(line).ok());
+        Ok(lines.collect())
+    }
+
+    /// Makes a batch, whose lines have been answered.
+    pub(super) fn make_batch(&self, body: &[u8], lines: Answered) -> Said {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let id = with_prefix("batch_");
+        let shown = json!({
+            "id": id, "object": "batch", "endpoint": body["endpoint"],
+            "input_file_id": body["input_file_id"], "completion_window": "24h",
+            "status": "validating", "output_file_id": null, "error_file_id": null,
+            "created_at": unix_seconds(),
+        });
+        let said = Said::Json(shown.to_string());
+        self.lock().batches.insert(id, Batch { shown, lines });
+        said
+    }
+
+    /// Whether batches go on for ever.
+    pub(super) fn hold(&self, held: bool) {
+        self.lock().held = held;
     }
 
     pub(super) fn clear(&self) {
@@ -88,34 +133,35 @@ impl Shelf {
         Ok(Said::Json(shown.to_string()))
     }
 
-    fn make_batch(&mut self, body: &[u8]) -> Result<Said, ApiError> {
-        let body: Value =
-            serde_json::from_slice(body).map_err(|error| ApiError::invalid(error.to_string()))?;
-        let input = body["input_file_id"].as_str().unwrap_or_default();
-        if !self.files.contains_key(input) {
-            return Err(ApiError::invalid("no such file"));
-        }
-        let id = with_prefix("batch_");
-        let batch = json!({
-            "id": id, "object": "batch", "endpoint": body["endpoint"], "input_file_id": input,
-            "completion_window": "24h", "status": "validating", "output_file_id": null,
-            "error_file_id": null, "created_at": unix_seconds(),
-        });
-        self.batches.insert(id, batch.clone());
-        Ok(Said::Json(batch.to_string()))
-    }
-
     fn batch(&mut self, id: &str, action: ObjectAction) -> Result<Said, ApiError> {
-        let mut batch = self.batches.get(id).cloned().ok_or(ApiError::NotFound)?;
-        if action == ObjectAction::Cancel {
-            batch["status"] = "cancelling".into();
-        } else if batch["output_file_id"].is_null() {
-            let output = self.keep("batch_output", b"{\"custom_id\":\"1\"}\n".to_vec());
-            batch["output_file_id"] = output["id"].clone();
-            batch["status"] = "completed".into();
+        let mut batch = self.batches.remove(id).ok_or(ApiError::NotFound)?;
+        let shown = &mut batch.shown;
+        let is_over = !shown["completed_at"].is_null();
+        if action == ObjectAction::Cancel && !is_over {
+            shown["status"] = "cancelling".into();
+        } else if self.held && !is_over {
+            shown["status"] = "in_progress".into();
+        } else if !is_over {
+            let is_cancelled = shown["status"] == "cancelling";
+            shown["status"] = if is_cancelled {
+                "cancelled"
+            } else {
+                "completed"
+            }
+            .into();
+            shown["completed_at"] = unix_seconds().into();
+            for (name, content) in [
+                ("output_file_id", std::mem::take(&mut batch.lines.output)),
+                ("error_file_id", std::mem::take(&mut batch.lines.errors)),
+            ] {
+                if !content.is_empty() {
+                    batch.shown[name] = self.keep("batch_output", content)["id"].clone();
+                }
+            }
         }
-        self.batches.insert(id.to_owned(), batch.clone());
-        Ok(Said::Json(batch.to_string()))
+        let said = Said::Json(batch.shown.to_string());
+        self.batches.insert(id.to_owned(), batch);
+        Ok(said)
     }
 
     fn file(&mut self, id: &str, action: ObjectAction) -> Result<Said, ApiError> {

@@ -86,6 +86,15 @@ impl Operation {
     }
 }
 
+/// What a line of a batch asks for by its `url`.
+pub fn line_operation(url: &str) -> Option<Operation> {
+    let path = url.trim_start_matches("/openai").trim_start_matches("/v1");
+    match path.trim_start_matches('/') {
+        "responses" => Some(Operation::Responses),
+        path => Operation::parse(path),
+    }
+}
+
 /// What is done with a stored response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredAction {

@@ -156,7 +156,7 @@ async fn every_body_is_explained_as_it_is_decided() {
          identity: {{ managed_identity: {{}} }}\n\
          clients: [ {{ id: app, credentials: [ {{ key: {{ sha256: \"{}\", slot: primary }} }} ], products: [standard] }} ]\n\
          products: [ {{ id: standard, deployments: [gpt-4o], operations: [chat.completions, completions, embeddings, responses, images.generations, images.edits, audio.transcriptions, audio.speech, files, batches] }} ]\n\
-         backends: [ {{ name: sweden }} ]\n",
+         backends: [ {{ name: sweden, endpoint: \"https://acme.openai.azure.com\" }} ]\n",
         digest.to_hex(),
     );
     let folder = tempfile::tempdir().expect("a folder");

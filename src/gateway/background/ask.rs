@@ -1,0 +1,126 @@
+//! Asking the service, and what becomes of it where there is no answer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::HeaderValue;
+
+use super::Outcome;
+use super::schedule::Task;
+use super::settle::{Charge, assumed, close};
+use crate::access::AskedBy;
+use crate::auth::FetchError;
+use crate::gateway::state::Gateway;
+use crate::upstream::Resource;
+use crate::usage::{Collected, EstimateReason, Metered, UsageSource};
+
+/// How often in a row the service must not know something before it counts as gone.
+const MISSING_BEFORE_GONE: u32 = 3;
+/// What is older is gone: the service keeps responses for 30 days
+/// (<https://learn.microsoft.com/azure/ai-services/openai/how-to/responses>), and a batch has one.
+const MAX_AGE: Duration = Duration::from_secs(29 * 86_400);
+/// `status` of responses and batches that have ended
+/// (<https://platform.openai.com/docs/api-reference/responses/object>,
+/// <https://learn.microsoft.com/azure/ai-services/openai/how-to/batch>).
+const OVER: [&str; 5] = ["completed", "incomplete", "failed", "cancelled", "expired"];
+/// The status of what the service does not know.
+const NOT_FOUND: u16 = 404;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AskError {
+    /// The configuration has no `endpoint` any more.
+    #[error("the backend has no `endpoint`")]
+    NoEndpoint,
+    /// The identity has no token.
+    #[error("the identity has no token")]
+    NoIdentity,
+    /// The ledger takes no records.
+    #[error("the usage ledger can't be written")]
+    Ledger,
+    /// The service has not answered.
+    #[error("{0}")]
+    Fetch(#[from] FetchError),
+    /// Not within the time.
+    #[error("no answer in time")]
+    Timeout,
+    /// Something else.
+    #[error("the answer is not what was asked for")]
+    Unreadable,
+}
+
+impl AskError {
+    /// What is done about it.
+    pub(super) async fn outcome(self, gateway: &Arc<Gateway>, task: &Task) -> Outcome {
+        match self {
+            Self::Fetch(FetchError::Status(_, status)) if status.as_u16() == NOT_FOUND => {
+                gateway.collector.answered();
+                match task.missing.saturating_add(1) >= MISSING_BEFORE_GONE {
+                    true => give_up(gateway, task).await,
+                    false => Outcome::Missing,
+                }
+            }
+            error => {
+                gateway.collector.failed(&error);
+                or_give_up(gateway, task).await
+            }
+        }
+    }
+}
+
+/// Whether something has ended. A status that is new to us has not: it is asked for again.
+pub(super) fn is_over(answer: &Metered) -> bool {
+    let status = answer.status.as_deref();
+    status.is_some_and(|status| OVER.contains(&status))
+}
+
+/// Where to ask, and with what; nothing is asked for that could not be charged.
+pub(super) fn admitted(gateway: &Gateway) -> Result<(Resource, HeaderValue), AskError> {
+    let resource = gateway.policy.load().background.resource.clone();
+    let resource = resource.ok_or(AskError::NoEndpoint)?;
+    if let Some(ledger) = &gateway.ledger {
+        ledger.admit().map_err(|_| AskError::Ledger)?;
+    }
+    let authorization = gateway.identity.authorization();
+    Ok((resource, authorization.ok_or(AskError::NoIdentity)?))
+}
+
+/// It stays open, unless the service can't have it any more.
+pub(super) async fn or_give_up(gateway: &Arc<Gateway>, task: &Task) -> Outcome {
+    match age(&task.work.asked_by) > MAX_AGE {
+        true => give_up(gateway, task).await,
+        false => Outcome::Open,
+    }
+}
+
+/// Charges what can't be known any more by what was asked for.
+async fn give_up(gateway: &Arc<Gateway>, task: &Task) -> Outcome {
+    let (kind, id) = &task.key;
+    let kind = kind.as_str();
+    tracing::warn!(kind, id, client = %task.owner, "what it has used can't be known any more, and is estimated");
+    let charge = match task.lines_done.load(Ordering::Relaxed) {
+        0 => Charge {
+            metered: Metered {
+                counts: Some(assumed(&task.work.asked_by)),
+                ..Metered::default()
+            },
+            ..Charge::new(
+                id.clone(),
+                UsageSource::Estimated(EstimateReason::NotRetrieved),
+            )
+        },
+        // Its lines are charged as far as they could be read.
+        _ => Charge::nothing(format!("{id}/end"), None),
+    };
+    if close(gateway, task, charge).await {
+        gateway.collector.settled(Collected::GivenUp);
+    }
+    Outcome::Settled
+}
+
+/// How long ago it was asked for.
+pub(super) fn age(asked_by: &AskedBy) -> Duration {
+    let begun = UNIX_EPOCH + Duration::from_millis(asked_by.at_ms);
+    SystemTime::now().duration_since(begun).unwrap_or_default()
+}
