@@ -62,24 +62,23 @@ impl Key {
     fn read(members: &Map<String, Value>) -> Option<(String, Self)> {
         let text = |name: &str| members.get(name).and_then(Value::as_str);
         let id = text("kid").filter(|id| !id.is_empty())?.to_owned();
-        if members
-            .get("use")
-            .is_some_and(|it| it.as_str() != Some("sig"))
-        {
+        // `null` is absent, as some libraries write it; what else is not a text costs the key.
+        let restriction = |name: &str| match members.get(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => value.as_str().map(Some),
+        };
+        if restriction("use")?.is_some_and(|usage| usage != "sig") {
             return None;
         }
-        if let Some(operations) = members.get("key_ops") {
+        if let Some(operations) = members.get("key_ops").filter(|it| !it.is_null()) {
             let is_verify = |name: &Value| name.as_str() == Some("verify");
             operations.as_array()?.iter().find(|name| is_verify(name))?;
         }
-        let algorithm = match members.get("alg") {
+        let algorithm = match restriction("alg")? {
             None => None,
-            Some(name) => Some(Algorithm::parse(name.as_str()?)?),
+            Some(name) => Some(Algorithm::parse(name)?),
         };
-        let issuer = match members.get("issuer") {
-            None => None,
-            Some(name) => Some(name.as_str()?.to_owned()),
-        };
+        let issuer = restriction("issuer")?.map(str::to_owned);
         let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
         let point = |key_type| PublicKey::point(key_type, &bytes("x")?, &bytes("y")?);
         let public = match (text("kty")?, text("crv")) {

@@ -23,6 +23,8 @@ fn keys_that_we_cannot_verify_with_are_passed_over() {
         json!({"kid": "1", "kty": "RSA", "n": RSA_N, "e": "AQAB", "use": ["enc"]}),
         json!({"kid": "1", "kty": "RSA", "n": RSA_N, "e": "AQAB", "use": ["sig"]}),
         json!({"kid": "1", "kty": "RSA", "n": RSA_N, "e": "AQAB", "issuer": ["a"]}),
+        json!({"kid": "1", "kty": "RSA", "n": RSA_N, "e": "AQAB", "alg": ["RS256"]}),
+        json!({"kid": "1", "kty": "RSA", "n": RSA_N, "e": "AQAB", "key_ops": "encrypt"}),
         json!({"kid": "1", "kty": "RSA", "n": RSA_N, "e": "AQAB", "alg": "RSA-OAEP"}),
         json!({"kid": "1", "kty": "RSA", "n": RSA_N, "e": "AQAB", "alg": "HS256"}),
         json!({"kid": "1", "kty": "RSA", "n": RSA_N, "e": "AQAB", "alg": "ES256"}),
@@ -68,6 +70,13 @@ fn coordinates_without_their_leading_zeros_are_padded() {
         };
         assert!(key.verifies(Algorithm::Es256, signed, &signature), "{jwk}");
     }
+}
+
+#[test]
+fn members_that_are_null_restrict_nothing() {
+    let key = json!({"kid": "1", "kty": "RSA", "n": RSA_N, "e": "AQAB",
+        "use": null, "alg": null, "key_ops": null, "issuer": null});
+    assert_eq!(set(json!([key])).len(), 1);
 }
 
 #[test]
