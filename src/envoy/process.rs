@@ -28,8 +28,8 @@ use super::held::Held;
 use super::{headers, metadata, reply};
 use crate::access::Endpoint;
 use crate::gateway::{
-    self, Admitted, Answered, End, Forwarded, Gateway, Reason, Recorded, Refusal, Settlement,
-    Transaction, check_content,
+    self, Admitted, Answered, End, Forwarded, Gateway, Lease, Reason, Recorded, Refusal,
+    Settlement, Transaction, check_content,
 };
 use crate::telemetry::RequestContext;
 use crate::usage::{BodyFormat, Receipt, TraceId, Unwritable};
@@ -61,6 +61,7 @@ impl ExternalProcessor for Processor {
             gateway: Arc::clone(&self.0),
             stage: Stage::New,
             held: Held::default(),
+            lease: None,
         }))
     }
 }
@@ -71,6 +72,8 @@ pub struct Exchange {
     gateway: Arc<Gateway>,
     stage: Stage,
     held: Held,
+    /// Until Envoy ends the exchange, which it does with the request.
+    lease: Option<Lease>,
 }
 
 /// How far the request has come.
@@ -145,7 +148,11 @@ impl Exchange {
         let attempts = attempts(&message.attributes);
         match message.request? {
             Message::RequestHeaders(message) => {
-                let admitted = decision.and_then(|id| self.gateway.take(id));
+                let waiting = decision.and_then(|id| self.gateway.take(id));
+                let admitted = waiting.map(|it| {
+                    self.lease = Some(it.lease);
+                    it.admitted
+                });
                 Some(self.request_headers(&message, admitted))
             }
             Message::RequestBody(message) => self.request_body(message),
@@ -201,10 +208,15 @@ impl Exchange {
         Some(match std::mem::replace(&mut self.stage, Stage::New) {
             // A part of a body says nothing: Envoy has to buffer it.
             Stage::Admitted(admitted) if message.end_of_stream => {
-                if message.body.len() > MAX_BODY_READ_HERE_BYTES {
-                    let deciding = self.gateway.create_elsewhere(*admitted, message.body);
-                    self.stage = Stage::Deciding(deciding);
-                    return None;
+                let bytes = message.body.len();
+                if let Some(lease) = &mut self.lease {
+                    lease.holds(bytes);
+                    if bytes > MAX_BODY_READ_HERE_BYTES {
+                        let (gateway, turn) = (&self.gateway, lease.turn());
+                        let deciding = gateway.create_elsewhere(*admitted, message.body, turn);
+                        self.stage = Stage::Deciding(deciding);
+                        return None;
+                    }
                 }
                 let decided = gateway::create(&self.gateway, *admitted, message.body);
                 self.decided(decided)
@@ -249,6 +261,10 @@ impl Exchange {
             content_length: number("content-length"),
             attempts,
         };
+        if let Some(lease) = &mut self.lease {
+            // Envoy tries no more, and keeps the body no longer.
+            lease.holds(transaction.kept_bytes());
+        }
         transaction.region(headers::get(map, "x-ms-region"));
         let is_read = transaction.answered(answered);
         if transaction.is_identity_rejected(answered.status) {

@@ -85,6 +85,9 @@ pub(super) fn response_headers(is_read: bool, changes_length: bool) -> Processin
     ProcessingResponse {
         mode_override: Some(ProcessingMode {
             response_body_mode: body_mode.into(),
+            // Envoy would end the exchange here where it has nothing more to show, and the request would be
+            // no more under way: a session, a download.
+            response_trailer_mode: HeaderSendMode::Send.into(),
             ..mode(BodySendMode::None)
         }),
         ..reply(Response::ResponseHeaders(HeadersResponse { response }))
@@ -128,6 +131,9 @@ pub(super) fn refusal(refusal: &Refusal) -> ProcessingResponse {
     let mut fields = vec![headers::set("content-type", b"application/json")];
     if let Some(seconds) = refusal.retry_after_s() {
         fields.push(headers::set("retry-after", seconds.to_string().as_bytes()));
+    }
+    if let Some(challenge) = refusal.challenge() {
+        fields.push(headers::set("www-authenticate", challenge.as_bytes()));
     }
     reply(Response::ImmediateResponse(ImmediateResponse {
         status: Some(HttpStatus {

@@ -10,6 +10,7 @@ use super::decide::Owners;
 use super::outgoing::Outgoing;
 use super::pending::Admitted;
 use super::refusal::{Reason, Refusal};
+use super::share::Turn;
 use super::state::Gateway;
 use super::unsettled;
 use crate::access::{Endpoint, Known};
@@ -90,7 +91,6 @@ pub(crate) fn create(
     mut admitted: Admitted,
     body: Vec<u8>,
 ) -> Result<Forwarded, Rejected> {
-    admitted.lease.has_come();
     if let Err(refusal) = gateway.renew(&mut admitted) {
         return Err(Rejected::new(refusal, admitted.context));
     }
@@ -149,9 +149,9 @@ impl Gateway {
         self: &Arc<Self>,
         admitted: Admitted,
         body: Vec<u8>,
+        turn: Turn,
     ) -> JoinHandle<Result<Result<Forwarded, Rejected>, JoinError>> {
         let gateway = Arc::clone(self);
-        let turn = admitted.lease.turn();
         let created = turn.run(move || create(&gateway, admitted, body));
         self.settlements.spawn_on(created, &self.runtime)
     }

@@ -34,6 +34,7 @@ pub(crate) use outgoing::{Answered, End};
 pub(crate) use pending::{Admitted, DecisionId};
 pub(crate) use refusal::{Reason, Refusal};
 pub(crate) use request_headers::is_passed_on;
+pub(crate) use share::Lease;
 pub use state::Gateway;
 pub(crate) use state::Recorded;
 pub(crate) use transaction::{Settlement, Transaction};

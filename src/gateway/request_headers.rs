@@ -39,9 +39,9 @@ const PASSED_ON: [&str; 26] = [
     // Versions of the API (<https://learn.microsoft.com/azure/ai-services/openai/reference>).
     "openai-beta",
 ];
-/// Beginnings of names that go on: what the official SDKs say of themselves, and what Envoy says to
-/// itself, which it removes from callers' requests.
-const PASSED_ON_PREFIXES: [&str; 3] = [":", "x-stainless-", "x-envoy-"];
+/// Beginnings of names that go on: what the official SDKs say of themselves. Envoy's own headers don't: what
+/// it tells itself it adds behind the filters.
+const PASSED_ON_PREFIXES: [&str; 2] = [":", "x-stainless-"];
 
 /// Whether a header of this name, in lower case, goes on to a backend.
 pub(crate) fn is_passed_on(name: &str) -> bool {
@@ -62,6 +62,7 @@ mod tests {
             "azureml-model-deployment",
             "cookie",
             "openai-organization",
+            "x-envoy-original-path",
             "x-goog-api-key",
             "x-http-method-override",
             "x-ms-oai-image-generation-deployment",

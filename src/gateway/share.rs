@@ -20,7 +20,7 @@ pub(crate) struct Shares(DashMap<ClientId, Arc<Share>>);
 #[derive(Debug)]
 struct Share {
     requests: AtomicUsize,
-    /// Of bodies that are on their way.
+    /// Of bodies that are in memory, here or in Envoy.
     bytes: AtomicUsize,
     /// A large body is read by whoever has this: one at a time.
     reading: Arc<Semaphore>,
@@ -91,10 +91,11 @@ impl Lease {
         }
     }
 
-    /// The body has come.
-    pub(crate) fn has_come(&mut self) {
-        let bytes = std::mem::take(&mut self.bytes);
-        self.share.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    /// So many bytes of its body are in memory now, whatever was announced.
+    pub(crate) fn holds(&mut self, bytes: usize) {
+        let held = std::mem::replace(&mut self.bytes, bytes);
+        self.share.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.share.bytes.fetch_sub(held, Ordering::Relaxed);
     }
 
     /// The client's turn at what takes long.
@@ -120,7 +121,7 @@ impl Turn {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.has_come();
+        self.holds(0);
         self.share.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -154,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_given_back_when_they_have_come_or_the_request_ends() {
+    fn bytes_are_given_back_when_they_are_held_no_more_or_the_request_ends() {
         let shares = Shares::default();
         let one = client("one");
         let mut first = shares.take(&one, LIMITS, 60).expect("room");
         let refused = shares.take(&one, LIMITS, 41).map(drop);
         assert_eq!(refused, Err(ShareExceeded::Bytes));
-        first.has_come();
+        first.holds(0);
         let second = shares.take(&one, LIMITS, 100).expect("room");
         drop(first);
         drop(second);

@@ -96,6 +96,12 @@ impl Transaction {
         }
     }
 
+    /// How many bytes of the request are kept until its end, for an estimate.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let open = self.open.as_ref();
+        open.map_or(0, |open| open.outgoing.prompt.kept_bytes())
+    }
+
     /// Whether a backend's answer is about the gateway's identity and not for the caller, who gets
     /// 502 in its place. It is noted what the backend says to the identity.
     pub(crate) fn is_identity_rejected(&self, status: u16) -> bool {

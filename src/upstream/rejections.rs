@@ -15,7 +15,7 @@ pub struct Rejections {
     since: Instant,
     unauthorized: AtomicU64,
     forbidden: AtomicU64,
-    /// The status of the last answer that did not accept it; 0 once one did.
+    /// The status of the last answer that did not accept it; 0 once one did, if only to refuse the request.
     current: AtomicU16,
     /// When the log said it, in milliseconds from `since` on, plus one; 0 for never.
     logged_ms: AtomicU64,
@@ -54,7 +54,7 @@ impl Rejections {
         match status {
             401 => self.unauthorized.fetch_add(1, Ordering::Relaxed),
             403 => self.forbidden.fetch_add(1, Ordering::Relaxed),
-            200..=399 => {
+            200..=499 => {
                 if self.current.load(Ordering::Relaxed) != 0 {
                     self.current.store(0, Ordering::Relaxed);
                 }
@@ -120,7 +120,7 @@ mod tests {
         let rejections = Rejections::default();
         assert_eq!(rejections.concern(), None);
         rejections.note(401, "sweden");
-        rejections.note(429, "sweden");
+        rejections.note(503, "sweden");
         rejections.note(403, "sweden");
         let said = rejections.concern().expect("a concern");
         assert!(said.contains("403") && said.contains("role"), "{said}");
@@ -132,7 +132,7 @@ mod tests {
         assert!(!rejections.is_to_be_logged(), "within the minute");
         tokio::time::advance(LOG_INTERVAL).await;
         assert!(rejections.is_to_be_logged());
-        rejections.note(200, "sweden");
+        rejections.note(404, "sweden");
         assert_eq!(rejections.concern(), None);
     }
 }

@@ -57,6 +57,15 @@ impl Prompt {
         }
     }
 
+    /// How many bytes it keeps in memory.
+    pub fn kept_bytes(&self) -> usize {
+        match self {
+            Self::Body(body) => body.len(),
+            Self::Text(text) => text.len(),
+            Self::Length(_) => 0,
+        }
+    }
+
     /// Keeps the text of a form, or its length.
     pub fn of_text(text: &str) -> Self {
         match text.len() {

@@ -37,6 +37,8 @@ impl Held {
         let answer = tokio::spawn(async move {
             let response = send(request).await;
             let status = response.status().as_u16();
+            let has_challenge = response.headers().contains_key("www-authenticate");
+            assert_eq!(has_challenge, status == 401, "RFC 9110, section 11.6.1");
             let body = response.json().await.expect("JSON");
             (status, body)
         });

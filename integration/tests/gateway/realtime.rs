@@ -3,8 +3,8 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tollgate_integration::fakes::azure::realtime::{ACCEPT, FIRST_FRAME, KEY};
-use tollgate_integration::stack::Stack;
 use tollgate_integration::stack::wait::DEADLINE;
+use tollgate_integration::stack::{Stack, wait_for};
 
 use crate::support::{
     assert_backend_untouched, assert_no_violations, everything, refusal_line, stack_with,
@@ -85,6 +85,35 @@ async fn no_product_has_sessions_unless_it_names_them() {
         "operation_not_allowed"
     );
     assert_backend_untouched(&stack);
+}
+
+#[tokio::test]
+async fn a_session_is_under_way_until_it_ends() {
+    let stack = stack_with(|yaml| {
+        let limited = "    products: [standard]\n    limits: { concurrent_requests: 1 }\n";
+        everything(&yaml).replacen("    products: [standard]\n", limited, 1)
+    })
+    .await;
+    let request = handshake("/openai/v1/realtime?model=gpt-realtime", stack.key.text());
+    let open = async || {
+        let mut connection = stack.callers.connect().await.expect("a connection");
+        let sent = connection.write_all(request.as_bytes()).await;
+        sent.expect("sent");
+        let mut status = [0; 12];
+        let read = timeout(DEADLINE, connection.read_exact(&mut status));
+        read.await.expect("in time").expect("an answer");
+        (connection, String::from_utf8_lossy(&status).into_owned())
+    };
+    let (first, status) = open().await;
+    assert_eq!(status, "HTTP/1.1 101");
+    let (_, status) = open().await;
+    assert_eq!(status, "HTTP/1.1 429", "the first session goes on");
+    drop(first);
+    wait_for("the place of the first session", async || {
+        let (_, status) = open().await;
+        (status == "HTTP/1.1 101").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

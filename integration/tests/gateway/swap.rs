@@ -135,6 +135,8 @@ async fn a_header_that_is_not_on_the_list_goes_to_no_backend() {
         ("openai-organization", "org-1"),
         ("x-forwarded-host", "evil.example"),
         ("forwarded", "for=10.0.0.1"),
+        ("x-envoy-original-path", "/openai/files"),
+        ("x-envoy-what-nobody-knows", "1"),
         ("x-what-nobody-knows", "1"),
     ];
     let passed_on = [

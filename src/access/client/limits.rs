@@ -5,7 +5,7 @@
 pub struct ClientLimits {
     /// Requests, from the decision about them to the end of their answer.
     pub concurrent_requests: usize,
-    /// Bytes of bodies that are being sent: Envoy holds them in memory until the last one has come.
+    /// Bytes of bodies that are in memory: Envoy holds them until the answer begins.
     pub request_bytes: usize,
 }
 

@@ -4,7 +4,6 @@ use std::time::SystemTime;
 use super::super::basis::Basis;
 use super::super::decide::Decision;
 use super::super::pending::Admitted;
-use super::super::share::Lease;
 use super::*;
 use crate::access::{AskedBy, Client, Target, Unsettled};
 use crate::auth::{Caller, CredentialKind, KeySlot};
@@ -31,8 +30,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         announced_bytes: 0,
     };
     let context = RequestContext::at(SystemTime::UNIX_EPOCH);
-    let admitted = Admitted::new(decision, Basis::of_nothing(), Lease::of_nobody(), context)
-        .expect("random numbers");
+    let admitted = Admitted::new(decision, Basis::of_nothing(), context).expect("random numbers");
     Outgoing {
         admitted,
         deployment: None,

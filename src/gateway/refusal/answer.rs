@@ -189,7 +189,7 @@ impl Reason {
             Self::TooManyConcurrentRequests => Answer::busy("too_many_concurrent_requests",
                 "This client has as many requests under way as it may have. Please retry when one has ended."),
             Self::TooManyRequestBytes => Answer::busy("too_many_request_bytes",
-                "This client is sending as many bytes at once as it may. Please retry when a request has been sent."),
+                "This client is sending as many bytes at once as it may; a body without `content-length` counts as the largest that is allowed. Please retry when another request has been sent."),
 
             Self::BodyTooLarge => Answer::new(413, "request_too_large",
                 "The request body has more than the {} bytes that this gateway takes."),
