@@ -9,6 +9,7 @@ mod crl;
 mod fixture;
 mod form;
 mod key;
+mod lines;
 mod meter;
 mod token;
 mod xfcc;
@@ -27,7 +28,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target {
         name: "token",
         run: token::run,
@@ -59,6 +60,10 @@ pub const TARGETS: [Target; 8] = [
     Target {
         name: "meter",
         run: meter::run,
+    },
+    Target {
+        name: "lines",
+        run: lines::run,
     },
 ];
 

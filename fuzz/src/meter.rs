@@ -52,7 +52,7 @@ fn meter(mode: u8, body: &[u8], pieces: &[&[u8]]) -> (Metered, Vec<u8>) {
 }
 
 /// Cuts a body; small seeds make small pieces.
-fn pieces(seed: u8, body: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn pieces(seed: u8, body: &[u8]) -> Vec<&[u8]> {
     let mut state = u32::from(seed);
     let mut rest = body;
     let mut pieces = Vec::new();

@@ -52,9 +52,7 @@ impl Owners<'_> {
             }
         }
     }
-}
 
-impl Owners<'_> {
     /// Refuses to delete what has not been charged: afterwards nobody could ask what it has used.
     fn check_settled(self, client: &Client, kind: ObjectKind, id: &str) -> Result<(), Refusal> {
         let Some(owners) = self.0 else {

@@ -1,8 +1,6 @@
 //! What an answer makes that the service stores, and what is deleted: remembered before the client can
 //! see the id and ask for it, and kept with the request's record.
 
-use std::sync::Arc;
-
 use super::outgoing::Outgoing;
 use crate::access::{
     ClientId, Endpoint, Known, ObjectChange, ObjectKind, ObjectOwners, Operation, Remembered,
@@ -36,11 +34,11 @@ impl Made {
             self.has_own_id = true;
             self.remember(owners, client, kind, id.to_owned(), outgoing.known.clone());
         }
-        let batch = meter.id().map(Arc::from);
         for (kind, id) in meter.take_shown() {
             if shows(endpoint, kind) && !owners.owns(kind, client, &id) {
-                let known = match (kind, &batch) {
-                    (ObjectKind::File, Some(batch)) => Known::Output(Arc::clone(batch)),
+                // Only a batch shows files: its id is that of the answer.
+                let known = match (kind, meter.id()) {
+                    (ObjectKind::File, Some(batch)) => Known::Output(batch.into()),
                     _ => Known::Nothing,
                 };
                 self.remember(owners, client, kind, id, known);

@@ -42,6 +42,7 @@ fn main() {
     texts::keys(key.expose());
     texts::bodies();
     texts::answers();
+    texts::lines();
     forms::write();
     checks::write(key.expose(), &token, &certificate);
 }

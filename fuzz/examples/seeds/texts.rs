@@ -231,3 +231,48 @@ pub(crate) fn answers() {
     put("deep", CHAT_JSON, &format!("{{\"a\":{}", "[".repeat(3000)));
     put("empty", CHAT_EVENTS, "");
 }
+
+/// A line of a batch's output.
+const LINE: &str = r#"{"id":"batch_req_1","custom_id":"usage","response":{"status_code":200,"request_id":"r","body":{"id":"chatcmpl-1","model":"gpt-4o-2024-08-06","choices":[{"message":{"content":"\"usage\":{\"prompt_tokens\":9}"}}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}},"error":null}"#;
+
+pub(crate) fn lines() {
+    let put = |name: &str, file: &str| {
+        // Small pieces and large ones.
+        seed("lines", &format!("{name}-1"), format!("\u{1}{file}"));
+        seed("lines", &format!("{name}-2"), format!("P{file}"));
+    };
+    let failed = r#"{"custom_id":"2","response":null,"error":{"code":"server_error"}}"#;
+    put("good-one", LINE);
+    put(
+        "good-several",
+        &format!("{LINE}\n{LINE}\r\n\n{failed}\n{LINE}\n"),
+    );
+    put(
+        "good-embeddings",
+        r#"{"response":{"body":{"data":[{"embedding":[0.1,-2e-3]}],"usage":{"prompt_tokens":7,"total_tokens":7}}}}"#,
+    );
+    put(
+        "good-response",
+        r#"{"response":{"body":{"usage":{"input_tokens":5,"output_tokens":6,"total_tokens":11}}}}"#,
+    );
+    put("good-after-garbage", &format!("]]}}\"\\\n{LINE}"));
+    put("failed", failed);
+    put("cut", &LINE[..200]);
+    put(
+        "usage-on-top",
+        r#"{"usage":{"prompt_tokens":3,"total_tokens":3}}"#,
+    );
+    put(
+        "usage-of-the-response",
+        r#"{"response":{"usage":{"prompt_tokens":3,"total_tokens":3}}}"#,
+    );
+    put(
+        "usage-too-deep",
+        r#"{"response":{"body":{"x":{"usage":{"prompt_tokens":3,"total_tokens":3}}}}}"#,
+    );
+    put(
+        "broken-over-lines",
+        &LINE.replace(r#""usage":{"p"#, "\"usage\":\n{\"p"),
+    );
+    put("empty", "");
+}

@@ -8,8 +8,8 @@ use tollgate::access::{
     AskedBy, BatchInput, ClientId, Deployment, Known, ObjectChange, ObjectKind, Operation,
     ProductId, Unsettled,
 };
-use tollgate::usage::LEDGER;
 use tollgate::usage::{Dimension, LedgerRow, ObjectRow, Period, Position, UsageStore};
+use tollgate::usage::{LEDGER, RecordId};
 
 use crate::ledger::{row, store};
 use crate::rig::{places, postgres, sqlite};
@@ -249,6 +249,55 @@ async fn a_response_that_two_replicas_have_counted_is_in_the_books_once() {
     let tokens: i64 = sums.iter().map(|sum| sum.input_tokens).sum();
     let of_records: i64 = records.iter().map(|row| row.input_tokens).sum();
     assert_eq!(tokens, of_records, "the sums are those of the records");
+}
+
+#[tokio::test]
+async fn a_charge_that_is_made_again_is_in_the_books_once() {
+    for place in places(LEDGER) {
+        let store = store(&place).await;
+        let at = UNIX_EPOCH + Duration::from_secs(1);
+        let charge = |name: &str, source: &str| LedgerRow {
+            id: RecordId::of(at, name.as_bytes()).as_bytes().to_vec(),
+            source: source.to_owned(),
+            ..row(at, "a", 10)
+        };
+        let charges = [
+            charge("batch_1/file-1/0", "reported"),
+            charge("batch_1/file-1/1", "reported"),
+            charge("resp_1", "estimated"),
+        ];
+        // After a crash, at another replica, and in another order.
+        store.insert(&charges[..2]).await.expect("written");
+        store.insert(&charges).await.expect("written again");
+        let again = [charges[2].clone(), charges[0].clone()];
+        store.insert(&again).await.expect("and again");
+        let sums = store.sums(&[], false, Period::ALL).await.expect("sums");
+        let tokens: i64 = sums.iter().map(|sum| sum.input_tokens).sum();
+        assert_eq!(tokens, 30, "{}", place.name);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_still_to_be_charged_is_kept_whatever_room_there_is() {
+    for place in places(LEDGER) {
+        let store = store(&place).await;
+        let open = ["resp_1", "resp_2", "resp_3"].map(background);
+        let plain = ["resp_4", "resp_5"].map(counted);
+        write(&store, &open).await;
+        write(&store, &plain).await;
+        let beyond = store.objects_beyond(ObjectKind::Response, 1, 100).await;
+        store
+            .delete_objects(&beyond.expect("asked"))
+            .await
+            .expect("deleted");
+        let kept = ids(&store).await;
+        for row in &open {
+            assert!(kept.contains(&row.id), "{}: {kept:?}", place.name);
+        }
+        assert_eq!(kept.len(), 4, "{}: {kept:?}", place.name);
+        store.close().await;
+    }
 }
 
 #[tokio::test]

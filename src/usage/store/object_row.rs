@@ -148,9 +148,7 @@ impl ObjectRow {
             Some(_) => return None,
         })
     }
-}
 
-impl ObjectRow {
     /// The request that asked for it; what is not known of one from before it was kept is left out.
     fn asked_by(&self) -> AskedBy {
         let written = self.asked_by.as_deref();
