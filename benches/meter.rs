@@ -47,14 +47,28 @@ data: {"type":"response.created","sequence_number":0,"response":{"id":"resp_1","
     stream.into_bytes()
 }
 
+/// A meter of a stream.
+#[derive(Clone, Copy)]
+struct Kind {
+    operation: Operation,
+    /// The usage event is removed.
+    removes: bool,
+    /// The end is held back until the usage has come.
+    holds: bool,
+}
+
 /// Runs the meter over a stream in batches; gives the nanoseconds of a round in the best one.
-fn round_ns(operation: Operation, remove: bool, pieces: &[&[u8]], rounds: u32) -> u128 {
+fn round_ns(kind: Kind, pieces: &[&[u8]], rounds: u32) -> u128 {
     let batch = |_| {
         let started = Instant::now();
         for _ in 0..rounds {
-            let mut meter = Meter::new(operation, BodyFormat::EventStream, remove);
+            let mut meter = Meter::new(kind.operation, BodyFormat::EventStream, kind.removes);
+            if kind.holds {
+                meter = meter.holding_back();
+            }
             for piece in pieces {
                 black_box(meter.feed(black_box(piece), false));
+                black_box(meter.is_held_back());
             }
             black_box(meter.finish().counts.expect("the usage was found"));
         }
@@ -63,9 +77,21 @@ fn round_ns(operation: Operation, remove: bool, pieces: &[&[u8]], rounds: u32) -
     (0..BATCHES).map(batch).min().unwrap_or(0)
 }
 
-fn measure(name: &str, remove: bool, pieces: &[&[u8]], events: u128) {
-    let round = round_ns(Operation::ChatCompletions, remove, pieces, BATCH_ROUNDS);
-    println!("{name:<50} {:>6} ns an event", round / events);
+/// Prints what an event costs, without and with its end held back.
+fn measure(name: &str, operation: Operation, removes: bool, pieces: &[&[u8]], events: u128) {
+    let of = |holds| {
+        let kind = Kind {
+            operation,
+            removes,
+            holds,
+        };
+        round_ns(kind, pieces, BATCH_ROUNDS) / events
+    };
+    println!(
+        "{name:<50} {:>6} ns, held {:>6} ns an event",
+        of(false),
+        of(true)
+    );
 }
 
 fn main() {
@@ -74,33 +100,29 @@ fn main() {
     let events: Vec<_> = events.chunks(2).map(<[&[u8]]>::concat).collect();
     let single: Vec<_> = events.iter().map(Vec::as_slice).collect();
     let odd: Vec<_> = stream.chunks(1000).collect();
-    for remove in [false, true] {
-        let what = if remove { "removed" } else { "left in" };
-        measure(&format!("one piece, usage {what}"), remove, &[&stream], 102);
-        measure(
-            &format!("an event a piece, usage {what}"),
-            remove,
-            &single,
-            102,
-        );
-        measure(
-            &format!("pieces of 1000 bytes, usage {what}"),
-            remove,
-            &odd,
-            102,
-        );
+    for removes in [false, true] {
+        let what = if removes { "removed" } else { "left in" };
+        for (name, pieces) in [
+            ("one piece", &[stream.as_slice()][..]),
+            ("an event a piece", &single),
+            ("pieces of 1000 bytes", &odd),
+        ] {
+            let name = format!("{name}, usage {what}");
+            measure(&name, Operation::ChatCompletions, removes, pieces, 102);
+        }
     }
     let deltas = responses(100);
-    let round = round_ns(Operation::Responses, false, &[&deltas], BATCH_ROUNDS);
-    println!(
-        "{:<50} {:>6} ns an event",
-        "responses, one piece",
-        round / 101
-    );
+    let name = "responses, one piece";
+    measure(name, Operation::Responses, false, &[&deltas], 101);
     let large = responses(1 << 20);
     for size in [large.len(), 16 * 1024] {
         let pieces: Vec<_> = large.chunks(size).collect();
-        let round = round_ns(Operation::Responses, false, &pieces, 1);
+        let kind = Kind {
+            operation: Operation::Responses,
+            removes: false,
+            holds: true,
+        };
+        let round = round_ns(kind, &pieces, 1);
         let name = format!("an event of 1 MiB, pieces of {size} bytes");
         println!("{name:<50} {:>6} µs", round / 1000);
     }

@@ -10,6 +10,7 @@ mod fixture;
 mod form;
 mod key;
 mod lines;
+mod media;
 mod meter;
 mod token;
 mod xfcc;
@@ -28,7 +29,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target {
         name: "token",
         run: token::run,
@@ -64,6 +65,10 @@ pub const TARGETS: [Target; 9] = [
     Target {
         name: "lines",
         run: lines::run,
+    },
+    Target {
+        name: "media",
+        run: media::run,
     },
 ];
 

@@ -5,11 +5,12 @@ use serde_saphyr::Spanned;
 use super::problem::Problem;
 use super::problems::{Problems, not_empty};
 use super::written::{Product, Tool};
-use crate::access::{AllowedUses, DataSource, Deployment, ToolKind};
+use crate::access::{AllowedUses, DataSource, Deployment, Operation, ToolKind};
 
 pub(super) fn uses(product: &Product, problems: &mut Problems) -> AllowedUses {
     let mut allowed = AllowedUses {
         background: product.background,
+        require_reported_usage: requires_reported_usage(product, problems),
         ..AllowedUses::default()
     };
     for tool in &product.tools {
@@ -54,6 +55,19 @@ pub(super) fn uses(product: &Product, problems: &mut Problems) -> AllowedUses {
         });
     }
     allowed
+}
+
+fn requires_reported_usage(product: &Product, problems: &mut Problems) -> bool {
+    let Some(required) = &product.require_reported_usage else {
+        return false;
+    };
+    let mut operations = product.operations.value.iter();
+    if required.value && operations.any(|it| it.value == Operation::Realtime) {
+        let message = "sessions of `realtime` report no usage to the gateway";
+        let help = "remove `realtime` from `operations`, or `require_reported_usage`";
+        problems.push(Problem::at(required.referenced, message).help(help));
+    }
+    required.value
 }
 
 /// Requests must write it to the letter, so it is not normalised here.

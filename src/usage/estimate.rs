@@ -14,6 +14,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use super::TokenCounts;
+use super::media::{self, MediaTokens, without_payloads};
 use super::reasoning::Rate;
 use crate::access::Operation;
 
@@ -40,10 +41,14 @@ pub enum Prompt {
 }
 
 impl Prompt {
-    /// Keeps a body, or its length.
+    /// Keeps a body; a long one without the images and recordings in it, or only the length of that.
     pub fn of_body(body: Vec<u8>) -> Self {
-        match body.len() {
-            0..=MAX_KEPT_PROMPT_BYTES => Self::Body(body),
+        if body.len() <= MAX_KEPT_PROMPT_BYTES {
+            return Self::Body(body);
+        }
+        let kept = without_payloads(&body);
+        match kept.len() {
+            0..=MAX_KEPT_PROMPT_BYTES => Self::Body(kept),
             length => Self::Length(length),
         }
     }
@@ -116,7 +121,15 @@ pub fn estimate(input: &EstimateInput) -> TokenCounts {
         Prompt::Body(body) => serde_json::from_slice::<Value>(body).ok(),
         Prompt::Text(_) | Prompt::Length(_) => None,
     };
-    let prompt = match (&input.prompt, &body) {
+    let media = body.as_ref().map(|body| match input.operation {
+        Operation::ChatCompletions => media::tokens(&input.model, body.get("messages")),
+        Operation::Responses | Operation::ResponsesCompact => {
+            media::tokens(&input.model, body.get("input"))
+        }
+        _ => MediaTokens::default(),
+    });
+    let media = media.unwrap_or_default();
+    let text_of_prompt = match (&input.prompt, &body) {
         (_, Some(body)) => prompt_tokens(tokenizer, input.operation, body),
         (Prompt::Body(body), None) => tokens_of_bytes(body.len()),
         (Prompt::Text(text), None) => count(tokenizer, text),
@@ -132,8 +145,13 @@ pub fn estimate(input: &EstimateInput) -> TokenCounts {
     let reasoning = thinking.map_or(0, |it| reasoning(it, body.as_ref(), text));
     let output = text.saturating_add(reasoning);
     let output = output.max(input.output_at_least);
+    let prompt = text_of_prompt
+        .saturating_add(media.images)
+        .saturating_add(media.audio);
     TokenCounts {
         input: prompt,
+        image_input: media.images,
+        audio_input: media.audio,
         output,
         total: prompt.saturating_add(output),
         reasoning,

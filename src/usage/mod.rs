@@ -7,6 +7,7 @@ mod estimate;
 mod found;
 mod json_probe;
 mod ledger;
+mod media;
 mod meter;
 mod outcome;
 mod price;
@@ -30,6 +31,7 @@ pub use ledger::{
     Durability, Ledger, LedgerOptions, LedgerState, LedgerStatus, LedgerWriter, OnFailure, Outbox,
     Receipt, Retention, Unwritable, load_owners,
 };
+pub use media::probe_media;
 pub use meter::{BodyFormat, Meter, Metered, Released};
 pub use outcome::{FinishReason, Outcome};
 pub use price::{

@@ -5,6 +5,7 @@
 mod certificates;
 mod checks;
 mod forms;
+mod media;
 mod texts;
 mod tokens;
 
@@ -44,5 +45,6 @@ fn main() {
     texts::answers();
     texts::lines();
     forms::write();
+    media::write();
     checks::write(key.expose(), &token, &certificate);
 }

@@ -44,4 +44,5 @@ mod token_issuers;
 mod token_keys;
 mod token_support;
 mod tokens;
+mod unreported;
 mod uses;

@@ -76,6 +76,8 @@ pub struct AllowedUses {
     pub data_sources: Vec<DataSource>,
     /// Whether answers may be made in the background.
     pub background: bool,
+    /// Whether the service must say what an answer costs.
+    pub require_reported_usage: bool,
 }
 
 /// What a product does not allow, by its name.
@@ -90,6 +92,9 @@ pub enum UseNotAllowed {
     /// An answer in the background.
     #[error("answers in the background")]
     Background,
+    /// An answer whose usage the service does not report.
+    #[error("answers whose usage is not reported")]
+    UnreportedUsage,
 }
 
 impl AllowedUses {
@@ -116,8 +121,11 @@ impl AllowedUses {
                 return Err(UseNotAllowed::DataSource(name));
             }
         }
-        match uses.background && !self.background {
-            true => Err(UseNotAllowed::Background),
+        if uses.background && !self.background {
+            return Err(UseNotAllowed::Background);
+        }
+        match uses.unreported_usage && self.require_reported_usage {
+            true => Err(UseNotAllowed::UnreportedUsage),
             false => Ok(()),
         }
     }

@@ -12,6 +12,8 @@ pub struct MediaRequest {
     pub quality: Option<String>,
     /// Characters (Unicode scalar values) of `input`, the text to be spoken.
     pub characters: u64,
+    /// `stream_format` of speech is `sse`: events, of which the last one says the usage.
+    pub speaks_in_events: bool,
 }
 
 /// A word such as `1024x1024`; anything else is left to the backend to refuse.

@@ -30,4 +30,5 @@ pub(in crate::config) struct Product {
     pub(in crate::config) data_sources: Vec<DataSource>,
     #[serde(default)]
     pub(in crate::config) background: bool,
+    pub(in crate::config) require_reported_usage: Option<Spanned<bool>>,
 }

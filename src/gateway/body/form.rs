@@ -11,6 +11,10 @@ const MODEL: &str = "model";
 /// The field whose text the model reads.
 const PROMPT: &str = "prompt";
 
+/// The field that says in which form a transcription comes, and the forms that say no usage.
+const RESPONSE_FORMAT: &str = "response_format";
+const PLAIN_FORMATS: [&str; 3] = ["text", "srt", "vtt"];
+
 impl<O: Observer> Deciding<'_, O> {
     /// Authorises the model that the form names; the form is passed on rewritten, with the granted
     /// deployment where it says another one or none.
@@ -21,7 +25,12 @@ impl<O: Observer> Deciding<'_, O> {
     ) -> Result<BodyDecision, Refusal> {
         let mut form = Form::parse(content_type, body)?;
         let model = form.field(MODEL)?;
-        let grant = self.grant_model(model, &Uses::default())?;
+        let format = form.field(RESPONSE_FORMAT)?;
+        let uses = Uses {
+            unreported_usage: format.is_some_and(|format| PLAIN_FORMATS.contains(&format)),
+            ..Uses::default()
+        };
+        let grant = self.grant_model(model, &uses)?;
         let deployment = grant.deployment.as_str();
         if model.is_some_and(|model| model != deployment) {
             form.set(MODEL, deployment.to_owned());

@@ -19,7 +19,10 @@ impl<O: Observer> Deciding<'_, O> {
     /// Authorises the model that the body names, and all that it names besides it.
     pub(super) fn json(&mut self, body: &[u8]) -> Result<BodyDecision, Refusal> {
         let target = &self.decision.target;
-        let parsed = RequestBody::read(target.endpoint.operation(), body)?;
+        let operation = target.endpoint.operation();
+        let mut parsed = RequestBody::read(operation, body)?;
+        let usage = ask_for_usage(target, &parsed);
+        parsed.uses.unreported_usage = !is_usage_reported(operation, &parsed, usage.is_some());
         let grant = self.grant_model(parsed.model_name(), &parsed.uses)?;
         self.check_references(&parsed.references)?;
         let options = &self.decision.caller.client.options;
@@ -55,7 +58,7 @@ impl<O: Observer> Deciding<'_, O> {
             stream: parsed.stream,
             remove_usage_event,
             choices: parsed.output.choices(body),
-            awaits_usage: parsed.stream && is_said_last,
+            awaits_usage: parsed.stream && is_said_last && !parsed.uses.unreported_usage,
             units: units(parsed.media),
             service_tier: parsed.service_tier,
             goes_on: (is_response && parsed.uses.background).then_some(GoesOn::Response),
@@ -84,6 +87,19 @@ fn units(asked: MediaRequest) -> Units {
         image_quality: asked.quality.map(Into::into),
         characters: asked.characters,
         ..Units::default()
+    }
+}
+
+/// Whether the service says what the answer costs, as far as the request shows it.
+fn is_usage_reported(operation: Operation, parsed: &RequestBody, is_added: bool) -> bool {
+    let is_asked_for = is_added || parsed.include_usage == IncludeUsage::Requested;
+    match operation {
+        // On Your Data takes no `stream_options`.
+        _ if operation.usage_must_be_asked_for() && parsed.stream => {
+            is_asked_for && !parsed.has_data_sources
+        }
+        Operation::AudioSpeech => parsed.media.speaks_in_events,
+        _ => true,
     }
 }
 

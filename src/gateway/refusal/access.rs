@@ -32,6 +32,7 @@ impl From<Denied> for Refusal {
                     UseNotAllowed::Tool(_) => Reason::ToolNotAllowed,
                     UseNotAllowed::DataSource(_) => Reason::DataSourceNotAllowed,
                     UseNotAllowed::Background => Reason::BackgroundNotAllowed,
+                    UseNotAllowed::UnreportedUsage => Reason::UsageNotReported,
                 };
                 Self::about(reason, what)
             }

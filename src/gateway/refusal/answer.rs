@@ -181,6 +181,8 @@ impl Reason {
                 "This client may not use {}."),
 
             // These errors are written for the person who sent the request.
+            Self::UsageNotReported => Answer::new(403, "usage_not_reported",
+                "The service would not report the usage of this answer, and your product requires it. Use `/openai/v1/` or an `api-version` from 2024-10-01 on, without `data_sources`; for speech `stream_format: sse`, for transcriptions `response_format: json`."),
             Self::ApiVersionNotAllowed => Answer::new(403, "api_version_not_allowed", "{}."),
             Self::UserMalformed => Answer::new(400, "invalid_user", "{}."),
             Self::MaxOutputTokensMalformed => Answer::new(400, "invalid_max_output_tokens", "{}."),

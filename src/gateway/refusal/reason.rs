@@ -96,6 +96,7 @@ pub(crate) enum Reason {
     ToolNotAllowed,
     DataSourceNotAllowed,
     BackgroundNotAllowed,
+    UsageNotReported,
 
     // What the options of the client do not allow.
     ApiVersionNotAllowed,

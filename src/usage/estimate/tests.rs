@@ -26,7 +26,9 @@ fn content_parts_and_names_count() {
     let request = r#"{"messages":[{"role":"user","name":"bob","content":[
         {"type":"text","text":"hello world"},{"type":"image_url","image_url":{"url":"x"}}]}]}"#;
     let counts = estimated(Operation::ChatCompletions, request, "");
-    assert_eq!((counts.input, counts.output), (11, 0));
+    // 11 of text, and an image that nobody has seen.
+    assert_eq!((counts.input, counts.output), (11 + 1445, 0));
+    assert_eq!(counts.image_input, 1445);
 }
 
 #[test]

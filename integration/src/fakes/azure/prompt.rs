@@ -5,13 +5,21 @@
 //! Tools are counted as the JSON they are; the service renders them in a form that nobody documents.
 
 use super::tokenizer::Encoding;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 const TOKENS_PER_MESSAGE: u64 = 3;
 const TOKENS_PER_NAME: u64 = 1;
 const TOKENS_OF_REPLY_PRIMING: u64 = 3;
-/// An image of low detail; the price of others depends on their size.
+/// An image of gpt-4o's in low detail; in high detail each tile of 512 pixels is added.
 const TOKENS_PER_IMAGE: u64 = 85;
+const TOKENS_PER_TILE: u64 = 170;
+/// An image whose size the fake can't see.
+const TILES_OF_UNKNOWN: u64 = 4;
+/// Audio is a token for 100 ms; bytes of that in 24 kHz, 16 bits, mono.
+const WAV_HEADER_BYTES: usize = 44;
+const WAV_BYTES_PER_TOKEN: usize = 4800;
 
 /// A prompt: its price, and what it is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -150,9 +158,42 @@ fn content(content: &Value, encoding: Encoding) -> u64 {
 
 fn part(part: &Value, encoding: Encoding) -> u64 {
     match part["type"].as_str() {
-        Some("image_url" | "input_image") => TOKENS_PER_IMAGE,
+        Some("image_url") => image(&part["image_url"]["url"], &part["image_url"]["detail"]),
+        Some("input_image") => image(&part["image_url"], &part["detail"]),
+        Some("input_audio") => {
+            let file = decoded(part["input_audio"]["data"].as_str().unwrap_or_default());
+            let samples = file.len().saturating_sub(WAV_HEADER_BYTES);
+            u64::try_from(samples.div_ceil(WAV_BYTES_PER_TOKEN)).unwrap_or(u64::MAX)
+        }
         _ => part["text"].as_str().map_or(0, |text| encoding.count(text)),
     }
+}
+
+/// An image of gpt-4o's: a PNG in a `data:` URL says its size (OpenAI's guide "Images and vision").
+fn image(url: &Value, detail: &Value) -> u64 {
+    if detail == "low" {
+        return TOKENS_PER_IMAGE;
+    }
+    let url = url.as_str().unwrap_or_default();
+    let png = url.strip_prefix("data:image/png;base64,").map(decoded);
+    let number = |file: &[u8], at: usize| {
+        let bytes = file.get(at..at + 4)?.try_into().ok()?;
+        Some(f64::from(u32::from_be_bytes(bytes)))
+    };
+    let size = png.and_then(|file| Some((number(&file, 16)?, number(&file, 20)?)));
+    let tiles = size.map_or(TILES_OF_UNKNOWN, |(width, height)| {
+        let first = (2048.0 / width.max(height)).min(1.0);
+        let second = (768.0 / (width.min(height) * first)).min(1.0);
+        let tiles = |side: f64| (side * first * second / 512.0).ceil();
+        format!("{:.0}", tiles(width) * tiles(height))
+            .parse()
+            .unwrap_or(0)
+    });
+    TOKENS_PER_IMAGE + TOKENS_PER_TILE * tiles
+}
+
+fn decoded(base64: &str) -> Vec<u8> {
+    STANDARD.decode(base64).unwrap_or_default()
 }
 
 fn tools(body: &Value, encoding: Encoding) -> u64 {

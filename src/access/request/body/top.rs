@@ -37,6 +37,7 @@ const MEMBERS: &[&str] = &[
     "prompt",
     "size",
     "quality",
+    "stream_format",
     "service_tier",
 ];
 
@@ -175,6 +176,11 @@ impl TopVisitor {
             }
             (Operation::ImagesGenerations, "quality") => {
                 top.media.quality = map.next_value::<Option<String>>()?.and_then(word);
+                return Ok(());
+            }
+            (Operation::AudioSpeech, "stream_format") => {
+                let format: Option<String> = map.next_value()?;
+                top.media.speaks_in_events = format.as_deref() == Some("sse");
                 return Ok(());
             }
             (Operation::AudioSpeech, "input") => {

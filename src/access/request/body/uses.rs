@@ -41,12 +41,17 @@ pub struct Uses {
     pub data_sources: Vec<DataSource>,
     /// Whether the answer is made in the background.
     pub background: bool,
+    /// Whether the service won't say what the answer costs.
+    pub unreported_usage: bool,
 }
 
 impl Uses {
     /// Whether there is nothing that a product would have to allow.
     pub fn is_empty(&self) -> bool {
-        self.tools.is_empty() && self.data_sources.is_empty() && !self.background
+        self.tools.is_empty()
+            && self.data_sources.is_empty()
+            && !self.background
+            && !self.unreported_usage
     }
 }
 
