@@ -79,6 +79,23 @@ impl Algorithm {
         }
     }
 
+    /// Its name at jsonwebtoken; none where that does not know it.
+    pub(in crate::auth) const fn for_verifier(self) -> Option<jsonwebtoken::Algorithm> {
+        use jsonwebtoken::Algorithm as Jwt;
+        Some(match self {
+            Self::Rs256 => Jwt::RS256,
+            Self::Rs384 => Jwt::RS384,
+            Self::Rs512 => Jwt::RS512,
+            Self::Ps256 => Jwt::PS256,
+            Self::Ps384 => Jwt::PS384,
+            Self::Ps512 => Jwt::PS512,
+            Self::Es256 => Jwt::ES256,
+            Self::Es384 => Jwt::ES384,
+            Self::Es512 => return None,
+            Self::EdDsa | Self::Ed25519 => Jwt::EdDSA,
+        })
+    }
+
     /// Whether both are the same algorithm, which may have two names.
     pub(in crate::auth) fn is_same(self, other: Self) -> bool {
         let is_ed25519 = |it: Self| it.key_type() == KeyType::Ed25519;

@@ -2,10 +2,11 @@
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
-    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
+    ParsedPublicKey,
 };
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
 
 use crate::auth::algorithm::{Algorithm, KeyType};
 
@@ -49,8 +50,9 @@ pub(super) struct PublicKey {
 }
 
 enum Verifier {
-    Rsa { n: Vec<u8>, e: Vec<u8> },
-    Curve(ParsedPublicKey),
+    Jwt(DecodingKey),
+    /// jsonwebtoken does not know ES512.
+    P521(ParsedPublicKey),
 }
 
 impl PublicKey {
@@ -63,10 +65,7 @@ impl PublicKey {
         }
         Some(Self {
             key_type: KeyType::Rsa,
-            verifier: Verifier::Rsa {
-                n: n.to_vec(),
-                e: e.to_vec(),
-            },
+            verifier: Verifier::Jwt(DecodingKey::from_rsa_raw_components(n, e)),
             material: [n, &[0xff], e].concat(),
         })
     }
@@ -87,9 +86,13 @@ impl PublicKey {
             point.extend_from_slice(coordinate);
         }
         let key = ParsedPublicKey::new(algorithm, &point).ok()?;
+        let verifier = match key_type {
+            KeyType::P521 => Verifier::P521(key),
+            _ => Verifier::Jwt(DecodingKey::from_ec_der(&point)),
+        };
         Some(Self {
             key_type,
-            verifier: Verifier::Curve(key),
+            verifier,
             material: point,
         })
     }
@@ -103,46 +106,32 @@ impl PublicKey {
         if SMALL_ORDER.contains(&bytes) {
             return None;
         }
+        ParsedPublicKey::new(&ED25519, x).ok()?;
         Some(Self {
             key_type: KeyType::Ed25519,
-            verifier: Verifier::Curve(ParsedPublicKey::new(&ED25519, x).ok()?),
+            verifier: Verifier::Jwt(DecodingKey::from_ed_der(x)),
             material: x.to_vec(),
         })
     }
 
     /// Whether a signature by an algorithm of this key's type is this key's.
     pub(super) fn verifies(&self, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> bool {
-        let is_good = match &self.verifier {
-            Verifier::Rsa { n, e } => {
-                let key = RsaPublicKeyComponents { n, e };
-                parameters(algorithm).map(|it| key.verify(it, signed, signature))
+        if self.key_type != algorithm.key_type() {
+            return false;
+        }
+        match (&self.verifier, algorithm.for_verifier()) {
+            (Verifier::P521(key), None) => key.verify_sig(signed, signature).is_ok(),
+            (Verifier::Jwt(key), Some(algorithm)) => {
+                let signature = BASE64_URL_SAFE_NO_PAD.encode(signature);
+                jsonwebtoken::crypto::verify(&signature, signed, key, algorithm).unwrap_or(false)
             }
-            Verifier::Curve(key) => {
-                (self.key_type == algorithm.key_type()).then(|| key.verify_sig(signed, signature))
-            }
-        };
-        is_good.is_some_and(|it| it.is_ok())
+            _ => false,
+        }
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.key_type == other.key_type && self.material == other.material
     }
-}
-
-fn parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
-    Some(match algorithm {
-        Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
-        Algorithm::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
-        Algorithm::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
-        Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
-        Algorithm::Ps384 => &RSA_PSS_2048_8192_SHA384,
-        Algorithm::Ps512 => &RSA_PSS_2048_8192_SHA512,
-        Algorithm::Es256
-        | Algorithm::Es384
-        | Algorithm::Es512
-        | Algorithm::EdDsa
-        | Algorithm::Ed25519 => return None,
-    })
 }
 
 #[cfg(test)]
