@@ -14,8 +14,11 @@ use tokio::time::{Sleep, sleep};
 /// How long the usage is waited for. The service writes it right behind the end; Envoy's
 /// `message_timeout` must be longer.
 const MAX_WAIT: Duration = Duration::from_secs(1);
-/// How much of an answer is held back, in bytes.
-const MAX_HELD_BYTES: usize = 64 * 1024;
+/// How much of an answer is held back, in bytes: as much as Envoy keeps of a stream over HTTP/2
+/// (`initial_stream_window_size` in the Envoy files).
+const MAX_HELD_BYTES: usize = 256 * 1024;
+/// How often the usage is waited for in one stream, which may go on after what looked like its end.
+const MAX_WAITS: u32 = 4;
 
 /// The replies of one stream that wait.
 #[derive(Default)]
@@ -24,8 +27,10 @@ pub(super) struct Held {
     bytes: usize,
     /// Runs while replies are held back.
     timer: Option<Pin<Box<Sleep>>>,
-    /// The usage was waited for as long as it may be: nothing is held back any more.
+    /// This end was waited for as long as it may be: it is passed on.
     is_over: bool,
+    /// How often that was so.
+    waits: u32,
 }
 
 impl Held {
@@ -37,16 +42,16 @@ impl Held {
         bytes: usize,
         is_held_back: bool,
     ) -> Option<ProcessingResponse> {
-        if !is_held_back || self.is_over {
+        self.is_over &= is_held_back;
+        if !is_held_back || self.is_over || self.waits >= MAX_WAITS {
             self.release();
             return self.after(reply);
         }
         self.bytes = self.bytes.saturating_add(bytes);
         self.replies.push_back(reply);
         self.timer.get_or_insert_with(|| Box::pin(sleep(MAX_WAIT)));
-        self.is_over = self.bytes > MAX_HELD_BYTES;
-        if self.is_over {
-            self.release();
+        if self.bytes > MAX_HELD_BYTES {
+            self.give_up();
         }
         self.next()
     }
@@ -80,9 +85,15 @@ impl Held {
             return Poll::Pending;
         };
         ready!(timer.as_mut().poll(context));
-        self.is_over = true;
-        self.release();
+        self.give_up();
         Poll::Ready(())
+    }
+
+    /// The usage does not come behind this end.
+    fn give_up(&mut self) {
+        self.is_over = true;
+        self.waits += 1;
+        self.release();
     }
 }
 
@@ -132,6 +143,18 @@ mod tests {
         poll_fn(|context| held.poll_over(context)).await;
         assert!(began.elapsed() >= MAX_WAIT && began.elapsed() < MAX_WAIT * 11 / 10);
         assert_eq!(rest(&mut held), [reply(1), reply(2)]);
+        assert_eq!(held.pass(reply(3), 10, true), Some(reply(3)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_goes_on_is_held_back_at_its_next_end_but_not_for_ever() {
+        let mut held = Held::default();
+        for wait in 0..MAX_WAITS {
+            assert_eq!(held.pass(reply(1), 10, true), None, "wait {wait}");
+            poll_fn(|context| held.poll_over(context)).await;
+            assert_eq!(rest(&mut held), [reply(1)]);
+            assert_eq!(held.pass(reply(2), 10, false), Some(reply(2)));
+        }
         assert_eq!(held.pass(reply(3), 10, true), Some(reply(3)));
     }
 

@@ -23,6 +23,9 @@ use crate::usage::{
     Thinking, Units, UsageRecord, UsageSource, estimate,
 };
 
+/// The service tier that costs more
+/// (<https://learn.microsoft.com/azure/ai-foundry/openai/concepts/priority-processing>).
+const PRIORITY: &str = "priority";
 /// Longest name of a region.
 const MAX_REGION_BYTES: usize = 64;
 
@@ -211,7 +214,7 @@ impl Outgoing {
         }?;
         let meter = Meter::new(operation, format, self.remove_usage_event);
         Some(match (self.awaits_usage, format) {
-            (true, BodyFormat::EventStream) => meter.holding_back(),
+            (true, BodyFormat::EventStream) => meter.holding_back(self.choices),
             _ => meter,
         })
     }
@@ -333,8 +336,10 @@ impl Open {
             ..
         } = self.outgoing;
         let model = metered.model.map(Arc::<str>::from);
-        // An answer that breaks off has not said its tier: then the one that was asked for is charged.
-        let asked = service_tier.filter(|_| !matches!(source, UsageSource::Reported));
+        // An answer that breaks off has not said its tier. Then the dearer one that was asked for is charged: a
+        // cheaper one is granted only by what the service says.
+        let is_estimated = matches!(source, UsageSource::Estimated(_));
+        let asked = service_tier.filter(|tier| is_estimated && tier == PRIORITY);
         let service_tier = metered.service_tier.or(asked).map(Arc::from);
         let operation = admitted.decision.target.endpoint.operation();
         let is_response = operation == Operation::Responses;

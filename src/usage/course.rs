@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 use memchr::{memchr, memchr2};
 
 use crate::access::Operation;
@@ -26,6 +26,7 @@ impl Course {
     pub(super) fn of(operation: Operation, event: &[u8], has_text: bool) -> Self {
         match operation {
             Operation::Responses => match kind(event) {
+                Some(ITEM_DONE) if is_item_of_the_end(event) => Self::Ends,
                 Some(kind) => Self::of_response(kind),
                 None => Self::Unknown,
             },
@@ -38,9 +39,10 @@ impl Course {
     /// Whether the beginning of an event shows the end already.
     pub(super) fn ends_in(operation: Operation, partial: &[u8]) -> bool {
         match operation {
-            Operation::Responses => {
-                kind(partial).is_some_and(|it| is_last(it) || is_end_of_text(it))
-            }
+            Operation::Responses => kind(partial).is_some_and(|it| {
+                let is_item = it == ITEM_DONE && is_item_of_the_end(partial);
+                is_last(it) || is_end_of_text(it) || is_item
+            }),
             _ => may_finish(partial),
         }
     }
@@ -63,20 +65,49 @@ impl Course {
     }
 }
 
+static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
+
 /// Whether a choice may end in an event of completions.
 pub(super) fn may_finish(event: &[u8]) -> bool {
-    static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
     has_value(&FINISH, event)
+}
+
+/// How many choices end in an event of completions.
+pub(super) fn finished(event: &[u8]) -> u64 {
+    u64::try_from(values(&FINISH, event).count()).unwrap_or(u64::MAX)
 }
 
 /// Whether a name is in an event with something else than `null` after it.
 pub(super) fn has_value(name: &Finder<'_>, event: &[u8]) -> bool {
-    let has_value = |at: usize| {
+    values(name, event).next().is_some()
+}
+
+/// Where a name is in an event with something else than `null` after it.
+fn values(name: &Finder<'_>, event: &[u8]) -> impl Iterator<Item = usize> {
+    let has_value = |at: &usize| {
         let value = event.get(at + name.needle().len()..).unwrap_or_default();
         let value = value.trim_ascii_start().strip_prefix(b":").unwrap_or(value);
         !value.trim_ascii_start().starts_with(b"null")
     };
-    name.find_iter(event).any(has_value)
+    name.find_iter(event).filter(has_value)
+}
+
+/// The event that shows a whole item.
+const ITEM_DONE: &[u8] = b"output_item.done";
+
+/// Whether an item is one that its client carries out, or an image: a response may end with it, and no event
+/// before this one shows it whole. A text with such a word in it has its quotes escaped.
+fn is_item_of_the_end(event: &[u8]) -> bool {
+    const TYPES: [&str; 6] = [
+        r#""type":"computer_call""#,
+        r#""type":"local_shell_call""#,
+        r#""type":"shell_call""#,
+        r#""type":"apply_patch_call""#,
+        r#""type":"mcp_approval_request""#,
+        r#""type":"image_generation_call""#,
+    ];
+    let is_there = |kind: &&str| memmem::find(event, kind.as_bytes()).is_some();
+    TYPES.iter().any(is_there)
 }
 
 /// The event that carries the whole response, with its usage.
@@ -163,6 +194,44 @@ mod tests {
             let found = Course::of(Operation::Responses, event.as_bytes(), false);
             assert_eq!(found, expected, "{kind}");
         }
+    }
+
+    #[test]
+    fn a_call_that_the_client_carries_out_may_be_the_end() {
+        let done = |item: &str| {
+            let event = format!(
+                "event: response.output_item.done\ndata: {{\"type\":\"response.output_item.done\",\"item\":{item}}}"
+            );
+            Course::of(Operation::Responses, event.as_bytes(), false)
+        };
+        for (item, expected) in [
+            (
+                r#"{"id":"cu_1","type":"computer_call","action":{}}"#,
+                Course::Ends,
+            ),
+            (
+                r#"{"id":"ig_1","type":"image_generation_call"}"#,
+                Course::Ends,
+            ),
+            (
+                r#"{"id":"rs_1","type":"reasoning","summary":[]}"#,
+                Course::Unknown,
+            ),
+            (r#"{"id":"ws_1","type":"web_search_call"}"#, Course::Unknown),
+            (
+                r#"{"id":"rs_1","type":"reasoning","text":"\"type\":\"computer_call\""}"#,
+                Course::Unknown,
+            ),
+        ] {
+            assert_eq!(done(item), expected, "{item}");
+        }
+    }
+
+    #[test]
+    fn each_choice_that_ends_is_counted() {
+        let event = br#"{"choices":[{"finish_reason":"stop"},{"finish_reason":null},{"finish_reason" : "length"}]}"#;
+        assert_eq!(finished(event), 2);
+        assert_eq!(finished(br#"{"choices":[]}"#), 0);
     }
 
     #[test]
