@@ -57,7 +57,7 @@ fuzz: ## a coverage-guided fuzzer on all that comes from outside; TIME=60 second
 	@scripts/need.sh cargo cc c++
 	@RUNS=-1 TIME=$(or $(TIME),60) scripts/fuzz.sh $(TARGETS)
 
-soak: ## the long runs of the ledger: 200 kills, 100,000 mixed requests, a million records
+soak: ## the long runs of the ledger: 10,000 kills (stopped, it goes on there), 100,000 mixed requests, a million records
 	@scripts/need.sh cargo cc python postgresql
 	@scripts/envoy.sh $(ENVOY)
 	cargo build --workspace --all-targets --locked

@@ -3,7 +3,9 @@
 # usage: scripts/soak.sh
 set -euo pipefail
 
-export TOLLGATE_SOAK_KILLS=${TOLLGATE_SOAK_KILLS:-200}
+export TOLLGATE_SOAK_KILLS=${TOLLGATE_SOAK_KILLS:-10000}
+# Where the kills go on after this was stopped. Another build begins anew.
+export TOLLGATE_SOAK_STATE=${TOLLGATE_SOAK_STATE:-$PWD/${CARGO_TARGET_DIR:-target}/soak/kills.json}
 export TOLLGATE_SOAK_REQUESTS=${TOLLGATE_SOAK_REQUESTS:-100000}
 export TOLLGATE_SOAK_RECORDS=${TOLLGATE_SOAK_RECORDS:-1000000}
 

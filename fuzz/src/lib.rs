@@ -10,6 +10,7 @@ mod fixture;
 mod form;
 mod key;
 mod lines;
+mod log;
 mod media;
 mod meter;
 mod token;
@@ -29,7 +30,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target {
         name: "token",
         run: token::run,
@@ -57,6 +58,10 @@ pub const TARGETS: [Target; 10] = [
     Target {
         name: "form",
         run: form::run,
+    },
+    Target {
+        name: "log",
+        run: log::run,
     },
     Target {
         name: "meter",

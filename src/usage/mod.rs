@@ -7,6 +7,8 @@ mod estimate;
 mod found;
 mod json_probe;
 mod ledger;
+mod log;
+mod log_trial;
 mod media;
 mod meter;
 mod outcome;
@@ -31,6 +33,7 @@ pub use ledger::{
     Durability, Ledger, LedgerOptions, LedgerState, LedgerStatus, LedgerWriter, OnFailure, Outbox,
     Receipt, Retention, Unwritable, load_owners,
 };
+pub use log_trial::LogTrial;
 pub use media::probe_media;
 pub use meter::{BodyFormat, Meter, Metered, Released};
 pub use outcome::{FinishReason, Outcome};

@@ -5,6 +5,7 @@
 mod certificates;
 mod checks;
 mod forms;
+mod log;
 mod media;
 mod texts;
 mod tokens;
@@ -46,5 +47,6 @@ fn main() {
     texts::lines();
     forms::write();
     media::write();
+    log::write();
     checks::write(key.expose(), &token, &certificate);
 }

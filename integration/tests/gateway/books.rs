@@ -31,14 +31,17 @@ pub(crate) fn directory(stack: &Stack) -> PathBuf {
     stack.directory().join("data")
 }
 
-/// The ledger, also while tollgate writes it.
+/// The ledger with all that was written by now, also while tollgate writes it.
 pub(crate) async fn ledger(stack: &Stack) -> UsageStore {
-    let url = DatabaseUrl::in_directory(&directory(stack), LEDGER, Synchronous::Normal);
-    UsageStore::open(&url).await.expect("the ledger")
+    let url = DatabaseUrl::in_directory(&directory(stack), LEDGER, Synchronous::Full);
+    let store = UsageStore::open(&url).await.expect("the ledger");
+    store.catch_up().await.expect("its log");
+    store
 }
 
-/// Every record of a ledger.
+/// Every record of a ledger that was written by now.
 pub(crate) async fn rows(store: &UsageStore) -> Vec<LedgerRow> {
+    store.catch_up().await.expect("its log");
     let mut rows: Vec<LedgerRow> = Vec::new();
     loop {
         let after = rows.last().map(|row| row.id.clone());

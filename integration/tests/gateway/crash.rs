@@ -1,12 +1,15 @@
 //! `kill -9` under load, with the fake's own bills as judge.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::RequestBuilder;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio::time::sleep;
-use tollgate_integration::stack::{Stack, wait_for};
+use tollgate_integration::stack::{Stack, paths, wait_for};
 
 use crate::books::{Dice, assert_equals_bill, bills, by_request, ledger, rows, soak, with_ledger};
 use crate::support::{hello, hello_stream};
@@ -15,6 +18,8 @@ use crate::support::{hello, hello_stream};
 const CALLERS: u64 = 6;
 /// What a caller does between two requests that fail: the gateway is away for a moment.
 const PAUSE: Duration = Duration::from_millis(5);
+/// Kills between two looks at the books. A run that is stopped goes on after the last of them.
+const KILLS_OF_A_ROUND: usize = 100;
 
 /// What a caller saw.
 #[derive(Default)]
@@ -92,12 +97,60 @@ async fn call(requests: Vec<(RequestBuilder, bool)>, seen: &Seen) {
     }
 }
 
+/// What a run has shown so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Shown {
+    /// SHA-256 of the program: what another build has shown does not count.
+    program: String,
+    kills: usize,
+    whole: usize,
+    broken: usize,
+    records: usize,
+    bills: usize,
+}
+
+impl Shown {
+    /// What a run that was stopped has left.
+    fn resume(state: Option<&Path>) -> Self {
+        let program = std::fs::read(paths::binary("tollgate").expect("the program"));
+        let program = hex::encode(Sha256::digest(program.expect("readable")));
+        let left = state.and_then(|path| std::fs::read(path).ok());
+        let left: Option<Self> = left.and_then(|text| serde_json::from_slice(&text).ok());
+        let anew = Self {
+            program: program.clone(),
+            ..Self::default()
+        };
+        left.filter(|it| it.program == program).unwrap_or(anew)
+    }
+
+    fn keep(&self, state: Option<&Path>) {
+        println!("{self:?}");
+        if let Some(path) = state {
+            let text = serde_json::to_vec(self).expect("JSON");
+            let folder = path.parent().expect("a folder");
+            std::fs::create_dir_all(folder).expect("the folder");
+            std::fs::write(path, text).expect("written");
+        }
+    }
+}
+
 #[tokio::test]
 async fn killed_at_any_moment_it_has_a_record_of_every_whole_answer_and_none_twice() {
     let kills = soak("TOLLGATE_SOAK_KILLS", 15);
+    let state = std::env::var_os("TOLLGATE_SOAK_STATE").map(PathBuf::from);
+    let mut shown = Shown::resume(state.as_deref());
+    while shown.kills < kills {
+        let some = (kills - shown.kills).min(KILLS_OF_A_ROUND);
+        round(some, &mut shown).await;
+        shown.keep(state.as_deref());
+    }
+}
+
+/// Kills so many times, and then looks at the books.
+async fn round(kills: usize, shown: &mut Shown) {
     let mut stack = Stack::start(with_ledger("")).await;
     let seen = Arc::new(Seen::default());
-    let mut dice = Dice(42);
+    let mut dice = Dice(42 + u64::try_from(shown.kills).expect("few"));
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
             let requests: Vec<_> = (0..32).map(|_| next(&stack, &mut dice)).collect();
@@ -130,12 +183,6 @@ async fn killed_at_any_moment_it_has_a_record_of_every_whole_answer_and_none_twi
     let bills = bills(&stack);
     let whole = seen.whole.lock().expect("no poison").clone();
     let broken = seen.broken.load(Ordering::Relaxed);
-    println!(
-        "{} whole answers, {broken} broken, {} records, {} bills",
-        whole.len(),
-        records.len(),
-        bills.len()
-    );
     assert!(whole.len() > kills && broken > 0, "the kills hit somebody");
     for id in &whole {
         let record = records.get(id);
@@ -149,4 +196,9 @@ async fn killed_at_any_moment_it_has_a_record_of_every_whole_answer_and_none_twi
             "{id} has a record and was never billed"
         );
     }
+    shown.kills += kills;
+    shown.whole += whole.len();
+    shown.broken += broken;
+    shown.records += records.len();
+    shown.bills += bills.len();
 }

@@ -45,4 +45,5 @@ mod token_keys;
 mod token_support;
 mod tokens;
 mod unreported;
+mod usage_log;
 mod uses;

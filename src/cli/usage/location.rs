@@ -61,6 +61,8 @@ impl LedgerLocation {
         };
         let store = UsageStore::open(&url).await;
         let store = store.map_err(|error| error.to_string())?;
+        // What a killed service has left in its log belongs to the report, too.
+        store.catch_up().await.map_err(|error| error.to_string())?;
         Ok(Opened { store, prices })
     }
 

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 
-use super::{Metrics, shared};
+use super::{Metrics, seconds, shared};
 use crate::usage::{LedgerState, LedgerStatus, UsageRecord};
+
+/// Bounds of the histogram of waits for the disk, in seconds.
+const WAIT_BOUNDS: [f64; 8] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0];
 
 impl Metrics {
     /// Counts a request whose usage has no price.
@@ -57,12 +60,20 @@ impl Metrics {
         self.count(
             ledger,
             "tollgate.ledger.failures",
-            "Attempts to write the ledger and to copy it to PostgreSQL that failed",
-            |status| match status.outbox_waiting {
-                Some(_) => vec![("write", status.failures), ("copy", status.outbox_failures)],
-                None => vec![("write", status.failures)],
+            "Attempts to write the ledger, to fill its file and to copy it to PostgreSQL that failed",
+            |status| {
+                let own = [("write", status.failures), ("fill", status.fill_failures)];
+                let copy = status.outbox_waiting.map(|_| ("copy", status.outbox_failures));
+                own.into_iter().chain(copy).collect()
             },
         );
+        let waits = seconds(
+            &self.provider.meter("tollgate"),
+            "tollgate.ledger.write.duration",
+            "From a record's end to the disk: the first record of each group",
+            &WAIT_BOUNDS,
+        );
+        ledger.observe_waits(move |wait| waits.record(wait.as_secs_f64(), &[]));
     }
 
     fn gauge(

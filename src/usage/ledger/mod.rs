@@ -1,14 +1,18 @@
 //! The ledger: every usage record on this machine's disk, before the client has the last byte of its
 //! answer.
 //!
-//! A request hands its record over with one send to a thread of the ledger's own, which writes all
-//! that waits in one transaction (group commit) and then releases each of them. What follows the
-//! ledger (PostgreSQL, retention) reads it behind the requests.
+//! A request hands its record over with one send to a thread of the ledger's own, which appends all
+//! that waits to a log with one `fdatasync` (group commit) and then releases each of them. A second
+//! thread fills the SQLite file from the log, which everything else reads: reports, PostgreSQL's copy,
+//! retention.
 
 mod disk;
+mod filler;
+mod handover;
 mod objects;
 mod outbox;
 mod prune;
+mod recovery;
 mod retention;
 mod state;
 mod writer;
@@ -19,7 +23,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,6 +36,7 @@ pub use writer::LedgerWriter;
 use super::UsageRecord;
 use crate::access::ObjectChange;
 use crate::database::{DatabaseError, DatabaseUrl, Synchronous};
+use crate::usage::log::LogFolder;
 use crate::usage::store::UsageStore;
 
 /// Records that may wait to be written: about 100 MB. Beyond them records are lost, and counted.
@@ -88,6 +93,8 @@ struct Ended {
     record: Arc<UsageRecord>,
     /// What it has made, or deleted, that the service stores.
     changes: Vec<ObjectChange>,
+    /// When it was handed over.
+    since: Instant,
     /// Who waits until it is on the disk.
     written: Option<oneshot::Sender<()>>,
 }
@@ -112,10 +119,12 @@ impl Future for Receipt {
 }
 
 impl Ledger {
-    /// Opens the ledger in a data directory and starts its thread.
+    /// Opens the ledger in a data directory, takes in what the log has of earlier processes, and starts
+    /// its threads.
     ///
     /// # Errors
-    /// The database's, where the file can't be opened or is not ours.
+    /// The database's, where the file can't be opened or is not ours, or the log's, where another
+    /// process writes it or it can't be read.
     pub async fn start(
         directory: PathBuf,
         options: &LedgerOptions,
@@ -123,9 +132,15 @@ impl Ledger {
         let url =
             DatabaseUrl::in_directory(&directory, crate::usage::store::LEDGER, Synchronous::Full);
         let store = UsageStore::open(&url).await?;
-        let state = Arc::new(LedgerState::new(directory, options));
+        let state = Arc::new(LedgerState::new(directory.clone(), options));
+        let folder = LogFolder::in_directory(&directory);
+        let lock = folder
+            .lock()
+            .map_err(|error| DatabaseError::Statement(error.into()))?;
+        recovery::recover(&folder, &store, &state).await?;
         let (queue, entries) = mpsc::unbounded_channel();
-        let writer = LedgerWriter::start(entries, queue.clone(), store.clone(), &state)?;
+        let log = (folder, lock);
+        let writer = LedgerWriter::start(entries, queue.clone(), log, store.clone(), &state)?;
         Ok((Self { queue, state }, writer, store))
     }
 
@@ -167,6 +182,7 @@ impl Ledger {
         let ended = Box::new(Ended {
             record,
             changes,
+            since: Instant::now(),
             written,
         });
         if self.queue.send(Entry::Record(ended)).is_err() {

@@ -1,13 +1,18 @@
 //! The state of the ledger, shared by those who write it, health and metrics.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use super::disk::DiskSpace;
 use super::{Durability, LedgerOptions, OnFailure};
 
+/// Told how long the first record of a group has waited for the disk.
+type ObserveWait = Box<dyn Fn(Duration) + Send + Sync>;
+
 /// Counters and conditions of the ledger.
-#[derive(Debug)]
 pub struct LedgerState {
     pub(super) directory: PathBuf,
     pub(super) durability: Durability,
@@ -17,6 +22,9 @@ pub struct LedgerState {
     lost: AtomicU64,
     failures: AtomicU64,
     is_failing: AtomicBool,
+    waits: OnceLock<ObserveWait>,
+    fill_failures: AtomicU64,
+    fill_is_failing: AtomicBool,
     is_nearly_full: AtomicBool,
     free_bytes: AtomicU64,
     has_outbox: AtomicBool,
@@ -39,6 +47,8 @@ pub struct LedgerStatus {
     pub failures: u64,
     /// The last attempt failed.
     pub is_failing: bool,
+    /// Attempts to fill the file from the log that failed.
+    pub fill_failures: u64,
     /// The disk is nearly full.
     pub is_nearly_full: bool,
     /// Bytes that are free on the disk.
@@ -62,6 +72,9 @@ impl LedgerState {
             lost: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             is_failing: AtomicBool::new(false),
+            waits: OnceLock::new(),
+            fill_failures: AtomicU64::new(0),
+            fill_is_failing: AtomicBool::new(false),
             is_nearly_full: AtomicBool::new(false),
             free_bytes: AtomicU64::new(0),
             has_outbox: AtomicBool::new(false),
@@ -87,14 +100,36 @@ impl LedgerState {
         }
     }
 
-    pub(super) fn wrote(&self, count: usize, last_seq: i64) {
+    /// Says how long records wait for the disk, from now on.
+    pub fn observe_waits(&self, observe: impl Fn(Duration) + Send + Sync + 'static) {
+        // The first one stays.
+        let _ = self.waits.set(Box::new(observe));
+    }
+
+    pub(super) fn wrote(&self, count: usize, since: Option<Instant>) {
         let added = u64::try_from(count).unwrap_or(0);
         self.written.fetch_add(added, Ordering::Relaxed);
         self.waiting.fetch_sub(count, Ordering::Relaxed);
-        let last_seq = u64::try_from(last_seq).unwrap_or(0);
-        self.last_seq.fetch_max(last_seq, Ordering::Relaxed);
+        if let (Some(observe), Some(since)) = (self.waits.get(), since) {
+            observe(since.elapsed());
+        }
         if self.is_failing.swap(false, Ordering::Relaxed) {
             tracing::info!("the usage ledger can be written again");
+        }
+    }
+
+    pub(super) fn filled(&self, last_seq: i64) {
+        let last_seq = u64::try_from(last_seq).unwrap_or(0);
+        self.last_seq.fetch_max(last_seq, Ordering::Relaxed);
+        if self.fill_is_failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("the file of the usage ledger is filled from its log again");
+        }
+    }
+
+    pub(super) fn fill_failed(&self, error: &dyn std::fmt::Display) {
+        self.fill_failures.fetch_add(1, Ordering::Relaxed);
+        if !self.fill_is_failing.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "the file of the usage ledger can't be filled from its log; records wait there");
         }
     }
 
@@ -145,6 +180,7 @@ impl LedgerState {
             lost: count(&self.lost),
             failures: count(&self.failures),
             is_failing: is(&self.is_failing),
+            fill_failures: count(&self.fill_failures),
             is_nearly_full: is(&self.is_nearly_full),
             free_bytes: count(&self.free_bytes),
             outbox_waiting: is(&self.has_outbox).then(|| count(&self.outbox_waiting)),
@@ -157,16 +193,29 @@ impl LedgerState {
     pub fn obstacle(&self) -> Option<&'static str> {
         match self.on_failure {
             OnFailure::Continue => None,
-            OnFailure::Refuse => self.concern(),
+            OnFailure::Refuse => self.writing_concern(),
         }
     }
 
-    /// What is wrong with writing it.
+    /// What is wrong with it.
     pub fn concern(&self) -> Option<&'static str> {
+        let is_behind = self.fill_is_failing.load(Ordering::Relaxed);
+        let behind =
+            is_behind.then_some("the file of the usage ledger can't be filled from its log");
+        self.writing_concern().or(behind)
+    }
+
+    fn writing_concern(&self) -> Option<&'static str> {
         match (self.is_failing(), self.is_unwritable()) {
             (true, _) => Some("the usage ledger can't be written"),
             (false, true) => Some("the disk of the usage ledger is nearly full"),
             (false, false) => None,
         }
+    }
+}
+
+impl fmt::Debug for LedgerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.status().fmt(f)
     }
 }

@@ -1,34 +1,42 @@
-//! The thread that writes the ledger: all that waits, in one transaction.
+//! The thread that writes the log: all that waits, with one `fdatasync`.
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
 
-use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep;
 
+use super::filler::Filler;
+use super::handover::Handover;
 use super::state::LedgerState;
-use super::{Durability, Ended, Entry, OnFailure};
+use super::{Durability, Entry, OnFailure};
 use crate::backoff::Backoff;
 use crate::database::DatabaseError;
-use crate::usage::store::{LedgerRow, ObjectRow, UsageStore};
+use crate::usage::log::{Group, LogFolder, LogLock, LogWriter};
+use crate::usage::store::{LedgerRow, LogEntry, ObjectRow, UsageStore};
 
-/// Records of one transaction.
-const MAX_BATCH: usize = 512;
+/// Records of one group.
+const MAX_GROUP: usize = 512;
+/// Objects of one frame: an answer may have made very many.
+const MAX_OBJECTS: usize = 1000;
 /// How long records are gathered where nobody waits for them: well below the 100 ms that are promised.
 const GATHER_INTERVAL: Duration = Duration::from_millis(50);
+/// From the beginning of one group to that of the next, at least: a busy service writes more in one
+/// group, and a quiet one waits for nothing.
+const GROUP_INTERVAL: Duration = Duration::from_millis(1);
 /// How long to wait after a failure, at first and at most.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(2);
 /// How often writing is tried at shutdown before what is left is lost.
 const LAST_ATTEMPTS: u32 = 5;
 
-/// The thread; it ends with [`Self::finish`].
+/// The ledger's threads; they end with [`Self::finish`].
 #[derive(Debug)]
 pub struct LedgerWriter {
-    thread: JoinHandle<()>,
+    writing: JoinHandle<()>,
+    filling: JoinHandle<()>,
     queue: mpsc::UnboundedSender<Entry>,
 }
 
@@ -36,61 +44,69 @@ impl LedgerWriter {
     pub(super) fn start(
         entries: mpsc::UnboundedReceiver<Entry>,
         queue: mpsc::UnboundedSender<Entry>,
+        (folder, lock): (LogFolder, LogLock),
         store: UsageStore,
         state: &Arc<LedgerState>,
     ) -> Result<Self, DatabaseError> {
         let failed = |error: io::Error| DatabaseError::Statement(error.into());
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(failed)?;
-        let writing = Writing {
+        let log = LogWriter::start(folder.clone()).map_err(failed)?;
+        let handover = Arc::new(Handover::default());
+        let filler = Filler {
+            folder,
+            ahead: Arc::clone(log.ahead()),
+            handover: Arc::clone(&handover),
             store,
             state: Arc::clone(state),
-            is_ending: false,
+            lock,
         };
-        let thread = std::thread::Builder::new()
+        let writing = Writing {
+            log,
+            handover,
+            state: Arc::clone(state),
+            is_ending: false,
+            began: None,
+        };
+        let filling = filler.start().map_err(failed)?;
+        let writing = std::thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || runtime.block_on(writing.run(entries)))
+            .spawn(move || writing.run(entries))
             .map_err(failed)?;
-        Ok(Self { thread, queue })
+        Ok(Self {
+            writing,
+            filling,
+            queue,
+        })
     }
 
     /// Writes all that has been handed over and ends; blocks until then. What can't be written after
     /// some attempts is lost, and counted.
     pub fn finish(self) {
         let is_writing = self.queue.send(Entry::End).is_ok();
-        if !is_writing || self.thread.join().is_err() {
-            tracing::error!("the ledger's thread has failed");
+        if !is_writing || self.writing.join().is_err() || self.filling.join().is_err() {
+            tracing::error!("a thread of the ledger has failed");
         }
     }
 }
 
 struct Writing {
-    store: UsageStore,
+    log: LogWriter,
+    handover: Arc<Handover>,
     state: Arc<LedgerState>,
     is_ending: bool,
+    /// When the last group was begun.
+    began: Option<Instant>,
 }
 
-/// Records that are written together with what their requests have made, and who waits for them.
-#[derive(Default)]
+/// Records that are written together, and who waits for them.
 struct Batch {
-    rows: Vec<LedgerRow>,
-    objects: Vec<ObjectRow>,
+    group: Group,
+    count: usize,
     waiting: Vec<oneshot::Sender<()>>,
+    /// When the first of them was handed over.
+    since: Option<Instant>,
 }
 
 impl Batch {
-    fn add(&mut self, ended: Ended) {
-        let row = LedgerRow::from(&*ended.record);
-        let at = row.started_ms;
-        let changes = ended.changes.iter();
-        self.objects
-            .extend(changes.map(|change| ObjectRow::new(change, at)));
-        self.rows.push(row);
-        self.waiting.extend(ended.written);
-    }
-
     fn let_go(&mut self) {
         for waiting in self.waiting.drain(..) {
             // Nobody waits any more where the client has hung up.
@@ -99,43 +115,97 @@ impl Batch {
     }
 }
 
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.handover.end();
+    }
+}
+
 impl Writing {
-    async fn run(mut self, mut entries: mpsc::UnboundedReceiver<Entry>) {
-        let mut received = Vec::with_capacity(MAX_BATCH);
-        while !self.is_ending && entries.recv_many(&mut received, MAX_BATCH).await > 0 {
-            if self.state.durability == Durability::Relaxed {
-                sleep(GATHER_INTERVAL).await;
-            }
-            let mut batch = Batch::default();
+    fn run(mut self, mut entries: mpsc::UnboundedReceiver<Entry>) {
+        let mut received = Vec::with_capacity(MAX_GROUP);
+        while !self.is_ending && entries.blocking_recv_many(&mut received, MAX_GROUP) > 0 {
+            self.gather();
+            let mut batch = Batch {
+                group: self.log.group(),
+                count: 0,
+                waiting: Vec::new(),
+                since: None,
+            };
             for entry in received.drain(..) {
-                match entry {
-                    Entry::Record(ended) => batch.add(*ended),
-                    Entry::End => self.is_ending = true,
-                }
+                self.add(&mut batch, entry);
             }
-            while self.is_ending || batch.rows.len() < MAX_BATCH {
+            while self.is_ending || batch.count < MAX_GROUP {
                 match entries.try_recv() {
-                    Ok(Entry::Record(ended)) => batch.add(*ended),
-                    Ok(Entry::End) => self.is_ending = true,
+                    Ok(entry) => self.add(&mut batch, entry),
                     Err(_) => break,
                 }
             }
-            if !batch.rows.is_empty() {
-                self.write(&mut batch).await;
+            if batch.count > 0 {
+                self.write(&mut batch);
             }
         }
-        self.store.close().await;
+    }
+
+    /// Lets more records come.
+    fn gather(&mut self) {
+        let pause = match (self.state.durability, self.began) {
+            (Durability::Relaxed, _) => GATHER_INTERVAL,
+            (Durability::Strict, Some(at)) => GROUP_INTERVAL.saturating_sub(at.elapsed()),
+            (Durability::Strict, None) => Duration::ZERO,
+        };
+        if !pause.is_zero() {
+            sleep(pause);
+        }
+        self.began = Some(Instant::now());
+    }
+
+    fn add(&mut self, batch: &mut Batch, entry: Entry) {
+        let ended = match entry {
+            Entry::Record(ended) => *ended,
+            Entry::End => {
+                self.is_ending = true;
+                return;
+            }
+        };
+        let row = LedgerRow::from(&*ended.record);
+        let at = row.started_ms;
+        let objects: Vec<_> = ended
+            .changes
+            .iter()
+            .map(|it| ObjectRow::new(it, at))
+            .collect();
+        let mut objects = objects.chunks(MAX_OBJECTS);
+        let first = LogEntry {
+            record: Some(row),
+            objects: objects.next().unwrap_or_default().to_vec(),
+        };
+        let more = objects.map(|some| LogEntry {
+            record: None,
+            objects: some.to_vec(),
+        });
+        let is_added = std::iter::once(first)
+            .chain(more)
+            .all(|entry| self.log.add(&mut batch.group, |bytes| entry.append(bytes)));
+        if !is_added {
+            // Its sender is dropped: the receipt says that it is lost.
+            self.state.waiting.fetch_sub(1, Ordering::Relaxed);
+            return self.state.lose(1);
+        }
+        batch.count += 1;
+        batch.since.get_or_insert(ended.since);
+        batch.waiting.extend(ended.written);
     }
 
     /// Writes until it succeeds, or the service ends and it does not.
-    async fn write(&self, batch: &mut Batch) {
-        let count = batch.rows.len();
+    fn write(&mut self, batch: &mut Batch) {
         let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
         loop {
-            match self.try_write(batch, backoff.failures() > 0).await {
-                Ok(last_seq) => {
-                    self.state.wrote(count, last_seq);
-                    return batch.let_go();
+            match self.log.write(&batch.group) {
+                Ok(written) => {
+                    self.state.wrote(batch.count, batch.since);
+                    batch.let_go();
+                    return self.handover.wrote(written);
                 }
                 Err(error) => self.state.failed(&error),
             }
@@ -144,20 +214,10 @@ impl Writing {
             }
             let pause = backoff.pause();
             if self.is_ending && backoff.failures() >= LAST_ATTEMPTS {
-                self.state.lose(u64::try_from(count).unwrap_or(u64::MAX));
-                return;
+                let count = u64::try_from(batch.count).unwrap_or(u64::MAX);
+                return self.state.lose(count);
             }
-            sleep(pause).await;
+            sleep(pause);
         }
-    }
-
-    /// A transaction whose commit was not confirmed may have been written: check first.
-    async fn try_write(&self, batch: &Batch, is_again: bool) -> Result<i64, DatabaseError> {
-        if let (true, Some(first)) = (is_again, batch.rows.first())
-            && self.store.contains(first).await?
-        {
-            return self.store.last_seq().await;
-        }
-        self.store.write(&batch.rows, &batch.objects).await
     }
 }

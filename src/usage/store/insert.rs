@@ -36,12 +36,11 @@ fn insert(columns: &str, values: &str) -> String {
     format!("INSERT INTO usage_records ({columns}) VALUES {values}")
 }
 
-/// SQLite's, which sums up afterwards. A record that comes again is passed over: the lines of a batch do
-/// after a crash.
+/// SQLite's, which sums up afterwards. A record that is there already is passed over: the lines of a
+/// batch come again after a crash.
 static RECORDS: LazyLock<Statements> = LazyLock::new(|| {
     statements::<LedgerRow>(|columns, values| {
-        let insert = insert(columns, values);
-        format!("{insert} ON CONFLICT (id) DO NOTHING")
+        format!("{} ON CONFLICT DO NOTHING", insert(columns, values))
     })
 });
 
@@ -74,8 +73,8 @@ impl UsageStore {
 
     /// Writes records, their sums, and objects, all or none; gives the `seq` of the last record.
     ///
-    /// Each id is taken once and passed over when it comes again. No object is written twice in one call
-    /// to a server.
+    /// Each id is taken once, and passed over when it comes again. No object is written twice in one
+    /// call to a server.
     ///
     /// # Errors
     /// The database's. After one the rows may have been written all the same, all of them.
@@ -84,22 +83,10 @@ impl UsageStore {
         records: &[LedgerRow],
         objects: &[ObjectRow],
     ) -> Result<i64, DatabaseError> {
-        match &self.0 {
+        match &self.database {
             Database::Sqlite(pool) => insert_sqlite(pool, records, objects).await,
             Database::Postgres(pool) => insert_postgres(pool, records, objects).await,
         }
-    }
-
-    /// Whether a record is there.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn contains(&self, row: &LedgerRow) -> Result<bool, DatabaseError> {
-        const FIND: &str = "SELECT COUNT(*) FROM usage_records WHERE id = $1";
-        let count: i64 = crate::database::on_either!(&self.0, pool => {
-            sqlx::query_scalar(FIND).bind(row.id.clone()).fetch_one(pool).await?
-        });
-        Ok(count > 0)
     }
 }
 
@@ -108,44 +95,56 @@ async fn insert_sqlite(
     records: &[LedgerRow],
     objects: &[ObjectRow],
 ) -> Result<i64, DatabaseError> {
+    let (records, objects): (Vec<_>, Vec<_>) = (records.iter().collect(), objects.iter().collect());
+    in_one(pool, async |connection| {
+        write_sqlite(connection, &records, &objects).await
+    })
+    .await
+}
+
+/// Does something in one transaction of a file.
+pub(super) async fn in_one<T>(
+    pool: &SqlitePool,
+    work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
+) -> Result<T, DatabaseError> {
     let mut connection = pool.acquire().await?;
-    let written = write_sqlite(&mut connection, records, objects).await;
-    if written.is_err() {
+    let done = async {
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let done = work(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(done)
+    };
+    let done = done.await;
+    if done.is_err() {
         // A full disk ends SQLite's transaction, which sqlx does not hear of: the connection would
         // refuse to begin another one. A new one is opened at the next attempt.
         let _ = connection.close().await;
     }
-    written
+    done
 }
 
-async fn write_sqlite(
+/// Writes rows and their sums in a transaction; gives the `seq` of the last record.
+pub(super) async fn write_sqlite(
     connection: &mut SqliteConnection,
-    records: &[LedgerRow],
-    objects: &[ObjectRow],
-) -> Result<i64, DatabaseError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    records: &[&LedgerRow],
+    objects: &[&ObjectRow],
+) -> Result<i64, sqlx::Error> {
     let last = "SELECT COALESCE(MAX(seq), 0) FROM usage_records";
-    let before: i64 = sqlx::query_scalar(last)
-        .fetch_one(&mut *transaction)
-        .await?;
-    rows_sqlite(&mut transaction, &RECORDS, records).await?;
+    let before: i64 = sqlx::query_scalar(last).fetch_one(&mut *connection).await?;
+    rows_sqlite(connection, &RECORDS, records).await?;
     sqlx::query(AssertSqlSafe(SUMS.as_str()))
         .bind(before)
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await?;
-    rows_sqlite(&mut transaction, &OBJECTS, objects).await?;
-    let after: i64 = sqlx::query_scalar(last)
-        .fetch_one(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    Ok(after)
+    rows_sqlite(connection, &OBJECTS, objects).await?;
+    sqlx::query_scalar(last).fetch_one(&mut *connection).await
 }
 
 async fn rows_sqlite<R: Columns>(
     connection: &mut SqliteConnection,
     statements: &'static Statements,
-    rows: &[R],
-) -> Result<(), DatabaseError> {
+    rows: &[&R],
+) -> Result<(), sqlx::Error> {
     for (statement, chunk) in chunks(statements, rows) {
         let query = sqlx::query(AssertSqlSafe(statement));
         let query = chunk

@@ -2,6 +2,8 @@
 //! far all that has been copied.
 
 mod columns;
+mod entry;
+mod fill;
 mod insert;
 mod object_row;
 mod objects;
@@ -12,8 +14,11 @@ mod rollup;
 mod row;
 mod sums;
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+pub(crate) use entry::{LogEntry, Placed};
+pub(crate) use fill::Gap;
 pub use object_row::ObjectRow;
 pub use read::Position;
 pub use row::{LedgerRow, rfc3339};
@@ -21,6 +26,7 @@ pub use sums::{Dimension, Sum};
 
 use crate::database::{Database, DatabaseError, DatabaseUrl, Purpose};
 use crate::usage::RecordId;
+use crate::usage::log::LogFolder;
 
 /// The ledger of this process.
 pub const LEDGER: Purpose = Purpose {
@@ -52,8 +58,9 @@ pub const LEDGER: Purpose = Purpose {
             "batch output",
             include_str!("migrations/ledger/0005_batch_output.sql"),
         ),
+        (6, "log", include_str!("migrations/ledger/0006_log.sql")),
     ],
-    // One that writes, one that is read for the server, one that prunes.
+    // One that fills it, one that is read for the server, one that prunes.
     max_connections: 3,
     statement_timeout: REPORT_TIMEOUT,
 };
@@ -98,7 +105,11 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The ledger's tables in one database.
 #[derive(Clone, Debug)]
-pub struct UsageStore(Database);
+pub struct UsageStore {
+    database: Database,
+    /// What a file is filled from.
+    log: Option<LogFolder>,
+}
 
 /// Requests that came from one moment on and before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,15 +160,19 @@ impl UsageStore {
     /// # Errors
     /// As [`Database::open`].
     pub async fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
-        let purpose = match url {
-            DatabaseUrl::Sqlite { .. } => LEDGER,
-            DatabaseUrl::Postgres(_) => SHARED,
+        let (purpose, log) = match url {
+            DatabaseUrl::Sqlite { file, .. } => {
+                let directory = file.parent().unwrap_or(Path::new(""));
+                (LEDGER, Some(LogFolder::in_directory(directory)))
+            }
+            DatabaseUrl::Postgres(_) => (SHARED, None),
         };
-        Database::open(url, purpose).await.map(Self)
+        let database = Database::open(url, purpose).await?;
+        Ok(Self { database, log })
     }
 
     /// Closes every connection, and waits for what they do.
     pub async fn close(&self) {
-        self.0.close().await;
+        self.database.close().await;
     }
 }

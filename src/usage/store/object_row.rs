@@ -20,30 +20,41 @@ const BACKGROUND: &str = "background";
 
 row! {
     /// Something that the service stores for a client.
-    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    #[derive(Clone, PartialEq, Eq, prost::Message)]
     pub struct ObjectRow {
         /// What it is.
+        #[prost(string, tag = "1")]
         kind: String,
         /// Its id.
+        #[prost(string, tag = "2")]
         id: String,
         /// The client that made it.
+        #[prost(string, tag = "3")]
         client: String,
         /// When the request came that has changed it last, in milliseconds since 1970.
+        #[prost(int64, tag = "4")]
         created_ms: i64,
         /// What is known of it: `batch_input`, `batch`, `batch_output`, `background`, or nothing.
+        #[prost(string, optional, tag = "5")]
         known: Option<String>,
         /// What the lines of a file ask for.
+        #[prost(string, optional, tag = "6")]
         operation: Option<String>,
         /// The deployment of a file's lines, or of a response.
+        #[prost(string, optional, tag = "7")]
         deployment: Option<String>,
         /// The product that allows it.
+        #[prost(string, optional, tag = "8")]
         product: Option<String>,
         /// The request whose client is charged later for a response or a batch, as JSON; of a file's
         /// lines their number and size.
+        #[prost(string, optional, tag = "10")]
         asked_by: Option<String>,
         /// The batch that has written a file.
+        #[prost(string, optional, tag = "11")]
         batch: Option<String>,
         /// 1 once it is deleted.
+        #[prost(int64, tag = "9")]
         deleted: i64,
     }
 }
@@ -112,13 +123,13 @@ impl ObjectRow {
             id: self.id.clone(),
             owner: ClientId::new(self.client.as_str()),
             known: match self.deleted {
-                0 => Some(self.known()?),
+                0 => Some(self.what_is_known()?),
                 _ => None,
             },
         })
     }
 
-    fn known(&self) -> Option<Known> {
+    fn what_is_known(&self) -> Option<Known> {
         let deployment = self.deployment.as_deref().and_then(Deployment::parse);
         let product = self.product.as_deref().map(ProductId::new);
         Some(match self.known.as_deref() {
@@ -126,12 +137,12 @@ impl ObjectRow {
             Some(BACKGROUND) => Known::Background(Arc::new(Unsettled::new(
                 deployment,
                 product,
-                self.asked_by(),
+                self.who_asked(),
             ))),
             Some(BATCH) => Known::Batch(Arc::new(Unsettled::new(
                 deployment,
                 product,
-                self.asked_by(),
+                self.who_asked(),
             ))),
             Some(BATCH_OUTPUT) => Known::Output(self.batch.as_deref()?.into()),
             Some(BATCH_INPUT) => {
@@ -141,8 +152,8 @@ impl ObjectRow {
                     operation,
                     deployment: deployment?,
                     product: product?,
-                    bytes: self.asked_by().request_bytes,
-                    lines: self.asked_by().lines,
+                    bytes: self.who_asked().request_bytes,
+                    lines: self.who_asked().lines,
                 }))
             }
             Some(_) => return None,
@@ -150,7 +161,7 @@ impl ObjectRow {
     }
 
     /// The request that asked for it; what is not known of one from before it was kept is left out.
-    fn asked_by(&self) -> AskedBy {
+    fn who_asked(&self) -> AskedBy {
         let written = self.asked_by.as_deref();
         let read = written.and_then(|text| serde_json::from_str(text).ok());
         read.unwrap_or_else(|| AskedBy {

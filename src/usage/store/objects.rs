@@ -35,7 +35,7 @@ impl UsageStore {
         const PRUNE: &str = "DELETE FROM stored_objects WHERE seq IN (SELECT seq FROM stored_objects \
              WHERE created_ms < $1 OR (created_ms < $2 AND (deleted = 1 OR kind NOT IN ('file', 'batch'))) \
              ORDER BY seq LIMIT $3)";
-        Ok(on_either!(&self.0, pool => {
+        Ok(on_either!(&self.database, pool => {
             let query = sqlx::query(PRUNE).bind(files_before_ms).bind(others_before_ms);
             query.bind(limit).execute(pool).await?.rows_affected()
         }))
@@ -60,7 +60,7 @@ impl UsageStore {
              AND (known IS NULL OR known NOT IN ('background', 'batch'))) AS ranked \
              ORDER BY place, seq DESC LIMIT $2 OFFSET $3";
         let kind = kind_name(kind);
-        Ok(on_either!(&self.0, pool => {
+        Ok(on_either!(&self.database, pool => {
             let count: i64 = sqlx::query_scalar(COUNT).bind(kind).fetch_one(pool).await?;
             if count <= room {
                 return Ok(Vec::new());
@@ -78,7 +78,7 @@ impl UsageStore {
         let places: Vec<_> = (1..=seqs.len()).map(|it| format!("${it}")).collect();
         let places = places.join(", ");
         let statement = format!("DELETE FROM stored_objects WHERE seq IN ({places})");
-        on_either!(&self.0, pool => {
+        on_either!(&self.database, pool => {
             let query = sqlx::query(AssertSqlSafe(statement));
             let query = seqs.iter().fold(query, |query, seq| query.bind(*seq));
             query.execute(pool).await?;

@@ -18,7 +18,7 @@ impl UsageStore {
         const PRUNE: &str = "DELETE FROM usage_records WHERE id IN (SELECT id FROM usage_records \
              WHERE id >= $1 AND id < $2 AND seq <= $3 ORDER BY id LIMIT $4)";
         let (from, to) = period.ids();
-        Ok(on_either!(&self.0, pool => {
+        Ok(on_either!(&self.database, pool => {
             let query = sqlx::query(PRUNE).bind(from).bind(to).bind(copied).bind(limit);
             query.execute(pool).await?.rows_affected()
         }))
@@ -31,7 +31,7 @@ impl UsageStore {
     pub async fn prune_sums(&self, period: Period) -> Result<(), DatabaseError> {
         const PRUNE: &str = "DELETE FROM usage_daily WHERE day >= $1 AND day < $2";
         let (from, to) = period.days();
-        on_either!(&self.0, pool => {
+        on_either!(&self.database, pool => {
             sqlx::query(PRUNE).bind(from).bind(to).execute(pool).await?;
         });
         Ok(())

@@ -46,7 +46,7 @@ impl UsageStore {
              WHERE id >= $1 AND id < $2 AND id > $3 ORDER BY id LIMIT $4";
         let (from, to) = period.ids();
         let after = after.unwrap_or_default().to_vec();
-        Ok(on_either!(&self.0, pool => {
+        Ok(on_either!(&self.database, pool => {
             sqlx::query_as(PAGE).bind(from).bind(to).bind(after).bind(limit).fetch_all(pool).await?
         }))
     }
@@ -75,7 +75,7 @@ impl UsageStore {
     where
         R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>,
     {
-        match &self.0 {
+        match &self.database {
             Database::Sqlite(pool) => {
                 let next = format!("SELECT * FROM {table} WHERE seq > $1 ORDER BY seq LIMIT $2");
                 let query = sqlx::query(AssertSqlSafe(next)).bind(after.seq);
@@ -112,7 +112,7 @@ impl UsageStore {
     /// # Errors
     /// The database's.
     pub async fn end(&self) -> Result<Position, DatabaseError> {
-        match &self.0 {
+        match &self.database {
             Database::Sqlite(pool) => {
                 let last = "SELECT COALESCE(MAX(seq), 0) FROM usage_records";
                 let seq = sqlx::query_scalar(last).fetch_one(pool).await?;
@@ -137,7 +137,7 @@ impl UsageStore {
     pub async fn outbox(&self, destination: &str) -> Result<(i64, i64), DatabaseError> {
         const LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM usage_records";
         const COPIED: &str = "SELECT seq FROM outbox WHERE destination = $1";
-        Ok(on_either!(&self.0, pool => {
+        Ok(on_either!(&self.database, pool => {
             let last = sqlx::query_scalar(LAST).fetch_one(pool).await?;
             let copied: Option<i64> =
                 sqlx::query_scalar(COPIED).bind(destination).fetch_optional(pool).await?;
@@ -152,18 +152,9 @@ impl UsageStore {
     pub async fn copied(&self, destination: &str, seq: i64) -> Result<(), DatabaseError> {
         const COPIED: &str = "INSERT INTO outbox (destination, seq) VALUES ($1, $2) \
              ON CONFLICT (destination) DO UPDATE SET seq = excluded.seq";
-        on_either!(&self.0, pool => {
+        on_either!(&self.database, pool => {
             sqlx::query(COPIED).bind(destination).bind(seq).execute(pool).await?;
         });
         Ok(())
-    }
-
-    /// The last `seq`.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn last_seq(&self) -> Result<i64, DatabaseError> {
-        const LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM usage_records";
-        Ok(on_either!(&self.0, pool => sqlx::query_scalar(LAST).fetch_one(pool).await?))
     }
 }

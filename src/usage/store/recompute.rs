@@ -29,9 +29,9 @@ impl UsageStore {
         );
         const EMPTY: &str =
             "DELETE FROM usage_daily WHERE requests = 0 AND total_tokens = 0 AND cost_nanos = 0";
-        on_either!(&self.0, pool => {
-            let mut transaction = pool.begin_with(self.0.begin_write()).await?;
-            if matches!(self.0, Database::Postgres(_)) {
+        on_either!(&self.database, pool => {
+            let mut transaction = pool.begin_with(self.database.begin_write()).await?;
+            if matches!(self.database, Database::Postgres(_)) {
                 let query = sqlx::query(AssertSqlSafe(lock));
                 let query = rows.iter().fold(query, |query, row| query.bind(row.id.clone()));
                 query.execute(&mut *transaction).await?;

@@ -9,104 +9,152 @@ use crate::usage::{Amount, RecordId, UsageRecord};
 
 row! {
     /// One row of the ledger; docs/chargeback.md says what the columns mean.
-    #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+    ///
+    /// In the log each column has a tag, which is never given to another one.
+    #[derive(Clone, PartialEq, Eq, Serialize, prost::Message)]
     pub struct LedgerRow {
         /// The record's id, a UUID of version 7: 16 bytes.
         #[serde(serialize_with = "id")]
+        #[prost(bytes = "vec", tag = "1")]
         id: Vec<u8>,
         /// When the request came, in milliseconds since 1970.
         #[serde(rename = "time", serialize_with = "moment")]
+        #[prost(int64, tag = "2")]
         started_ms: i64,
         /// Until the end of its answer, in microseconds.
+        #[prost(int64, tag = "3")]
         duration_us: i64,
         /// Until the first token of a stream, in microseconds.
+        #[prost(int64, optional, tag = "4")]
         first_token_us: Option<i64>,
         /// Envoy's id of the request.
+        #[prost(string, tag = "5")]
         request_id: String,
         /// The trace, 32 hexadecimal digits.
+        #[prost(string, optional, tag = "6")]
         trace_id: Option<String>,
         /// The client that is charged.
+        #[prost(string, tag = "7")]
         client: String,
         /// Its labels, a JSON object.
         #[serde(serialize_with = "json")]
+        #[prost(string, optional, tag = "8")]
         labels: Option<String>,
         /// The end user.
         #[serde(rename = "user")]
+        #[prost(string, optional, tag = "9")]
         end_user: Option<String>,
         /// The kind of credential.
+        #[prost(string, tag = "10")]
         credential: String,
         /// The product.
+        #[prost(string, optional, tag = "11")]
         product: Option<String>,
         /// The operation.
+        #[prost(string, tag = "12")]
         operation: String,
         /// The deployment.
+        #[prost(string, optional, tag = "13")]
         deployment: Option<String>,
         /// The model that answered.
+        #[prost(string, optional, tag = "14")]
         model: Option<String>,
         /// The service tier that answered.
+        #[prost(string, optional, tag = "46")]
         service_tier: Option<String>,
         /// The backend.
+        #[prost(string, tag = "15")]
         backend: String,
         /// The backend's region.
+        #[prost(string, optional, tag = "16")]
         region: Option<String>,
         /// 1 for a stream.
+        #[prost(int64, tag = "17")]
         stream: i64,
         /// The HTTP status; none if no answer came.
+        #[prost(int64, optional, tag = "18")]
         status: Option<i64>,
         /// `reported`, `estimated` or `none`.
+        #[prost(string, tag = "19")]
         source: String,
         /// Why it was estimated or not counted.
+        #[prost(string, optional, tag = "20")]
         source_reason: Option<String>,
         /// Tokens of the prompt.
+        #[prost(int64, tag = "21")]
         input_tokens: i64,
         /// The cached ones among them.
+        #[prost(int64, tag = "22")]
         cached_tokens: i64,
         /// Tokens of the answer.
+        #[prost(int64, tag = "23")]
         output_tokens: i64,
         /// The ones of reasoning among them.
+        #[prost(int64, tag = "24")]
         reasoning_tokens: i64,
         /// The sum that the service reports.
+        #[prost(int64, tag = "25")]
         total_tokens: i64,
         /// Audio tokens of the prompt.
+        #[prost(int64, tag = "26")]
         audio_input_tokens: i64,
         /// Audio tokens of the answer.
+        #[prost(int64, tag = "27")]
         audio_output_tokens: i64,
         /// Image tokens of the prompt.
+        #[prost(int64, tag = "28")]
         image_input_tokens: i64,
         /// Tokens of a prediction that were taken over.
+        #[prost(int64, tag = "29")]
         accepted_prediction_tokens: i64,
         /// Tokens of a prediction that were not.
+        #[prost(int64, tag = "30")]
         rejected_prediction_tokens: i64,
         /// Images that were made.
+        #[prost(int64, tag = "31")]
         images: i64,
         /// Their size.
+        #[prost(string, optional, tag = "32")]
         image_size: Option<String>,
         /// Their quality.
+        #[prost(string, optional, tag = "33")]
         image_quality: Option<String>,
         /// Audio that was heard, in milliseconds.
+        #[prost(int64, tag = "34")]
         audio_ms: i64,
         /// Characters that were spoken.
+        #[prost(int64, tag = "35")]
         characters: i64,
         /// Why the model stopped.
+        #[prost(string, optional, tag = "36")]
         finish_reason: Option<String>,
         /// 1 where the content filter cut or refused.
+        #[prost(int64, tag = "37")]
         filtered: i64,
         /// The version of the backend's configuration.
+        #[prost(string, optional, tag = "38")]
         system_fingerprint: Option<String>,
         /// How often Envoy tried.
+        #[prost(int64, tag = "39")]
         attempts: i64,
         /// Bytes of the request's body.
+        #[prost(int64, tag = "40")]
         request_bytes: i64,
         /// Bytes of the answer's body.
+        #[prost(int64, optional, tag = "41")]
         response_bytes: Option<i64>,
         /// The id of a stored response.
+        #[prost(string, optional, tag = "42")]
         response_id: Option<String>,
         /// The price that the cost was computed by.
+        #[prost(string, optional, tag = "43")]
         price: Option<String>,
         /// The cost, in billionths of the currency.
         #[serde(rename = "cost", serialize_with = "amount")]
+        #[prost(int64, optional, tag = "44")]
         cost_nanos: Option<i64>,
         /// ISO 4217's code.
+        #[prost(string, optional, tag = "45")]
         currency: Option<String>,
     }
 }

@@ -133,7 +133,7 @@ impl UsageStore {
         );
         let (from, to) = period.days();
         let keys = dimensions.len();
-        Ok(on_either!(&self.0, pool => {
+        Ok(on_either!(&self.database, pool => {
             let query = sqlx::query(AssertSqlSafe(statement)).bind(from).bind(to);
             let rows = query.fetch_all(pool).await?;
             rows.iter().map(|row| Sum::from_row(row)?.with_keys(row, keys)).collect::<Result<_, _>>()?

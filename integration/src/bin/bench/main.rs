@@ -13,12 +13,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Compares Envoy alone, Envoy with a no-op service and Envoy with tollgate, under the same load.
+/// Compares Envoy alone, Envoy with a no-op service and Envoy with tollgate, with and without a ledger,
+/// under the same load.
 /// Writes nothing but a table on standard output. Needs a release build and wrk.
 #[derive(Parser)]
 struct Arguments {
     /// Time under load, all runs together.
-    #[arg(long, default_value_t = 216)]
+    #[arg(long, default_value_t = 288)]
     seconds: u64,
 }
 

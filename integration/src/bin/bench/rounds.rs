@@ -9,12 +9,17 @@ use std::fmt::Write;
 use super::backend::BenchBackend;
 use super::measure::{Cell, first_bytes, sample};
 use super::process::{Clock, resident_kib};
-use super::setup::{Chain, Counted, Setup};
+use super::setup::{Chain, Counted, Setup, Waits};
 use super::table;
 use super::workload::Workload;
 use tollgate_integration::stack::{Failure, poll_for};
 
-const CHAINS: [Chain; 3] = [Chain::EnvoyAlone, Chain::Floor, Chain::Tollgate];
+const CHAINS: [Chain; 4] = [
+    Chain::EnvoyAlone,
+    Chain::Floor,
+    Chain::Tollgate,
+    Chain::Ledger,
+];
 const ROUNDS: u64 = 3;
 const BUSY_CONNECTIONS: u32 = 16;
 const QUIET_CONNECTIONS: u32 = 1;
@@ -48,7 +53,7 @@ pub async fn run(seconds: u64) -> Result<String, Failure> {
             }
         }
     }
-    report(&mut setups, cells, seconds_per_run)
+    report(&mut setups, cells, seconds_per_run).await
 }
 
 struct Bench {
@@ -130,7 +135,7 @@ impl Account {
     }
 }
 
-fn report(
+async fn report(
     setups: &mut [Setup],
     cells: Vec<Vec<Cell>>,
     seconds_per_run: u64,
@@ -140,12 +145,25 @@ fn report(
          \"1 conn\" and \"first byte\";\none Envoy worker; no TLS. The floor is Envoy + no-op. CPU \
          is per request.\n"
     );
+    let mut ledger_rows = Vec::new();
     for (workload, row) in Workload::ALL.into_iter().zip(cells) {
         let rows: Vec<_> = CHAINS.into_iter().zip(row).collect();
+        ledger_rows.push((workload, rows.clone()));
         // Writing to a String can't fail.
         let _ = write!(text, "\n{workload}\n\n{}\n", table::of_workload(&rows));
     }
     let mut memory = Vec::new();
+    let of_ledger = table::of_ledger(&ledger_rows);
+    let _ = write!(text, "\nA ledger, compared with none\n\n{of_ledger}\n");
+    for setup in &*setups {
+        if let Some(waits) = setup.waits().await? {
+            let Waits { groups, slow } = waits;
+            let _ = writeln!(
+                text,
+                "\n{slow} of {groups} groups of records waited more than 50 ms for the disk."
+            );
+        }
+    }
     for setup in setups {
         let envoy = resident_kib(setup.envoy_pid()?)?;
         let service = setup.service_pid()?.map(resident_kib).transpose()?;

@@ -1,4 +1,5 @@
-//! The three things compared: Envoy alone, Envoy with a service that does nothing, and tollgate.
+//! The things compared: Envoy alone, Envoy with a service that does nothing, tollgate, and tollgate with
+//! a ledger.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ pub enum Chain {
     Floor,
     /// The whole chain with tollgate: keys, a product, tokens counted.
     Tollgate,
+    /// The same with a ledger, each record on the disk before the answer ends.
+    Ledger,
 }
 
 impl fmt::Display for Chain {
@@ -30,6 +33,7 @@ impl fmt::Display for Chain {
             Self::EnvoyAlone => "Envoy alone",
             Self::Floor => "Envoy + no-op",
             Self::Tollgate => "Envoy + tollgate",
+            Self::Ledger => "… with a ledger",
         })
     }
 }
@@ -75,9 +79,13 @@ impl Setup {
                 (Service::None, token)
             }
             Chain::Floor => (Service::Noop(noop(&socket).await?), token),
-            Chain::Tollgate => {
+            Chain::Tollgate | Chain::Ledger => {
                 let key = TestKey::numbered(1);
-                let tollgate = tollgate(&directory, &socket, &key, backend).await?;
+                let mut yaml = tollgate_yaml(&socket, &key);
+                if chain == Chain::Ledger {
+                    yaml.push_str("data_directory: data\nledger: { durability: strict }\n");
+                }
+                let tollgate = tollgate(&directory, &yaml, backend).await?;
                 (
                     Service::Tollgate(tollgate),
                     ("api-key", key.text().to_owned()),
@@ -124,8 +132,17 @@ impl Setup {
 
     /// What tollgate has counted; `None` for the other chains.
     pub async fn counted(&self) -> Result<Option<Counted>, Failure> {
+        Ok(self.metrics().await?.as_deref().map(Counted::read))
+    }
+
+    /// How long records have waited for the disk; `None` without a ledger.
+    pub async fn waits(&self) -> Result<Option<Waits>, Failure> {
+        Ok(self.metrics().await?.as_deref().and_then(Waits::read))
+    }
+
+    async fn metrics(&self) -> Result<Option<String>, Failure> {
         match &self.service {
-            Service::Tollgate(tollgate) => Ok(Some(Counted::read(&tollgate.metrics().await?))),
+            Service::Tollgate(tollgate) => Ok(Some(tollgate.metrics().await?)),
             Service::None | Service::Noop(_) => Ok(None),
         }
     }
@@ -159,6 +176,32 @@ impl Counted {
     }
 }
 
+/// Groups of records that were written together, by how long the first of each has waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// All of them.
+    pub groups: u64,
+    /// Those that waited for more than 50 ms.
+    pub slow: u64,
+}
+
+impl Waits {
+    fn read(metrics: &str) -> Option<Self> {
+        const NAME: &str = "tollgate_ledger_write_duration_seconds";
+        let find = |begin: &str, with: &str| {
+            let mut lines = metrics.lines();
+            let line = lines.find(|it| it.starts_with(begin) && it.contains(with))?;
+            Some(line.rsplit(' ').next()?.parse::<f64>().ok()? as u64)
+        };
+        let groups = find(&format!("{NAME}_count"), "")?;
+        let quick = find(&format!("{NAME}_bucket"), "le=\"0.05\"")?;
+        Some(Self {
+            groups,
+            slow: groups - quick,
+        })
+    }
+}
+
 fn running(child: &mut Child) -> Result<u32, Failure> {
     child.check_running()?;
     child
@@ -183,13 +226,12 @@ async fn noop(socket: &Path) -> Result<Child, Failure> {
 
 async fn tollgate(
     directory: &TempDir,
-    socket: &Path,
-    key: &TestKey,
+    yaml: &str,
     backend: &BenchBackend,
 ) -> Result<Tollgate, Failure> {
     let mut launch = TollgateLaunch::new(directory.path(), &backend.identity);
     launch.audit = Output::Dropped;
-    launch.configure(&tollgate_yaml(socket, key), Vec::new())?;
+    launch.configure(yaml, Vec::new())?;
     let mut tollgate = Tollgate::start(&launch).await?;
     tollgate.ready().await?;
     Ok(tollgate)
@@ -198,6 +240,17 @@ async fn tollgate(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slow_groups_are_those_beyond_the_bucket() {
+        let metrics = "tollgate_ledger_write_duration_seconds_bucket{le=\"0.01\"} 5\n\
+            tollgate_ledger_write_duration_seconds_bucket{le=\"0.05\"} 7\n\
+            tollgate_ledger_write_duration_seconds_bucket{le=\"+Inf\"} 9\n\
+            tollgate_ledger_write_duration_seconds_count 9\n";
+        let wanted = Waits { groups: 9, slow: 2 };
+        assert_eq!(Waits::read(metrics), Some(wanted));
+        assert_eq!(Waits::read("tollgate_ready 1\n"), None);
+    }
 
     #[test]
     fn parts_of_the_input_are_not_counted_twice() {

@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, Table};
 
 use super::measure::{Cell, median};
 use super::setup::Chain;
+use super::workload::Workload;
 
 const HEADER: [&str; 11] = [
     "chain",
@@ -45,6 +46,37 @@ pub fn of_workload(cells: &[(Chain, Cell)]) -> Table {
                 _ => format!("{:.0}", cell.service_us()),
             },
             format!("{:.2}", cpu_us / floor_us),
+        ]);
+    }
+    table
+}
+
+/// What a ledger costs: its chain by the one without, for each workload.
+pub fn of_ledger(rows: &[(Workload, Vec<(Chain, Cell)>)]) -> Table {
+    let mut table = markdown([
+        "workload",
+        "req/s",
+        "CPU",
+        "service CPU",
+        "p99",
+        "1 conn p99",
+        "service CPU µs more",
+    ]);
+    for (workload, cells) in rows {
+        let find = |wanted| cells.iter().find(|(chain, _)| *chain == wanted);
+        let (Some((_, with)), Some((_, without))) = (find(Chain::Ledger), find(Chain::Tollgate))
+        else {
+            continue;
+        };
+        let ratio = |value: &dyn Fn(&Cell) -> f64| format!("{:.2}", value(with) / value(without));
+        table.add_row([
+            workload.to_string(),
+            ratio(&|cell| cell.rate()),
+            ratio(&|cell| cell.envoy_us() + cell.service_us()),
+            ratio(&|cell| cell.service_us()),
+            ratio(&|cell| median(&cell.busy, |sample| sample.run.p99_us)),
+            ratio(&|cell| median(&cell.quiet, |sample| sample.run.p99_us)),
+            format!("{:.0}", with.service_us() - without.service_us()),
         ]);
     }
     table
