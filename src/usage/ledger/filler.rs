@@ -41,6 +41,8 @@ pub(super) struct Filler {
 struct Read {
     segment: SegmentName,
     end: u64,
+    /// It holds something that can't be read back.
+    is_damaged: bool,
 }
 
 impl Filler {
@@ -75,6 +77,9 @@ impl Filler {
                 tracing::debug!(%error, "the next segment of the usage log can't be made yet");
             }
         }
+        if let Some(read) = read {
+            self.release(&read);
+        }
         self.remove_all();
         self.close().await;
     }
@@ -82,11 +87,12 @@ impl Filler {
     /// Takes what was written. Says no where it has to be given up.
     async fn follow(&self, read: &mut Option<Read>, written: Written) -> bool {
         if let Some(old) = read.take_if(|it| it.segment != written.segment) {
-            self.remove(old.segment);
+            self.release(&old);
         }
         let read = read.get_or_insert(Read {
             segment: written.segment,
             end: u64::try_from(HEADER_BYTES).unwrap_or(u64::MAX),
+            is_damaged: false,
         });
         let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
         while let Err(error) = self.take(read, written).await {
@@ -103,21 +109,33 @@ impl Filler {
 
     async fn take(&self, read: &mut Read, written: Written) -> Result<(), DatabaseError> {
         let part = self.folder.read_part(read.segment, read.end, written.end);
-        let part = part.map_err(|error| DatabaseError::Statement(error.into()))?;
-        let entries = Placed::all(&Scan::everything(written.segment.log, &part).frames);
+        let part = part.map_err(DatabaseError::Log)?;
+        let scan = Scan::everything(written.segment.log, &part);
+        let entries = Placed::all(&scan.frames);
         let filled = self.store.fill(written.segment.log, &entries, Gap::Pass);
         let filled = filled.await?;
         read.end = written.end;
-        let missing = filled.missing + written.last.saturating_sub(filled.place);
-        if missing > 0 {
-            tracing::error!(
-                missing,
-                "the usage log can't be read back: records are lost"
-            );
-            self.state.lose(missing);
+        read.is_damaged |= scan.is_damaged || scan.rest > 0 || entries.len() != scan.frames.len();
+        if filled.missing > 0 {
+            self.state.lose(filled.missing);
         }
         self.state.filled(filled.last_seq);
         Ok(())
+    }
+
+    /// What could be read of a segment is in the file.
+    fn release(&self, read: &Read) {
+        let segment = read.segment;
+        match read.is_damaged.then(|| self.folder.set_aside(segment)) {
+            None => self.remove(segment),
+            Some(Ok(kept)) => {
+                let kept = kept.display();
+                tracing::error!(%kept, "a segment of the usage log can't be read back: records are lost");
+            }
+            Some(Err(error)) => {
+                tracing::error!(%segment, %error, "a segment of the usage log is damaged");
+            }
+        }
     }
 
     /// Everything is in the file.

@@ -134,9 +134,7 @@ impl Ledger {
         let store = UsageStore::open(&url).await?;
         let state = Arc::new(LedgerState::new(directory.clone(), options));
         let folder = LogFolder::in_directory(&directory);
-        let lock = folder
-            .lock()
-            .map_err(|error| DatabaseError::Statement(error.into()))?;
+        let lock = folder.lock().map_err(DatabaseError::Log)?;
         recovery::recover(&folder, &store, &state).await?;
         let (queue, entries) = mpsc::unbounded_channel();
         let log = (folder, lock);

@@ -29,9 +29,9 @@ pub(super) async fn recover(
     store: &UsageStore,
     state: &LedgerState,
 ) -> Result<(), DatabaseError> {
-    folder.tidy().map_err(failed)?;
+    folder.tidy().map_err(DatabaseError::Log)?;
     let mut all = Vec::new();
-    for segment in folder.segments().map_err(failed)? {
+    for segment in folder.segments().map_err(DatabaseError::Log)? {
         all.push(take(folder, store, segment).await?);
     }
     let missing: u64 = all.iter().map(|it| it.missing).sum();
@@ -44,7 +44,7 @@ pub(super) async fn recover(
         let is_cause = taken.rest > 0 && next.is_some_and(|it| it.missing > 0);
         let segment = taken.segment;
         if taken.is_damaged || is_cause {
-            let kept = folder.set_aside(segment).map_err(failed)?;
+            let kept = folder.set_aside(segment).map_err(DatabaseError::Log)?;
             let kept = kept.display();
             tracing::error!(%kept, "a segment of the usage log is damaged; what follows it was taken");
             continue;
@@ -53,9 +53,9 @@ pub(super) async fn recover(
             let bytes = taken.rest;
             tracing::warn!(%segment, bytes, "the usage log ends within a record; that one is cut");
         }
-        folder.remove(segment).map_err(failed)?;
+        folder.remove(segment).map_err(DatabaseError::Log)?;
     }
-    store.forget_logs().await
+    store.forget_old_logs().await
 }
 
 async fn take(
@@ -63,11 +63,11 @@ async fn take(
     store: &UsageStore,
     segment: SegmentName,
 ) -> Result<Taken, DatabaseError> {
-    let (header, bytes) = folder.read(segment).map_err(failed)?;
+    let (header, bytes) = folder.read(segment).map_err(DatabaseError::Log)?;
     if let Header::Later(version) = header {
         let path = folder.path(segment);
         let why = format!("{} has version {version} of the log", path.display());
-        return Err(failed(io::Error::other(why)));
+        return Err(DatabaseError::Log(io::Error::other(why)));
     }
     let scan = Scan::everything(segment.log, &bytes);
     let entries = Placed::all(&scan.frames);
@@ -79,10 +79,6 @@ async fn take(
         rest: scan.rest,
         missing: filled.missing,
     })
-}
-
-fn failed(error: io::Error) -> DatabaseError {
-    DatabaseError::Statement(error.into())
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The thread that writes the log: all that waits, with one `fdatasync`.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{JoinHandle, sleep};
@@ -23,9 +22,11 @@ const MAX_GROUP: usize = 512;
 const MAX_OBJECTS: usize = 1000;
 /// How long records are gathered where nobody waits for them: well below the 100 ms that are promised.
 const GATHER_INTERVAL: Duration = Duration::from_millis(50);
-/// From the beginning of one group to that of the next, at least: a busy service writes more in one
-/// group, and a quiet one waits for nothing.
-const GROUP_INTERVAL: Duration = Duration::from_millis(1);
+/// A record that comes so soon after the last group is not of somebody who had waited for that one:
+/// the service is busy, and more come.
+const BUSY_WITHIN: Duration = Duration::from_micros(500);
+/// From the beginning of one group to that of the next, where it is busy: more go into one.
+const GROUP_INTERVAL: Duration = Duration::from_millis(2);
 /// How long to wait after a failure, at first and at most.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(2);
@@ -48,8 +49,7 @@ impl LedgerWriter {
         store: UsageStore,
         state: &Arc<LedgerState>,
     ) -> Result<Self, DatabaseError> {
-        let failed = |error: io::Error| DatabaseError::Statement(error.into());
-        let log = LogWriter::start(folder.clone()).map_err(failed)?;
+        let log = LogWriter::start(folder.clone()).map_err(DatabaseError::Log)?;
         let handover = Arc::new(Handover::default());
         let filler = Filler {
             folder,
@@ -64,13 +64,13 @@ impl LedgerWriter {
             handover,
             state: Arc::clone(state),
             is_ending: false,
-            began: None,
+            last: None,
         };
-        let filling = filler.start().map_err(failed)?;
+        let filling = filler.start().map_err(DatabaseError::Log)?;
         let writing = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || writing.run(entries))
-            .map_err(failed)?;
+            .map_err(DatabaseError::Log)?;
         Ok(Self {
             writing,
             filling,
@@ -93,8 +93,13 @@ struct Writing {
     handover: Arc<Handover>,
     state: Arc<LedgerState>,
     is_ending: bool,
-    /// When the last group was begun.
-    began: Option<Instant>,
+    /// When the last group was written.
+    last: Option<Last>,
+}
+
+struct Last {
+    began: Instant,
+    ended: Instant,
 }
 
 /// Records that are written together, and who waits for them.
@@ -142,22 +147,26 @@ impl Writing {
                 }
             }
             if batch.count > 0 {
+                let began = Instant::now();
                 self.write(&mut batch);
+                let ended = Instant::now();
+                self.last = Some(Last { began, ended });
             }
         }
     }
 
     /// Lets more records come.
     fn gather(&mut self) {
-        let pause = match (self.state.durability, self.began) {
+        let pause = match (self.state.durability, &self.last) {
             (Durability::Relaxed, _) => GATHER_INTERVAL,
-            (Durability::Strict, Some(at)) => GROUP_INTERVAL.saturating_sub(at.elapsed()),
-            (Durability::Strict, None) => Duration::ZERO,
+            (Durability::Strict, Some(last)) if last.ended.elapsed() < BUSY_WITHIN => {
+                GROUP_INTERVAL.saturating_sub(last.began.elapsed())
+            }
+            (Durability::Strict, _) => Duration::ZERO,
         };
         if !pause.is_zero() {
             sleep(pause);
         }
-        self.began = Some(Instant::now());
     }
 
     fn add(&mut self, batch: &mut Batch, entry: Entry) {

@@ -14,6 +14,8 @@ const LOCK: &str = "lock";
 const UNFINISHED: &str = ".new";
 /// One that could not be read whole.
 const DAMAGED: &str = ".damaged";
+/// Zeros that are written at once.
+const ZEROS: usize = 64 * 1024;
 /// Who may read them: this user only.
 const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
@@ -99,11 +101,11 @@ impl LogFolder {
                 .truncate(true)
                 .mode(FILE_MODE)
                 .open(&unfinished)?;
-            let mut bytes = vec![0; SEGMENT_BYTES];
-            for (to, from) in bytes.iter_mut().zip(header(name)) {
-                *to = from;
+            file.write_all(&header(name))?;
+            let zeros = [0; ZEROS];
+            for _ in 0..SEGMENT_BYTES / ZEROS {
+                file.write_all(&zeros)?;
             }
-            file.write_all(&bytes)?;
             file.sync_all()?;
             fs::rename(&unfinished, &path)?;
             self.sync()?;

@@ -81,12 +81,11 @@ impl UsageStore {
         let Some(folder) = &self.log else {
             return Ok(());
         };
-        let failed = |error: io::Error| DatabaseError::Statement(error.into());
-        for segment in folder.segments().map_err(failed)? {
+        for segment in folder.segments().map_err(DatabaseError::Log)? {
             let bytes = match folder.read(segment) {
                 // Its frames are in the file by now.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                read => read.map_err(failed)?.1,
+                read => read.map_err(DatabaseError::Log)?.1,
             };
             let frames = Scan::whole(segment.log, &bytes).frames;
             let entries = Placed::all(&frames);
@@ -95,13 +94,16 @@ impl UsageStore {
         Ok(())
     }
 
-    /// Forgets the places of logs that are gone.
+    /// Forgets the places of old logs, whose segments are gone. Some are kept: a command may just have
+    /// read one.
     ///
     /// # Errors
     /// The database's.
-    pub(crate) async fn forget_logs(&self) -> Result<(), DatabaseError> {
+    pub(crate) async fn forget_old_logs(&self) -> Result<(), DatabaseError> {
+        const FORGET: &str = "DELETE FROM log_places WHERE log NOT IN \
+             (SELECT log FROM log_places ORDER BY log DESC LIMIT 16)";
         if let Database::Sqlite(pool) = &self.database {
-            sqlx::query("DELETE FROM log_places").execute(pool).await?;
+            sqlx::query(FORGET).execute(pool).await?;
         }
         Ok(())
     }

@@ -15,16 +15,29 @@ const CHUNKS: [usize; 3] = [64, 8, 1];
 /// A statement for each size of a chunk.
 type Statements = [String; CHUNKS.len()];
 
+/// How the places of values are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Places {
+    /// `?`: SQLite looks for the name of each numbered one among all others when it is bound.
+    Plain,
+    /// `$1`, as PostgreSQL wants them.
+    Numbered,
+}
+
 /// The statements that one text makes of the columns and the places of their values.
-fn statements<R: Columns>(text: impl Fn(&str, &str) -> String) -> Statements {
+fn statements<R: Columns>(places: Places, text: impl Fn(&str, &str) -> String) -> Statements {
     let columns = R::NAMES.join(", ");
     CHUNKS.map(|rows| {
-        let mut number = 0..;
+        let mut number = 0;
+        let mut place = || {
+            number += 1;
+            match places {
+                Places::Plain => "?".to_owned(),
+                Places::Numbered => format!("${number}"),
+            }
+        };
         let mut tuple = || {
-            let places: Vec<_> = R::NAMES
-                .iter()
-                .filter_map(|_| number.next().map(|it: usize| format!("${}", it + 1)))
-                .collect();
+            let places: Vec<_> = R::NAMES.iter().map(|_| place()).collect();
             format!("({})", places.join(", "))
         };
         let tuples: Vec<_> = (0..rows).map(|_| tuple()).collect();
@@ -39,7 +52,7 @@ fn insert(columns: &str, values: &str) -> String {
 /// SQLite's, which sums up afterwards. A record that is there already is passed over: the lines of a
 /// batch come again after a crash.
 static RECORDS: LazyLock<Statements> = LazyLock::new(|| {
-    statements::<LedgerRow>(|columns, values| {
+    statements::<LedgerRow>(Places::Plain, |columns, values| {
         format!("{} ON CONFLICT DO NOTHING", insert(columns, values))
     })
 });
@@ -48,16 +61,17 @@ static RECORDS: LazyLock<Statements> = LazyLock::new(|| {
 /// record that comes again, and a response that another replica has counted.
 static SHARED_RECORDS: LazyLock<Statements> = LazyLock::new(|| {
     let sums = rollup::statement("inserted", Sign::Plus);
-    statements::<LedgerRow>(|columns, values| {
+    statements::<LedgerRow>(Places::Numbered, |columns, values| {
         let insert = insert(columns, values);
         format!("WITH inserted AS ({insert} ON CONFLICT DO NOTHING RETURNING *) {sums}")
     })
 });
 
-static OBJECTS: LazyLock<Statements> = LazyLock::new(|| statements::<ObjectRow>(objects::replace));
+static OBJECTS: LazyLock<Statements> =
+    LazyLock::new(|| statements::<ObjectRow>(Places::Plain, objects::replace));
 
 static SHARED_OBJECTS: LazyLock<Statements> =
-    LazyLock::new(|| statements::<ObjectRow>(objects::merge));
+    LazyLock::new(|| statements::<ObjectRow>(Places::Numbered, objects::merge));
 
 static SUMS: LazyLock<String> =
     LazyLock::new(|| rollup::statement("usage_records WHERE seq > $1", Sign::Plus));
