@@ -7,6 +7,7 @@ mod generation;
 mod health;
 mod key;
 mod ledger;
+mod plain;
 mod private_folder;
 mod reload;
 mod serve;
@@ -75,7 +76,7 @@ pub fn run() -> ExitCode {
     })
 }
 
-/// Writes for a person; if nobody reads, there is nobody to tell.
+/// Writes for a person, and nothing that a terminal would obey; if nobody reads, there is nobody to tell.
 fn say(output: &mut impl Write, text: &str) {
-    let _ = output.write_all(text.as_bytes());
+    let _ = output.write_all(plain::printable_lines(text).as_bytes());
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::cli::plain::printable;
 use crate::control::v1::{Key, Slot, State};
 
 /// The key on the first line, as `key generate` prints it; the rest are comments.
@@ -53,7 +54,7 @@ pub(super) fn table(keys: &[Key]) -> String {
             Some(successor) => format!("{}, replaced by {successor}", state(key)),
             None => state(key).to_owned(),
         };
-        table.add_row([
+        let cells = [
             key.id.clone(),
             key.client.clone(),
             slot(key).to_owned(),
@@ -61,7 +62,8 @@ pub(super) fn table(keys: &[Key]) -> String {
             validity(key),
             format!("{} by {}", moment(key.issued_at_ms), key.issued_by),
             format!("{} by {}", moment(key.changed_at_ms), key.changed_by),
-        ]);
+        ];
+        table.add_row(cells.map(|cell| printable(&cell).into_owned()));
     }
     format!("{table}\n")
 }

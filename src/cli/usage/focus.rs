@@ -11,8 +11,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use time::{Date, Duration, Month, OffsetDateTime};
 
-use crate::usage::Amount;
+use super::csv_file;
 use crate::usage::{Dimension, Sum};
+
+/// The version that the lines conform to.
+const VERSION: &str = "1.2";
+/// Places of a cost: billionths.
+const COST_DECIMALS: u32 = 9;
+/// Places of the price of a unit.
+const PRICE_DECIMALS: u32 = 21;
 
 /// What the lines are grouped by.
 pub(super) const DIMENSIONS: [Dimension; 10] = [
@@ -47,9 +54,11 @@ pub(super) struct Line<'a> {
     consumed_quantity: String,
     consumed_unit: &'static str,
     contracted_cost: String,
+    contracted_unit_price: String,
     effective_cost: String,
     invoice_issuer_name: &'static str,
     list_cost: String,
+    list_unit_price: String,
     pricing_category: &'static str,
     pricing_quantity: String,
     pricing_unit: &'static str,
@@ -58,12 +67,20 @@ pub(super) struct Line<'a> {
     region_id: String,
     region_name: String,
     resource_id: String,
+    resource_name: &'a str,
+    resource_type: &'static str,
     service_category: &'static str,
     service_name: &'static str,
+    service_subcategory: &'static str,
     sku_id: &'a str,
+    sku_meter: &'static str,
+    sku_price_details: String,
+    sku_price_id: &'a str,
     sub_account_id: &'a str,
     sub_account_name: &'a str,
     tags: String,
+    #[serde(rename = "x_FocusVersion")]
+    version: &'static str,
     #[serde(rename = "x_Model")]
     model: &'a str,
     #[serde(rename = "x_Operation")]
@@ -80,7 +97,7 @@ impl<'a> Line<'a> {
     /// The line of a sum by day and [`DIMENSIONS`]; `None` where nothing was used, or it has no price
     /// and so no currency.
     pub(super) fn of(sum: &'a Sum, account: &'a str) -> Option<Self> {
-        let (quantity, unit) = quantity(sum)?;
+        let used = quantity(sum)?;
         let cost = cost(sum)?;
         let [
             client,
@@ -100,6 +117,13 @@ impl<'a> Line<'a> {
         let day = date(sum.day)?;
         let first = day.replace_day(1).ok()?;
         let region = region.to_ascii_lowercase().replace(' ', "");
+        let unit_price = unit_price(sum.cost_nanos, used.thousandths)?;
+        let quantity = decimal(i128::from(used.thousandths), 3);
+        let (sku_id, sku_price_id) = sku(&sum.price);
+        let (resource_id, resource_name, resource_type) = match deployment.as_str() {
+            "" => (backend.clone(), backend.as_str(), "Account"),
+            name => (format!("{backend}/{name}"), name, "Model deployment"),
+        };
         Some(Self {
             billed_cost: cost.clone(),
             billing_account_id: account,
@@ -115,25 +139,34 @@ impl<'a> Line<'a> {
             charge_period_end: midnight(day.next_day()?),
             charge_period_start: midnight(day),
             consumed_quantity: quantity.clone(),
-            consumed_unit: unit,
+            consumed_unit: used.unit,
             contracted_cost: cost.clone(),
+            contracted_unit_price: unit_price.clone(),
             effective_cost: cost.clone(),
             invoice_issuer_name: "Microsoft",
             list_cost: cost,
+            list_unit_price: unit_price,
             pricing_category: "Standard",
             pricing_quantity: quantity,
-            pricing_unit: unit,
+            pricing_unit: used.unit,
             provider_name: "Microsoft",
             publisher_name: "Microsoft",
             region_id: region.clone(),
             region_name: region,
-            resource_id: format!("{backend}/{deployment}"),
+            resource_id,
+            resource_name,
+            resource_type,
             service_category: "AI and Machine Learning",
             service_name: "Azure OpenAI",
-            sku_id: &sum.price,
+            service_subcategory: "Generative AI",
+            sku_id,
+            sku_meter: used.unit,
+            sku_price_details: details(&sum.price),
+            sku_price_id,
             sub_account_id: client,
             sub_account_name: client,
             tags: tags(labels, product),
+            version: VERSION,
             model,
             operation,
             requests: sum.requests,
@@ -143,16 +176,17 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Writes the file. Without lines it is the header, which `csv` by itself writes with the first line.
+/// Writes the file. Without lines it is the header, which is otherwise written with the first line.
 pub(super) fn write<'a>(
-    to: impl Write,
+    mut to: impl Write,
     lines: impl IntoIterator<Item = Line<'a>>,
 ) -> Result<(), csv::Error> {
-    let mut file = csv::WriterBuilder::new().has_headers(false).from_writer(to);
-    file.write_record(&header()?)?;
-    for line in lines {
-        file.serialize(line)?;
+    let mut lines = lines.into_iter().peekable();
+    if lines.peek().is_some() {
+        return csv_file::write(to, lines);
     }
+    let mut file = csv::Writer::from_writer(&mut to);
+    file.write_record(&header()?)?;
     Ok(file.flush()?)
 }
 
@@ -166,22 +200,73 @@ fn header() -> Result<csv::StringRecord, csv::Error> {
 
 /// What is charged; `None` where there is no price.
 fn cost(sum: &Sum) -> Option<String> {
-    let cost = Amount::from_nanos(sum.cost_nanos);
-    (!sum.currency.is_empty()).then(|| cost.to_string())
+    (!sum.currency.is_empty()).then(|| decimal(i128::from(sum.cost_nanos), COST_DECIMALS))
 }
 
 /// What was used most of all kinds that have a unit.
-fn quantity(sum: &Sum) -> Option<(String, &'static str)> {
-    let seconds = format!("{}.{:03}", sum.audio_ms / 1000, sum.audio_ms % 1000);
+struct Used {
+    /// More than none.
+    thousandths: i64,
+    unit: &'static str,
+}
+
+fn quantity(sum: &Sum) -> Option<Used> {
+    let whole = |count: i64, unit| Used {
+        thousandths: count.saturating_mul(1000),
+        unit,
+    };
+    let seconds = Used {
+        thousandths: sum.audio_ms,
+        unit: "Seconds",
+    };
     [
-        (sum.total_tokens, sum.total_tokens.to_string(), "Tokens"),
-        (sum.images, sum.images.to_string(), "Images"),
-        (sum.audio_ms, seconds, "Seconds"),
-        (sum.characters, sum.characters.to_string(), "Characters"),
+        whole(sum.total_tokens, "Tokens"),
+        whole(sum.images, "Images"),
+        seconds,
+        whole(sum.characters, "Characters"),
     ]
     .into_iter()
-    .find(|(count, ..)| *count > 0)
-    .map(|(_, text, unit)| (text, unit))
+    .find(|used| used.thousandths > 0)
+}
+
+/// The price of one unit: a line has tokens of several kinds, so it is what one of them cost on average.
+/// It has so many places that times the quantity it is the cost, to a billionth.
+fn unit_price(cost_nanos: i64, thousandths: i64) -> Option<String> {
+    // A billionth for a thousandth of a unit are 10^-6 of the currency for a unit.
+    let more = 10_i128.pow(PRICE_DECIMALS - 6);
+    let price = i128::from(cost_nanos).checked_mul(more)?;
+    let half = i128::from(thousandths) / 2;
+    let rounded = price
+        .checked_add(half)?
+        .checked_div(i128::from(thousandths))?;
+    Some(decimal(rounded, PRICE_DECIMALS))
+}
+
+/// A decimal with at least one place after the point, and no zeros behind the last that counts.
+fn decimal(scaled: i128, places: u32) -> String {
+    let unit = 10_i128.pow(places);
+    let sign = if scaled < 0 { "-" } else { "" };
+    let (whole, fraction) = (scaled.abs() / unit, scaled.abs() % unit);
+    let width = usize::try_from(places).unwrap_or(0);
+    let fraction = format!("{fraction:0width$}");
+    let fraction = match fraction.trim_end_matches('0') {
+        "" => "0",
+        kept => kept,
+    };
+    format!("{sign}{whole}.{fraction}")
+}
+
+/// What is sold, and its line in the price list. Neither has the date when the price began: they are to
+/// stay the same when the price changes.
+fn sku(price: &str) -> (&str, &str) {
+    let line = price.split_once('@').map_or(price, |(line, _)| line);
+    let subject = line.split([':', '/']).next().unwrap_or(line);
+    (subject, line)
+}
+
+/// The whole name of the price, with its date, as FOCUS' key-value format wants it.
+fn details(price: &str) -> String {
+    Value::Object(Map::from_iter([("x_Price".to_owned(), price.into())])).to_string()
 }
 
 /// The labels and the product: a JSON object, as FOCUS' key-value format wants it.
@@ -212,102 +297,4 @@ fn midnight(date: Date) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sum() -> Sum {
-        let keys = [
-            "app",
-            r#"{"team":"search"}"#,
-            "standard",
-            "chat.completions",
-            "gpt-4o",
-            "gpt-4o-2024-08-06",
-            "sweden",
-            "Sweden Central",
-            "reported",
-            "ann",
-        ];
-        Sum {
-            keys: keys.map(str::to_owned).to_vec(),
-            day: 20_818,
-            price: "gpt-4o@2026-01-01".to_owned(),
-            currency: "USD".to_owned(),
-            requests: 3,
-            total_tokens: 1500,
-            cost_nanos: 12_500_000,
-            ..Sum::default()
-        }
-    }
-
-    fn written(lines: Vec<Line<'_>>) -> String {
-        let mut file = Vec::new();
-        write(&mut file, lines).expect("memory");
-        String::from_utf8(file).expect("text")
-    }
-
-    /// Every byte: what reads these files is not ours.
-    const HEADER: &str = "BilledCost,BillingAccountId,BillingAccountName,BillingCurrency,\
-        BillingPeriodEnd,BillingPeriodStart,ChargeCategory,ChargeClass,ChargeDescription,\
-        ChargeFrequency,ChargePeriodEnd,ChargePeriodStart,ConsumedQuantity,ConsumedUnit,\
-        ContractedCost,EffectiveCost,InvoiceIssuerName,ListCost,PricingCategory,PricingQuantity,\
-        PricingUnit,ProviderName,PublisherName,RegionId,RegionName,ResourceId,ServiceCategory,\
-        ServiceName,SkuId,SubAccountId,SubAccountName,Tags,x_Model,x_Operation,x_Requests,\
-        x_UsageSource,x_User\n";
-
-    #[test]
-    fn a_file_without_lines_is_its_header() {
-        assert_eq!(written(Vec::new()), HEADER);
-    }
-
-    #[test]
-    fn a_file_is_the_header_once_and_its_lines() {
-        let sum = sum();
-        let lines = || Line::of(&sum, "acme, inc.").expect("a line");
-        let line = "0.0125,\"acme, inc.\",\"acme, inc.\",USD,2027-01-01T00:00:00Z,\
-            2026-12-01T00:00:00Z,Usage,,chat.completions on gpt-4o,Usage-Based,\
-            2027-01-01T00:00:00Z,2026-12-31T00:00:00Z,1500,Tokens,0.0125,0.0125,Microsoft,0.0125,\
-            Standard,1500,Tokens,Microsoft,Microsoft,swedencentral,swedencentral,sweden/gpt-4o,\
-            AI and Machine Learning,Azure OpenAI,gpt-4o@2026-01-01,app,app,\
-            \"{\"\"team\"\":\"\"search\"\",\"\"tollgate/product\"\":\"\"standard\"\"}\",\
-            gpt-4o-2024-08-06,chat.completions,3,reported,ann\n";
-        let file = written(vec![lines(), lines()]);
-        assert_eq!(file, format!("{HEADER}{line}{line}"));
-    }
-
-    #[test]
-    fn only_what_must_be_null_for_a_usage_charge_is_empty() {
-        let sum = sum();
-        let file = written(vec![Line::of(&sum, "acme").expect("a line")]);
-        let mut file = csv::Reader::from_reader(file.as_bytes());
-        let header = file.headers().expect("a header").clone();
-        let line = file.records().next().expect("a line").expect("CSV");
-        let empty = header.iter().zip(&line).filter(|(_, it)| it.is_empty());
-        let empty: Vec<_> = empty.map(|(name, _)| name).collect();
-        assert_eq!(empty, ["ChargeClass"]);
-    }
-
-    #[test]
-    fn what_used_nothing_or_has_no_price_is_no_line() {
-        let nothing = Sum {
-            total_tokens: 0,
-            ..sum()
-        };
-        assert_eq!(Line::of(&nothing, "acme"), None);
-        let unpriced = Sum {
-            currency: String::new(),
-            ..sum()
-        };
-        assert_eq!(Line::of(&unpriced, "acme"), None);
-        let audio = Sum {
-            total_tokens: 0,
-            audio_ms: 1500,
-            ..sum()
-        };
-        let line = Line::of(&audio, "acme").expect("a line");
-        assert_eq!(
-            (&*line.consumed_quantity, line.consumed_unit),
-            ("1.500", "Seconds")
-        );
-    }
-}
+mod tests;

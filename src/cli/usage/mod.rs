@@ -1,6 +1,7 @@
 //! `tollgate usage`: who used what, and what it costs.
 
 mod cloud_events;
+mod csv_file;
 mod export;
 mod focus;
 mod location;

@@ -11,6 +11,7 @@ use comfy_table::{CellAlignment, Table};
 use super::failed;
 use super::location::LedgerLocation;
 use super::table::no_lines_between_rows;
+use crate::cli::plain::printable;
 use crate::cli::say;
 use crate::usage::Period;
 use crate::usage::{AzureTokens, Difference, RECONCILED_BY, differences};
@@ -66,7 +67,7 @@ fn render(found: &[Difference]) -> String {
             },
         );
         table.add_row([
-            it.deployment.clone(),
+            printable(&it.deployment).into_owned(),
             it.ledger.input.to_string(),
             it.azure.input.to_string(),
             it.ledger.output.to_string(),

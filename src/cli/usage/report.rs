@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::location::Opened;
-use super::{ReportArguments, ReportFormat, failed, table, whole_months};
+use super::{ReportArguments, ReportFormat, csv_file, failed, table, whole_months};
 use crate::cli::say;
 use crate::usage::{Dimension, Period, Sum};
 use crate::usage::{Report, share_monthly};
@@ -45,10 +45,7 @@ pub(super) async fn priced_sums(
 }
 
 fn csv(report: &Report) -> Result<String, String> {
-    let mut file = csv::Writer::from_writer(Vec::new());
-    for row in &report.rows {
-        file.serialize(row).map_err(|error| error.to_string())?;
-    }
-    let bytes = file.into_inner().map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| error.to_string())
+    let mut file = Vec::new();
+    csv_file::write(&mut file, &report.rows).map_err(|error| error.to_string())?;
+    String::from_utf8(file).map_err(|error| error.to_string())
 }

@@ -3,6 +3,7 @@
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table, TableComponent};
 
+use crate::cli::plain::printable;
 use crate::usage::{Amount, Report, ReportRow};
 
 /// Longest bar, in characters.
@@ -59,7 +60,7 @@ pub(super) fn no_lines_between_rows(table: &mut Table) {
 fn cells(row: &ReportRow, bar: String) -> Vec<String> {
     let name = match row.key.as_str() {
         "" => NOBODY,
-        key => key,
+        key => &printable(key),
     };
     let cost = Amount::from_nanos(row.cost_nanos).rounded(COST_DECIMALS);
     vec![
@@ -132,6 +133,22 @@ mod tests {
         ] {
             assert!(text.contains(expected), "{expected}:\n{text}");
         }
+    }
+
+    #[test]
+    fn a_user_draws_no_lines_and_moves_no_cursor() {
+        let row = ReportRow {
+            key: "ann\nbob\u{1b}[1A".to_owned(),
+            ..ReportRow::default()
+        };
+        let report = Report {
+            by: "user".to_owned(),
+            rows: vec![row],
+            totals: Vec::new(),
+        };
+        let text = render(&report);
+        assert!(text.contains("ann\u{fffd}bob\u{fffd}[1A"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
     }
 
     #[test]
