@@ -49,7 +49,8 @@ pub use report::{
     differences, share_monthly,
 };
 pub use store::{
-    Dimension, LEDGER, LedgerRow, ObjectRow, Period, Position, SHARED, Sum, UsageStore, rfc3339,
+    Dimension, LEDGER, LedgerRow, NotCopied, ObjectRow, Period, Position, SHARED, Sum, UsageStore,
+    rfc3339,
 };
 pub use tokens::TokenCounts;
 pub use trace::TraceId;

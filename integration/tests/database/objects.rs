@@ -366,7 +366,7 @@ async fn without_room_each_client_keeps_its_newest() {
 }
 
 /// Takes the tables back to what they were before there were objects, and service tiers.
-const BEFORE_OBJECTS: &str = "DROP TABLE stored_objects; \
+const BEFORE_OBJECTS: &str = "DROP TABLE stored_objects; DROP TABLE log_places; DROP TABLE not_copied; \
      ALTER TABLE usage_records DROP COLUMN service_tier; \
      ALTER TABLE usage_daily RENAME TO later; \
      CREATE TABLE usage_daily AS SELECT * FROM later; \

@@ -61,6 +61,20 @@ async fn a_token_names_its_client_and_user_and_does_not_reach_the_backend() {
 }
 
 #[tokio::test]
+async fn a_users_name_that_is_too_long_or_moves_the_cursor_is_recorded_bounded() {
+    let signer = Signer::new("1", Algorithm::ES256);
+    let issuer = FakeIssuer::start(&[&signer]).await;
+    let stack = stack_of(&issuer, "").await;
+    let name = format!("ann\u{1b}[2J{}", "é".repeat(3000));
+    let claims = changed(&issuer, "sub", Some(json!(name)));
+    assert_eq!(status(&stack, &signer.sign(&claims)).await, 200);
+    let line = usage_line(&stack).await;
+    let user = line["user"].as_str().expect("a user");
+    assert!(user.starts_with("ann\u{fffd}[2Jééé"), "{user}");
+    assert!((250..=256).contains(&user.len()), "{} bytes", user.len());
+}
+
+#[tokio::test]
 async fn claims_of_the_wrong_type_or_value_are_refused() {
     let signer = Signer::new("1", Algorithm::ES256);
     let issuer = FakeIssuer::start(&[&signer]).await;

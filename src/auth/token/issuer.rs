@@ -19,6 +19,9 @@ pub const TENANT_PLACEHOLDER: &str = "{tenantid}";
 /// Connect issuers write, and RFC 9068, section 2.1. Security events and logout tokens are others.
 const DEFAULT_TYPES: [&str; 2] = ["JWT", "at+jwt"];
 
+/// Longest name of an end user, as in headers and certificates.
+const MAX_USER_BYTES: usize = 256;
+
 /// A claim that every token of an issuer must have.
 #[derive(Clone, Debug)]
 pub struct RequiredClaim {
@@ -234,7 +237,8 @@ impl Issuer {
 
     /// The end user, where the token names one.
     pub(super) fn user(&self, claims: &Map<String, Value>) -> Option<Arc<str>> {
-        self.rules.mapping.user.text(claims).map(Arc::from)
+        let name = self.rules.mapping.user.text(claims);
+        name.map(|it| user_name(it).into())
     }
 
     /// What the token grants.
@@ -246,4 +250,12 @@ impl Issuer {
             groups: mapping.groups.names(claims),
         }
     }
+}
+
+/// A user's name as it is recorded. What is longer is cut: it charges its client all the same, and one
+/// name may not cost the room of many, or be refused by a database.
+fn user_name(claimed: &str) -> String {
+    let mut name = claimed.replace(char::is_control, "\u{fffd}");
+    name.truncate(name.floor_char_boundary(MAX_USER_BYTES));
+    name
 }

@@ -96,6 +96,7 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// The line of a sum by day and [`DIMENSIONS`]; `None` where nothing was used, or it has no price
     /// and so no currency.
+    #[expect(clippy::too_many_lines, reason = "one line for each column")]
     pub(super) fn of(sum: &'a Sum, account: &'a str) -> Option<Self> {
         let used = quantity(sum)?;
         let cost = cost(sum)?;

@@ -51,6 +51,12 @@ impl Metrics {
             "Records of the ledger that PostgreSQL does not have yet",
             |status| status.outbox_waiting,
         );
+        self.gauge(
+            ledger,
+            "tollgate.ledger.outbox.refused",
+            "Records that PostgreSQL has refused for their data",
+            |status| status.outbox_waiting.map(|_| status.not_copied),
+        );
         self.count(
             ledger,
             "tollgate.ledger.records",

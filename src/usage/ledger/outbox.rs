@@ -19,7 +19,7 @@ use super::state::LedgerState;
 use crate::access::ObjectOwners;
 use crate::backoff::Backoff;
 use crate::database::{DatabaseError, DatabaseUrl, PostgresUrl};
-use crate::usage::store::{Position, UsageStore};
+use crate::usage::store::{LedgerRow, NotCopied, ObjectRow, Position, UsageStore};
 
 /// The same of the objects.
 const OBJECTS_DESTINATION: &str = "postgres.objects";
@@ -69,6 +69,9 @@ impl Outbox {
         let mut learned = Position::default();
         let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY).with_spread(RETRY_SPREAD);
         let mut pruned: Option<Instant> = None;
+        if let Ok(count) = self.ledger.count_not_copied().await {
+            self.state.not_copied(count);
+        }
         loop {
             let work = async {
                 let server = match &server {
@@ -112,7 +115,7 @@ impl Outbox {
         let (last, copied) = self.ledger.outbox(DESTINATION).await?;
         let (rows, until) = self.ledger.follow(Position::in_file(copied), BATCH).await?;
         if !rows.is_empty() {
-            shared.write(&rows, &[]).await?;
+            self.send(shared, &rows).await?;
             self.ledger.copied(DESTINATION, until.seq()).await?;
         }
         let waiting = u64::try_from(last.saturating_sub(until.seq())).unwrap_or(0);
@@ -126,11 +129,36 @@ impl Outbox {
         let after = Position::in_file(copied);
         let (rows, until) = self.ledger.objects_after(after, BATCH).await?;
         if !rows.is_empty() {
-            shared.write(&[], &rows).await?;
+            self.send(shared, &rows).await?;
             let copied = self.ledger.copied(OBJECTS_DESTINATION, until.seq());
             copied.await?;
         }
         Ok(rows.len())
+    }
+
+    /// Writes rows to the server. Those that it refuses for their data are found by halves, and set
+    /// aside: they hold up nothing.
+    async fn send<R: Copied>(&self, shared: &UsageStore, rows: &[R]) -> Result<(), DatabaseError> {
+        let mut parts = vec![rows];
+        while let Some(part) = parts.pop() {
+            let (records, objects) = R::tables(part);
+            match (shared.write(records, objects).await, part) {
+                (Ok(_), _) => {}
+                (Err(error), [row]) if error.refuses_data() => {
+                    let refused = row.refused(&error);
+                    let NotCopied { kind, id, .. } = &refused;
+                    tracing::error!(kind, id, %error, "PostgreSQL refuses it; it is passed over");
+                    self.ledger.set_aside(refused).await?;
+                    self.state.not_copied(self.ledger.count_not_copied().await?);
+                }
+                (Err(error), _) if error.refuses_data() => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// How many records wait, by what is known without the server.
@@ -139,5 +167,34 @@ impl Outbox {
         let last = u64::try_from(last).unwrap_or(0);
         let last = last.max(self.state.last_seq.load(Ordering::Relaxed));
         last.saturating_sub(u64::try_from(copied).unwrap_or(0))
+    }
+}
+
+/// Rows of one of the tables that are copied.
+trait Copied: Sync + Sized {
+    /// The records and the objects among them: all of them are the one or the other.
+    fn tables(rows: &[Self]) -> (&[LedgerRow], &[ObjectRow]);
+
+    /// What is remembered where a server refuses one.
+    fn refused(&self, why: &DatabaseError) -> NotCopied;
+}
+
+impl Copied for LedgerRow {
+    fn tables(rows: &[Self]) -> (&[Self], &[ObjectRow]) {
+        (rows, &[])
+    }
+
+    fn refused(&self, why: &DatabaseError) -> NotCopied {
+        NotCopied::record(self, why)
+    }
+}
+
+impl Copied for ObjectRow {
+    fn tables(rows: &[Self]) -> (&[LedgerRow], &[Self]) {
+        (&[], rows)
+    }
+
+    fn refused(&self, why: &DatabaseError) -> NotCopied {
+        NotCopied::object(self, why)
     }
 }

@@ -1,7 +1,7 @@
 //! Retention: days that are too old are deleted, a few records at a time, and the disk is watched.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -78,6 +78,11 @@ impl Retention {
             true => self.ledger.outbox(DESTINATION).await?.1,
             false => i64::MAX,
         };
+        let kept_from = now.checked_sub(self.keep).unwrap_or(UNIX_EPOCH);
+        let kept_from = kept_from.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let before_ms = i64::try_from(kept_from.as_millis()).unwrap_or(0);
+        self.ledger.forget_not_copied(before_ms).await?;
+        self.state.not_copied(self.ledger.count_not_copied().await?);
         prune(&self.ledger, self.keep, copied, now).await
     }
 }

@@ -31,6 +31,7 @@ pub struct LedgerState {
     outbox_waiting: AtomicU64,
     outbox_failures: AtomicU64,
     outbox_is_failing: AtomicBool,
+    not_copied: AtomicU64,
     pub(super) last_seq: AtomicU64,
 }
 
@@ -59,6 +60,8 @@ pub struct LedgerStatus {
     pub outbox_failures: u64,
     /// The last such attempt failed.
     pub outbox_is_failing: bool,
+    /// Records and objects that PostgreSQL has refused for their data.
+    pub not_copied: u64,
 }
 
 impl LedgerState {
@@ -81,6 +84,7 @@ impl LedgerState {
             outbox_waiting: AtomicU64::new(0),
             outbox_failures: AtomicU64::new(0),
             outbox_is_failing: AtomicBool::new(false),
+            not_copied: AtomicU64::new(0),
             last_seq: AtomicU64::new(0),
         }
     }
@@ -170,6 +174,10 @@ impl LedgerState {
         }
     }
 
+    pub(super) fn not_copied(&self, count: u64) {
+        self.not_copied.store(count, Ordering::Relaxed);
+    }
+
     /// Its condition now.
     pub fn status(&self) -> LedgerStatus {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -186,6 +194,7 @@ impl LedgerState {
             outbox_waiting: is(&self.has_outbox).then(|| count(&self.outbox_waiting)),
             outbox_failures: count(&self.outbox_failures),
             outbox_is_failing: is(&self.outbox_is_failing),
+            not_copied: count(&self.not_copied),
         }
     }
 
@@ -202,7 +211,10 @@ impl LedgerState {
         let is_behind = self.fill_is_failing.load(Ordering::Relaxed);
         let behind =
             is_behind.then_some("the file of the usage ledger can't be filled from its log");
-        self.writing_concern().or(behind)
+        let is_refused = self.not_copied.load(Ordering::Relaxed) > 0;
+        let refused =
+            is_refused.then_some("PostgreSQL has refused records: see not_copied in usage.db");
+        self.writing_concern().or(behind).or(refused)
     }
 
     fn writing_concern(&self) -> Option<&'static str> {

@@ -5,6 +5,7 @@ mod columns;
 mod entry;
 mod fill;
 mod insert;
+mod not_copied;
 mod object_row;
 mod objects;
 mod prune;
@@ -19,6 +20,7 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) use entry::{LogEntry, Placed};
 pub(crate) use fill::Gap;
+pub use not_copied::NotCopied;
 pub use object_row::ObjectRow;
 pub use read::Position;
 pub use row::{LedgerRow, rfc3339};
@@ -59,6 +61,11 @@ pub const LEDGER: Purpose = Purpose {
             include_str!("migrations/ledger/0005_batch_output.sql"),
         ),
         (6, "log", include_str!("migrations/ledger/0006_log.sql")),
+        (
+            7,
+            "not copied",
+            include_str!("migrations/ledger/0007_not_copied.sql"),
+        ),
     ],
     // One that fills it, one that is read for the server, one that prunes.
     max_connections: 3,

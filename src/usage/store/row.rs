@@ -7,6 +7,9 @@ use time::format_description::well_known::Rfc3339;
 use super::columns::row;
 use crate::usage::{Amount, RecordId, UsageRecord};
 
+/// Longest name of anything in a record. Ours are shorter; a backend may call its models as it likes.
+const MAX_NAME_BYTES: usize = 256;
+
 row! {
     /// One row of the ledger; docs/chargeback.md says what the columns mean.
     ///
@@ -169,23 +172,23 @@ impl From<&UsageRecord> for LedgerRow {
             started_ms: integer(started.unix_timestamp_nanos() / 1_000_000),
             duration_us: integer(record.duration.as_micros()),
             first_token_us: record.time_to_first_token.map(|it| integer(it.as_micros())),
-            request_id: plain(&record.request_id),
+            request_id: text(&record.request_id),
             trace_id: record.trace_id.map(|id| id.to_string()),
-            client: plain(&record.client),
+            client: text(&record.client),
             labels: record.labels.as_deref().map(plain),
-            end_user: record.user.as_deref().map(plain),
-            credential: plain(record.credential),
-            product: record.product.as_deref().map(plain),
-            operation: plain(record.operation.as_str()),
-            deployment: record.deployment.as_deref().map(plain),
-            model: record.model.as_deref().map(plain),
-            service_tier: record.service_tier.as_deref().map(plain),
-            backend: plain(&record.backend),
-            region: record.region.as_deref().map(plain),
+            end_user: record.user.as_deref().map(text),
+            credential: text(record.credential),
+            product: record.product.as_deref().map(text),
+            operation: text(record.operation.as_str()),
+            deployment: record.deployment.as_deref().map(text),
+            model: record.model.as_deref().map(text),
+            service_tier: record.service_tier.as_deref().map(text),
+            backend: text(&record.backend),
+            region: record.region.as_deref().map(text),
             stream: i64::from(record.stream),
             status: record.status.map(i64::from),
-            source: plain(record.source.as_str()),
-            source_reason: record.source.reason().map(plain),
+            source: text(record.source.as_str()),
+            source_reason: record.source.reason().map(text),
             input_tokens: integer(tokens.input),
             cached_tokens: integer(tokens.cached_input),
             output_tokens: integer(tokens.output),
@@ -197,20 +200,20 @@ impl From<&UsageRecord> for LedgerRow {
             accepted_prediction_tokens: integer(tokens.accepted_prediction),
             rejected_prediction_tokens: integer(tokens.rejected_prediction),
             images: integer(units.images),
-            image_size: units.image_size.as_deref().map(plain),
-            image_quality: units.image_quality.as_deref().map(plain),
+            image_size: units.image_size.as_deref().map(text),
+            image_quality: units.image_quality.as_deref().map(text),
             audio_ms: integer(units.audio_ms),
             characters: integer(units.characters),
-            finish_reason: outcome.finish_reason.map(|it| plain(it.as_str())),
+            finish_reason: outcome.finish_reason.map(|it| text(it.as_str())),
             filtered: i64::from(outcome.filtered),
-            system_fingerprint: outcome.system_fingerprint.as_deref().map(plain),
+            system_fingerprint: outcome.system_fingerprint.as_deref().map(text),
             attempts: i64::from(outcome.attempts),
             request_bytes: integer(outcome.request_bytes),
             response_bytes: outcome.response_bytes.map(integer),
             response_id: record.response_id.as_deref().map(plain),
-            price: cost.map(|cost| plain(&cost.price.name)),
+            price: cost.map(|cost| text(&cost.price.name)),
             cost_nanos: cost.and_then(|cost| cost.amount).map(Amount::nanos),
-            currency: cost.map(|cost| plain(&cost.price.currency)),
+            currency: cost.map(|cost| text(&cost.price.currency)),
         }
     }
 }
@@ -230,6 +233,13 @@ fn integer(count: impl TryInto<i64>) -> i64 {
 /// PostgreSQL has no NUL in its texts, and one row that it refuses would hold up all that follow.
 pub(super) fn plain(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
+}
+
+/// A name, bounded: the keys of a day's sums are one entry of an index, whose size is bounded.
+fn text(name: &str) -> String {
+    let mut name = plain(name);
+    name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
+    name
 }
 
 fn id<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -263,3 +273,6 @@ fn amount<S: Serializer>(nanos: &Option<i64>, serializer: S) -> Result<S::Ok, S:
     let amount = nanos.map(|nanos| Amount::from_nanos(nanos).to_string());
     amount.serialize(serializer)
 }
+
+#[cfg(test)]
+mod tests;
