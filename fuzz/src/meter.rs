@@ -36,7 +36,7 @@ fn meter(mode: u8, body: &[u8], pieces: &[&[u8]]) -> (Metered, Vec<u8>) {
         _ => BodyFormat::Json,
     };
     let removes = mode & 8 != 0;
-    let mut meter = Meter::new(operation, format, removes).holding_back(1);
+    let mut meter = Meter::new(operation, format, removes).holding_back();
     let mut out = Vec::new();
     for (at, piece) in pieces.iter().enumerate() {
         match meter.feed(piece, at + 1 == pieces.len()) {

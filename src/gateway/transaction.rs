@@ -214,7 +214,7 @@ impl Outgoing {
         }?;
         let meter = Meter::new(operation, format, self.remove_usage_event);
         Some(match (self.awaits_usage, format) {
-            (true, BodyFormat::EventStream) => meter.holding_back(self.choices),
+            (true, BodyFormat::EventStream) => meter.holding_back(),
             _ => meter,
         })
     }

@@ -65,31 +65,20 @@ impl Course {
     }
 }
 
-static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
-
 /// Whether a choice may end in an event of completions.
 pub(super) fn may_finish(event: &[u8]) -> bool {
+    static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
     has_value(&FINISH, event)
-}
-
-/// How many choices end in an event of completions.
-pub(super) fn finished(event: &[u8]) -> u64 {
-    u64::try_from(values(&FINISH, event).count()).unwrap_or(u64::MAX)
 }
 
 /// Whether a name is in an event with something else than `null` after it.
 pub(super) fn has_value(name: &Finder<'_>, event: &[u8]) -> bool {
-    values(name, event).next().is_some()
-}
-
-/// Where a name is in an event with something else than `null` after it.
-fn values(name: &Finder<'_>, event: &[u8]) -> impl Iterator<Item = usize> {
-    let has_value = |at: &usize| {
+    let has_value = |at: usize| {
         let value = event.get(at + name.needle().len()..).unwrap_or_default();
         let value = value.trim_ascii_start().strip_prefix(b":").unwrap_or(value);
         !value.trim_ascii_start().starts_with(b"null")
     };
-    name.find_iter(event).filter(has_value)
+    name.find_iter(event).any(has_value)
 }
 
 /// The event that shows a whole item.
@@ -225,13 +214,6 @@ mod tests {
         ] {
             assert_eq!(done(item), expected, "{item}");
         }
-    }
-
-    #[test]
-    fn each_choice_that_ends_is_counted() {
-        let event = br#"{"choices":[{"finish_reason":"stop"},{"finish_reason":null},{"finish_reason" : "length"}]}"#;
-        assert_eq!(finished(event), 2);
-        assert_eq!(finished(br#"{"choices":[]}"#), 0);
     }
 
     #[test]

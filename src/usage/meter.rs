@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::course::{Course, finished, has_value, may_finish};
+use super::course::{Course, has_value, may_finish};
 use super::found::Found;
 use super::json_probe::JsonProbe;
 use super::sse::{DataLines, EventEnds, may_be_usage_event};
@@ -107,10 +107,6 @@ pub struct Meter {
 /// What is known of the end of a stream that will say its usage.
 #[derive(Clone, Copy, Default)]
 struct Hold {
-    /// How many choices there will be.
-    choices: u64,
-    /// How many of them have ended.
-    ended: u64,
     /// The answer has ended, as far as can be seen.
     has_ended: bool,
     /// An event that has begun shows that it has.
@@ -169,14 +165,10 @@ impl Meter {
         }
     }
 
-    /// The same for a stream that says its usage after the end of so many choices: [`Self::is_held_back`] says
-    /// when.
+    /// The same for a stream that says its usage after its end: [`Self::is_held_back`] says when.
     #[must_use]
-    pub fn holding_back(mut self, choices: u64) -> Self {
-        self.hold = Some(Hold {
-            choices: choices.max(1),
-            ..Hold::default()
-        });
+    pub fn holding_back(mut self) -> Self {
+        self.hold = Some(Hold::default());
         self
     }
 
@@ -307,8 +299,7 @@ impl Events {
         let was_long = self.long.is_some();
         self.begin_event(rest);
         if let Some(hold) = &mut read.hold {
-            hold.is_ending =
-                hold.ended + 1 >= hold.choices && Course::ends_in(read.operation, &self.partial);
+            hold.is_ending = Course::ends_in(read.operation, &self.partial);
         }
         if let (Some(removal), Some(output)) = (&mut self.removal, &mut output) {
             let may_be_removed = removal.released == 0
@@ -406,10 +397,7 @@ impl Reading<'_> {
         if let Some(hold) = &mut self.hold {
             match Course::of(self.operation, event, has_text) {
                 Course::GoesOn => hold.has_ended = false,
-                Course::Ends => {
-                    hold.ended += finished(event).max(1);
-                    hold.has_ended = hold.ended >= hold.choices;
-                }
+                Course::Ends => hold.has_ended = true,
                 Course::Unknown => {}
             }
         }

@@ -205,7 +205,7 @@ const COMPLETED: &str = "event: response.completed\ndata: {\"type\":\"response.c
 /// whether the usage was known by then.
 fn had(operation: Operation, events: &[&str], size: usize) -> Vec<(String, bool)> {
     let stream: String = events.iter().map(|event| format!("{event}\n\n")).collect();
-    let mut meter = Meter::new(operation, BodyFormat::EventStream, false).holding_back(1);
+    let mut meter = Meter::new(operation, BodyFormat::EventStream, false).holding_back();
     let (mut read, mut had) = (Vec::new(), Vec::new());
     for piece in stream.as_bytes().chunks(size) {
         meter.feed(piece, false);
@@ -272,25 +272,11 @@ fn what_goes_on_is_held_back_no_longer() {
 }
 
 #[test]
-fn an_answer_of_several_choices_ends_with_the_last_one() {
-    let mut meter = Meter::new(Operation::ChatCompletions, BodyFormat::EventStream, true);
-    meter = meter.holding_back(2);
-    let mut is_held_back = |event: &str| {
-        meter.feed(format!("{event}\n\n").as_bytes(), false);
-        meter.is_held_back()
-    };
-    for event in [FIRST, WORD, STOP, WORD, WORD] {
-        assert!(!is_held_back(event), "the other choice goes on: {event}");
-    }
-    assert!(is_held_back(STOP), "both have ended");
-}
-
-#[test]
 fn words_are_never_held_back() {
     let events = [FIRST, WORD, WORD, TRAP, ANNOTATION, WORD];
     let pieces: Vec<_> = events.iter().map(|it| format!("{it}\n\n")).collect();
     let mut meter = Meter::new(Operation::ChatCompletions, BodyFormat::EventStream, true);
-    meter = meter.holding_back(1);
+    meter = meter.holding_back();
     for piece in pieces {
         meter.feed(piece.as_bytes(), false);
         assert!(!meter.is_held_back(), "{piece}");
