@@ -22,15 +22,16 @@ pub(super) enum Course {
 }
 
 impl Course {
-    /// What a whole event shows, which has text of the model's or has not.
-    pub(super) fn of(operation: Operation, event: &[u8], has_text: bool) -> Self {
+    /// What a whole event shows, in which a choice finishes or does not, and which has text of the model's
+    /// or has not.
+    pub(super) fn of(operation: Operation, event: &[u8], finishes: bool, has_text: bool) -> Self {
         match operation {
             Operation::Responses => match kind(event) {
                 Some(ITEM_DONE) if is_item_of_the_end(event) => Self::Ends,
                 Some(kind) => Self::of_response(kind),
                 None => Self::Unknown,
             },
-            _ if may_finish(event) => Self::Ends,
+            _ if finishes => Self::Ends,
             _ if has_text => Self::GoesOn,
             _ => Self::Unknown,
         }
@@ -160,7 +161,8 @@ mod tests {
             ),
             ("[DONE]", false, Course::Unknown),
         ] {
-            let found = Course::of(CHAT, event.as_bytes(), has_text);
+            let event_finishes = may_finish(event.as_bytes());
+            let found = Course::of(CHAT, event.as_bytes(), event_finishes, has_text);
             assert_eq!(found, expected, "{event}");
         }
     }
@@ -180,7 +182,7 @@ mod tests {
             ("error", Course::Unknown),
         ] {
             let event = format!("event: {kind}\ndata: {{\"type\":\"{kind}\",\"text\":\"x\"}}");
-            let found = Course::of(Operation::Responses, event.as_bytes(), false);
+            let found = Course::of(Operation::Responses, event.as_bytes(), false, false);
             assert_eq!(found, expected, "{kind}");
         }
     }
@@ -191,7 +193,7 @@ mod tests {
             let event = format!(
                 "event: response.output_item.done\ndata: {{\"type\":\"response.output_item.done\",\"item\":{item}}}"
             );
-            Course::of(Operation::Responses, event.as_bytes(), false)
+            Course::of(Operation::Responses, event.as_bytes(), false, false)
         };
         for (item, expected) in [
             (

@@ -394,8 +394,9 @@ impl Reading<'_> {
         let is_summary = Course::is_summary(self.operation, event);
         let has_text = !is_summary && self.text.collect(self.operation, event);
         *self.has_text |= has_text;
+        let finishes = self.operation.usage_must_be_asked_for() && may_finish(event);
         if let Some(hold) = &mut self.hold {
-            match Course::of(self.operation, event, has_text) {
+            match Course::of(self.operation, event, finishes, has_text) {
                 Course::GoesOn => hold.has_ended = false,
                 Course::Ends => hold.has_ended = true,
                 Course::Unknown => {}
@@ -403,7 +404,7 @@ impl Reading<'_> {
         }
         let may_matter = self.found.model.is_none()
             || may_have_usage(event)
-            || (self.operation.usage_must_be_asked_for() && may_finish(event))
+            || finishes
             || self.may_show_item(event);
         if !may_matter {
             return false;
