@@ -13,10 +13,11 @@ use super::attribution::{self, Seen};
 use super::ending::Ending;
 use super::made::Made;
 use super::outgoing::{Answered, End, Outgoing};
+use super::pending::Admitted;
 use super::reasoning::Answer;
 use super::state::{Gateway, Recorded};
 use super::unsettled;
-use crate::access::{Endpoint, Known, ObjectChange, Operation};
+use crate::access::{Deployment, Endpoint, Known, ObjectChange, Operation, ProductId};
 use crate::upstream::Rejections;
 use crate::usage::{
     BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Released,
@@ -35,6 +36,18 @@ pub(crate) enum Settlement {
     Done(Recorded),
     /// Its tokens are being counted; it is written then, whether or not somebody waits.
     Counting(JoinHandle<Recorded>),
+}
+
+/// The pattern by which a product has a deployment; none where it lists it by its name.
+fn pattern_of(
+    admitted: &Admitted,
+    deployment: Option<&Deployment>,
+    product: Option<&ProductId>,
+) -> Option<Arc<str>> {
+    let (deployment, id) = deployment.zip(product)?;
+    let mut products = admitted.decision.caller.client.products.iter();
+    let product = products.find(|it| it.id == *id)?;
+    product.deployments.pattern_of(deployment).cloned()
 }
 
 /// What of a piece of an answer is passed on, and when.
@@ -344,6 +357,7 @@ impl Open {
         let operation = admitted.decision.target.endpoint.operation();
         let is_response = operation == Operation::Responses;
         let response_id = metered.id.filter(|_| is_response).map(Arc::from);
+        let deployment_pattern = pattern_of(&admitted, deployment.as_ref(), product.as_ref());
         let deployment = deployment.map(|name| name.to_shared());
         let to_estimate = matches!(source, UsageSource::Estimated(_)).then(|| EstimateInput {
             operation,
@@ -369,6 +383,7 @@ impl Open {
             product: product.map(|id| id.to_shared()),
             operation,
             deployment,
+            deployment_pattern,
             model,
             service_tier,
             backend: Arc::clone(backend),

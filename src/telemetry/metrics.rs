@@ -10,6 +10,7 @@ mod collector;
 mod issuers;
 mod keys;
 mod ledger;
+mod served;
 mod units;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder, Registry, TextEncoder};
 
 use self::changes::Changes;
+use self::served::Served;
 use self::units::UnitMetrics;
 use crate::access::ClientId;
 use crate::upstream::Identity;
@@ -69,6 +71,7 @@ pub struct Metrics {
     changes: Changes,
     unpriced: Counter<u64>,
     abandoned: Counter<u64>,
+    served: Served,
 }
 
 impl Metrics {
@@ -132,6 +135,7 @@ impl Metrics {
                 .with_description("Requests that are at a backend now")
                 .build(),
             changes: Changes::new(&meter),
+            served: Served::default(),
             provider,
         })
     }
@@ -222,7 +226,7 @@ impl Metrics {
     /// Records a request that has ended; each `began` has one.
     pub fn ended(&self, record: &UsageRecord) {
         self.active.add(-1, &[]);
-        let mut labels = labels(record);
+        let mut labels = self.labels(record);
         self.record_tokens(record, &labels);
         self.units.record(record, &labels);
         labels.push(KeyValue::new(
@@ -244,7 +248,7 @@ impl Metrics {
 
     /// Records the usage of what went on after its request.
     pub fn collected(&self, record: &UsageRecord) {
-        let labels = labels(record);
+        let labels = self.labels(record);
         self.record_tokens(record, &labels);
         self.units.record(record, &labels);
     }
@@ -281,7 +285,7 @@ impl Metrics {
                 ));
                 labels.push(KeyValue::new(
                     "gen_ai.request.model",
-                    shared(record.deployment.as_ref()),
+                    self.served.label(record),
                 ));
                 labels.push(KeyValue::new(
                     "gen_ai.response.model",
@@ -290,6 +294,20 @@ impl Metrics {
                 self.token_usage.record(count, &labels);
             }
         }
+    }
+
+    /// Who used what, from where: on every metric of a served request.
+    fn labels(&self, record: &UsageRecord) -> Vec<KeyValue> {
+        let mut labels = Vec::with_capacity(8);
+        labels.extend([
+            KeyValue::new("gen_ai.provider.name", "azure.ai.openai"),
+            KeyValue::new("tollgate.client", Arc::clone(&record.client)),
+            KeyValue::new("tollgate.product", shared(record.product.as_ref())),
+            KeyValue::new("tollgate.deployment", self.served.label(record)),
+            KeyValue::new("tollgate.backend", Arc::clone(&record.backend)),
+            KeyValue::new("tollgate.usage.source", record.source.as_str()),
+        ]);
+        labels
     }
 
     /// Everything, in Prometheus' text format.
@@ -301,20 +319,6 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
-}
-
-/// Who used what, from where: on every metric of a served request.
-fn labels(record: &UsageRecord) -> Vec<KeyValue> {
-    let mut labels = Vec::with_capacity(8);
-    labels.extend([
-        KeyValue::new("gen_ai.provider.name", "azure.ai.openai"),
-        KeyValue::new("tollgate.client", Arc::clone(&record.client)),
-        KeyValue::new("tollgate.product", shared(record.product.as_ref())),
-        KeyValue::new("tollgate.deployment", shared(record.deployment.as_ref())),
-        KeyValue::new("tollgate.backend", Arc::clone(&record.backend)),
-        KeyValue::new("tollgate.usage.source", record.source.as_str()),
-    ]);
-    labels
 }
 
 fn shared(name: Option<&Arc<str>>) -> Value {

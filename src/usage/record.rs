@@ -121,6 +121,8 @@ pub struct UsageRecord {
     pub operation: Operation,
     /// The deployment; none for what is asked of a stored response.
     pub deployment: Option<Arc<str>>,
+    /// The pattern by which the product has it; none where it is listed by its name.
+    pub deployment_pattern: Option<Arc<str>>,
     /// The model that answered, as the service calls it.
     pub model: Option<Arc<str>>,
     /// The service tier that answered, such as `default` or `priority`; none where none was said.

@@ -1,11 +1,11 @@
 //! May it ask for this: paths, models and products.
 
 use serde_json::{Value, json};
-use tollgate_integration::stack::{CHAT_PATH, TestKey};
+use tollgate_integration::stack::{CHAT_PATH, TestKey, wait_for};
 
 use crate::support::{
-    assert_backend_untouched, assert_no_violations, hello, refusal_line, refused, send, send_json,
-    stack, stack_with, usage_line, with_client, with_product_line,
+    assert_backend_untouched, assert_no_violations, hello, metric, refusal_line, refused, send,
+    send_json, stack, stack_with, usage_line, with_client, with_product_line,
 };
 
 #[tokio::test]
@@ -435,4 +435,46 @@ async fn internal_headers_of_a_caller_mean_nothing() {
         "the id is the gateway's"
     );
     assert_no_violations(&stack);
+}
+
+#[tokio::test]
+async fn names_that_callers_invent_are_no_labels_of_metrics() {
+    let stack = stack_with(|yaml| {
+        yaml.replace(
+            "deployments: [gpt-4o, text-embedding-3-large]",
+            "deployments: [\"gpt-*\", text-embedding-3-large]",
+        )
+    })
+    .await;
+    for number in 0..5 {
+        let path = format!(
+            "/openai/deployments/gpt-invented-{number}/chat/completions?api-version=2024-10-21"
+        );
+        let (status, _) = send_json(stack.post(&path, &hello())).await;
+        assert_eq!(status, 404, "the backend has no such deployment");
+    }
+    let embedding = json!({"model": "text-embedding-3-large", "input": "Hi"});
+    let failed = stack.post("/openai/v1/embeddings", &embedding);
+    send(failed.header("x-fake-fault", "status-500")).await;
+    let (status, _) = send_json(stack.chat(&hello())).await;
+    assert_eq!(status, 200);
+    send(stack.chat(&hello()).header("x-fake-fault", "status-500")).await;
+    let count = async |deployment: &str| {
+        let label = format!("tollgate_deployment=\"{deployment}\"");
+        metric(&stack, "tollgate_requests_total", &[&label]).await
+    };
+    wait_for("all to be counted", async || {
+        let all = count("gpt-*").await + count("gpt-4o").await;
+        (all + count("text-embedding-3-large").await == 8.0).then_some(())
+    })
+    .await;
+    assert_eq!(count("gpt-*").await, 5.0, "of the pattern that let them in");
+    assert_eq!(
+        count("gpt-4o").await,
+        2.0,
+        "it has answered, so it is known"
+    );
+    assert_eq!(count("text-embedding-3-large").await, 1.0, "it is listed");
+    let metrics = stack.tollgate().metrics().await.expect("metrics");
+    assert!(!metrics.contains("gpt-invented"), "{metrics}");
 }

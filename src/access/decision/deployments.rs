@@ -1,6 +1,7 @@
 //! Which deployments a product has: by name, or by a pattern.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::access::request::Deployment;
 
@@ -46,6 +47,14 @@ impl Deployments {
         self.patterns.iter().any(Pattern::is_all)
     }
 
+    /// The pattern by which a deployment is among them; `None` where it is listed by its name.
+    pub fn pattern_of(&self, deployment: &Deployment) -> Option<&Arc<str>> {
+        let name = deployment.as_str();
+        let matching = || self.patterns.iter().find(|it| it.matches(name));
+        let is_listed = self.names.contains(name);
+        (!is_listed).then(matching).flatten().map(|it| &it.text)
+    }
+
     /// Whether the deployment is among them. Names are looked up; patterns are tried one by one.
     pub fn contains(&self, deployment: &Deployment) -> bool {
         let name = deployment.as_str();
@@ -56,6 +65,8 @@ impl Deployments {
 /// A pattern with at least one `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
+    /// As it is written.
+    text: Arc<str>,
     /// Before the first `*`.
     start: Box<str>,
     /// Between two of them, in order.
@@ -77,6 +88,7 @@ impl Pattern {
         }
         let middle = middle.split('*').filter(|piece| !piece.is_empty());
         Ok(Self {
+            text: text.into(),
             start: start.into(),
             middle: middle.map(Into::into).collect(),
             end: end.into(),

@@ -116,6 +116,8 @@ fn record(gateway: &Gateway, task: &Task, charge: Charge) -> UsageRecord {
         product: work.product.as_ref().map(|it| it.to_shared()),
         operation: operation(*kind, asked_by),
         deployment: work.deployment.as_ref().map(|it| it.to_shared()),
+        // Its name has answered before.
+        deployment_pattern: None,
         model: metered.model.map(Arc::from),
         // Where the service does not say which tier has answered, the one that was asked for.
         service_tier: match (kind, metered.service_tier, source) {

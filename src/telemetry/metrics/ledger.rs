@@ -5,7 +5,7 @@ use std::sync::Arc;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 
-use super::{Metrics, seconds, shared};
+use super::{Metrics, seconds};
 use crate::usage::{LedgerState, LedgerStatus, UsageRecord};
 
 /// Bounds of the histogram of waits for the disk, in seconds.
@@ -14,7 +14,7 @@ const WAIT_BOUNDS: [f64; 8] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1
 impl Metrics {
     /// Counts a request whose usage has no price.
     pub fn unpriced(&self, record: &UsageRecord) {
-        let deployment = shared(record.deployment.as_ref());
+        let deployment = self.served.label(record);
         self.unpriced
             .add(1, &[KeyValue::new("tollgate.deployment", deployment)]);
     }
