@@ -64,7 +64,7 @@ fn round_ns(kind: Kind, pieces: &[&[u8]], rounds: u32) -> u128 {
         for _ in 0..rounds {
             let mut meter = Meter::new(kind.operation, BodyFormat::EventStream, kind.removes);
             if kind.holds {
-                meter = meter.holding_back(1);
+                meter = meter.holding_back();
             }
             for piece in pieces {
                 black_box(meter.feed(black_box(piece), false));
