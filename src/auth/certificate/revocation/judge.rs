@@ -71,7 +71,7 @@ pub(in super::super) fn judge(
 
 /// The lists of one scope that count.
 struct Group<'a> {
-    /// The newest complete list, or several that are as new.
+    /// The newest complete list, or several of which none is the newer by number and by time.
     complete: Vec<&'a List>,
     /// The deltas that are newer than it.
     deltas: Vec<&'a List>,
@@ -85,7 +85,7 @@ fn groups(lists: &[Arc<List>]) -> Vec<Group<'_>> {
             .into_iter()
             .partition(|list| list.fields.scope == first.fields.scope);
         let (deltas, complete): (Vec<_>, Vec<_>) = same.into_iter().partition(|it| it.is_delta());
-        let newest = |all: &[&List], list: &List| !all.iter().any(|it| list.is_older_than(it));
+        let newest = |all: &[&List], list: &List| !all.iter().any(|it| list.is_outdone_by(it));
         let complete: Vec<&List> = complete
             .iter()
             .filter(|list| newest(&complete, list))
@@ -122,14 +122,16 @@ impl Group<'_> {
     }
 
     /// Whether a delta can take a revocation back (section 5.2.4): it has not expired, adds to the complete
-    /// list that is here, and that list does not revoke for good.
+    /// list that is here, and neither that list nor another delta revokes for good.
     fn may_release(&self, delta: &List, serial: &[u8], now: Duration) -> bool {
         let adds_to = |list: &&List| {
             let base = delta.fields.base.as_ref();
-            let entry = list.fields.entries.get(serial);
-            base.is_some_and(|base| *base <= list.fields.number) && entry != Some(&Entry::Revoked)
+            base.is_some_and(|base| *base <= list.fields.number)
         };
-        delta.is_current(now) && !self.complete.is_empty() && self.complete.iter().all(adds_to)
+        let mut all = self.complete.iter().chain(&self.deltas);
+        let is_for_good = all.any(|it| it.fields.entries.get(serial) == Some(&Entry::Revoked));
+        let has_base = !self.complete.is_empty() && self.complete.iter().all(adds_to);
+        delta.is_current(now) && has_base && !is_for_good
     }
 }
 

@@ -1,10 +1,11 @@
 //! One revocation list: how it compares with others, and whose it is.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustls_pki_types::CertificateRevocationListDer;
 use rustls_pki_types::pem::PemObject;
+use sha2::{Digest, Sha256};
 use x509_cert::der::asn1::{AnyRef, BitStringRef};
 use x509_cert::der::{Decode, Error, Reader, SliceReader};
 
@@ -14,12 +15,17 @@ use super::parse::{Fields, Number, parse};
 /// Clocks differ: a list may begin this much in the future.
 const LEEWAY: Duration = Duration::from_secs(300);
 
+/// Keys that are remembered to have not signed a list. A name has few keys.
+const MAX_OTHERS: usize = 16;
+
 /// A parsed list.
 #[derive(Debug)]
 pub(in super::super) struct List {
     pub(super) fields: Fields,
     /// The key that is known to have signed it.
     signer: OnceLock<Vec<u8>>,
+    /// SHA-256 of keys that have not: a large list is not verified again and again.
+    others: Mutex<Vec<[u8; 32]>>,
 }
 
 impl List {
@@ -47,6 +53,7 @@ impl List {
         Ok(Self {
             fields,
             signer: OnceLock::new(),
+            others: Mutex::default(),
         })
     }
 
@@ -96,6 +103,14 @@ impl List {
         self.age() < other.age()
     }
 
+    /// Whether another list is newer in every respect. A CA that was restored from a backup numbers its lists
+    /// anew: then neither number nor time says alone which one it means.
+    pub(super) fn is_outdone_by(&self, other: &Self) -> bool {
+        self.fields.number <= other.fields.number
+            && self.fields.this_update <= other.fields.this_update
+            && self.age() != other.age()
+    }
+
     /// What lists are ordered by: the greater, the newer.
     pub(super) fn age(&self) -> (&Number, Duration) {
         (&self.fields.number, self.fields.this_update)
@@ -112,9 +127,19 @@ impl List {
         if let Some(signer) = self.signer.get() {
             return signer == spki;
         }
+        let key: [u8; 32] = Sha256::digest(spki).into();
+        // A thread that panicked has left nothing half done here.
+        let others = || self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if others().contains(&key) {
+            return false;
+        }
         let is_signed = self.has_signature_of(spki);
         if is_signed {
             let _ = self.signer.set(spki.to_vec());
+        } else {
+            let mut others = others();
+            others.truncate(MAX_OTHERS - 1);
+            others.insert(0, key);
         }
         is_signed
     }

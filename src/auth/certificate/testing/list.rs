@@ -35,6 +35,8 @@ pub(in super::super) struct ListParams {
     pub(in super::super) number: u64,
     /// Of a delta: the number of the complete list that it adds to.
     pub(in super::super) base: Option<u64>,
+    /// It was issued so many seconds later than others.
+    pub(in super::super) later_s: u64,
     /// Serial numbers and reasons.
     pub(in super::super) entries: Vec<(u64, Option<CrlReason>)>,
     /// It is good until the end of this year.
@@ -51,6 +53,7 @@ impl ListParams {
         Self {
             number,
             base: None,
+            later_s: 0,
             entries: revoked.iter().map(|serial| (*serial, None)).collect(),
             last_year: 2040,
             scope: None,
@@ -146,7 +149,9 @@ impl Ca {
     /// Signs a list.
     pub(in super::super) fn list(&self, params: &ListParams) -> Vec<u8> {
         let time = |time: DateTime| Time::from(GeneralizedTime::from_date_time(time));
-        let this_update = DateTime::from_unix_duration(THIS_UPDATE).expect("a time");
+        let this_update =
+            DateTime::from_unix_duration(THIS_UPDATE + Duration::from_secs(params.later_s))
+                .expect("a time");
         let next_update = DateTime::new(params.last_year, 12, 31, 0, 0, 0).expect("a time");
         let algorithm = AlgorithmIdentifier {
             oid: ECDSA_WITH_SHA256,

@@ -167,6 +167,31 @@ fn the_newest_list_of_a_scope_counts_and_of_two_as_new_the_worse() {
 }
 
 #[test]
+fn a_later_list_counts_although_its_number_is_smaller() {
+    // A CA that was restored from a backup counts anew.
+    let later = |number, revoked: &[u64]| ListParams {
+        later_s: 1,
+        ..ListParams::of(number, revoked)
+    };
+    let of = ListParams::of;
+    for (what, lists, expected) in [
+        (
+            "revoked by the later",
+            [of(5000, &[]), later(7, &[7])],
+            Standing::Revoked,
+        ),
+        (
+            "revoked by the other",
+            [of(5000, &[7]), later(7, &[])],
+            Standing::Revoked,
+        ),
+        ("by none", [of(5000, &[]), later(7, &[])], Standing::Good),
+    ] {
+        assert_eq!(standing(&[], &lists), expected, "{what}");
+    }
+}
+
+#[test]
 fn lists_of_leaves_and_of_authorities_speak_of_those() {
     let leaves = IssuingDistributionPoint {
         only_contains_user_certs: true,
@@ -322,6 +347,16 @@ fn a_delta_revokes_and_releases_only_what_was_on_hold() {
             S::Revoked,
         ),
         ("held", vec![whole(&[]), delta(6, 5, held)], S::Revoked),
+        (
+            "revoked for good by one delta, removed by a newer one",
+            vec![whole(&[]), delta(6, 5, revoked), delta(7, 5, removed)],
+            S::Revoked,
+        ),
+        (
+            "held by one delta, removed by a newer one",
+            vec![whole(&[]), delta(6, 5, held), delta(7, 5, removed)],
+            S::Good,
+        ),
         ("nothing new", vec![whole(&[]), delta(6, 5, &[])], S::Good),
         ("a delta alone", vec![delta(6, 5, &[])], S::Unknown),
         (
