@@ -26,6 +26,7 @@ mod percent;
 pub mod policy;
 /// Metrics, audit log, log.
 pub mod telemetry;
+mod unix_time;
 /// The identity towards the backends: tokens of Entra ID.
 pub mod upstream;
 /// The meter, estimates, the usage record.

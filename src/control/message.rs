@@ -9,6 +9,7 @@ use super::v1;
 use crate::access::ClientId;
 use crate::auth::{IssuedKey, KeyId, KeySlot, KeyState};
 use crate::control::store::KeyChangeError;
+use crate::unix_time::{self, millis};
 
 /// Ids of clients are shorter: `config` says so.
 const MAX_CLIENT_BYTES: usize = 64;
@@ -67,21 +68,16 @@ pub(super) fn moment(millis: Option<i64>) -> Result<Option<SystemTime>, ControlE
     let Some(millis) = millis else {
         return Ok(None);
     };
-    let since = u64::try_from(millis).map(Duration::from_millis).ok();
-    let moment = since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
-    moment.map(Some).ok_or(ControlError::Malformed(
-        "a time before 1970 or out of range",
-    ))
+    unix_time::of_millis(millis)
+        .map(Some)
+        .ok_or(ControlError::Malformed(
+            "a time before 1970 or out of range",
+        ))
 }
 
 pub(super) fn grace(millis: i64) -> Result<Duration, ControlError> {
     let grace = u64::try_from(millis).map(Duration::from_millis);
     grace.map_err(|_| ControlError::Malformed("a negative grace period"))
-}
-
-fn millis(time: SystemTime) -> i64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
 }
 
 impl From<ControlError> for Status {

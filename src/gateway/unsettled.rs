@@ -5,7 +5,6 @@
 //! usage: it comes whole when the gateway asks.
 
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use super::attribution::Seen;
 use super::body::{BodyDecision, GoesOn};
@@ -17,6 +16,7 @@ use super::state::Gateway;
 use crate::access::{
     AskedBy, Endpoint, Known, ObjectOwners, Operation, Place, StoredAction, Unsettled,
 };
+use crate::unix_time;
 use crate::usage::{EstimateInput, EstimateReason, NoneReason, Prompt, UsageSource};
 
 /// What a response is taken to have written that can never be asked for, where nobody has said how
@@ -47,12 +47,8 @@ pub(super) fn begin(
     place: Place,
 ) -> Known {
     let decision = &admitted.decision;
-    let at = decision
-        .started
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
     let asked_by = AskedBy {
-        at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+        at_ms: u64::try_from(unix_time::millis(decision.started)).unwrap_or_default(),
         request_id: Arc::clone(&admitted.context.request_id),
         credential: decision.caller.credential.as_str().into(),
         user: decision.caller.user.clone(),

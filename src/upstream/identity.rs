@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::rejections::Rejections;
 use crate::backoff::{Backoff, with_jitter};
+use crate::unix_time;
 
 /// A request is on its way for a moment, and ends are in whole seconds: a token that ends before it
 /// arrives gets 401 there, on which no SDK tries again, and here 503, on which all do.
@@ -184,11 +185,8 @@ impl Identity {
                 self.failure.fetch_add(1, Ordering::Relaxed);
             })?;
         let lifetime = token.lifetime;
-        let unix = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        self.expires_unix_s
-            .store((unix + lifetime).as_secs(), Ordering::Relaxed);
+        let ends = unix_time::now() + lifetime;
+        self.expires_unix_s.store(ends.as_secs(), Ordering::Relaxed);
         self.held.store(Some(Arc::new(CachedToken {
             authorization: token.authorization,
             ends: Instant::now() + lifetime.saturating_sub(ON_THE_WAY),

@@ -2,8 +2,9 @@
 //! time when their requests came, and a range of time is a range of ids.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
+use crate::unix_time;
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
@@ -64,8 +65,7 @@ impl RecordId {
 }
 
 fn unix_ms(at: SystemTime) -> u64 {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(unix_time::millis(at)).unwrap_or_default()
 }
 
 impl fmt::Display for RecordId {
@@ -77,6 +77,8 @@ impl fmt::Display for RecordId {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
 
     #[test]

@@ -3,12 +3,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::places::Place;
 use crate::access::client::ProductId;
 use crate::access::request::{Deployment, Operation};
+use crate::unix_time;
 
 /// The request that asked for something which is charged later: what its usage record will say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,12 @@ pub struct AskedBy {
 }
 
 impl AskedBy {
+    /// When it came.
+    pub fn at(&self) -> SystemTime {
+        let millis = i64::try_from(self.at_ms).ok();
+        let moment = millis.and_then(unix_time::of_millis);
+        moment.unwrap_or(SystemTime::UNIX_EPOCH)
+    }
     /// What the lines of a batch ask for.
     pub fn lines_operation(&self) -> Option<Operation> {
         let name = self.operation.as_deref()?;

@@ -13,6 +13,7 @@ use super::seen::{AuthorityState, ClientExpiry, SeenCertificates};
 use super::verdict::{Accepted, Outcome, Verdicts};
 use super::{CertificateError, PresentedCertificate};
 use crate::access::Client;
+use crate::unix_time;
 
 /// A certificate that expires within this time is logged.
 const WARN_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -63,8 +64,7 @@ impl CertificateRing {
         presented: &PresentedCertificate<'_>,
         now: SystemTime,
     ) -> Result<CertifiedCaller, CertificateError> {
-        let now = now.duration_since(SystemTime::UNIX_EPOCH);
-        self.authenticate_at(presented, now.unwrap_or_default())
+        self.authenticate_at(presented, unix_time::since_1970(now))
     }
 
     /// As [`Self::authenticate`], at a time since 1970.
@@ -101,14 +101,12 @@ impl CertificateRing {
 
     /// When the certificates in use expire.
     pub fn expiries(&self) -> Vec<ClientExpiry> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        self.seen.expiries(now.unwrap_or_default())
+        self.seen.expiries(unix_time::now())
     }
 
     /// The state of the authorities.
     pub fn states(&self) -> Vec<AuthorityState> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.unwrap_or_default();
+        let now = unix_time::now();
         let authorities = self.authorities.iter();
         authorities.map(|authority| authority.state(now)).collect()
     }

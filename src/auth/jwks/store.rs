@@ -5,13 +5,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::KeySet;
+use crate::unix_time;
 
 /// Between two refreshes that unknown keys cause: at most three a minute.
 pub const UNKNOWN_KEY_COOLDOWN: Duration = Duration::from_secs(20);
@@ -170,8 +171,7 @@ impl KeyStore {
             generation: before.generation + u64::from(is_changed),
             fetched: Some(Instant::now()),
         }));
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.unwrap_or_default().as_secs();
+        let now = unix_time::now().as_secs();
         self.refreshed_unix_s.store(now, Ordering::Relaxed);
         self.success.fetch_add(1, Ordering::Relaxed);
         self.ends();

@@ -15,6 +15,7 @@ use super::compact::Compact;
 use super::{Issuer, TokenError};
 use crate::auth::jwks::{FetchedKeys, KEY_WAIT};
 use crate::auth::{Caller, CredentialKind};
+use crate::unix_time;
 
 /// Verified tokens that are remembered: about 30 MB. Only good tokens are, so an attacker can't fill
 /// it.
@@ -121,8 +122,7 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`]
     pub async fn authenticate(&self, token: &str, now: SystemTime) -> Result<Caller, TokenError> {
-        let now = now.duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.unwrap_or_default().as_secs();
+        let now = unix_time::since_1970(now).as_secs();
         // The length first: hashing is cryptography, too.
         if token.len() > super::MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);

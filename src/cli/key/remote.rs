@@ -16,6 +16,7 @@ use crate::auth::KeySlot;
 use crate::config::{duration, moment};
 use crate::control::v1;
 use crate::control::v1::keys_client::KeysClient;
+use crate::unix_time;
 
 /// Longer than the service waits for its database.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -154,9 +155,9 @@ fn moment_ms(option: &str, text: Option<&str>) -> Result<Option<i64>, String> {
     let Some(text) = text else {
         return Ok(None);
     };
-    let since = moment::parse(text).and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
-    let millis = since.and_then(|since| i64::try_from(since.as_millis()).ok());
-    millis.map(Some).ok_or_else(|| {
+    let is_since_1970 = |at: &SystemTime| *at >= SystemTime::UNIX_EPOCH;
+    let moment = moment::parse(text).filter(is_since_1970);
+    moment.map(|at| Some(unix_time::millis(at))).ok_or_else(|| {
         format!("{option}: `{text}` is not a date or time: write 2027-01-01 (0:00 UTC), or 2027-01-01T12:00:00Z")
     })
 }

@@ -1,6 +1,6 @@
 //! Keys for a person, or as JSON.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -9,6 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cli::plain::printable;
 use crate::control::v1::{Key, Slot, State};
+use crate::unix_time;
 
 /// The key on the first line, as `key generate` prints it; the rest are comments.
 pub(super) fn issued(key: &Key, secret: &str, old: Option<&Key>) -> String {
@@ -135,9 +136,8 @@ fn validity(key: &Key) -> String {
 
 /// RFC 3339, to the second.
 fn moment(millis: i64) -> String {
-    let since = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
-    let moment = SystemTime::UNIX_EPOCH.checked_add(since);
-    let moment = OffsetDateTime::from(moment.unwrap_or(SystemTime::UNIX_EPOCH));
+    let moment = unix_time::of_millis(millis).unwrap_or(SystemTime::UNIX_EPOCH);
+    let moment = OffsetDateTime::from(moment);
     let whole = moment.replace_nanosecond(0).unwrap_or(moment);
     whole.format(&Rfc3339).unwrap_or_default()
 }

@@ -1,11 +1,12 @@
 //! One change of the keys: a transaction with a number.
 
 use super::error::KeyChangeError;
-use super::row::{Row, columns, key, millis};
+use super::row::{Row, columns, key};
 use crate::access::ClientId;
 use crate::auth::{IssuedKey, KeyId, KeySlot, KeyState};
 use crate::database::Database;
 use crate::database::{Transaction, in_either};
+use crate::unix_time::millis;
 
 /// Taking the number locks its row until the commit: changes happen one after the other, on any number
 /// of replicas, and whoever has read all that is up to a number misses none.

@@ -6,11 +6,12 @@ use tokio::time::timeout;
 
 use super::change::Change;
 use super::error::KeyChangeError;
-use super::row::{Row, columns, key, millis, moment};
+use super::row::{Row, columns, key, moment};
 use crate::access::ClientId;
 use crate::auth::{IssuedKey, KeyDigest, KeyEvent, KeyId, KeySlot, KeyState, Validity};
 use crate::control::store::KEYS;
 use crate::database::{Database, DatabaseError, DatabaseUrl, on_either};
+use crate::unix_time::millis;
 
 /// How long anything here may take, the wait for a connection included: every replica has to see a
 /// change within 5 s, so a question that hangs is given up in time for the next one.

@@ -1,10 +1,11 @@
 //! A key as a row, and a row as a key.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::access::ClientId;
 use crate::auth::{IssuedKey, KeyDigest, KeyEvent, KeyId, KeySlot, KeyState, Validity};
 use crate::database::DatabaseError;
+use crate::unix_time;
 
 /// The columns of [`Row`], in its order.
 macro_rules! columns {
@@ -57,16 +58,7 @@ pub(super) fn key(row: Row) -> Result<IssuedKey, DatabaseError> {
     })
 }
 
-/// Milliseconds since 1970; what is before is 1970.
-pub(super) fn millis(time: SystemTime) -> i64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
-}
-
 /// The moment of such a number.
 pub(super) fn moment(millis: i64) -> SystemTime {
-    let millis = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
-    SystemTime::UNIX_EPOCH
-        .checked_add(millis)
-        .unwrap_or(SystemTime::UNIX_EPOCH)
+    unix_time::of_millis(millis).unwrap_or(SystemTime::UNIX_EPOCH)
 }

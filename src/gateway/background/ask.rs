@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 
@@ -121,6 +121,7 @@ async fn give_up(gateway: &Arc<Gateway>, task: &Task) -> Outcome {
 
 /// How long ago it was asked for.
 pub(super) fn age(asked_by: &AskedBy) -> Duration {
-    let begun = UNIX_EPOCH + Duration::from_millis(asked_by.at_ms);
-    SystemTime::now().duration_since(begun).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(asked_by.at())
+        .unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! The usage records of what the gateway has asked for itself, in the name of the request that began it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::schedule::Task;
 use crate::access::{AskedBy, Known, ObjectChange, ObjectKind, Operation};
@@ -100,7 +100,7 @@ fn record(gateway: &Gateway, task: &Task, charge: Charge) -> UsageRecord {
         metered,
     } = charge;
     let (work, asked_by) = (&task.work, &task.work.asked_by);
-    let started = UNIX_EPOCH + Duration::from_millis(asked_by.at_ms);
+    let started = asked_by.at();
     let (kind, id) = &task.key;
     let is_filtered = metered.finish_reason == Some(FinishReason::ContentFilter);
     UsageRecord {

@@ -137,8 +137,8 @@ impl Ledger {
         let lock = folder.lock().map_err(DatabaseError::Log)?;
         recovery::recover(&folder, &store, &state).await?;
         let (queue, entries) = mpsc::unbounded_channel();
-        let log = (folder, lock);
-        let writer = LedgerWriter::start(entries, queue.clone(), log, store.clone(), &state)?;
+        let writer =
+            LedgerWriter::start(entries, queue.clone(), folder, lock, store.clone(), &state)?;
         Ok((Self { queue, state }, writer, store))
     }
 

@@ -6,6 +6,7 @@ use tokio::time::sleep;
 
 use crate::access::{ObjectKind, ObjectOwners};
 use crate::database::DatabaseError;
+use crate::unix_time;
 use crate::usage::store::{Period, UsageStore};
 
 /// Rows that are deleted together.
@@ -31,8 +32,7 @@ pub(super) async fn prune(
     now: SystemTime,
 ) -> Result<u64, DatabaseError> {
     let kept_from = now.checked_sub(keep).unwrap_or(UNIX_EPOCH);
-    let since = kept_from.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let days = since.as_secs() / DAY.as_secs();
+    let days = unix_time::since_1970(kept_from).as_secs() / DAY.as_secs();
     let old = Period {
         from: None,
         to: Some(UNIX_EPOCH + Duration::from_secs(days * DAY.as_secs())),
@@ -57,11 +57,7 @@ async fn prune_objects(
     keep: Duration,
     now: SystemTime,
 ) -> Result<(), DatabaseError> {
-    let before = |age: Duration| {
-        let at = now.checked_sub(age).unwrap_or(UNIX_EPOCH);
-        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    };
+    let before = |age: Duration| unix_time::millis(now.checked_sub(age).unwrap_or(UNIX_EPOCH));
     let (files, others) = (before(keep.max(RESPONSES_KEPT)), before(RESPONSES_KEPT));
     while store.prune_old_objects(files, others, BATCH).await? > 0 {
         sleep(PAUSE).await;

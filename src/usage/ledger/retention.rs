@@ -11,6 +11,7 @@ use super::disk::DiskSpace;
 use super::prune::{PRUNE_INTERVAL, prune};
 use super::state::LedgerState;
 use crate::database::DatabaseError;
+use crate::unix_time;
 use crate::usage::store::UsageStore;
 
 /// How often the disk is looked at.
@@ -79,8 +80,7 @@ impl Retention {
             false => i64::MAX,
         };
         let kept_from = now.checked_sub(self.keep).unwrap_or(UNIX_EPOCH);
-        let kept_from = kept_from.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let before_ms = i64::try_from(kept_from.as_millis()).unwrap_or(0);
+        let before_ms = unix_time::millis(kept_from);
         self.ledger.forget_not_copied(before_ms).await?;
         self.state.not_copied(self.ledger.count_not_copied().await?);
         prune(&self.ledger, self.keep, copied, now).await

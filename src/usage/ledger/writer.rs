@@ -45,7 +45,8 @@ impl LedgerWriter {
     pub(super) fn start(
         entries: mpsc::UnboundedReceiver<Entry>,
         queue: mpsc::UnboundedSender<Entry>,
-        (folder, lock): (LogFolder, LogLock),
+        folder: LogFolder,
+        lock: LogLock,
         store: UsageStore,
         state: &Arc<LedgerState>,
     ) -> Result<Self, DatabaseError> {

@@ -27,6 +27,7 @@ pub use row::{LedgerRow, rfc3339};
 pub use sums::{Dimension, Sum};
 
 use crate::database::{Database, DatabaseError, DatabaseUrl, Purpose};
+use crate::unix_time;
 use crate::usage::RecordId;
 use crate::usage::log::LogFolder;
 
@@ -146,12 +147,7 @@ impl Period {
     /// Days that it touches, since 1970: from the first on, before the second. Reports go by days.
     fn days(self) -> (i64, i64) {
         const DAY_S: u64 = 86_400;
-        let seconds = |at: SystemTime| {
-            let since = at
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default();
-            since.as_secs()
-        };
+        let seconds = |at: SystemTime| unix_time::since_1970(at).as_secs();
         let day = |seconds: u64| i64::try_from(seconds / DAY_S).unwrap_or(i64::MAX);
         (
             self.from.map_or(0, |at| day(seconds(at))),

@@ -3,6 +3,7 @@
 use super::columns::{Columns, row};
 use super::{LedgerRow, ObjectRow, UsageStore};
 use crate::database::{Database, DatabaseError, on_either};
+use crate::unix_time;
 
 row! {
     /// A record or an object that a server has refused.
@@ -32,12 +33,11 @@ impl NotCopied {
     }
 
     fn new(kind: &str, id: String, reason: &DatabaseError) -> Self {
-        let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
         Self {
             kind: kind.to_owned(),
             id,
             reason: reason.to_string(),
-            refused_ms: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
+            refused_ms: unix_time::millis(std::time::SystemTime::now()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
@@ -13,6 +13,7 @@ use super::list::List;
 use super::location::{ListLocation, read};
 use super::{CrlError, CrlMode, CrlSource, CrlState, points};
 use crate::auth::fetch::Url;
+use crate::unix_time;
 
 /// Most addresses that certificates may add to an authority.
 const MAX_POINTS: usize = 64;
@@ -289,9 +290,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn now() -> Duration {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
+    unix_time::now()
 }
 
 #[cfg(test)]
