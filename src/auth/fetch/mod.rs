@@ -7,7 +7,7 @@ mod address;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,8 +50,13 @@ pub enum FetchError {
 #[derive(Debug, thiserror::Error)]
 pub enum FetcherError {
     /// The file with authorities can't be read.
-    #[error("{0}")]
-    File(#[from] io::Error),
+    #[error("the certificates in {} can't be read: {error}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
     /// It has no certificates, or TLS can't be set up.
     #[error("{}", causes(.0))]
     Tls(#[from] reqwest::Error),
@@ -181,7 +186,12 @@ impl Fetcher {
             .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(Arc::new(AllowedAddresses(Arc::clone(&rules))));
         if let Some(path) = authorities {
-            let roots = Certificate::from_pem_bundle(&std::fs::read(path)?)?;
+            let unreadable = |error| FetcherError::File {
+                path: path.to_owned(),
+                error,
+            };
+            let bytes = std::fs::read(path).map_err(unreadable)?;
+            let roots = Certificate::from_pem_bundle(&bytes)?;
             if roots.is_empty() {
                 return Err(FetcherError::NoCertificate);
             }
