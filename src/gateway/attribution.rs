@@ -38,7 +38,7 @@ pub(super) fn of(seen: &Seen<'_>) -> UsageSource {
         Some(400) if is_filtered && operation.always_has_tokens() => {
             return UsageSource::Estimated(EstimateReason::ContentFilter);
         }
-        Some(400..) => return UsageSource::None(NoneReason::Refused),
+        Some(400..) => return UsageSource::None(NoneReason::BackendRefused),
         _ => {}
     }
     match operation {

@@ -91,7 +91,7 @@ pub(super) fn source_of(
     match seen.endpoint {
         Endpoint::Create { .. } => match (&seen.metered.id, source) {
             // It has not begun, or nobody can ever ask for it.
-            (_, UsageSource::None(NoneReason::Refused)) | (None, _) => {
+            (_, UsageSource::None(NoneReason::BackendRefused)) | (None, _) => {
                 work.count();
                 match source {
                     UsageSource::None(NoneReason::NotCounted) => {

@@ -39,7 +39,7 @@ pub enum EstimateReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoneReason {
     /// The backend refused or failed before it served.
-    Refused,
+    BackendRefused,
     /// The request was about something stored; its tokens were counted when it was made.
     Stored,
     /// The operation reports no tokens; what it is charged by is in the units, if anywhere.
@@ -54,7 +54,7 @@ impl NoneReason {
     /// The name in audit log and ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Refused => "refused",
+            Self::BackendRefused => "refused",
             Self::Stored => "stored",
             Self::NotReportedByOperation => "not_reported_by_operation",
             Self::NotCounted => "not_counted",

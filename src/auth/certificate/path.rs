@@ -109,7 +109,7 @@ impl Authority {
                 return Err(CertificateError::SelfIssued);
             }
         }
-        let anchor = self.anchor(path, issuers.len(), (now, anchors))?;
+        let anchor = self.anchor(path, issuers.len(), now, anchors)?;
         let keys = keys(path, &issuers, anchor)?;
         // Before the status, so that the lists are fetched that this chain needs.
         self.learn(leaf, &issuers, &keys);
@@ -140,7 +140,8 @@ impl Authority {
         &self,
         path: &VerifiedPath<'_>,
         intermediates: usize,
-        (now, anchors): (UnixTime, &'a Anchors),
+        now: UnixTime,
+        anchors: &'a Anchors,
     ) -> Result<&'a Anchor, CertificateError> {
         let same = |trust: &rustls_pki_types::TrustAnchor<'_>| {
             trust.subject == path.anchor().subject

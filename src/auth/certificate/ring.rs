@@ -80,7 +80,7 @@ impl CertificateRing {
             Some(outcome) => outcome,
             None => {
                 let (outcome, until) = self.judge(presented, now);
-                self.verdicts.put(key, &outcome, generation, (now, until));
+                self.verdicts.put(key, &outcome, generation, now, until);
                 outcome
             }
         };

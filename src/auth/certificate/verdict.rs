@@ -54,7 +54,8 @@ impl Verdicts {
         key: [u8; 32],
         outcome: &Outcome,
         generation: u64,
-        (now, until): (Duration, Duration),
+        now: Duration,
+        until: Duration,
     ) {
         let until = match outcome {
             Ok(_) => until,
