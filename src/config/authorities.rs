@@ -135,7 +135,7 @@ fn authority(
     };
     let revocation = revocation(&written.revocation, around.directory, problems)?;
     let name = Arc::from(written.name.value.as_str());
-    Meaning::new(name, certificates, (usage, length), revocation)
+    Meaning::new(name, certificates, usage, length, revocation)
         .map_err(|error| problems.push(Problem::at(written.trust.referenced, error.to_string())))
         .ok()
 }

@@ -56,7 +56,8 @@ impl Authority {
     pub fn new(
         name: Arc<str>,
         certificates: Certificates,
-        conditions: (ExtendedKeyUsage, usize),
+        extended_key_usage: ExtendedKeyUsage,
+        max_chain_length: usize,
         revocation: Revocation,
     ) -> Result<Self, AuthorityError> {
         let revocation = Arc::new(revocation);
@@ -78,8 +79,8 @@ impl Authority {
             name,
             trust: Arc::new(TrustStore::new(anchors, sources, Arc::clone(&revocation))?),
             intermediates,
-            extended_key_usage: conditions.0,
-            max_chain_length: conditions.1,
+            extended_key_usage,
+            max_chain_length,
             revocation,
             intermediates_end,
         })

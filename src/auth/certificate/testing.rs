@@ -179,20 +179,28 @@ pub(super) fn with_lists(
 ) -> Authority {
     let anchors = vec![root.der.clone()];
     let revocation = lists_in_files(mode, lists).expect("good lists");
-    with_anchors(anchors, (usage, length), revocation)
+    with_anchors(anchors, usage, length, revocation)
 }
 
 /// An authority of several anchors.
 pub(super) fn with_anchors(
     anchors: Vec<CertificateDer<'static>>,
-    conditions: (ExtendedKeyUsage, usize),
+    usage: ExtendedKeyUsage,
+    max_chain_length: usize,
     revocation: Revocation,
 ) -> Authority {
     let certificates = Certificates {
         anchors,
         ..Certificates::default()
     };
-    Authority::new(Arc::from("devices"), certificates, conditions, revocation).expect("good")
+    Authority::new(
+        Arc::from("devices"),
+        certificates,
+        usage,
+        max_chain_length,
+        revocation,
+    )
+    .expect("good")
 }
 
 /// Lists that are read from files.

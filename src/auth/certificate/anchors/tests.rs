@@ -41,8 +41,14 @@ fn of(sources: Vec<Arc<dyn AnchorSource>>) -> Authority {
         ..Certificates::default()
     };
     let revocation = lists_in_files(CrlMode::Off, Vec::new()).expect("no lists");
-    let conditions = (ExtendedKeyUsage::ClientAuth, 5);
-    Authority::new("devices".into(), certificates, conditions, revocation).expect("good")
+    Authority::new(
+        "devices".into(),
+        certificates,
+        ExtendedKeyUsage::ClientAuth,
+        5,
+        revocation,
+    )
+    .expect("good")
 }
 
 fn verify(authority: &Authority, ca: &Ca) -> Result<(), CertificateError> {

@@ -254,7 +254,7 @@ fn an_authority_without_anchors_is_the_reason_only_where_no_other_has_one() {
     let root = Ca::root(ca_params("root"));
     let empty = || {
         let lists = lists_in_files(CrlMode::Off, Vec::new()).expect("no lists");
-        with_anchors(Vec::new(), (ExtendedKeyUsage::ClientAuth, 5), lists)
+        with_anchors(Vec::new(), ExtendedKeyUsage::ClientAuth, 5, lists)
     };
     let full = || authority(&root, ExtendedKeyUsage::ClientAuth, 5);
     let mut expired = leaf_params(URI);
@@ -285,8 +285,12 @@ fn a_new_configuration_begins_with_the_lists_of_authorities_of_the_same_name() {
             refresh: Duration::from_secs(60),
         };
         let lists = Revocation::new(source).expect("no files");
-        let conditions = (ExtendedKeyUsage::ClientAuth, 5);
-        let authority = with_anchors(vec![root.der.clone()], conditions, lists);
+        let authority = with_anchors(
+            vec![root.der.clone()],
+            ExtendedKeyUsage::ClientAuth,
+            5,
+            lists,
+        );
         CertificateRing::new(vec![authority], index(vec![("a", uri(URI))]))
     };
     let leaf = root.leaf(&leaf_params(URI));

@@ -126,11 +126,7 @@ fn authorities_of_one_name_are_judged_each_by_the_list_of_its_own_key() {
     let anchors = vec![old.der.clone(), new.der.clone()];
     let of = |lists| {
         let revocation = lists_in_files(CrlMode::Required, lists).expect("good lists");
-        with_anchors(
-            anchors.clone(),
-            (ExtendedKeyUsage::ClientAuth, 5),
-            revocation,
-        )
+        with_anchors(anchors.clone(), ExtendedKeyUsage::ClientAuth, 5, revocation)
     };
     let chain = |ca: &Ca, serial: u64| {
         let mut params = leaf_params(URI);

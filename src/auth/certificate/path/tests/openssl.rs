@@ -107,7 +107,8 @@ openssl x509 -req -in leaf.csr -CA root.pem -CAkey root.key -set_serial 7 -days 
         let lists = lists_in_files(mode, lists).expect("lists");
         with_anchors(
             vec![self.der("root.pem")],
-            (ExtendedKeyUsage::ClientAuth, 5),
+            ExtendedKeyUsage::ClientAuth,
+            5,
             lists,
         )
     }

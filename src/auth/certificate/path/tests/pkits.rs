@@ -182,12 +182,12 @@ impl Suite {
         let mut chain = vec![leaf];
         chain.extend(case.intermediates.iter().map(|name| self.certificate(name)));
         // The suite's leaves are for no purpose in particular.
-        let conditions = (ExtendedKeyUsage::ClientAuthIfPresent, 8);
+        let usage = ExtendedKeyUsage::ClientAuthIfPresent;
         let verdicts: Vec<_> = orders(&case.lists)
             .iter()
             .map(|lists| {
                 let revocation = lists_in_files(CrlMode::Required, Vec::new()).expect("no lists");
-                let authority = with_anchors(vec![root.clone()], conditions, revocation);
+                let authority = with_anchors(vec![root.clone()], usage, 8, revocation);
                 for (at, list) in lists.iter().enumerate() {
                     // Lists are held in the order of their sources' names.
                     let source = format!("{at}");
