@@ -24,9 +24,6 @@ use crate::usage::{
     Thinking, Units, UsageRecord, UsageSource, estimate,
 };
 
-/// The service tier that costs more
-/// (<https://learn.microsoft.com/azure/ai-foundry/openai/concepts/priority-processing>).
-const PRIORITY: &str = "priority";
 /// Longest name of a region.
 const MAX_REGION_BYTES: usize = 64;
 
@@ -349,13 +346,9 @@ impl Open {
             ..
         } = self.outgoing;
         let model = metered.model.map(Arc::<str>::from);
-        // An answer that breaks off has not said its tier. Then the dearer one that was asked for is charged: a
-        // cheaper one is granted only by what the service says.
-        let is_estimated = matches!(source, UsageSource::Estimated(_));
-        let asked = service_tier.filter(|tier| is_estimated && tier == PRIORITY);
-        let service_tier = metered.service_tier.or(asked).map(Arc::from);
         let operation = admitted.decision.target.endpoint.operation();
         let is_response = operation == Operation::Responses;
+        let service_tier = tier_of(source, operation, metered.service_tier, service_tier);
         let response_id = metered.id.filter(|_| is_response).map(Arc::from);
         let deployment_pattern = pattern_of(&admitted, deployment.as_ref(), product.as_ref());
         let deployment = deployment.map(|name| name.to_shared());
@@ -385,7 +378,7 @@ impl Open {
             deployment,
             deployment_pattern,
             model,
-            service_tier,
+            service_tier: service_tier.map(Arc::from),
             backend: Arc::clone(backend),
             region: self.region,
             stream,
@@ -400,6 +393,20 @@ impl Open {
             time_to_first_token: self.time_to_first_token,
         };
         (record, to_estimate)
+    }
+}
+
+/// The tier that answered. One that breaks off has not said it: what the first event of a response says of it
+/// only repeats the request.
+fn tier_of(
+    source: UsageSource,
+    operation: Operation,
+    said: Option<String>,
+    asked: Option<String>,
+) -> Option<String> {
+    match source {
+        UsageSource::Estimated(_) => said.filter(|_| operation != Operation::Responses).or(asked),
+        _ => said,
     }
 }
 

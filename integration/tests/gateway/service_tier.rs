@@ -98,3 +98,27 @@ async fn who_hangs_up_is_charged_by_the_tier_that_was_asked_for() {
         .expect("one");
     assert_eq!(row.price.as_deref(), Some("gpt-4o:priority"));
 }
+
+#[tokio::test]
+async fn no_cheaper_tier_and_no_word_of_a_clients_is_charged_where_an_answer_breaks_off() {
+    let stack = Stack::start(with_ledger(PRICES)).await;
+    for tier in ["flex", "w000001"] {
+        for request in [
+            stack.post("/openai/v1/responses", &response(Some(tier), true)),
+            stack.chat(&chat(Some(tier), true)),
+        ] {
+            let request = request
+                .header("x-fake-output-tokens", "500")
+                .header("x-fake-service-tier", "default")
+                .header("x-fake-token-delay-ms", "5");
+            let mut answer = send(request).await;
+            answer.chunk().await.expect("a piece").expect("a piece");
+        }
+    }
+    let refused = stack.chat(&chat(Some("w000002"), false));
+    send(refused.header("x-fake-fault", "status-400")).await;
+    for row in records(&ledger(&stack).await, 5).await {
+        let tier = row.service_tier.as_deref();
+        assert!([None, Some("default")].contains(&tier), "{row:?}");
+    }
+}

@@ -24,7 +24,7 @@ pub(crate) fn word(text: impl Into<String>) -> Option<String> {
     valid.then_some(text)
 }
 
-/// The name of a service tier; `auto` is a wish that names none.
+/// The name of a service tier as an answer says it; `auto` names none.
 pub(crate) fn service_tier(name: String) -> Option<String> {
     word(name).filter(|name| name != "auto")
 }

@@ -22,7 +22,11 @@ pub use references::References;
 pub use stream_options::IncludeUsage;
 pub use uses::{DataSource, HostedTool, Uses};
 
-use super::{Edit, MediaRequest, Operation, Span, service_tier};
+use super::{Edit, MediaRequest, Operation, Span};
+
+/// The service tier that costs more
+/// (<https://learn.microsoft.com/azure/ai-foundry/openai/concepts/priority-processing>).
+const PRIORITY: &str = "priority";
 
 /// The members that say how many tokens an answer may have; what they are worth is seen where a client
 /// has a limit.
@@ -86,7 +90,8 @@ pub struct RequestBody {
     pub output: OutputMembers,
     /// What images and speech are charged by.
     pub media: MediaRequest,
-    /// The service tier that is asked for by its name; none where the deployment's own answers.
+    /// The service tier that is asked for, where it is the dearer one: that is charged where an answer breaks
+    /// off before it says its tier. A cheaper one counts only if the service says it.
     pub service_tier: Option<String>,
     /// What the body names that the service has stored.
     pub references: References,
@@ -135,7 +140,7 @@ impl RequestBody {
             media: top.media,
             service_tier: top.service_tier.and_then(|raw| {
                 let name: String = serde_json::from_str(raw.get()).ok()?;
-                service_tier(name)
+                Some(name).filter(|name| name == PRIORITY)
             }),
             uses: std::mem::take(&mut top.found.uses),
             references: top.found,
