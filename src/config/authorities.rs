@@ -205,3 +205,6 @@ fn revocation(
         .map_err(|(file, error)| problems.push(Problem::at(at, format!("{file}: {error}"))))
         .ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,21 +6,15 @@ use tollgate::usage::LedgerRow;
 use tollgate_integration::fakes::azure::script::Fault;
 use tollgate_integration::stack::{Options, Stack, TestKey, wait_for};
 
-use crate::books::{ledger, rows, with_ledger};
+use crate::books::{NEVER, SOON, ledger, rows, with_everything, with_ledger};
 use crate::objects::{id, made};
 use crate::support::{
     assert_no_violations, call, everything, metric, refused, send, send_json, with_client,
 };
 
-/// Nobody asks of itself while a test runs, unless it is told that something is over.
-const NEVER: &str = "1h";
-/// At once.
-const SOON: &str = "20ms";
-
 /// A stack with a ledger, whose gateway asks so often.
 fn options(poll_every: &str) -> Options {
-    let section = format!("background: {{ poll_every: {poll_every} }}\n");
-    with_ledger(&section).edit_config(|yaml| everything(&yaml))
+    with_everything(&format!("background: {{ poll_every: {poll_every} }}\n"))
 }
 
 async fn start(poll_every: &str) -> Stack {

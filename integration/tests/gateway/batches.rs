@@ -7,18 +7,17 @@ use tollgate::usage::LedgerRow;
 use tollgate_integration::fakes::azure::script::Fault;
 use tollgate_integration::stack::{Options, Stack, wait_for};
 
-use crate::books::{ledger, rows, with_ledger};
+use crate::books::{NEVER, SOON, ledger, rows, with_everything};
 use crate::objects::{LINE, batch, id, made, upload};
-use crate::support::{assert_no_violations, call, everything, metric, refused, send};
+use crate::support::{assert_no_violations, call, metric, refused, send};
 
-const NEVER: &str = "1h";
-const SOON: &str = "20ms";
 /// Half of the ordinary price.
 const PRICES: &str = "prices:\n  - { model: gpt-4o, input: 2.50, output: 10.00, per: 1000000, currency: USD }\n  - { model: gpt-4o, service_tier: batch, input: 1.25, output: 5.00, per: 1000000, currency: USD }\n";
 
 fn options(poll_every: &str) -> Options {
-    let more = format!("background: {{ poll_batches_every: {poll_every} }}\n{PRICES}");
-    with_ledger(&more).edit_config(|yaml| everything(&yaml))
+    with_everything(&format!(
+        "background: {{ poll_batches_every: {poll_every} }}\n{PRICES}"
+    ))
 }
 
 async fn start(poll_every: &str) -> Stack {

@@ -9,6 +9,8 @@ use tollgate::usage::{LedgerRow, Period, UsageStore};
 use tollgate_integration::fakes::azure::ledger::Entry;
 use tollgate_integration::stack::{Options, Stack, wait_for};
 
+use crate::support::everything;
+
 /// The data directory, beside tollgate.yaml.
 pub(crate) const DATA: &str = "data_directory: data\n";
 /// What the fake's models cost.
@@ -24,6 +26,17 @@ pub(crate) fn with_ledger(more: &str) -> Options {
         );
         format!("{labelled}{DATA}{more}")
     })
+}
+
+/// A pause of the gateway's own asking: it asks for nothing while a test runs, unless it is told that
+/// something is over.
+pub(crate) const NEVER: &str = "1h";
+/// It asks at once.
+pub(crate) const SOON: &str = "20ms";
+
+/// A stack with a ledger that allows everything, and what else its file says.
+pub(crate) fn with_everything(more: &str) -> Options {
+    with_ledger(more).edit_config(|yaml| everything(&yaml))
 }
 
 /// The directory of the ledger.

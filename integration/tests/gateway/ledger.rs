@@ -8,7 +8,7 @@ use tollgate::database::{DatabaseUrl, PostgresUrl};
 use tollgate::usage::RecordId;
 use tollgate::usage::{Dimension, LedgerRow, Period, UsageStore};
 use tollgate_integration::postgres::Postgres;
-use tollgate_integration::stack::{Stack, wait_for};
+use tollgate_integration::stack::{Options, Stack, wait_for};
 
 use crate::books::{
     Dice, PRICES, assert_equals_bill, bills, by_request, ledger, records, rows, with_ledger,
@@ -275,16 +275,20 @@ async fn days_that_are_too_old_go_from_records_and_sums() {
     .await;
 }
 
-#[tokio::test]
-async fn a_server_that_is_away_holds_up_nobody_and_misses_nothing() {
-    let server = Postgres::start().expect("a PostgreSQL");
-    server.down().expect("it stops");
+/// A ledger that is copied to a server.
+fn copied_to(server: &Postgres) -> Options {
     let more = format!(
         "database: {{ url: \"{}\", password: {{ env: TEST_DATABASE_PASSWORD }} }}\n",
         server.url()
     );
-    let options = with_ledger(&more).tollgate_env("TEST_DATABASE_PASSWORD", Postgres::PASSWORD);
-    let mut stack = Stack::start(options).await;
+    with_ledger(&more).tollgate_env("TEST_DATABASE_PASSWORD", Postgres::PASSWORD)
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_holds_up_nobody_and_misses_nothing() {
+    let server = Postgres::start().expect("a PostgreSQL");
+    server.down().expect("it stops");
+    let mut stack = Stack::start(copied_to(&server)).await;
     for _ in 0..10 {
         let (status, _) = send_json(stack.chat(&hello())).await;
         assert_eq!(status, 200, "with the server away");
@@ -334,12 +338,7 @@ async fn a_server_that_is_away_holds_up_nobody_and_misses_nothing() {
 async fn a_record_that_postgresql_refuses_is_set_aside_and_holds_up_no_other() {
     let server = Postgres::start().expect("a PostgreSQL");
     server.down().expect("it stops");
-    let more = format!(
-        "database: {{ url: \"{}\", password: {{ env: TEST_DATABASE_PASSWORD }} }}\n",
-        server.url()
-    );
-    let options = with_ledger(&more).tollgate_env("TEST_DATABASE_PASSWORD", Postgres::PASSWORD);
-    let mut stack = Stack::start(options).await;
+    let mut stack = Stack::start(copied_to(&server)).await;
     for _ in 0..3 {
         send_json(stack.chat(&hello())).await;
     }

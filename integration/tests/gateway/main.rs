@@ -38,6 +38,7 @@ mod reload;
 mod secrets;
 mod service_tier;
 mod shares;
+mod shown;
 mod support;
 mod swap;
 mod token_issuers;
