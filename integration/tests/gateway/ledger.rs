@@ -200,6 +200,21 @@ async fn a_full_disk_refuses_requests_before_they_reach_a_backend_and_loses_noth
 }
 
 #[tokio::test]
+async fn a_full_disk_does_not_keep_the_service_from_ending() {
+    let mut stack = Stack::start(with_ledger("").ignoring_file_limits()).await;
+    limit_files(&mut stack, true).await;
+    until_failing(&stack).await;
+    let child = stack.tollgate_mut().child();
+    child.signal("TERM").await.expect("a signal");
+    child.ended().await.expect("it ends");
+    let said = stack.tollgate().log().all().concat();
+    assert!(
+        said.contains("lost"),
+        "what was not written is said: {said}"
+    );
+}
+
+#[tokio::test]
 async fn a_full_disk_may_be_gone_on_without_and_what_waits_is_said_and_written_later() {
     let more = "ledger: { on_failure: continue }\n";
     let mut stack = Stack::start(with_ledger(more).ignoring_file_limits()).await;
@@ -371,7 +386,7 @@ async fn a_record_that_postgresql_refuses_is_set_aside_and_holds_up_no_other() {
         .await;
         let (status, text) = stack.tollgate().admin("/readyz").await.expect("an answer");
         assert_eq!(status, 200, "requests are served");
-        let said = "ledger: PostgreSQL has refused records: see not_copied in usage.db";
+        let said = "ledger: PostgreSQL has refused records or objects: see not_copied in usage.db";
         assert!(text.contains(said), "{text}");
         let waiting = metric(&stack, "tollgate_ledger_outbox_waiting", &[]).await;
         assert_eq!(waiting, 0.0, "nothing waits behind it");
@@ -387,4 +402,21 @@ async fn a_record_that_postgresql_refuses_is_set_aside_and_holds_up_no_other() {
         ("record", id.as_str())
     );
     assert!(refused[0].reason.contains("index row"), "{refused:?}");
+
+    // What docs/chargeback.md says to do, when the cause is gone: here with the record.
+    let file = stack.directory().join("data/usage.db");
+    let cure = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], timeout=30); \
+        d.execute('DELETE FROM usage_records WHERE length(end_user) > 1000'); \
+        d.execute('UPDATE outbox SET seq = 0'); d.commit()";
+    let python = Command::new("python3")
+        .args(["-c", cure])
+        .arg(file)
+        .status();
+    assert!(python.await.expect("python3 runs").success());
+    wait_for("nothing to be refused", async || {
+        let (_, text) = stack.tollgate().admin("/readyz").await.ok()?;
+        (text == "ready\n").then_some(())
+    })
+    .await;
+    assert_eq!(store.not_copied().await.expect("none"), []);
 }

@@ -129,12 +129,13 @@ impl Ledger {
         directory: PathBuf,
         options: &LedgerOptions,
     ) -> Result<(Self, LedgerWriter, UsageStore), DatabaseError> {
+        // Before the tables are brought up to date: another process may be using them.
+        let folder = LogFolder::in_directory(&directory);
+        let lock = folder.lock().map_err(DatabaseError::Log)?;
         let url =
             DatabaseUrl::in_directory(&directory, crate::usage::store::LEDGER, Synchronous::Full);
         let store = UsageStore::open(&url).await?;
         let state = Arc::new(LedgerState::new(directory.clone(), options));
-        let folder = LogFolder::in_directory(&directory);
-        let lock = folder.lock().map_err(DatabaseError::Log)?;
         recovery::recover(&folder, &store, &state).await?;
         let (queue, entries) = mpsc::unbounded_channel();
         let writer =

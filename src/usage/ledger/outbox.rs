@@ -114,6 +114,11 @@ impl Outbox {
     async fn copy(&self, shared: &UsageStore) -> Result<usize, DatabaseError> {
         let (last, copied) = self.ledger.outbox(DESTINATION).await?;
         let (rows, until) = self.ledger.follow(Position::in_file(copied), BATCH).await?;
+        if copied == 0 && !rows.is_empty() {
+            // All is sent again: what is refused still is set aside anew.
+            self.ledger.forget_not_copied(i64::MAX).await?;
+            self.state.not_copied(0);
+        }
         if !rows.is_empty() {
             self.send(shared, &rows).await?;
             self.ledger.copied(DESTINATION, until.seq()).await?;

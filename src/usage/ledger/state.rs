@@ -213,7 +213,7 @@ impl LedgerState {
             is_behind.then_some("the file of the usage ledger can't be filled from its log");
         let is_refused = self.not_copied.load(Ordering::Relaxed) > 0;
         let refused =
-            is_refused.then_some("PostgreSQL has refused records: see not_copied in usage.db");
+            is_refused.then_some("PostgreSQL has refused records or objects: see not_copied in usage.db, and docs/chargeback.md for what to do");
         self.writing_concern().or(behind).or(refused)
     }
 

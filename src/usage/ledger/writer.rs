@@ -1,7 +1,7 @@
 //! The thread that writes the log: all that waits, with one `fdatasync`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,7 @@ pub struct LedgerWriter {
     writing: JoinHandle<()>,
     filling: JoinHandle<()>,
     queue: mpsc::UnboundedSender<Entry>,
+    stops: Arc<AtomicBool>,
 }
 
 impl LedgerWriter {
@@ -60,10 +61,12 @@ impl LedgerWriter {
             state: Arc::clone(state),
             lock,
         };
+        let stops = Arc::new(AtomicBool::new(false));
         let writing = Writing {
             log,
             handover,
             state: Arc::clone(state),
+            stops: Arc::clone(&stops),
             is_ending: false,
             last: None,
         };
@@ -76,12 +79,15 @@ impl LedgerWriter {
             writing,
             filling,
             queue,
+            stops,
         })
     }
 
     /// Writes all that has been handed over and ends; blocks until then. What can't be written after
     /// some attempts is lost, and counted.
     pub fn finish(self) {
+        // A group that can't be written is tried again and again, and nobody takes the end from the queue.
+        self.stops.store(true, Ordering::Relaxed);
         let is_writing = self.queue.send(Entry::End).is_ok();
         if !is_writing || self.writing.join().is_err() || self.filling.join().is_err() {
             tracing::error!("a thread of the ledger has failed");
@@ -93,6 +99,9 @@ struct Writing {
     log: LogWriter,
     handover: Arc<Handover>,
     state: Arc<LedgerState>,
+    /// The service ends: what can't be written is not tried for ever.
+    stops: Arc<AtomicBool>,
+    /// All has been taken from the queue.
     is_ending: bool,
     /// When the last group was written.
     last: Option<Last>,
@@ -131,7 +140,9 @@ impl Writing {
     fn run(mut self, mut entries: mpsc::UnboundedReceiver<Entry>) {
         let mut received = Vec::with_capacity(MAX_GROUP);
         while !self.is_ending && entries.blocking_recv_many(&mut received, MAX_GROUP) > 0 {
-            self.gather();
+            if received.len() < MAX_GROUP {
+                self.gather();
+            }
             let mut batch = Batch {
                 group: self.log.group(),
                 count: 0,
@@ -141,7 +152,7 @@ impl Writing {
             for entry in received.drain(..) {
                 self.add(&mut batch, entry);
             }
-            while self.is_ending || batch.count < MAX_GROUP {
+            while self.stops.load(Ordering::Relaxed) || batch.count < MAX_GROUP {
                 match entries.try_recv() {
                     Ok(entry) => self.add(&mut batch, entry),
                     Err(_) => break,
@@ -223,7 +234,8 @@ impl Writing {
                 batch.let_go();
             }
             let pause = backoff.pause();
-            if self.is_ending && backoff.failures() >= LAST_ATTEMPTS {
+            let stops = self.stops.load(Ordering::Relaxed);
+            if stops && backoff.failures() >= LAST_ATTEMPTS {
                 let count = u64::try_from(batch.count).unwrap_or(u64::MAX);
                 return self.state.lose(count);
             }

@@ -53,7 +53,10 @@ impl LogFolder {
             Ok(()) => Ok(LogLock(lock)),
             Err(TryLockError::WouldBlock) => Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
-                format!("another tollgate writes {}", self.0.display()),
+                format!(
+                    "another tollgate writes {}: stop it, or give this one a `data_directory` of its own",
+                    self.0.display()
+                ),
             )),
             Err(TryLockError::Error(error)) => Err(error),
         }

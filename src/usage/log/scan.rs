@@ -2,7 +2,7 @@
 
 use memchr::memmem::Finder;
 
-use super::frame::{FRAME_HEADER, Frame, MARK, first};
+use super::frame::{FRAME_HEADER, Frame, MARK, MAX_PAYLOAD, first};
 use super::segment::{HEADER_BYTES, Header, LogId, SEGMENT_BYTES, SegmentName};
 
 /// Bytes that are checked in search of a frame behind damaged ones. What has so many marks and so few
@@ -62,7 +62,10 @@ fn search<'a>(log: LogId, bytes: &'a [u8], budget: &mut usize) -> Option<&'a [u8
             .get(MARK.len()..MARK.len() + 4)
             .and_then(|it| it.try_into().ok())
             .map(u32::from_le_bytes)?;
-        let cost = FRAME_HEADER + usize::try_from(length).ok()?.min(behind.len());
+        let length = usize::try_from(length).ok()?;
+        // Only a frame that may be one is read through.
+        let is_read = length <= MAX_PAYLOAD && behind.len() >= FRAME_HEADER + length;
+        let cost = FRAME_HEADER + if is_read { length } else { 0 };
         *budget = budget.checked_sub(cost)?;
         if first(log, behind).is_some() {
             return Some(behind);

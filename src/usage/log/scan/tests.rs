@@ -70,6 +70,15 @@ fn a_frame_of_another_log_is_none() {
 }
 
 #[test]
+fn marks_in_a_damaged_frame_cost_no_other_one() {
+    let names = [MARK; 64].concat();
+    let (mut bytes, _) = framed(&[names, b"next".to_vec(), b"last".to_vec()]);
+    bytes[8] ^= 1;
+    bytes.resize(SEGMENT_BYTES, 0);
+    assert_eq!(places(&Scan::everything(log(), &bytes)), [2, 3]);
+}
+
+#[test]
 fn marks_without_frames_are_searched_within_bounds() {
     let mut bytes = Vec::new();
     while bytes.len() < SEGMENT_BYTES {
