@@ -128,7 +128,7 @@ async fn cut_after_a_byte_every_whole_record_is_taken() {
     let last = usize::try_from(ends[2]).expect("small");
     let around = ends.iter().flat_map(|end| {
         let end = usize::try_from(*end).expect("small");
-        // What is cut off is zeros, as where nothing has been written: a zero is no loss.
+        // What is cut off is zeros, as where nothing has been written: losing a zero costs nothing.
         let before = (0..end).rev().find(|at| whole[*at] != 0).expect("a byte");
         [before, end, (end + 1).min(last)]
     });
