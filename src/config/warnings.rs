@@ -25,7 +25,16 @@ pub(super) fn warnings(file: &File) -> Problems {
             }
         }
     }
-    warnings.extend(priority(&file.prices));
+    let help = "add lines with `service_tier: priority`, unless no deployment has it";
+    warnings.extend(without_price(&file.prices, ServiceTier::Priority, help));
+    let operations = file.products.iter().flat_map(|it| &it.operations.value);
+    if operations
+        .into_iter()
+        .any(|it| it.value == Operation::Batches)
+    {
+        let help = "add lines with `service_tier: batch`: batches mostly cost less";
+        warnings.extend(without_price(&file.prices, ServiceTier::Batch, help));
+    }
     for issuer in &file.issuers {
         warnings.extend(plain_http(issuer));
         warnings.extend(id_tokens(issuer, &file.clients));
@@ -33,18 +42,18 @@ pub(super) fn warnings(file: &File) -> Problems {
     warnings
 }
 
-/// Priority processing costs more than the ordinary price, which it is charged at without one of its own.
-fn priority(prices: &[Spanned<Price>]) -> Option<Problem> {
+/// What a service tier answers is charged at the ordinary price where it has none of its own.
+fn without_price(prices: &[Spanned<Price>], tier: ServiceTier, help: &str) -> Option<Problem> {
     let subject = |price: &Price| {
         let name = price.model.as_ref().or(price.deployment.as_ref());
         name.map(|it| it.value.clone())
     };
-    let is_priority = |price: &Price| {
-        let tier = price.service_tier.as_ref();
-        tier.is_some_and(|it| it.value == ServiceTier::Priority)
+    let is_of_tier = |price: &Price| {
+        let written = price.service_tier.as_ref();
+        written.is_some_and(|it| it.value == tier)
     };
     let lines = || prices.iter().map(|line| &line.value);
-    let priced: HashSet<_> = lines().filter(|it| is_priority(it)).map(subject).collect();
+    let priced: HashSet<_> = lines().filter(|it| is_of_tier(it)).map(subject).collect();
     let mut without: Vec<_> = lines()
         .filter(|price| price.output.is_some() && !priced.contains(&subject(price)))
         .filter_map(subject)
@@ -53,9 +62,9 @@ fn priority(prices: &[Spanned<Price>]) -> Option<Problem> {
     without.dedup();
     let first = prices.first().filter(|_| !without.is_empty())?;
     let message = format!(
-        "no price for the service tier `priority` of {}: what it answers is charged at the ordinary price",
+        "no price for the service tier `{}` of {}: what it answers is charged at the ordinary price",
+        tier.as_str(),
         without.join(", ")
     );
-    let help = "add lines with `service_tier: priority`, unless no deployment has it";
-    Some(Problem::at(first.referenced, message).help(help))
+    Some(Problem::at(first.referenced, message).help(help.to_owned()))
 }

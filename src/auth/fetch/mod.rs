@@ -61,8 +61,8 @@ pub enum FetcherError {
     #[error("{}", causes(.0))]
     Tls(#[from] reqwest::Error),
     /// The file has no certificate.
-    #[error("it has no certificate in PEM")]
-    NoCertificate,
+    #[error("there is no certificate in PEM in {}", .0.display())]
+    NoCertificate(PathBuf),
 }
 
 /// Which addresses a fetcher may connect to. Metadata and link-local addresses it never may.
@@ -193,7 +193,7 @@ impl Fetcher {
             let bytes = std::fs::read(path).map_err(unreadable)?;
             let roots = Certificate::from_pem_bundle(&bytes)?;
             if roots.is_empty() {
-                return Err(FetcherError::NoCertificate);
+                return Err(FetcherError::NoCertificate(path.to_owned()));
             }
             builder = builder.tls_certs_only(roots);
         }

@@ -76,9 +76,10 @@ impl LedgerLocation {
 fn file(directory: &Path) -> Result<DatabaseUrl, String> {
     let url = DatabaseUrl::in_directory(directory, LEDGER, Synchronous::Full);
     match &url {
-        DatabaseUrl::Sqlite { file, .. } if !file.exists() => {
-            Err(format!("there is no ledger at {}", file.display()))
-        }
+        DatabaseUrl::Sqlite { file, .. } if !file.exists() => Err(format!(
+            "there is no ledger at {}: name the service's `data_directory`, where it makes one when it starts",
+            file.display()
+        )),
         _ => Ok(url),
     }
 }

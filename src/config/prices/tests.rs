@@ -87,6 +87,32 @@ fn a_service_tier_has_lines_of_its_own() {
 }
 
 #[test]
+fn what_has_no_price_for_batches_is_said_where_a_product_allows_them() {
+    let prices =
+        "prices:\n  - { model: gpt-4o, input: 2.50, output: 10.00, per: 1000000, currency: USD }\n";
+    let batch = "  - { model: gpt-4o, service_tier: batch, input: 1.25, output: 5.00, per: 1000000, currency: USD }\n";
+    let warnings = |operations: &str, prices: &str| {
+        let good = crate::config::tests::GOOD
+            .replace("[chat.completions, embeddings]", operations)
+            .replace(
+                "{ name: sweden }",
+                "{ name: sweden, endpoint: \"https://acme.openai.azure.com\" }",
+            );
+        let config = crate::config::tests::parse(&format!("{good}{prices}")).expect("good");
+        config
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<String>()
+    };
+    let said = "no price for the service tier `batch` of gpt-4o";
+    let operations = "[chat.completions, files, batches]";
+    assert!(warnings(operations, prices).contains(said));
+    assert!(!warnings(operations, &format!("{prices}{batch}")).contains(said));
+    assert!(!warnings("[chat.completions]", prices).contains(said));
+}
+
+#[test]
 fn what_has_no_price_for_priority_is_said() {
     let prices = "  - { model: gpt-4o, input: 2.50, output: 10.00, per: 1000000, currency: USD }\n  - { model: o3, input: 2.00, output: 8.00, per: 1000000, currency: USD }\n  - { model: o3, service_tier: priority, input: 3.50, output: 14.00, per: 1000000, currency: USD }\n  - { model: text-embedding-3-large, input: 0.13, per: 1000000, currency: USD }\n";
     let warnings = parse("", prices).expect("good prices").warnings;
