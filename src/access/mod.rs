@@ -11,8 +11,8 @@ pub use client::{
 };
 pub use decision::{
     AccessError, AccessRequest, AllowedUses, AskedBy, BatchInput, Begun, Client, Denied,
-    Deployments, Grant, Hours, Known, Later, Minute, ObjectChange, ObjectOwners, PatternError,
-    Place, Places, Product, Remembered, ToolKind, Unsettled, UseNotAllowed, Wanted,
+    Deployments, Grant, Hours, Known, Later, Minute, NoPlace, ObjectChange, ObjectOwners,
+    PatternError, Place, Places, Product, Remembered, ToolKind, Unsettled, UseNotAllowed, Wanted,
     authorize_any_deployment, authorize_deployment, authorize_operation,
 };
 pub use request::{

@@ -73,7 +73,7 @@ pub struct Exchange {
     stage: Stage,
     held: Held,
     /// Until Envoy ends the exchange, which it does with the request.
-    lease: Option<Lease>,
+    lease: Option<Arc<Lease>>,
 }
 
 /// How far the request has come.
@@ -87,7 +87,10 @@ enum Stage {
     /// It went out with the identity on it.
     Forwarded(Transaction),
     /// Its answer has ended; the reply waits for the count.
-    Counting(JoinHandle<Recorded>, Box<ProcessingResponse>),
+    Counting(
+        JoinHandle<Result<Recorded, JoinError>>,
+        Box<ProcessingResponse>,
+    ),
     /// Its answer has ended; the reply waits until the record is on the disk.
     Writing(Receipt, Box<ProcessingResponse>),
 }
@@ -102,7 +105,8 @@ impl Stream for Exchange {
             }
             match &mut self.stage {
                 Stage::Counting(counting, _) => {
-                    let Ok(counted) = ready!(Pin::new(counting).poll(context)) else {
+                    let counted = ready!(Pin::new(counting).poll(context));
+                    let Ok(counted) = counted.flatten() else {
                         return Poll::Ready(Some(Err(self.uncounted())));
                     };
                     if let Some(reply) = self.counted(counted) {
@@ -148,11 +152,8 @@ impl Exchange {
         let attempts = attempts(&message.attributes);
         match message.request? {
             Message::RequestHeaders(message) => {
-                let waiting = decision.and_then(|id| self.gateway.take(id));
-                let admitted = waiting.map(|it| {
-                    self.lease = Some(it.lease);
-                    it.admitted
-                });
+                let admitted = decision.and_then(|id| self.gateway.take(id));
+                self.lease = admitted.as_ref().map(|it| Arc::clone(&it.lease));
                 Some(self.request_headers(&message, admitted))
             }
             Message::RequestBody(message) => self.request_body(message),
@@ -208,15 +209,11 @@ impl Exchange {
         Some(match std::mem::replace(&mut self.stage, Stage::New) {
             // A part of a body says nothing: Envoy has to buffer it.
             Stage::Admitted(admitted) if message.end_of_stream => {
-                let bytes = message.body.len();
-                if let Some(lease) = &mut self.lease {
-                    lease.holds(bytes);
-                    if bytes > MAX_BODY_READ_HERE_BYTES {
-                        let (gateway, turn) = (&self.gateway, lease.turn());
-                        let deciding = gateway.create_elsewhere(*admitted, message.body, turn);
-                        self.stage = Stage::Deciding(deciding);
-                        return None;
-                    }
+                admitted.lease.holds(message.body.len());
+                if message.body.len() > MAX_BODY_READ_HERE_BYTES {
+                    let deciding = self.gateway.create_elsewhere(*admitted, message.body);
+                    self.stage = Stage::Deciding(deciding);
+                    return None;
                 }
                 let decided = gateway::create(&self.gateway, *admitted, message.body);
                 self.decided(decided)
@@ -261,7 +258,7 @@ impl Exchange {
             content_length: number("content-length"),
             attempts,
         };
-        if let Some(lease) = &mut self.lease {
+        if let Some(lease) = &self.lease {
             // Envoy tries no more, and keeps the body no longer.
             lease.holds(transaction.kept_bytes());
         }

@@ -10,7 +10,6 @@ use super::decide::Owners;
 use super::outgoing::Outgoing;
 use super::pending::Admitted;
 use super::refusal::{Reason, Refusal};
-use super::share::Turn;
 use super::state::Gateway;
 use super::unsettled;
 use crate::access::{Endpoint, Known};
@@ -149,10 +148,10 @@ impl Gateway {
         self: &Arc<Self>,
         admitted: Admitted,
         body: Vec<u8>,
-        turn: Turn,
     ) -> JoinHandle<Result<Result<Forwarded, Rejected>, JoinError>> {
         let gateway = Arc::clone(self);
-        let created = turn.run(move || create(&gateway, admitted, body));
+        let lease = Arc::clone(&admitted.lease);
+        let created = lease.in_turn(move || create(&gateway, admitted, body));
         self.settlements.spawn_on(created, &self.runtime)
     }
 }

@@ -6,6 +6,7 @@
 //! message and read again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ const MAX_AGE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) decision: Decision,
+    /// Its part of what its client may have under way.
+    pub(crate) lease: Arc<Lease>,
     /// What it was decided by, until it has been looked at again.
     pub(crate) basis: Option<Basis>,
     /// `content-type` of a form; ext_proc fills it in.
@@ -46,11 +49,13 @@ impl Admitted {
     pub(crate) fn new(
         decision: Decision,
         basis: Basis,
+        lease: Arc<Lease>,
         context: RequestContext,
     ) -> Result<Self, NoRoom> {
         Ok(Self {
             record: RecordId::new(decision.started).map_err(|_| NoRoom)?,
             decision,
+            lease,
             basis: Some(basis),
             content_type: String::new(),
             context,
@@ -82,22 +87,15 @@ impl DecisionId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoRoom;
 
-/// A request that was allowed, with its part of what its client may have under way.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    pub(crate) admitted: Admitted,
-    pub(crate) lease: Lease,
-}
-
 #[derive(Default)]
 pub(crate) struct PendingDecisions {
-    waiting: DashMap<DecisionId, Waiting>,
+    waiting: DashMap<DecisionId, Admitted>,
     /// How many wait: the map would have to lock each of its shards to say.
     count: AtomicUsize,
 }
 
 impl PendingDecisions {
-    pub(crate) fn add(&self, waiting: Waiting) -> Result<DecisionId, NoRoom> {
+    pub(crate) fn add(&self, admitted: Admitted) -> Result<DecisionId, NoRoom> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| NoRoom)?;
         let id = DecisionId(u128::from_ne_bytes(random));
@@ -105,21 +103,21 @@ impl PendingDecisions {
             self.count.fetch_sub(1, Ordering::Relaxed);
             return Err(NoRoom);
         }
-        self.waiting.insert(id, waiting);
+        self.waiting.insert(id, admitted);
         Ok(id)
     }
 
     /// Takes a decision: it serves one request.
-    pub(crate) fn take(&self, id: DecisionId) -> Option<Waiting> {
-        let (_, waiting) = self.waiting.remove(&id)?;
+    pub(crate) fn take(&self, id: DecisionId) -> Option<Admitted> {
+        let (_, admitted) = self.waiting.remove(&id)?;
         self.count.fetch_sub(1, Ordering::Relaxed);
-        Some(waiting).filter(|it| it.admitted.at.elapsed() <= MAX_AGE)
+        Some(admitted).filter(|admitted| admitted.at.elapsed() <= MAX_AGE)
     }
 
     /// Forgets the decisions that nobody has come for; gives how many of which client.
     pub(crate) fn sweep(&self) -> BTreeMap<ClientId, u64> {
         let mut abandoned = BTreeMap::new();
-        self.waiting.retain(|_, Waiting { admitted, .. }| {
+        self.waiting.retain(|_, admitted| {
             let stays = admitted.at.elapsed() <= MAX_AGE;
             if !stays {
                 self.count.fetch_sub(1, Ordering::Relaxed);
@@ -135,13 +133,12 @@ impl PendingDecisions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::time::SystemTime;
 
     use crate::access::{Client, ClientId, Target};
     use crate::auth::{Caller, CredentialKind, KeySlot};
 
-    fn waiting() -> Waiting {
+    fn admitted() -> Admitted {
         let client = Client::new(ClientId::new("app"), Vec::new());
         let decision = Decision {
             caller: Caller {
@@ -158,17 +155,14 @@ mod tests {
             announced_bytes: 0,
         };
         let context = RequestContext::at(SystemTime::UNIX_EPOCH);
-        let admitted = Admitted::new(decision, Basis::of_nothing(), context);
-        Waiting {
-            admitted: admitted.expect("random numbers"),
-            lease: Lease::of_nobody(),
-        }
+        let lease = Arc::new(Lease::of_nobody());
+        Admitted::new(decision, Basis::of_nothing(), lease, context).expect("random numbers")
     }
 
     #[tokio::test]
     async fn a_decision_serves_once() {
         let pending = PendingDecisions::default();
-        let id = pending.add(waiting()).expect("room");
+        let id = pending.add(admitted()).expect("room");
         assert_eq!(DecisionId::from_hex(&id.to_hex()), Some(id));
         assert!(pending.take(id).is_some());
         assert!(
@@ -180,9 +174,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_decision_nobody_came_for_is_forgotten() {
         let pending = PendingDecisions::default();
-        let late = pending.add(waiting()).expect("room");
+        let late = pending.add(admitted()).expect("room");
         tokio::time::advance(MAX_AGE + Duration::from_millis(1)).await;
-        let fresh = pending.add(waiting()).expect("room");
+        let fresh = pending.add(admitted()).expect("room");
         let abandoned = pending.sweep();
         assert_eq!(abandoned.into_values().collect::<Vec<_>>(), [1]);
         assert_eq!(pending.count.load(Ordering::Relaxed), 1);
@@ -194,10 +188,10 @@ mod tests {
     async fn more_than_can_wait_are_turned_away_until_some_have_gone() {
         let pending = PendingDecisions::default();
         pending.count.store(MAX_PENDING - 1, Ordering::Relaxed);
-        let id = pending.add(waiting()).expect("the last place");
-        assert_eq!(pending.add(waiting()), Err(NoRoom));
+        let id = pending.add(admitted()).expect("the last place");
+        assert_eq!(pending.add(admitted()), Err(NoRoom));
         assert!(pending.take(id).is_some());
-        assert!(pending.add(waiting()).is_ok(), "a place is free again");
+        assert!(pending.add(admitted()).is_ok(), "a place is free again");
     }
 
     #[test]

@@ -22,8 +22,8 @@ struct Share {
     requests: AtomicUsize,
     /// Of bodies that are in memory, here or in Envoy.
     bytes: AtomicUsize,
-    /// A large body is read by whoever has this: one at a time.
-    reading: Arc<Semaphore>,
+    /// Whoever has this does what takes long: one at a time.
+    turn: Arc<Semaphore>,
 }
 
 impl Default for Share {
@@ -31,7 +31,7 @@ impl Default for Share {
         Self {
             requests: AtomicUsize::default(),
             bytes: AtomicUsize::default(),
-            reading: Arc::new(Semaphore::new(1)),
+            turn: Arc::new(Semaphore::new(1)),
         }
     }
 }
@@ -43,11 +43,12 @@ pub(crate) enum ShareExceeded {
     Bytes,
 }
 
-/// One request's part of its client's share; it ends when this is dropped.
+/// One request's part of its client's share. It ends when the last has dropped it that holds something of the
+/// request: Envoy's exchange, or work that goes on without it.
 #[derive(Debug)]
 pub(crate) struct Lease {
     share: Arc<Share>,
-    bytes: usize,
+    bytes: AtomicUsize,
 }
 
 impl Shares {
@@ -65,7 +66,10 @@ impl Shares {
         let share = known.unwrap_or_else(|| Arc::clone(&self.0.entry(client.clone()).or_default()));
         let requests = share.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let held = share.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let lease = Lease { share, bytes };
+        let lease = Lease {
+            share,
+            bytes: bytes.into(),
+        };
         if requests > limits.concurrent_requests {
             return Err(ShareExceeded::Requests);
         }
@@ -87,35 +91,31 @@ impl Lease {
     pub(crate) fn of_nobody() -> Self {
         Self {
             share: Arc::default(),
-            bytes: 0,
+            bytes: AtomicUsize::default(),
         }
     }
 
     /// So many bytes of its body are in memory now, whatever was announced.
-    pub(crate) fn holds(&mut self, bytes: usize) {
-        let held = std::mem::replace(&mut self.bytes, bytes);
+    pub(crate) fn holds(&self, bytes: usize) {
+        let held = self.bytes.swap(bytes, Ordering::Relaxed);
         self.share.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.share.bytes.fetch_sub(held, Ordering::Relaxed);
     }
 
-    /// The client's turn at what takes long.
-    pub(crate) fn turn(&self) -> Turn {
-        Turn(Arc::clone(&self.share.reading))
-    }
-}
-
-/// Work in masses waits in its client's queue, and leaves the threads to the others.
-pub(crate) struct Turn(Arc<Semaphore>);
-
-impl Turn {
-    /// Does what takes long on a thread of its own, for one request of the client at a time.
-    pub(crate) async fn run<T: Send + 'static>(
-        self,
+    /// Does what takes long on a thread of its own, for one request of the client at a time: work in masses
+    /// waits in its client's queue and leaves the threads to the others. What waits or runs stays in the share,
+    /// also where its client has hung up.
+    pub(crate) async fn in_turn<T: Send + 'static>(
+        self: Arc<Self>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JoinError> {
         // It is never closed.
-        let _turn = self.0.acquire_owned().await;
-        spawn_blocking(work).await
+        let turn = Arc::clone(&self.share.turn).acquire_owned().await;
+        spawn_blocking(move || {
+            let _until_done = (self, turn);
+            work()
+        })
+        .await
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
     fn bytes_are_given_back_when_they_are_held_no_more_or_the_request_ends() {
         let shares = Shares::default();
         let one = client("one");
-        let mut first = shares.take(&one, LIMITS, 60).expect("room");
+        let first = shares.take(&one, LIMITS, 60).expect("room");
         let refused = shares.take(&one, LIMITS, 41).map(drop);
         assert_eq!(refused, Err(ShareExceeded::Bytes));
         first.holds(0);
@@ -171,23 +171,43 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_clients_work_is_done_one_after_the_other_and_holds_up_no_other_client() {
+    async fn a_clients_work_is_done_one_after_the_other_and_stays_in_its_share() {
         let shares = Shares::default();
-        let take = |id| shares.take(&client(id), LIMITS, 0).expect("room");
-        let (first, second, other) = (take("one"), take("one"), take("other"));
+        let take = |id, bytes| shares.take(&client(id), LIMITS, bytes).map(Arc::new);
         let (go_on, wait) = std::sync::mpsc::channel::<()>();
-        let first = tokio::spawn(first.turn().run(move || wait.recv()));
+        let first = take("one", 60).expect("room");
+        let first = tokio::spawn(first.in_turn(move || wait.recv()));
         tokio::task::yield_now().await;
-        let second = tokio::spawn(second.turn().run(|| ()));
-        other.turn().run(|| ()).await.expect("it ran");
-        assert!(!second.is_finished(), "the first one is being read");
+        let second = take("one", 40).expect("room");
+        // Its client hangs up: nobody waits for it any more.
+        let done = Arc::new(AtomicUsize::new(0));
+        let mark = Arc::clone(&done);
+        drop(tokio::spawn(
+            second.in_turn(move || mark.fetch_add(1, Ordering::SeqCst)),
+        ));
+        shares.sweep();
+        assert_eq!(take("one", 1).map(drop), Err(ShareExceeded::Requests));
+        let other = take("other", 0).expect("room");
+        other.in_turn(|| ()).await.expect("it ran");
+        assert_eq!(
+            done.load(Ordering::SeqCst),
+            0,
+            "the first one is being read"
+        );
         go_on.send(()).expect("it waits");
         first
             .await
             .expect("it ran")
             .expect("it ran")
             .expect("a word");
-        second.await.expect("it ran").expect("it ran");
+        let third = loop {
+            match take("one", 100) {
+                Ok(third) => break third,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        third.in_turn(|| ()).await.expect("it ran");
+        assert_eq!(done.load(Ordering::SeqCst), 1);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::basis::Basis;
 use super::decide::{Decision, Owners, Rules};
-use super::pending::{Admitted, DecisionId, NoRoom, PendingDecisions, Waiting};
+use super::pending::{Admitted, DecisionId, NoRoom, PendingDecisions};
 use super::refusal::{Reason, Refusal};
 use super::share::{ShareExceeded, Shares};
 use crate::access::{ObjectChange, ObjectOwners};
@@ -96,13 +96,13 @@ impl Gateway {
             ShareExceeded::Requests => Reason::TooManyConcurrentRequests,
             ShareExceeded::Bytes => Reason::TooManyRequestBytes,
         })?;
-        let admitted = Admitted::new(decision, basis, context);
-        let kept = admitted.and_then(|admitted| self.pending.add(Waiting { admitted, lease }));
+        let admitted = Admitted::new(decision, basis, Arc::new(lease), context);
+        let kept = admitted.and_then(|admitted| self.pending.add(admitted));
         Ok(kept.map_err(|NoRoom| Reason::Overloaded)?)
     }
 
     /// Takes a decision: it serves one request.
-    pub(crate) fn take(&self, id: DecisionId) -> Option<Waiting> {
+    pub(crate) fn take(&self, id: DecisionId) -> Option<Admitted> {
         self.pending.take(id)
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::attribution::{self, Seen};
@@ -15,6 +15,7 @@ use super::made::Made;
 use super::outgoing::{Answered, End, Outgoing};
 use super::pending::Admitted;
 use super::reasoning::Answer;
+use super::share::Lease;
 use super::state::{Gateway, Recorded};
 use super::unsettled;
 use crate::access::{Deployment, Endpoint, Known, ObjectChange, Operation, ProductId};
@@ -32,7 +33,7 @@ pub(crate) enum Settlement {
     /// It is counted and on its way to the disk.
     Done(Recorded),
     /// Its tokens are being counted; it is written then, whether or not somebody waits.
-    Counting(JoinHandle<Recorded>),
+    Counting(JoinHandle<Result<Recorded, JoinError>>),
 }
 
 /// The pattern by which a product has a deployment; none where it lists it by its name.
@@ -182,6 +183,7 @@ impl Transaction {
             mut record,
             to_estimate,
             changes,
+            lease,
         } = closed;
         let Some(input) = to_estimate else {
             return Some(Settlement::Done(self.gateway.record(record, changes)));
@@ -191,10 +193,11 @@ impl Transaction {
             record.tokens = estimate(&input);
             gateway.record(record, changes)
         };
+        let counting = lease.in_turn(count);
         let counting = self
             .gateway
             .settlements
-            .spawn_blocking_on(count, &self.gateway.runtime);
+            .spawn_on(counting, &self.gateway.runtime);
         Some(Settlement::Counting(counting))
     }
 }
@@ -238,6 +241,8 @@ struct Closed {
     to_estimate: Option<EstimateInput>,
     /// What was made or deleted.
     changes: Vec<ObjectChange>,
+    /// The estimate belongs to its client's share, too.
+    lease: Arc<Lease>,
 }
 
 impl Open {
@@ -276,6 +281,7 @@ impl Open {
         let changes = made.end(&gateway.owners, &self.outgoing, status);
         let backend = &gateway.policy.load().backend;
         let assumed = unsettled::assume(&self.outgoing, source);
+        let lease = Arc::clone(&self.outgoing.admitted.lease);
         let (record, mut to_estimate) = self.record(backend, metered, source, outcome, thinking);
         if let Some(input) = &mut to_estimate {
             assumed.put(input);
@@ -284,6 +290,7 @@ impl Open {
             record,
             to_estimate,
             changes,
+            lease,
         }
     }
 

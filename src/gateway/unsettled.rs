@@ -14,16 +14,16 @@ use super::pending::Admitted;
 use super::refusal::{Reason, Refusal};
 use super::state::Gateway;
 use crate::access::{
-    AskedBy, Endpoint, Known, ObjectOwners, Operation, Place, StoredAction, Unsettled,
+    AskedBy, Endpoint, Known, NoPlace, ObjectOwners, Operation, Place, StoredAction, Unsettled,
 };
 use crate::unix_time;
-use crate::usage::{EstimateInput, EstimateReason, NoneReason, Prompt, UsageSource};
+use crate::usage::{
+    EstimateInput, EstimateReason, NoneReason, Prompt, UsageSource, tokens_of_bytes,
+};
 
 /// What a response is taken to have written that can never be asked for, where nobody has said how
 /// much it may write.
 const ASSUMED_OUTPUT_TOKENS: u64 = 4_096;
-/// Bytes of a request for one token.
-const BYTES_PER_TOKEN: u64 = 4;
 /// No model writes more in one answer; a client may have asked for more.
 const MAX_OUTPUT_TOKENS: u64 = 128_000;
 
@@ -35,7 +35,10 @@ pub(super) fn place(gateway: &Gateway, admitted: &Admitted) -> Result<Place, Ref
     let client = &admitted.decision.caller.client.id;
     let most = gateway.policy.load().background.max_per_client;
     let place = gateway.owners.places().take(client, most);
-    place.ok_or_else(|| Refusal::about(Reason::BackgroundLimit, most))
+    place.map_err(|why| match why {
+        NoPlace::OfClient => Refusal::about(Reason::BackgroundLimit, most),
+        NoPlace::OfAll => Reason::Overloaded.into(),
+    })
 }
 
 /// Something that a request begins.
@@ -165,7 +168,7 @@ impl Assumed {
 
 /// The tokens of a prompt that nobody has counted.
 pub(super) fn assumed_input(asked_by: &AskedBy) -> u64 {
-    asked_by.request_bytes.div_ceil(BYTES_PER_TOKEN)
+    tokens_of_bytes(asked_by.request_bytes)
 }
 
 /// What something is taken to have written that can't be asked for.

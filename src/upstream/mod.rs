@@ -11,6 +11,7 @@ mod settings;
 pub use azure::AzureTokenSource;
 pub use identity::{Identity, IdentityError, IssuedToken, RefreshCounts, TokenSource};
 pub use key_vault::{KeyVaultSource, VaultObject};
+pub(crate) use rejections::remedy;
 pub use rejections::{RejectionCounts, Rejections};
 pub use resource::{Asked, Resource};
 pub use settings::{IdentityConfig, IdentitySource, ManagedIdentity};

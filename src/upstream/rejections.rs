@@ -100,7 +100,7 @@ impl Rejections {
 }
 
 /// <https://learn.microsoft.com/azure/ai-services/openai/how-to/role-based-access-control>
-const fn remedy(status: u16) -> &'static str {
+pub(crate) const fn remedy(status: u16) -> &'static str {
     match status {
         403 => {
             "let it through the resource's network rules, and give it the role Cognitive Services OpenAI User"

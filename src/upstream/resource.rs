@@ -65,14 +65,18 @@ impl Resource {
         asked: Asked<'_>,
         authorization: HeaderValue,
     ) -> Result<Document, FetchError> {
-        self.fetcher
-            .open(&self.url(asked), Some(authorization))
-            .await
+        let no_id = || FetchError::Transport(self.endpoint.clone(), format!("{asked:?} has no id"));
+        let url = self.url(asked).ok_or_else(no_id)?;
+        self.fetcher.open(&url, Some(authorization)).await
     }
 
-    /// The address of something in the v1 API, which needs no version. An id is one segment of it,
-    /// whatever is in it.
-    fn url(&self, asked: Asked<'_>) -> Url {
+    /// The address of something in the v1 API, which needs no version. An id is one segment of it, whatever is
+    /// in it; none where it would be another path.
+    fn url(&self, asked: Asked<'_>) -> Option<Url> {
+        let (Asked::Response(id) | Asked::Batch(id) | Asked::FileContent(id)) = asked;
+        if matches!(id, "" | "." | "..") {
+            return None;
+        }
         let mut url = self.endpoint.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.clear().extend(["openai", "v1"]);
@@ -82,7 +86,7 @@ impl Resource {
                 Asked::FileContent(id) => segments.extend(["files", id, "content"]),
             };
         }
-        url
+        Some(url)
     }
 }
 
@@ -94,9 +98,16 @@ mod tests {
     fn an_id_is_one_segment_of_the_address() {
         let endpoint = Url::parse("https://acme.openai.azure.com").expect("a URL");
         let resource = Resource::new(endpoint, None).expect("a resource");
-        let url = |id| resource.url(Asked::Response(id)).to_string();
+        let url = |id| {
+            resource
+                .url(Asked::Response(id))
+                .map_or_else(String::new, String::from)
+        };
         let base = "https://acme.openai.azure.com/openai/v1/responses";
         assert_eq!(url("resp_1"), format!("{base}/resp_1"));
         assert_eq!(url("a/../b?c#d"), format!("{base}/a%2F..%2Fb%3Fc%23d"));
+        for none in ["", ".", ".."] {
+            assert_eq!(url(none), "", "{none}");
+        }
     }
 }

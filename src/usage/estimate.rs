@@ -131,9 +131,9 @@ pub fn estimate(input: &EstimateInput) -> TokenCounts {
     let media = media.unwrap_or_default();
     let text_of_prompt = match (&input.prompt, &body) {
         (_, Some(body)) => prompt_tokens(tokenizer, input.operation, body),
-        (Prompt::Body(body), None) => tokens_of_bytes(body.len()),
+        (Prompt::Body(body), None) => tokens_of_length(body.len()),
         (Prompt::Text(text), None) => count(tokenizer, text),
-        (Prompt::Length(bytes), None) => tokens_of_bytes(*bytes),
+        (Prompt::Length(bytes), None) => tokens_of_length(*bytes),
     };
     let kept = count(tokenizer, &input.text);
     let text = kept.saturating_add(tokens_like(
@@ -284,14 +284,17 @@ fn tokens_like(tokens: u64, kept_bytes: usize, dropped_bytes: usize) -> u64 {
     let scaled = u128::from(tokens).saturating_mul(widen(dropped_bytes));
     match scaled.checked_div(widen(kept_bytes)) {
         Some(tokens) => u64::try_from(tokens).unwrap_or(u64::MAX),
-        None => tokens_of_bytes(dropped_bytes),
+        None => tokens_of_length(dropped_bytes),
     }
 }
 
-fn tokens_of_bytes(bytes: usize) -> u64 {
-    u64::try_from(bytes)
-        .unwrap_or(u64::MAX)
-        .div_ceil(BYTES_PER_TOKEN)
+fn tokens_of_length(bytes: usize) -> u64 {
+    tokens_of_bytes(u64::try_from(bytes).unwrap_or(u64::MAX))
+}
+
+/// The tokens of a text of which nothing but its length is known.
+pub(crate) fn tokens_of_bytes(bytes: u64) -> u64 {
+    bytes.div_ceil(BYTES_PER_TOKEN)
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod units;
 
 pub use batch_lines::{BatchLineUsage, BatchLines};
 pub use collector_state::{Collected, CollectorState, CollectorStatus};
+pub(crate) use estimate::tokens_of_bytes;
 pub use estimate::{EstimateInput, Prompt, Thinking, estimate};
 pub use ledger::{
     Durability, Ledger, LedgerOptions, LedgerState, LedgerStatus, LedgerWriter, OnFailure, Outbox,

@@ -376,6 +376,22 @@ async fn it_is_asked_for_until_the_service_answers() {
 }
 
 #[tokio::test]
+async fn an_identity_that_may_not_ask_is_the_operators_matter() {
+    let stack = start(SOON).await;
+    stack.azure.hold_background(true);
+    begun(&stack).await;
+    stack.azure.fail_next(&[Fault::Status(403); 4]);
+    wait_for("what to do, in the log", async || {
+        let lines = stack.tollgate().log().all();
+        let said = |line: &String| line.contains("Cognitive Services OpenAI User");
+        lines.iter().any(said).then_some(())
+    })
+    .await;
+    stack.azure.hold_background(false);
+    assert_charged(&stack).await;
+}
+
+#[tokio::test]
 async fn the_service_ends_while_something_is_open() {
     let mut stack = start(SOON).await;
     stack.azure.hold_background(true);

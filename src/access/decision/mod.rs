@@ -20,7 +20,7 @@ pub use error::{AccessError, Denied};
 pub use fair_memory::Remembered;
 pub use hours::{Hours, Minute};
 pub use ownership::{Begun, Later, ObjectOwners};
-pub use places::{Place, Places};
+pub use places::{NoPlace, Place, Places};
 pub use product::{AccessRequest, Product, Wanted};
 pub use stored::{BatchInput, Known, ObjectChange};
 pub use unsettled::{AskedBy, Unsettled};

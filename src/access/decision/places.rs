@@ -26,15 +26,31 @@ pub struct Place {
     client: ClientId,
 }
 
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoPlace {
+    /// The client has as many open as it may.
+    OfClient,
+    /// All clients together have.
+    OfAll,
+}
+
 impl Places {
     /// Takes a place, where the client has fewer than so many.
-    pub fn take(self: &Arc<Self>, client: &ClientId, most: usize) -> Option<Place> {
+    ///
+    /// # Errors
+    /// [`NoPlace`]
+    pub fn take(self: &Arc<Self>, client: &ClientId, most: usize) -> Result<Place, NoPlace> {
         let mut taken = self.lock();
         let own = taken.by_client.get(client).copied().unwrap_or(0);
-        (own < most && taken.all < MAX_OPEN).then(|| {
-            taken.add(client);
-            self.place(client)
-        })
+        if own >= most {
+            return Err(NoPlace::OfClient);
+        }
+        if taken.all >= MAX_OPEN {
+            return Err(NoPlace::OfAll);
+        }
+        taken.add(client);
+        Ok(self.place(client))
     }
 
     /// Takes a place for what was open before, whatever the limit is now.
@@ -91,11 +107,12 @@ mod tests {
         let (a, b) = (ClientId::new("a"), ClientId::new("b"));
         let first = places.take(&a, 2).expect("a place");
         let _second = places.take(&a, 2).expect("the last place");
-        assert!(places.take(&a, 2).is_none(), "a has two");
-        assert!(places.take(&b, 2).is_some(), "b loses nothing by that");
+        let refused = places.take(&a, 2).map(drop);
+        assert_eq!(refused, Err(NoPlace::OfClient), "a has two");
+        assert!(places.take(&b, 2).is_ok(), "b loses nothing by that");
         drop(first);
         let again = places.take(&a, 2);
-        assert!(again.is_some(), "one is free again");
+        assert!(again.is_ok(), "one is free again");
         let _third = places.take_again(&a);
         assert_eq!(places.open(), 3, "what was open before counts, too");
     }
@@ -112,10 +129,11 @@ mod tests {
             })
             .collect();
         let another = ClientId::new("another");
-        assert!(places.take(&another, 100).is_none());
+        let refused = places.take(&another, 100).map(drop);
+        assert_eq!(refused, Err(NoPlace::OfAll));
         drop(taken);
         assert_eq!(places.open(), 0);
-        assert!(places.take(&another, 100).is_some());
+        assert!(places.take(&another, 100).is_ok());
         assert!(places.0.lock().expect("a lock").by_client.is_empty());
     }
 }

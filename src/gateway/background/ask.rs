@@ -12,7 +12,7 @@ use super::settle::{Charge, assumed, close};
 use crate::access::AskedBy;
 use crate::auth::FetchError;
 use crate::gateway::state::Gateway;
-use crate::upstream::Resource;
+use crate::upstream::{Rejections, Resource, remedy};
 use crate::usage::{Collected, EstimateReason, Metered, UsageSource};
 
 /// How often in a row the service must not know something before it counts as gone.
@@ -45,7 +45,13 @@ pub(super) enum AskError {
     /// Not within the time.
     #[error("no answer in time")]
     Timeout,
-    /// Something else.
+    /// The service does not accept the identity.
+    #[error("the backend answers {status} to the gateway's identity: {}", remedy(*.status))]
+    Rejected {
+        /// 401 or 403.
+        status: u16,
+    },
+    /// Something else, and of this one only.
     #[error("the answer is not what was asked for")]
     Unreadable,
 }
@@ -60,6 +66,21 @@ impl AskError {
                     true => give_up(gateway, task).await,
                     false => Outcome::Missing,
                 }
+            }
+            // It could not be charged.
+            error @ Self::Ledger => {
+                gateway.collector.failed(&error);
+                Outcome::Open
+            }
+            error @ Self::Unreadable => {
+                let (kind, id) = &task.key;
+                tracing::warn!(kind = kind.as_str(), id, %error, "it is asked for again");
+                or_give_up(gateway, task).await
+            }
+            Self::Fetch(FetchError::Status(_, status)) if Rejections::is_one(status.as_u16()) => {
+                let status = status.as_u16();
+                gateway.collector.failed(&Self::Rejected { status });
+                or_give_up(gateway, task).await
             }
             error => {
                 gateway.collector.failed(&error);

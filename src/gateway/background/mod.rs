@@ -84,13 +84,13 @@ async fn ask(gateway: &Arc<Gateway>, mut later: mpsc::UnboundedReceiver<Later>, 
                 }
                 Later::Hurry(kind, id) => schedule.hurry((kind, id), Instant::now()),
             },
-            Some(Ok((task, outcome))) = asking.join_next(), if !asking.is_empty() => {
-                match outcome {
-                    Outcome::Settled => schedule.settled(&task),
-                    Outcome::Open => schedule.put_back(task, false, Instant::now()),
-                    Outcome::Missing => schedule.put_back(task, true, Instant::now()),
-                }
-            }
+            Some(asked) = asking.join_next(), if !asking.is_empty() => match asked {
+                Ok((task, Outcome::Settled)) => schedule.settled(&task),
+                Ok((task, Outcome::Open)) => schedule.put_back(task, false, Instant::now()),
+                Ok((task, Outcome::Missing)) => schedule.put_back(task, true, Instant::now()),
+                // What it was about is open in the ledger, and asked for after a restart.
+                Err(error) => tracing::error!(%error, "asking for background usage has failed"),
+            },
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
         }
     }

@@ -37,14 +37,11 @@ impl<O: Observer> Deciding<'_, O> {
             }
             None => None,
         };
-        let usage = ask_for_usage(target, &parsed);
         let remove_usage_event = usage.is_some();
         let asked_for = remove_usage_event || parsed.include_usage == IncludeUsage::Requested;
-        let operation = target.endpoint.operation();
-        let is_said_last =
-            operation == Operation::Responses || (operation.usage_must_be_asked_for() && asked_for);
+        let is_response = operation == Operation::Responses;
+        let is_said_last = is_response || (operation.usage_must_be_asked_for() && asked_for);
         let model = rename_model(&grant, &parsed);
-        let is_response = target.endpoint.operation() == Operation::Responses;
         let written = parsed.output.max_output_tokens;
         let written = written.and_then(|span| span.text(body).parse().ok());
         let limit = options

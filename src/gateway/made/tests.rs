@@ -4,6 +4,7 @@ use std::time::SystemTime;
 use super::super::basis::Basis;
 use super::super::decide::Decision;
 use super::super::pending::Admitted;
+use super::super::share::Lease;
 use super::*;
 use crate::access::{AskedBy, Client, Target, Unsettled};
 use crate::auth::{Caller, CredentialKind, KeySlot};
@@ -30,7 +31,13 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         announced_bytes: 0,
     };
     let context = RequestContext::at(SystemTime::UNIX_EPOCH);
-    let admitted = Admitted::new(decision, Basis::of_nothing(), context).expect("random numbers");
+    let admitted = Admitted::new(
+        decision,
+        Basis::of_nothing(),
+        Arc::new(Lease::of_nobody()),
+        context,
+    )
+    .expect("random numbers");
     Outgoing {
         admitted,
         deployment: None,

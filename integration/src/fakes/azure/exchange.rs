@@ -81,6 +81,7 @@ async fn decide(
             deployment,
         } => asked.create(operation, deployment, body, bill).await,
         Target::Stored { id, action } => {
+            asked.fail_early(Operation::Responses)?;
             let said = service.responses.act(&id, action, query)?;
             Ok(asked.said(said))
         }

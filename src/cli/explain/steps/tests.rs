@@ -263,7 +263,7 @@ async fn decided(
         Ok(id) => id,
         Err(refusal) => return refusal.reason.label(),
     };
-    let mut admitted = gateway.take(id).expect("a decision").admitted;
+    let mut admitted = gateway.take(id).expect("a decision");
     let content_type = headers.rev().find(|(name, _)| *name == "content-type");
     let content_type = content_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
     admitted.content_type = content_type.expect("a content-type").to_owned();
