@@ -8,6 +8,8 @@ use std::time::Duration;
 use reqwest::RequestBuilder;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tollgate_integration::stack::{Stack, paths, wait_for};
 
@@ -20,6 +22,9 @@ const CALLERS: u64 = 6;
 const PAUSE: Duration = Duration::from_millis(5);
 /// Kills between two looks at the books. A run that is stopped goes on after the last of them.
 const KILLS_OF_A_ROUND: usize = 100;
+/// Rounds at once, each with an Envoy, a tollgate, a data directory and fakes of its own: most of the time
+/// between two kills is spent on waiting for the next start.
+const ROUNDS_AT_ONCE: usize = 4;
 
 /// What a caller saw.
 #[derive(Default)]
@@ -97,6 +102,15 @@ async fn call(requests: Vec<(RequestBuilder, bool)>, seen: &Seen) {
     }
 }
 
+/// What one round has shown.
+struct Round {
+    kills: usize,
+    whole: usize,
+    broken: usize,
+    records: usize,
+    bills: usize,
+}
+
 /// What a run has shown so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Shown {
@@ -123,6 +137,14 @@ impl Shown {
         left.filter(|it| it.program == program).unwrap_or(anew)
     }
 
+    fn add(&mut self, round: &Round) {
+        self.kills += round.kills;
+        self.whole += round.whole;
+        self.broken += round.broken;
+        self.records += round.records;
+        self.bills += round.bills;
+    }
+
     fn keep(&self, state: Option<&Path>) {
         println!("{self:?}");
         if let Some(path) = state {
@@ -134,23 +156,33 @@ impl Shown {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_it_has_a_record_of_every_whole_answer_and_none_twice() {
     let kills = soak("TOLLGATE_SOAK_KILLS", 15);
     let state = std::env::var_os("TOLLGATE_SOAK_STATE").map(PathBuf::from);
     let mut shown = Shown::resume(state.as_deref());
-    while shown.kills < kills {
-        let some = (kills - shown.kills).min(KILLS_OF_A_ROUND);
-        round(some, &mut shown).await;
+    let mut begun = shown.kills;
+    let mut rounds = JoinSet::new();
+    loop {
+        while begun < kills && rounds.len() < ROUNDS_AT_ONCE {
+            let some = (kills - begun).min(KILLS_OF_A_ROUND);
+            let (number, runtime) = (u64::try_from(begun).expect("few"), Handle::current());
+            rounds.spawn_blocking(move || runtime.block_on(round(some, number)));
+            begun += some;
+        }
+        let Some(ended) = rounds.join_next().await else {
+            return;
+        };
+        shown.add(&ended.expect("a round whose books are right"));
         shown.keep(state.as_deref());
     }
 }
 
 /// Kills so many times, and then looks at the books.
-async fn round(kills: usize, shown: &mut Shown) {
+async fn round(kills: usize, number: u64) -> Round {
     let mut stack = Stack::start(with_ledger("")).await;
     let seen = Arc::new(Seen::default());
-    let mut dice = Dice(42 + u64::try_from(shown.kills).expect("few"));
+    let mut dice = Dice(42 + number);
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
             let requests: Vec<_> = (0..32).map(|_| next(&stack, &mut dice)).collect();
@@ -196,9 +228,11 @@ async fn round(kills: usize, shown: &mut Shown) {
             "{id} has a record and was never billed"
         );
     }
-    shown.kills += kills;
-    shown.whole += whole.len();
-    shown.broken += broken;
-    shown.records += records.len();
-    shown.bills += bills.len();
+    Round {
+        kills,
+        whole: whole.len(),
+        broken,
+        records: records.len(),
+        bills: bills.len(),
+    }
 }
