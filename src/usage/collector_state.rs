@@ -1,6 +1,8 @@
 //! What has become of usage that the gateway asks for itself, for health and metrics.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::failing::Failing;
 
 /// Counters and the condition of whoever asks.
 #[derive(Debug, Default)]
@@ -8,8 +10,7 @@ pub struct CollectorState {
     retrieved: AtomicU64,
     estimated: AtomicU64,
     given_up: AtomicU64,
-    failures: AtomicU64,
-    is_failing: AtomicBool,
+    asking: Failing,
 }
 
 /// How something was settled that the gateway has asked for.
@@ -51,17 +52,16 @@ impl CollectorState {
 
     /// The service has answered.
     pub fn answered(&self) {
-        if self.is_failing.swap(false, Ordering::Relaxed) {
+        if self.asking.succeeded() {
             tracing::info!("background usage can be asked for again");
         }
     }
 
     /// An attempt has failed.
     pub fn failed(&self, error: &dyn std::fmt::Display) {
-        self.failures.fetch_add(1, Ordering::Relaxed);
-        match self.is_failing.swap(true, Ordering::Relaxed) {
-            false => tracing::error!(%error, "background usage can't be asked for; it waits here"),
-            true => tracing::debug!(%error, "background usage can't be asked for yet"),
+        match self.asking.failed() {
+            true => tracing::error!(%error, "background usage can't be asked for; it waits here"),
+            false => tracing::debug!(%error, "background usage can't be asked for yet"),
         }
     }
 
@@ -72,8 +72,8 @@ impl CollectorState {
             retrieved: count(&self.retrieved),
             estimated: count(&self.estimated),
             given_up: count(&self.given_up),
-            failures: count(&self.failures),
-            is_failing: self.is_failing.load(Ordering::Relaxed),
+            failures: self.asking.failures(),
+            is_failing: self.asking.is_failing(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod batch_lines;
 mod collector_state;
 mod course;
 mod estimate;
+mod failing;
 mod found;
 mod json_probe;
 mod ledger;
@@ -39,10 +40,10 @@ pub use media::probe_media;
 pub use meter::{BodyFormat, Meter, Metered, Released};
 pub use outcome::{FinishReason, Outcome};
 pub use price::{
-    Amount, NotAnAmount, Price, PriceFor, PriceList, Prices, Quantities, Served, Tariff,
+    Amount, Cost, NotAnAmount, Price, PriceFor, PriceList, Prices, Quantities, Served, Tariff,
 };
 pub use reasoning::{Rate, ReasoningRates, Thought};
-pub use record::{Cost, EstimateReason, NoneReason, UsageRecord, UsageSource};
+pub use record::{EstimateReason, NoneReason, UsageRecord, UsageSource};
 pub use record_id::{NoRandom, RecordId};
 pub(crate) use report::RECONCILED_BY;
 pub use report::{

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{
-    Amount, Outcome, Price, PriceList, Quantities, RecordId, Served, Tariff, TokenCounts, TraceId,
-    Units,
-};
+use super::{Cost, Outcome, PriceList, Quantities, RecordId, Served, TokenCounts, TraceId, Units};
 use crate::access::Operation;
 
 /// Where the token counts of a record come from.
@@ -87,15 +84,6 @@ impl UsageSource {
     }
 }
 
-/// What a request costs, and by which price.
-#[derive(Clone, Debug)]
-pub struct Cost {
-    /// In billionths of the price's currency; `None` where it is paid by the month.
-    pub amount: Option<Amount>,
-    /// The price; it names the currency.
-    pub price: Arc<Price>,
-}
-
 /// One request that reached a backend.
 #[derive(Clone, Debug)]
 pub struct UsageRecord {
@@ -156,25 +144,19 @@ pub struct UsageRecord {
 impl UsageRecord {
     /// Looks up the price and computes the cost. Says whether the usage lacks a price.
     pub fn price_by(&mut self, prices: &PriceList) -> bool {
-        if matches!(self.source, UsageSource::None(_)) && self.units == Units::default() {
+        let used = self.quantities();
+        if !used.are_charged(!matches!(self.source, UsageSource::None(_))) {
             self.cost = None;
             return false;
         }
-        let price = prices.find(&Served {
+        let served = Served {
             model: self.model.as_deref(),
             deployment: self.deployment.as_deref(),
             backend: &self.backend,
             service_tier: self.service_tier.as_deref(),
             at: self.started,
-        });
-        self.cost = price.and_then(|price| {
-            let amount = match price.tariff {
-                Tariff::PerUse { .. } => Some(price.cost(&self.quantities())?),
-                Tariff::Monthly(_) => None,
-            };
-            let price = Arc::clone(price);
-            Some(Cost { amount, price })
-        });
+        };
+        self.cost = prices.charge(&served, &used);
         self.cost.is_none() && !prices.is_empty()
     }
 

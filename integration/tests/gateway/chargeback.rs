@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tollgate_integration::stack::{Stack, paths, wait_for};
 
-use crate::books::{PRICES, bills, directory, ledger, rows, with_ledger};
+use crate::books::{PRICES, bills, directory, ledger, records, rows, with_everything, with_ledger};
 use crate::support::{hello, hello_stream, send, send_json};
 
 async fn usage(arguments: &[&str]) -> Output {
@@ -275,6 +275,27 @@ async fn other_prices_are_computed_anew_and_the_report_follows() {
     assert_eq!(
         again,
         "4 records looked at, 0 have another price or cost now\n"
+    );
+}
+
+#[tokio::test]
+async fn an_image_that_was_refused_costs_nothing_now_or_computed_anew() {
+    let prices =
+        "prices: [ { model: gpt-image-1, input: 5.00, image: 0.04, per: 1, currency: USD } ]\n";
+    let stack = Stack::start(with_everything(prices)).await;
+    let body = json!({"model": "gpt-image-1", "prompt": "A toll gate", "size": "1024x1024", "quality": "high"});
+    let request = stack.post("/openai/v1/images/generations", &body);
+    let response = send(request.header("x-fake-fault", "status-429")).await;
+    assert_eq!(response.status(), 429);
+    let written = records(&ledger(&stack).await, 1).await;
+    let row = &written[0];
+    assert_eq!(row.image_size.as_deref(), Some("1024x1024"), "{row:?}");
+    assert_eq!((row.images, row.source.as_str()), (0, "none"), "{row:?}");
+    assert_eq!((&row.price, row.cost_nanos), (&None, None), "{row:?}");
+    let said = succeeds(&["recompute", "--config", text(stack.config_path())]).await;
+    assert_eq!(
+        said,
+        "1 records looked at, 0 have another price or cost now\n"
     );
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::failed;
 use super::location::LedgerLocation;
 use crate::cli::say;
-use crate::usage::{Amount, PriceList, Quantities, Served, Tariff};
+use crate::usage::{Amount, PriceList, Quantities, Served};
 use crate::usage::{LedgerRow, Period};
 
 /// Records that change together; the service's own writer waits for them.
@@ -59,24 +59,22 @@ fn repriced(row: LedgerRow, prices: &PriceList) -> Option<LedgerRow> {
         audio_ms: unsigned(row.audio_ms),
         characters: unsigned(row.characters),
     };
-    let at = UNIX_EPOCH + Duration::from_millis(unsigned(row.started_ms));
-    let is_used = row.source != "none" || used != Quantities::default();
-    let found = prices
-        .find(&Served {
-            model: row.model.as_deref(),
-            deployment: row.deployment.as_deref(),
-            backend: &row.backend,
-            service_tier: row.service_tier.as_deref(),
-            at,
-        })
-        .filter(|_| is_used);
-    let cost = found.and_then(|price| price.cost(&used));
-    let holds = |tariff: &Tariff| cost.is_some() || matches!(tariff, Tariff::Monthly(_));
-    let price = found.filter(|price| holds(&price.tariff));
+    let served = Served {
+        model: row.model.as_deref(),
+        deployment: row.deployment.as_deref(),
+        backend: &row.backend,
+        service_tier: row.service_tier.as_deref(),
+        at: UNIX_EPOCH + Duration::from_millis(unsigned(row.started_ms)),
+    };
+    let is_charged = used.are_charged(row.source != "none");
+    let cost = is_charged.then(|| prices.charge(&served, &used)).flatten();
     let new = LedgerRow {
-        price: price.map(|price| price.name.to_string()),
-        cost_nanos: cost.map(Amount::nanos),
-        currency: price.map(|price| price.currency.to_string()),
+        price: cost.as_ref().map(|cost| cost.price.name.to_string()),
+        cost_nanos: cost
+            .as_ref()
+            .and_then(|cost| cost.amount)
+            .map(Amount::nanos),
+        currency: cost.as_ref().map(|cost| cost.price.currency.to_string()),
         ..row.clone()
     };
     (new != row).then_some(new)

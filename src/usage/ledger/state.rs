@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::disk::DiskSpace;
 use super::{Durability, LedgerOptions, OnFailure};
+use crate::usage::failing::Failing;
 
 /// Told how long the first record of a group has waited for the disk.
 type ObserveWait = Box<dyn Fn(Duration) + Send + Sync>;
@@ -20,17 +21,14 @@ pub struct LedgerState {
     pub(super) waiting: AtomicUsize,
     written: AtomicU64,
     lost: AtomicU64,
-    failures: AtomicU64,
-    is_failing: AtomicBool,
+    writing: Failing,
     waits: OnceLock<ObserveWait>,
-    fill_failures: AtomicU64,
-    fill_is_failing: AtomicBool,
+    filling: Failing,
     is_nearly_full: AtomicBool,
     free_bytes: AtomicU64,
     has_outbox: AtomicBool,
     outbox_waiting: AtomicU64,
-    outbox_failures: AtomicU64,
-    outbox_is_failing: AtomicBool,
+    copying: Failing,
     not_copied: AtomicU64,
     pub(super) last_seq: AtomicU64,
 }
@@ -73,24 +71,21 @@ impl LedgerState {
             waiting: AtomicUsize::new(0),
             written: AtomicU64::new(0),
             lost: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
-            is_failing: AtomicBool::new(false),
+            writing: Failing::default(),
             waits: OnceLock::new(),
-            fill_failures: AtomicU64::new(0),
-            fill_is_failing: AtomicBool::new(false),
+            filling: Failing::default(),
             is_nearly_full: AtomicBool::new(false),
             free_bytes: AtomicU64::new(0),
             has_outbox: AtomicBool::new(false),
             outbox_waiting: AtomicU64::new(0),
-            outbox_failures: AtomicU64::new(0),
-            outbox_is_failing: AtomicBool::new(false),
+            copying: Failing::default(),
             not_copied: AtomicU64::new(0),
             last_seq: AtomicU64::new(0),
         }
     }
 
     pub(super) fn is_failing(&self) -> bool {
-        self.is_failing.load(Ordering::Relaxed)
+        self.writing.is_failing()
     }
 
     pub(super) fn is_unwritable(&self) -> bool {
@@ -117,7 +112,7 @@ impl LedgerState {
         if let (Some(observe), Some(since)) = (self.waits.get(), since) {
             observe(since.elapsed());
         }
-        if self.is_failing.swap(false, Ordering::Relaxed) {
+        if self.writing.succeeded() {
             tracing::info!("the usage ledger can be written again");
         }
     }
@@ -125,23 +120,21 @@ impl LedgerState {
     pub(super) fn filled(&self, last_seq: i64) {
         let last_seq = u64::try_from(last_seq).unwrap_or(0);
         self.last_seq.fetch_max(last_seq, Ordering::Relaxed);
-        if self.fill_is_failing.swap(false, Ordering::Relaxed) {
+        if self.filling.succeeded() {
             tracing::info!("the file of the usage ledger is filled from its log again");
         }
     }
 
     pub(super) fn fill_failed(&self, error: &dyn std::fmt::Display) {
-        self.fill_failures.fetch_add(1, Ordering::Relaxed);
-        if !self.fill_is_failing.swap(true, Ordering::Relaxed) {
+        if self.filling.failed() {
             tracing::error!(%error, "the file of the usage ledger can't be filled from its log; records wait there");
         }
     }
 
     pub(super) fn failed(&self, error: &dyn std::fmt::Display) {
-        self.failures.fetch_add(1, Ordering::Relaxed);
-        match self.is_failing.swap(true, Ordering::Relaxed) {
-            false => tracing::error!(%error, "the usage ledger can't be written"),
-            true => tracing::debug!(%error, "the usage ledger can't be written yet"),
+        match self.writing.failed() {
+            true => tracing::error!(%error, "the usage ledger can't be written"),
+            false => tracing::debug!(%error, "the usage ledger can't be written yet"),
         }
     }
 
@@ -161,15 +154,14 @@ impl LedgerState {
 
     pub(super) fn outbox_copied(&self, waiting: u64) {
         self.outbox_waiting.store(waiting, Ordering::Relaxed);
-        if self.outbox_is_failing.swap(false, Ordering::Relaxed) {
+        if self.copying.succeeded() {
             tracing::info!("usage is copied to PostgreSQL again");
         }
     }
 
     pub(super) fn outbox_failed(&self, waiting: u64, error: &dyn std::fmt::Display) {
         self.outbox_waiting.store(waiting, Ordering::Relaxed);
-        self.outbox_failures.fetch_add(1, Ordering::Relaxed);
-        if !self.outbox_is_failing.swap(true, Ordering::Relaxed) {
+        if self.copying.failed() {
             tracing::error!(%error, "usage can't be copied to PostgreSQL; it waits here");
         }
     }
@@ -186,14 +178,14 @@ impl LedgerState {
             waiting: u64::try_from(self.waiting.load(Ordering::Relaxed)).unwrap_or(u64::MAX),
             written: count(&self.written),
             lost: count(&self.lost),
-            failures: count(&self.failures),
-            is_failing: is(&self.is_failing),
-            fill_failures: count(&self.fill_failures),
+            failures: self.writing.failures(),
+            is_failing: self.is_failing(),
+            fill_failures: self.filling.failures(),
             is_nearly_full: is(&self.is_nearly_full),
             free_bytes: count(&self.free_bytes),
             outbox_waiting: is(&self.has_outbox).then(|| count(&self.outbox_waiting)),
-            outbox_failures: count(&self.outbox_failures),
-            outbox_is_failing: is(&self.outbox_is_failing),
+            outbox_failures: self.copying.failures(),
+            outbox_is_failing: self.copying.is_failing(),
             not_copied: count(&self.not_copied),
         }
     }
@@ -208,7 +200,7 @@ impl LedgerState {
 
     /// What is wrong with it.
     pub fn concern(&self) -> Option<&'static str> {
-        let is_behind = self.fill_is_failing.load(Ordering::Relaxed);
+        let is_behind = self.filling.is_failing();
         let behind =
             is_behind.then_some("the file of the usage ledger can't be filled from its log");
         let is_refused = self.not_copied.load(Ordering::Relaxed) > 0;

@@ -110,6 +110,22 @@ pub struct Quantities {
     pub characters: u64,
 }
 
+impl Quantities {
+    /// Whether a price is due for them: for what was counted, if only to zero, or was used.
+    pub fn are_charged(&self, is_counted: bool) -> bool {
+        is_counted || *self != Self::default()
+    }
+}
+
+/// What a request costs, and by which price.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    /// In billionths of the price's currency; `None` where it is paid by the month.
+    pub amount: Option<Amount>,
+    /// The price; it names the currency.
+    pub price: Arc<Price>,
+}
+
 impl Price {
     /// Of two prices that hold, the one with the greater order decides.
     fn order(&self) -> (Option<&str>, Option<&str>, SystemTime) {
@@ -214,6 +230,17 @@ impl PriceList {
     /// Whether there is no price at all: then none is missing, either.
     pub fn is_empty(&self) -> bool {
         self.models.is_empty() && self.deployments.is_empty()
+    }
+
+    /// What a request costs; `None` where something was used that has no price.
+    pub fn charge(&self, served: &Served<'_>, used: &Quantities) -> Option<Cost> {
+        let price = self.find(served)?;
+        let amount = match price.tariff {
+            Tariff::PerUse { .. } => Some(price.cost(used)?),
+            Tariff::Monthly(_) => None,
+        };
+        let price = Arc::clone(price);
+        Some(Cost { amount, price })
     }
 
     /// The price of a request: the deployment's own, else that of the model that answered, else that of a

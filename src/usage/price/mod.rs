@@ -4,4 +4,4 @@ mod amount;
 mod list;
 
 pub use amount::{Amount, NotAnAmount};
-pub use list::{Price, PriceFor, PriceList, Prices, Quantities, Served, Tariff};
+pub use list::{Cost, Price, PriceFor, PriceList, Prices, Quantities, Served, Tariff};
