@@ -64,6 +64,16 @@ pub async fn sample(
     }
 }
 
+/// Hangs up within an answer, which has to be estimated then: the tokenizer is loaded once, and costs as much
+/// as thousands of requests.
+pub async fn hang_up(http: &reqwest::Client, setup: &Setup) -> Result<(), Failure> {
+    let failed = |error| Failure::new(setup.chain, error);
+    let request = Workload::SlowStream.request(&setup.credential);
+    let mut response = post(http, &url(setup), &request).await.map_err(failed)?;
+    response.chunk().await.map_err(failed)?;
+    Ok(())
+}
+
 /// Asks `count` times, one after another, and times the first byte of each body.
 pub async fn first_bytes(
     http: &reqwest::Client,
@@ -71,7 +81,7 @@ pub async fn first_bytes(
     workload: Workload,
     count: usize,
 ) -> Result<Vec<Duration>, Failure> {
-    let url = format!("http://{}{CHAT_PATH}", setup.address());
+    let url = url(setup);
     let request = workload.request(&setup.credential);
     let mut times = Vec::with_capacity(count);
     for _ in 0..count {
@@ -83,18 +93,31 @@ pub async fn first_bytes(
     Ok(times)
 }
 
+fn url(setup: &Setup) -> String {
+    format!("http://{}{CHAT_PATH}", setup.address())
+}
+
+async fn post(
+    http: &reqwest::Client,
+    url: &str,
+    request: &Request,
+) -> Result<reqwest::Response, reqwest::Error> {
+    let builder = http.post(url).body(request.body.clone());
+    let headers = request.headers.iter();
+    let builder = headers.fold(builder, |builder, (name, value)| {
+        builder.header(*name, value)
+    });
+    builder.send().await
+}
+
 async fn first_byte(
     http: &reqwest::Client,
     url: &str,
     request: &Request,
 ) -> Result<Duration, Failure> {
     let failed = |error| Failure::new(url, error);
-    let mut builder = http.post(url).body(request.body.clone());
-    for (name, value) in &request.headers {
-        builder = builder.header(*name, value);
-    }
     let start = Instant::now();
-    let mut response = builder.send().await.map_err(failed)?;
+    let mut response = post(http, url, request).await.map_err(failed)?;
     let status = response.status();
     let first = response.chunk().await.map_err(failed)?;
     let time = start.elapsed();

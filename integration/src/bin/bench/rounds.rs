@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use super::backend::BenchBackend;
-use super::measure::{Cell, first_bytes, sample};
+use super::measure::{Cell, first_bytes, hang_up, sample};
 use super::process::{Clock, resident_kib};
 use super::setup::{Chain, Counted, Setup, Waits};
 use super::table;
@@ -44,6 +44,10 @@ pub async fn run(seconds: u64) -> Result<String, Failure> {
         seconds_per_run,
         http: reqwest::Client::new(),
     };
+    for setup in &setups {
+        hang_up(&bench.http, setup).await?;
+        bench.account(setup).await?;
+    }
     let mut cells = vec![vec![Cell::default(); CHAINS.len()]; Workload::ALL.len()];
     for round in 1..=ROUNDS {
         for (workload, row) in Workload::ALL.into_iter().zip(&mut cells) {
