@@ -71,7 +71,11 @@ fn price(
         );
     }
     let tariff = tariff(line, problems)?;
-    let (PriceFor::Model(subject) | PriceFor::Deployment(subject)) = &of;
+    // A deployment is often called like its model, and both can have a price.
+    let subject = match &of {
+        PriceFor::Model(name) => name.clone(),
+        PriceFor::Deployment(name) => format!("deployment={name}"),
+    };
     let since = price.from.as_ref().map(|from| format!("@{}", from.value));
     let place = price.backend.as_ref().map(|it| format!("/{}", it.value));
     let place = place.unwrap_or_default();

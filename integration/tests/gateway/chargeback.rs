@@ -301,8 +301,9 @@ async fn an_image_that_was_refused_costs_nothing_now_or_computed_anew() {
 
 #[tokio::test]
 async fn what_is_paid_by_the_month_is_shared_by_use() {
-    let flat = "prices: [ { deployment: gpt-4o, tier: ptu, monthly: 900.00, currency: EUR } ]\n";
-    let stack = Stack::start(with_ledger(flat)).await;
+    // The model's own price, of the same name, is for its other deployments.
+    let flat = "  - { deployment: gpt-4o, tier: ptu, monthly: 900.00, currency: EUR }\n";
+    let stack = Stack::start(with_ledger(&format!("{PRICES}{flat}"))).await;
     for user in ["ann", "bob", "ann"] {
         send_json(
             stack

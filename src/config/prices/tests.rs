@@ -61,7 +61,9 @@ fn prices_are_read_without_a_float() {
         deployment: Some("chat-ptu"),
         ..served(1)
     });
-    assert_eq!(flat.expect("a flat price").cost(&used), None);
+    let flat = flat.expect("a flat price");
+    assert_eq!(flat.cost(&used), None);
+    assert_eq!(&*flat.name, "deployment=chat-ptu", "not as a model's");
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub struct Price {
     pub service_tier: Option<String>,
     /// When it begins to hold; it holds until the next one for the same begins.
     pub from: SystemTime,
-    /// Names it in records: `gpt-4o@2026-01-01`.
+    /// Names it in records, and no other one: `gpt-4o@2026-01-01`, `deployment=chat@2026-01-01`.
     pub name: Arc<str>,
     /// The amounts.
     pub tariff: Tariff,

@@ -353,4 +353,9 @@ fn a_price_keeps_its_ids_when_it_changes() {
         ("gpt-4o", "gpt-4o:priority/sweden")
     );
     assert_eq!(sku("tts"), ("tts", "tts"));
+    let deployment = "deployment=chat";
+    assert_eq!(
+        sku("deployment=chat/sweden"),
+        (deployment, "deployment=chat/sweden")
+    );
 }
