@@ -21,6 +21,8 @@ pub mod database;
 pub mod envoy;
 /// The pipeline of a request: decide, forward, account for, refuse.
 pub mod gateway;
+/// How much each client, user, product and deployment may use, and has used.
+pub mod limits;
 mod percent;
 /// What requests are decided by, replaced as a whole.
 pub mod policy;

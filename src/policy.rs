@@ -1,7 +1,7 @@
 //! What requests are decided by: everything that a change of the configuration can change while the
 //! service runs. It is replaced as a whole; a request keeps the one that it began with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -15,6 +15,7 @@ use crate::auth::{
     AuthError, Caller, CertificateRing, Credential, CredentialKind, IssuedKeys, KeyDigest, KeyRing,
     PresentedCertificate, PresentedHeaders, Proof, TokenError, Tokens,
 };
+use crate::limits::{LimitSettings, Period, Rule, Span};
 use crate::upstream::Resource;
 use crate::usage::PriceList;
 
@@ -39,6 +40,8 @@ pub struct Policy {
     pub drain_timeout: Duration,
     /// How large the bodies of requests may be.
     pub body_limits: BodyLimits,
+    /// The limits of all clients together, and how limits are counted.
+    pub limits: Arc<LimitSettings>,
 }
 
 /// How the gateway asks the backend itself, and what it lets clients leave open.
@@ -161,6 +164,23 @@ impl Policy {
             }
             (found, _) => found,
         }
+    }
+
+    /// The periods that quotas are for.
+    pub fn quotas(&self) -> BTreeSet<Period> {
+        let own = self.clients.iter().flat_map(|client| {
+            let products = client.products.iter().map(|product| &product.limits);
+            let of_products = products.flat_map(|it| [&it.shared, &it.per_client]);
+            of_products.chain([&client.limits.own, &client.limits.per_user])
+        });
+        let deployments = self.limits.deployments.values();
+        let all = own.chain(deployments).chain([&self.limits.everything]);
+        let period = |rule: &Rule| match rule.meter.span {
+            Span::Period(period) => Some(period),
+            _ => None,
+        };
+        all.flat_map(|rules| rules.iter().filter_map(period))
+            .collect()
     }
 
     /// Takes over what the last policy has fetched from the same sources: keys of issuers,

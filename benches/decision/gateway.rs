@@ -74,7 +74,14 @@ impl Bench {
             let (audit, _writer) = AuditLog::start(std::io::sink()).expect("a thread");
             let metrics = Arc::new(Metrics::new().expect("metrics"));
             let policy = Arc::new(LivePolicy::new(config.policy));
-            Gateway::new(policy, Arc::new(Identity::default()), metrics, audit, None)
+            Gateway::new(
+                policy,
+                Arc::new(Identity::default()),
+                metrics,
+                audit,
+                None,
+                tollgate::limits::Limits::new().0,
+            )
         });
         Self {
             runtime,

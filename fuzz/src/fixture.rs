@@ -85,7 +85,14 @@ impl Fixture {
             let (audit, _writer) = AuditLog::start(std::io::sink()).expect("a thread");
             let metrics = Arc::new(Metrics::new().expect("metrics"));
             let policy = Arc::new(LivePolicy::new(config.policy));
-            Gateway::new(policy, Arc::new(Identity::default()), metrics, audit, None)
+            Gateway::new(
+                policy,
+                Arc::new(Identity::default()),
+                metrics,
+                audit,
+                None,
+                tollgate::limits::Limits::new().0,
+            )
         });
         let gateway = Arc::new(gateway);
         let pem = |name: &str| {

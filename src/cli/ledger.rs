@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::ObjectOwners;
 use crate::config::Config;
 use crate::gateway::Gateway;
-use crate::usage::{Ledger, LedgerState, LedgerWriter, Outbox, Retention, load_owners};
+use crate::usage::{Ledger, LedgerState, LedgerWriter, Outbox, Retention, UsageStore, load_owners};
 
 /// The ledger's thread, and what follows it.
 pub(super) type LedgerTasks = (LedgerWriter, Vec<JoinHandle<()>>);
@@ -19,6 +19,8 @@ pub(super) struct RunningLedger {
     pub(super) ledger: Ledger,
     /// Who owns what the service stores, as far as it knows.
     pub(super) owners: Arc<ObjectOwners>,
+    /// Its tables.
+    pub(super) store: UsageStore,
     /// Its thread.
     pub(super) writer: LedgerWriter,
     /// What follows it.
@@ -46,6 +48,7 @@ impl RunningLedger {
         let only_copied = config.database.is_some();
         let retention = Retention::new(store.clone(), state, options.retention, only_copied);
         let mut background = vec![tokio::spawn(retention.run(stop.clone()))];
+        let own = store.clone();
         if let Some(server) = &config.database {
             let (server, owners) = (server.clone(), Arc::clone(&owners));
             let outbox = Outbox::new(store, state, server, options.retention, owners);
@@ -54,6 +57,7 @@ impl RunningLedger {
         Ok(Some(Self {
             ledger,
             owners,
+            store: own,
             writer,
             background,
         }))

@@ -9,6 +9,7 @@ mod key;
 mod ledger;
 mod plain;
 mod private_folder;
+mod quotas;
 mod reload;
 mod serve;
 mod usage;

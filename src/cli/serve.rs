@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -15,14 +16,16 @@ use tokio_util::sync::CancellationToken;
 use super::control;
 use super::generation::Generation;
 use super::ledger::{LedgerTasks, RunningLedger};
+use super::quotas;
 use super::reload::{Parts, Reload};
 use crate::admin::{self, Readiness};
 use crate::auth::IssuedKeys;
 use crate::config::{Config, Watch};
 use crate::envoy::{self, Listener};
-use crate::gateway::{Gateway, collect};
+use crate::gateway::{Gateway, collect, standings};
+use crate::limits::{Alarm, Limits};
 use crate::policy::{LivePolicy, Policy};
-use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
+use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log, log_alarms};
 use crate::upstream::Identity;
 use crate::usage::LedgerWriter;
 
@@ -83,7 +86,9 @@ impl Service {
         let stop_background = CancellationToken::new();
         let ledger = RunningLedger::start(&config, &stop_background).await?;
         let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
-        let (state, audit_writer, ledger) = State::new(config.policy, issued, ledger)?;
+        let (limits, alarms) = restored_limits(&config, ledger.as_ref()).await?;
+        let shared = Shared { issued, limits };
+        let (state, audit_writer, ledger) = State::new(config.policy, shared, ledger)?;
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
         let listen = &config.listen;
         let stop = &stop_background;
@@ -118,7 +123,7 @@ impl Service {
         let (ledger_writer, ledger_tasks) = ledger.unzip();
         background.extend(ledger_tasks.into_iter().flatten());
         background.extend([tokio::spawn(reload.run(stop.clone())), tokio::spawn(admin)]);
-        background.extend(follow(&gateway, stop));
+        background.extend(follow(&gateway, alarms, stop));
         tracing::info!(grpc = %config.listen.grpc, admin = %address, "listening");
         Ok(Self {
             gateway,
@@ -176,13 +181,20 @@ struct State {
     gateway: Arc<Gateway>,
 }
 
+/// What was made before the state.
+struct Shared {
+    issued: Option<Arc<IssuedKeys>>,
+    limits: Arc<Limits>,
+}
+
 impl State {
     /// Builds it, and starts the audit log.
     fn new(
         policy: Policy,
-        issued: Option<Arc<IssuedKeys>>,
+        shared: Shared,
         ledger: Option<RunningLedger>,
     ) -> Result<(Self, AuditWriter, Option<LedgerTasks>), String> {
+        let Shared { issued, limits } = shared;
         let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
         let (audit, audit_writer) =
             AuditLog::start(io::stdout()).map_err(|error| error.to_string())?;
@@ -207,7 +219,9 @@ impl State {
         metrics.observe_issuers(&policy);
         metrics.observe_certificates(&policy);
         let (shared, policy_of) = (Arc::clone(&metrics), Arc::clone(&policy));
-        let mut gateway = Gateway::new(policy_of, Arc::clone(&identity), shared, audit, issued);
+        observe_limits(&metrics, &limits, &policy);
+        let identity_of = Arc::clone(&identity);
+        let mut gateway = Gateway::new(policy_of, identity_of, shared, audit, issued, limits);
         let tasks = ledger.map(|running| running.connect(&mut gateway));
         let owners = Arc::clone(gateway.owners());
         metrics.observe_collector(gateway.collector(), move || owners.places().open());
@@ -254,11 +268,53 @@ async fn serve_admin(
 }
 
 /// What goes on besides the requests.
-fn follow(gateway: &Arc<Gateway>, stop: &CancellationToken) -> [JoinHandle<()>; 2] {
+fn follow(
+    gateway: &Arc<Gateway>,
+    alarms: mpsc::Receiver<Alarm>,
+    stop: &CancellationToken,
+) -> [JoinHandle<()>; 3] {
     [
+        tokio::spawn(tell(alarms, stop.clone())),
         tokio::spawn(sweep(Arc::clone(gateway), stop.clone())),
         tokio::spawn(collect(Arc::clone(gateway), stop.clone())),
     ]
+}
+
+/// The limits, with what was used of quotas before.
+async fn restored_limits(
+    config: &Config,
+    ledger: Option<&RunningLedger>,
+) -> Result<(Arc<Limits>, mpsc::Receiver<Alarm>), String> {
+    let (limits, alarms) = Limits::new();
+    if let Some(ledger) = ledger {
+        quotas::restore(&limits, &config.policy, &ledger.store).await?;
+    }
+    Ok((limits, alarms))
+}
+
+fn observe_limits(metrics: &Metrics, limits: &Arc<Limits>, policy: &Arc<LivePolicy>) {
+    let (of_refusals, of_standings) = (Arc::clone(limits), Arc::clone(limits));
+    let policy = Arc::clone(policy);
+    metrics.observe_limits(
+        move || of_refusals.refusals(),
+        move || {
+            let all = standings(&of_standings, &policy.load(), None).into_iter();
+            all.map(|it| (it.subject, it.standings)).collect()
+        },
+    );
+}
+
+/// Says which quotas come to their end.
+async fn tell(mut alarms: mpsc::Receiver<Alarm>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            alarm = alarms.recv() => match alarm {
+                Some(alarm) => log_alarms(&alarm),
+                None => return,
+            },
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 async fn sweep(gateway: Arc<Gateway>, stop: CancellationToken) {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde_saphyr::Spanned;
 
 use super::issuers::Issuers;
+use super::limits::{self, Whose};
 use super::options::options;
 use super::problem::Problem;
 use super::problems::{Problems, check_id, duplicate, not_empty};
 use super::{moment, written};
-use crate::access::{Client, ClientId, Labels, MAX_LABELS, Product};
+use crate::access::{Client, ClientId, ClientRules, Labels, MAX_LABELS, Product};
 use crate::auth::{KeyDigest, KeyRing, Validity};
 
 /// Every client. Where keys are issued at run time, one may come without a credential of the file's.
@@ -19,6 +20,7 @@ pub(super) fn clients(
     are_keys_issued: bool,
     products: &HashMap<String, Arc<Product>>,
     issuers: &mut Issuers,
+    limits: &limits::Reader,
     problems: &mut Problems,
 ) -> (Vec<Arc<Client>>, KeyRing) {
     let (mut clients, mut keys) = (Vec::new(), KeyRing::default());
@@ -42,12 +44,28 @@ pub(super) fn clients(
         let mut meaning = Client::new(ClientId::new(client.id.value.as_str()), own);
         meaning.labels = labels(client.labels.as_ref(), problems);
         meaning.options = options(client, problems);
+        meaning.limits = client_rules(client, limits, problems);
         let meaning = Arc::new(meaning);
         issuers.add_client(&client.credentials.value, &meaning, problems);
         add_keys(&client.credentials, &meaning, &mut keys, problems);
         clients.push(meaning);
     }
     (clients, keys)
+}
+
+fn client_rules(
+    client: &written::Client,
+    limits: &limits::Reader,
+    problems: &mut Problems,
+) -> ClientRules {
+    let own = client.limits.as_ref();
+    let per_user = own.and_then(|it| it.per_user.as_ref());
+    let per_user = per_user.map(|it| &*it.value);
+    ClientRules {
+        own: limits.rules(own, Whose::Client, problems),
+        per_user: limits.rules(per_user, Whose::Other, problems),
+        priority: limits::priority(client.priority),
+    }
 }
 
 fn labels(written: Option<&Spanned<BTreeMap<String, String>>>, problems: &mut Problems) -> Labels {

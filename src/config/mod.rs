@@ -14,6 +14,7 @@ mod issuer_warnings;
 mod issuers;
 mod key_vault;
 mod ledger;
+mod limits;
 mod listen;
 pub(crate) mod moment;
 mod options;

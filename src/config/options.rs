@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use serde_saphyr::{Location, Spanned};
 
+use super::limits::under_way;
 use super::problem::Problem;
 use super::problems::{Problems, not_empty};
 use super::written::{Client, UserFrom};
-use crate::access::{
-    AllowedVersion, ApiVersion, ClientLimits, ClientOptions, MAX_BODY_BYTES, UserSource,
-};
+use crate::access::{AllowedVersion, ApiVersion, ClientOptions, UserSource};
 use crate::auth::CREDENTIAL_HEADERS;
 
 /// Longest name of a header that is taken.
@@ -55,38 +54,7 @@ pub(super) fn options(client: &Client, problems: &mut Problems) -> ClientOptions
             let version = |text| version(text, problems);
             list.value.iter().filter_map(version).collect()
         }),
-        limits: limits(client, problems),
-    }
-}
-
-fn limits(client: &Client, problems: &mut Problems) -> ClientLimits {
-    let default = ClientLimits::default();
-    let Some(written) = &client.limits else {
-        return default;
-    };
-    let mut limit = |written: &Option<Spanned<usize>>, default, least, why: &str| {
-        let Some(written) = written else {
-            return default;
-        };
-        if written.value < least {
-            let message = format!("must be at least {least}");
-            problems.push(Problem::at(written.referenced, message).help(why.to_owned()));
-        }
-        written.value
-    };
-    ClientLimits {
-        concurrent_requests: limit(
-            &written.concurrent_requests,
-            default.concurrent_requests,
-            1,
-            "a client that may make no request needs no products",
-        ),
-        request_bytes: limit(
-            &written.request_bytes,
-            default.request_bytes,
-            MAX_BODY_BYTES,
-            "this is the largest body that any request may have, in bytes",
-        ),
+        limits: under_way(client.limits.as_ref(), problems),
     }
 }
 

@@ -6,17 +6,20 @@ use std::sync::Arc;
 use serde_saphyr::Spanned;
 
 use super::hours::hours;
+use super::limits::{self, Whose};
 use super::problem::Problem;
 use super::problems::{Problems, check_id, duplicate, not_empty};
 use super::requires::requirements;
 use super::uses::uses;
 use super::written;
 use crate::access::{
-    Deployments, Network, NetworkError, Operation, PatternError, Product, ProductId, Requirements,
+    Deployments, Network, NetworkError, Operation, PatternError, Product, ProductId, ProductRules,
+    Requirements,
 };
 
 pub(super) fn products(
     written: &[written::Product],
+    limits: &limits::Reader,
     problems: &mut Problems,
 ) -> HashMap<String, Arc<Product>> {
     let mut products = HashMap::new();
@@ -35,12 +38,28 @@ pub(super) fn products(
             hours: product.hours.as_ref().map(|it| hours(it, problems)),
             strict_model: product.strict_model,
             uses: uses(product, problems),
+            limits: product_rules(product, limits, problems),
         });
         if products.insert(product.id.value.clone(), meaning).is_some() {
             problems.push(duplicate("product", &product.id));
         }
     }
     products
+}
+
+fn product_rules(
+    product: &written::Product,
+    limits: &limits::Reader,
+    problems: &mut Problems,
+) -> ProductRules {
+    let shared = product.limits.as_ref();
+    let per_client = shared.and_then(|it| it.per_client.as_ref());
+    let per_client = per_client.map(|it| &*it.value);
+    ProductRules {
+        shared: limits.rules(shared, Whose::Product, problems),
+        per_client: limits.rules(per_client, Whose::Other, problems),
+        queueing: limits::queueing(product.queue.as_ref(), problems),
+    }
 }
 
 fn deployments(written: &[Spanned<String>], problems: &mut Problems) -> Deployments {

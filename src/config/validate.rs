@@ -1,6 +1,6 @@
 //! From what is written to what it means; every problem is found, not only the first.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +17,11 @@ use super::problem::Problem;
 use super::problems::Problems;
 use super::products::products;
 use super::surroundings::Surroundings;
-use super::{Config, authorities, database, duration, files, written};
+use super::{Config, authorities, database, duration, files, limits, written};
 use crate::access::{BodyLimits, MAX_BODY_BYTES};
+use crate::database::PostgresUrl;
 use crate::policy::Policy;
+use crate::usage::LedgerOptions;
 
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Anything less would refuse what every application sends.
@@ -32,8 +34,11 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
     let listen = listen(&file.listen, &mut problems);
     let body_limits = body_limits(&file, &mut problems);
     let are_keys_issued = file.data_directory.is_some() || file.database.is_some();
-    let products = products(&file.products, &mut problems);
+    let reader = limits::Reader::new(&file);
+    let limits = limits::settings(file.limits.as_ref(), &reader, &mut problems);
+    let products = products(&file.products, &reader, &mut problems);
     let backend = backend(&file, &products, directory, &mut problems);
+    let storage = Storage::read(&file, directory, &mut problems);
     let identity = identity(file.identity, directory, &mut problems);
     let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
     let (clients, keys) = clients(
@@ -41,6 +46,7 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
         are_keys_issued,
         &products,
         &mut issuers,
+        &reader,
         &mut problems,
     );
     let (tokens, key_refreshes) = issuers.finish(&clients, &mut problems);
@@ -54,11 +60,6 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
     );
     let name = backend.as_ref().map(|(name, _)| &**name);
     let prices = prices(&file.prices, name, &mut problems);
-    let data_directory =
-        database::data_directory(file.data_directory.as_ref(), directory, &mut problems);
-    let database = database::database(file.database.as_ref(), directory, &mut problems);
-    let has_directory = data_directory.is_some();
-    let ledger = ledger(file.ledger.as_ref(), has_directory, &mut problems);
     let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
     match (listen, identity, backend) {
         (Some(listen), Some(identity), Some((backend, background))) if problems.is_empty() => {
@@ -75,16 +76,38 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
                     prices: Arc::new(prices),
                     drain_timeout,
                     body_limits,
+                    limits: Arc::new(limits),
                 },
                 key_refreshes,
                 files,
-                ledger,
-                data_directory,
-                database,
+                ledger: storage.ledger,
+                data_directory: storage.data_directory,
+                database: storage.database,
                 warnings: Vec::new(),
             })
         }
         _ => Err(problems),
+    }
+}
+
+/// Where things are kept.
+struct Storage {
+    data_directory: Option<PathBuf>,
+    database: Option<PostgresUrl>,
+    ledger: Option<LedgerOptions>,
+}
+
+impl Storage {
+    fn read(file: &written::File, directory: &Path, problems: &mut Problems) -> Self {
+        let data_directory =
+            database::data_directory(file.data_directory.as_ref(), directory, problems);
+        let database = database::database(file.database.as_ref(), directory, problems);
+        let has_directory = data_directory.is_some();
+        Self {
+            ledger: ledger(file.ledger.as_ref(), has_directory, problems),
+            data_directory,
+            database,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use envoy_types::pb::google::rpc::Status as RpcStatus;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request, Response, Status};
 
-use super::{headers, metadata};
+use super::{headers, metadata, rate_limits};
 use crate::access::Client;
 use crate::auth::CREDENTIAL_HEADERS;
 use crate::gateway::{
@@ -153,10 +153,9 @@ fn denied(refusal: &Refusal, client: Option<&str>) -> CheckResponse {
     let challenge = refusal
         .challenge()
         .map(|it| headers::set_text("www-authenticate", it));
-    let retry = refusal
-        .retry_after_s()
-        .map(|it| headers::set_text("retry-after", it.to_string()));
-    fields.extend(challenge.into_iter().chain(retry));
+    fields.extend(challenge);
+    let told = rate_limits::of_refusal(refusal).into_iter();
+    fields.extend(told.map(|(name, value)| headers::set_text(&name, value)));
     CheckResponse {
         status: Some(rpc_status(Code::PermissionDenied)),
         dynamic_metadata: Some(metadata::of_refusal(refusal.reason.label(), client)),

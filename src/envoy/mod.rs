@@ -8,6 +8,7 @@ mod held;
 mod listener;
 mod metadata;
 mod process;
+mod rate_limits;
 mod reply;
 mod worker;
 

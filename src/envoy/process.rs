@@ -25,10 +25,11 @@ use tokio::task::{JoinError, JoinHandle};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::held::Held;
-use super::{headers, metadata, reply};
+use super::reply::ResponseHeaders;
+use super::{headers, metadata, rate_limits, reply};
 use crate::access::Endpoint;
 use crate::gateway::{
-    self, Admitted, Answered, End, Forwarded, Gateway, Lease, Reason, Recorded, Refusal,
+    self, Admitted, Answered, Decided, End, Forwarded, Gateway, Lease, Reason, Recorded, Refusal,
     Settlement, Transaction, check_content,
 };
 use crate::telemetry::RequestContext;
@@ -82,8 +83,8 @@ enum Stage {
     New,
     /// It is allowed, and its body is awaited.
     Admitted(Box<Admitted>),
-    /// Its body is large, and is read on another thread.
-    Deciding(JoinHandle<Result<Result<Forwarded, gateway::Rejected>, JoinError>>),
+    /// Its body is large and is read on another thread, or it waits for room within its limits.
+    Deciding(Deciding, Begun),
     /// It went out with the identity on it.
     Forwarded(Transaction),
     /// Its answer has ended; the reply waits for the count.
@@ -93,6 +94,17 @@ enum Stage {
     ),
     /// Its answer has ended; the reply waits until the record is on the disk.
     Writing(Receipt, Box<ProcessingResponse>),
+}
+
+/// A decision that is not made at once; none where it has failed.
+type Deciding = Pin<Box<dyn Future<Output = Option<Result<Forwarded, gateway::Rejected>>> + Send>>;
+
+/// Which message a decision is the reply to.
+enum Begun {
+    /// The request's headers, without these.
+    Headers(Vec<String>),
+    /// Its body.
+    Body,
 }
 
 impl Stream for Exchange {
@@ -118,14 +130,17 @@ impl Stream for Exchange {
                     let written = ready!(Pin::new(receipt).poll(context));
                     return Poll::Ready(self.written(written));
                 }
-                Stage::Deciding(deciding) => {
-                    let decided = ready!(Pin::new(deciding).poll(context));
-                    let Ok(decided) = decided.flatten() else {
-                        self.stage = Stage::New;
+                Stage::Deciding(deciding, _) => {
+                    let decided = ready!(deciding.as_mut().poll(context));
+                    let begun = match std::mem::replace(&mut self.stage, Stage::New) {
+                        Stage::Deciding(_, begun) => begun,
+                        _ => Begun::Body,
+                    };
+                    let Some(decided) = decided else {
                         let failed = Status::internal("the body could not be read");
                         return Poll::Ready(Some(Err(failed)));
                     };
-                    return Poll::Ready(Some(Ok(self.decided(decided))));
+                    return Poll::Ready(Some(Ok(self.decided(decided, begun))));
                 }
                 Stage::New | Stage::Admitted(_) | Stage::Forwarded(_) => {}
             }
@@ -154,7 +169,7 @@ impl Exchange {
             Message::RequestHeaders(message) => {
                 let admitted = decision.and_then(|id| self.gateway.take(id));
                 self.lease = admitted.as_ref().map(|it| Arc::clone(&it.lease));
-                Some(self.request_headers(&message, admitted))
+                self.request_headers(&message, admitted)
             }
             Message::RequestBody(message) => self.request_body(message),
             Message::ResponseHeaders(message) => self.response_headers(&message, attempts),
@@ -164,25 +179,22 @@ impl Exchange {
         }
     }
 
+    /// The reply, or none while it waits for room.
     fn request_headers(
         &mut self,
         message: &HttpHeaders,
         admitted: Option<Admitted>,
-    ) -> ProcessingResponse {
+    ) -> Option<ProcessingResponse> {
         let fields = message.headers.as_ref();
         let Some(mut admitted) = admitted else {
-            return self.no_decision(fields);
+            return Some(self.no_decision(fields));
         };
         let removed = headers_to_remove(fields);
         admitted.trace_id = headers::get(fields, "traceparent").and_then(TraceId::of_traceparent);
-        match &admitted.decision.target.endpoint {
+        Some(match &admitted.decision.target.endpoint {
             Endpoint::Stored { .. } | Endpoint::Models | Endpoint::Realtime { .. } => {
-                match gateway::without_body(&self.gateway, admitted) {
-                    Ok(forwarded) => self.forward(forwarded, |headers, _| {
-                        reply::request_headers(headers, removed)
-                    }),
-                    Err(rejected) => self.refuse(&rejected.refusal, *rejected.context),
-                }
+                let decided = gateway::without_body(&self.gateway, admitted);
+                return self.begin(decided, Begun::Headers(removed));
             }
             Endpoint::Create { .. } if message.end_of_stream => {
                 self.refuse(&Reason::BodyEmpty.into(), admitted.context)
@@ -194,43 +206,60 @@ impl Exchange {
                 let checked = decision.check_announced(all.clone());
                 let checked = checked.and_then(|()| check_content(&decision.target, all));
                 if let Err(refusal) = checked {
-                    return self.refuse(&refusal, admitted.context);
+                    return Some(self.refuse(&refusal, admitted.context));
                 }
                 let content_type = headers::get(fields, "content-type");
                 admitted.content_type = content_type.unwrap_or_default().to_owned();
                 self.stage = Stage::Admitted(Box::new(admitted));
                 reply::continue_to_body(removed)
             }
-        }
+        })
     }
 
-    /// The reply, or none while a large body is read.
+    /// The reply, or none while a large body is read or it waits for room.
     fn request_body(&mut self, message: HttpBody) -> Option<ProcessingResponse> {
-        Some(match std::mem::replace(&mut self.stage, Stage::New) {
+        match std::mem::replace(&mut self.stage, Stage::New) {
             // A part of a body says nothing: Envoy has to buffer it.
             Stage::Admitted(admitted) if message.end_of_stream => {
                 admitted.lease.holds(message.body.len());
                 if message.body.len() > MAX_BODY_READ_HERE_BYTES {
-                    let deciding = self.gateway.create_elsewhere(*admitted, message.body);
-                    self.stage = Stage::Deciding(deciding);
+                    let reading = self.gateway.create_elsewhere(*admitted, message.body);
+                    self.stage = Stage::Deciding(Box::pin(elsewhere(reading)), Begun::Body);
                     return None;
                 }
                 let decided = gateway::create(&self.gateway, *admitted, message.body);
-                self.decided(decided)
+                self.begin(decided, Begun::Body)
             }
             // A body after a request that needs none; it has the identity already.
             Stage::Forwarded(transaction) => {
                 self.stage = Stage::Forwarded(transaction);
-                reply::request_body(Vec::new(), None)
+                Some(reply::request_body(Vec::new(), None))
             }
-            _ => self.no_decision(None),
-        })
+            _ => Some(self.no_decision(None)),
+        }
     }
 
-    fn decided(&mut self, decided: Result<Forwarded, gateway::Rejected>) -> ProcessingResponse {
+    fn begin(&mut self, decided: Decided, begun: Begun) -> Option<ProcessingResponse> {
         match decided {
-            Ok(forwarded) => self.forward(forwarded, reply::request_body),
-            Err(rejected) => self.refuse(&rejected.refusal, *rejected.context),
+            Decided::Now(decided) => Some(self.decided(decided, begun)),
+            Decided::Later(later) => {
+                self.stage = Stage::Deciding(Box::pin(async { Some(later.await) }), begun);
+                None
+            }
+        }
+    }
+
+    fn decided(
+        &mut self,
+        decided: Result<Forwarded, gateway::Rejected>,
+        begun: Begun,
+    ) -> ProcessingResponse {
+        match (decided, begun) {
+            (Ok(forwarded), Begun::Body) => self.forward(forwarded, reply::request_body),
+            (Ok(forwarded), Begun::Headers(removed)) => self.forward(forwarded, |headers, _| {
+                reply::request_headers(headers, removed)
+            }),
+            (Err(rejected), _) => self.refuse(&rejected.refusal, *rejected.context),
         }
     }
 
@@ -241,7 +270,7 @@ impl Exchange {
     ) -> Option<ProcessingResponse> {
         let Stage::Forwarded(transaction) = &mut self.stage else {
             // Envoy's own answer to a request that never went out.
-            return Some(reply::response_headers(false, false));
+            return Some(reply::response_headers(false, ResponseHeaders::default()));
         };
         let map = message.headers.as_ref();
         let is_encoded =
@@ -268,8 +297,19 @@ impl Exchange {
             return self.ended(reply::refusal(&Reason::IdentityRejected.into()));
         }
         let changes_length =
-            format == Some(BodyFormat::EventStream) && transaction.changes_length();
-        let reply = reply::response_headers(is_read, is_read && changes_length);
+            is_read && format == Some(BodyFormat::EventStream) && transaction.changes_length();
+        let mut changes = ResponseHeaders {
+            // The service's own figures are about all its callers.
+            removed: rate_limits::names_in(map),
+            set: rate_limits::of(&transaction.rate_limits().unwrap_or_default())
+                .iter()
+                .map(|(name, value)| headers::set(name, value.as_bytes()))
+                .collect(),
+        };
+        if changes_length {
+            changes.removed.push("content-length".to_owned());
+        }
+        let reply = reply::response_headers(is_read, changes);
         match is_read && !message.end_of_stream {
             true => Some(reply),
             false => self.ended(reply),
@@ -391,6 +431,16 @@ impl Exchange {
             context.request_id = Arc::from(id);
         }
         self.refuse(&Reason::NoDecision.into(), context)
+    }
+}
+
+/// A decision about a large body.
+async fn elsewhere(
+    reading: JoinHandle<Result<Decided, JoinError>>,
+) -> Option<Result<Forwarded, gateway::Rejected>> {
+    match reading.await.flatten().ok()? {
+        Decided::Now(decided) => Some(decided),
+        Decided::Later(later) => Some(later.await),
     }
 }
 

@@ -13,7 +13,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
 };
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 
-use super::headers;
+use super::{headers, rate_limits};
 use crate::gateway::Refusal;
 use crate::usage::Released;
 
@@ -65,19 +65,17 @@ pub(super) fn request_body(mut fields: Vec<Header>, body: Option<Vec<u8>>) -> Pr
     }))
 }
 
-/// Whether Envoy shall show the answer's body, and whether its length may change.
-pub(super) fn response_headers(is_read: bool, changes_length: bool) -> ProcessingResponse {
-    let remove_headers = match changes_length {
-        true => vec!["content-length".to_owned()],
-        false => Vec::new(),
-    };
-    let response = changes_length.then(|| CommonResponse {
-        header_mutation: Some(HeaderMutation {
-            remove_headers,
-            ..HeaderMutation::default()
-        }),
-        ..CommonResponse::default()
-    });
+/// What changes of the headers of an answer.
+#[derive(Default)]
+pub(super) struct ResponseHeaders {
+    pub(super) removed: Vec<String>,
+    pub(super) set: Vec<Header>,
+}
+
+/// Whether Envoy shall show the answer's body, and what changes of its headers.
+pub(super) fn response_headers(is_read: bool, changes: ResponseHeaders) -> ProcessingResponse {
+    let ResponseHeaders { removed, set } = changes;
+    let response = Some(common(set, removed, None)).filter(|it| it.header_mutation.is_some());
     let body_mode = match is_read {
         true => BodySendMode::Streamed,
         false => BodySendMode::None,
@@ -129,9 +127,8 @@ pub(super) fn response_trailers() -> ProcessingResponse {
 /// The gateway's own answer in place of a backend's.
 pub(super) fn refusal(refusal: &Refusal) -> ProcessingResponse {
     let mut fields = vec![headers::set("content-type", b"application/json")];
-    if let Some(seconds) = refusal.retry_after_s() {
-        fields.push(headers::set("retry-after", seconds.to_string().as_bytes()));
-    }
+    let told = rate_limits::of_refusal(refusal).into_iter();
+    fields.extend(told.map(|(name, value)| headers::set(&name, value.as_bytes())));
     if let Some(challenge) = refusal.challenge() {
         fields.push(headers::set("www-authenticate", challenge.as_bytes()));
     }

@@ -1,18 +1,21 @@
 //! The swap: from an admitted request to what goes out with the identity on it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::HeaderValue;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::body::{Rewritten, decide_body};
+use super::body::{BodyDecision, Rewritten, decide_body};
 use super::decide::Owners;
+use super::limited::{Asked, Limited, Wanted, wants, wants_request};
 use super::outgoing::Outgoing;
 use super::pending::Admitted;
 use super::refusal::{Reason, Refusal};
 use super::state::Gateway;
 use super::unsettled;
-use crate::access::{Endpoint, Known};
+use crate::access::{Endpoint, Known, Place};
+use crate::limits::Attempt;
 use crate::telemetry::RequestContext;
 use crate::usage::{Prompt, Units};
 
@@ -44,16 +47,149 @@ impl Rejected {
     }
 }
 
+/// What is decided of a request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are decided now; a box would be an allocation for each request"
+)]
+pub(crate) enum Decided {
+    /// It goes out, or does not.
+    Now(Result<Forwarded, Rejected>),
+    /// It waits for room within its limits.
+    Later(Later),
+}
+
+/// A decision that waits.
+pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Forwarded, Rejected>> + Send>>;
+
+/// A request that is being decided, with its body.
+struct Asking {
+    admitted: Admitted,
+    body: Option<Vec<u8>>,
+}
+
 /// What needs no body goes out as it is: its headers say all that decides.
-pub(crate) fn without_body(
-    gateway: &Gateway,
-    mut admitted: Admitted,
-) -> Result<Forwarded, Rejected> {
-    let renewed = gateway.renew(&mut admitted);
-    let authorization = match renewed.and_then(|()| admit(gateway)) {
-        Ok(authorization) => authorization,
-        Err(refusal) => return Err(Rejected::new(refusal, admitted.context)),
+pub(crate) fn without_body(gateway: &Arc<Gateway>, admitted: Admitted) -> Decided {
+    let asking = Asking {
+        admitted,
+        body: None,
     };
+    asking.decide(gateway)
+}
+
+/// A request with a body: what the body names is authorised before it gets the identity.
+pub(crate) fn create(gateway: &Arc<Gateway>, admitted: Admitted, body: Vec<u8>) -> Decided {
+    let asking = Asking {
+        admitted,
+        body: Some(body),
+    };
+    asking.decide(gateway)
+}
+
+impl Asking {
+    fn decide(mut self, gateway: &Arc<Gateway>) -> Decided {
+        let policy = gateway.policy();
+        let asked = match self.ask(gateway) {
+            Ok(asked) => asked,
+            Err(refusal) => return self.refused(refusal),
+        };
+        let decision = &self.admitted.decision;
+        let wanted = match (&asked, &self.body) {
+            (Some(asked), Some(body)) => {
+                wants(&gateway.limits, &policy, decision, Asked { asked, body })
+            }
+            _ => wants_request(&policy, decision),
+        };
+        let Some(wanted) = wanted else {
+            return Decided::Now(self.go(gateway, asked, None));
+        };
+        let (basis, settings) = (wanted.basis(), Arc::clone(&wanted.settings));
+        match gateway.limits.reserve(wanted.demand, &settings) {
+            Attempt::Now(Ok(reservation)) => {
+                let limited = Wanted::hold(basis, reservation);
+                Decided::Now(self.go(gateway, asked, Some(limited)))
+            }
+            Attempt::Now(Err(exceeded)) => {
+                self.refused(Refusal::exceeded(&exceeded, &settings.calendar))
+            }
+            Attempt::Later(waiting) => {
+                let gateway = Arc::clone(gateway);
+                Decided::Later(Box::pin(async move {
+                    match waiting.await {
+                        // Meanwhile its key may have been revoked, or another configuration be in force.
+                        Ok(reservation) => match self.ask(&gateway) {
+                            Ok(asked) => {
+                                let limited = Wanted::hold(basis, reservation);
+                                self.go(&gateway, asked, Some(limited))
+                            }
+                            Err(refusal) => Err(Rejected::new(refusal, self.admitted.context)),
+                        },
+                        Err(exceeded) => {
+                            let refusal = Refusal::exceeded(&exceeded, &settings.calendar);
+                            Err(Rejected::new(refusal, self.admitted.context))
+                        }
+                    }
+                }))
+            }
+        }
+    }
+
+    fn refused(self, refusal: Refusal) -> Decided {
+        Decided::Now(Err(Rejected::new(refusal, self.admitted.context)))
+    }
+
+    /// Looks at the credential once more, and at what the body asks for.
+    fn ask(&mut self, gateway: &Gateway) -> Result<Option<BodyDecision>, Refusal> {
+        gateway.renew(&mut self.admitted)?;
+        let Some(body) = &self.body else {
+            return Ok(None);
+        };
+        let asked = decide_body(
+            Owners(Some(&gateway.owners)),
+            &self.admitted.decision,
+            &self.admitted.content_type,
+            body,
+            &mut self.admitted.context,
+            &mut (),
+        );
+        asked.map(Some)
+    }
+
+    /// Lets it out with the identity.
+    fn go(
+        mut self,
+        gateway: &Gateway,
+        asked: Option<BodyDecision>,
+        limited: Option<Limited>,
+    ) -> Result<Forwarded, Rejected> {
+        let goes_on = asked.as_ref().is_some_and(|asked| asked.goes_on.is_some());
+        let checked = match goes_on {
+            true => unsettled::place(gateway, &self.admitted).map(Some),
+            false => Ok(None),
+        };
+        let checked = checked.and_then(|place| Ok((place, admit(gateway)?)));
+        let (place, authorization) = match checked {
+            Ok(checked) => checked,
+            Err(refusal) => return Err(Rejected::new(refusal, self.admitted.context)),
+        };
+        // The credential is kept no longer than this.
+        self.admitted.basis = None;
+        Ok(match (asked, self.body) {
+            (Some(asked), Some(body)) => {
+                let creating = Creating { asked, body, place };
+                with_body(self.admitted, creating, limited, authorization)
+            }
+            _ => stored(gateway, self.admitted, limited, authorization),
+        })
+    }
+}
+
+fn stored(
+    gateway: &Gateway,
+    admitted: Admitted,
+    limited: Option<Limited>,
+    authorization: HeaderValue,
+) -> Forwarded {
     let decision = &admitted.decision;
     let known = match &decision.target.endpoint {
         Endpoint::Stored { kind, id, .. } => {
@@ -63,7 +199,7 @@ pub(crate) fn without_body(
         _ => Known::Nothing,
     };
     let grant = decision.grant.clone();
-    Ok(Forwarded {
+    Forwarded {
         path: decision.target.rewritten.clone(),
         outgoing: Outgoing {
             admitted,
@@ -78,40 +214,28 @@ pub(crate) fn without_body(
             service_tier: None,
             request_bytes: 0,
             known,
+            limited,
         },
         authorization,
         rewritten: None,
-    })
+    }
 }
 
-/// A request with a body: what the body names is authorised before it gets the identity.
-pub(crate) fn create(
-    gateway: &Gateway,
-    mut admitted: Admitted,
+/// Something that is made from a body.
+struct Creating {
+    asked: BodyDecision,
     body: Vec<u8>,
-) -> Result<Forwarded, Rejected> {
-    if let Err(refusal) = gateway.renew(&mut admitted) {
-        return Err(Rejected::new(refusal, admitted.context));
-    }
-    let decided = decide_body(
-        Owners(Some(&gateway.owners)),
-        &admitted.decision,
-        &admitted.content_type,
-        &body,
-        &mut admitted.context,
-        &mut (),
-    );
-    let checked = decided.and_then(|asked| {
-        let place = match asked.goes_on {
-            Some(_) => Some(unsettled::place(gateway, &admitted)?),
-            None => None,
-        };
-        Ok((asked, place, admit(gateway)?))
-    });
-    let (asked, place, authorization) = match checked {
-        Ok(checked) => checked,
-        Err(refusal) => return Err(Rejected::new(refusal, admitted.context)),
-    };
+    /// Of what goes on when the request has ended.
+    place: Option<Place>,
+}
+
+fn with_body(
+    mut admitted: Admitted,
+    creating: Creating,
+    limited: Option<Limited>,
+    authorization: HeaderValue,
+) -> Forwarded {
+    let Creating { asked, body, place } = creating;
     if asked.user.is_some() {
         admitted.decision.caller.user.clone_from(&asked.user);
     }
@@ -121,7 +245,7 @@ pub(crate) fn create(
         }
         _ => asked.known,
     };
-    Ok(Forwarded {
+    Forwarded {
         path: admitted.decision.target.rewritten.clone(),
         outgoing: Outgoing {
             admitted,
@@ -135,11 +259,12 @@ pub(crate) fn create(
             service_tier: asked.service_tier,
             request_bytes: body.len(),
             known,
+            limited,
             prompt: asked.prompt.unwrap_or_else(|| Prompt::of_body(body)),
         },
         authorization,
         rewritten: asked.rewritten,
-    })
+    }
 }
 
 impl Gateway {
@@ -148,7 +273,7 @@ impl Gateway {
         self: &Arc<Self>,
         admitted: Admitted,
         body: Vec<u8>,
-    ) -> JoinHandle<Result<Result<Forwarded, Rejected>, JoinError>> {
+    ) -> JoinHandle<Result<Decided, JoinError>> {
         let gateway = Arc::clone(self);
         let lease = Arc::clone(&admitted.lease);
         let created = lease.in_turn(move || create(&gateway, admitted, body));

@@ -1,5 +1,6 @@
 //! A request on its way out, and what comes back before its body.
 
+use super::limited::Limited;
 use super::pending::Admitted;
 use crate::access::{Deployment, Known, ProductId};
 use crate::usage::{BodyFormat, Prompt, Units};
@@ -25,6 +26,8 @@ pub(crate) struct Outgoing {
     pub(crate) request_bytes: usize,
     /// What is known of the object that is requested, or that is made.
     pub(crate) known: Known,
+    /// What was set aside of its limits; none where it has none.
+    pub(crate) limited: Option<Limited>,
 }
 
 /// What Envoy shows of an answer before its body.

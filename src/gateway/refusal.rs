@@ -7,16 +7,19 @@
 mod access;
 mod answer;
 mod auth;
+mod limits;
 mod reason;
 
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::access::PathError;
 use crate::auth::AuthError;
+use crate::limits::RateLimits;
 
 pub(crate) use reason::Reason;
 
@@ -27,6 +30,17 @@ pub(crate) struct Refusal {
     message: Cow<'static, str>,
     /// The product that came nearest to allowing it, for the audit log.
     pub(crate) product: Option<Arc<str>>,
+    /// What is told of a limit that is reached.
+    limit: Option<Box<ReachedLimit>>,
+}
+
+/// What is told of a limit that is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ReachedLimit {
+    /// When to try again, where that is known.
+    retry_after: Option<Duration>,
+    /// What is left of the caller's own limits.
+    rate_limits: RateLimits,
 }
 
 #[derive(Serialize)]
@@ -51,6 +65,7 @@ impl Refusal {
             reason,
             message: Cow::Owned(words.replacen(answer::ABOUT, &what.to_string(), 1)),
             product: None,
+            limit: None,
         }
     }
 
@@ -64,9 +79,19 @@ impl Refusal {
         self.reason.answer().challenge
     }
 
-    /// `retry-after`, in seconds.
-    pub(crate) fn retry_after_s(&self) -> Option<u32> {
-        self.reason.answer().retry_after_s
+    /// When to try again.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let of_reason = self.reason.answer().retry_after_s;
+        let of_reason = of_reason.map(|seconds| Duration::from_secs(seconds.into()));
+        let of_limit = self.limit.as_ref().and_then(|limit| limit.retry_after);
+        of_limit.or(of_reason)
+    }
+
+    /// What the caller is told of its limits.
+    pub(crate) fn rate_limits(&self) -> RateLimits {
+        self.limit
+            .as_ref()
+            .map_or_else(RateLimits::default, |limit| limit.rate_limits)
     }
 
     /// What the caller reads.
@@ -102,6 +127,7 @@ impl From<Reason> for Refusal {
             reason,
             message: Cow::Borrowed(words),
             product: None,
+            limit: None,
         }
     }
 }

@@ -21,14 +21,13 @@ impl Gateway {
     /// The refusal.
     pub(super) fn renew(&self, admitted: &mut Admitted) -> Result<(), Refusal> {
         let policy = self.policy();
-        // The credential is kept no longer than this.
-        let Some(basis) = admitted.basis.take() else {
+        let Some(basis) = &admitted.basis else {
             return Ok(());
         };
         let Basis {
             policy: decided_by,
             proof,
-        } = &basis;
+        } = basis;
         let issued = self.issued.as_deref();
         let caller = policy.authenticate_again(issued, proof, SystemTime::now());
         let caller = caller.inspect_err(|error| admitted.context.detail = error.detail())?;

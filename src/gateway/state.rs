@@ -8,11 +8,13 @@ use tokio_util::task::TaskTracker;
 
 use super::basis::Basis;
 use super::decide::{Decision, Owners, Rules};
+use super::limited::{Limited, charge_limits, check_limits, settle_limits};
 use super::pending::{Admitted, DecisionId, NoRoom, PendingDecisions};
 use super::refusal::{Reason, Refusal};
 use super::share::{ShareExceeded, Shares};
 use crate::access::{ObjectChange, ObjectOwners};
 use crate::auth::IssuedKeys;
+use crate::limits::Limits;
 use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{AuditLog, Metrics, Refused, RequestContext};
 use crate::upstream::Identity;
@@ -35,6 +37,8 @@ pub struct Gateway {
     pub(super) audit: AuditLog,
     pub(super) pending: PendingDecisions,
     pub(super) shares: Shares,
+    /// How much each client, user, product and deployment may use.
+    pub(super) limits: Arc<Limits>,
     pub(super) owners: Arc<ObjectOwners>,
     /// How fast each deployment reasons.
     pub(super) reasoning: ReasoningRates,
@@ -55,6 +59,7 @@ impl Gateway {
         metrics: Arc<Metrics>,
         audit: AuditLog,
         issued: Option<Arc<IssuedKeys>>,
+        limits: Arc<Limits>,
     ) -> Self {
         Self {
             policy,
@@ -64,6 +69,7 @@ impl Gateway {
             audit,
             pending: PendingDecisions::default(),
             shares: Shares::default(),
+            limits,
             owners: Arc::default(),
             reasoning: ReasoningRates::default(),
             collector: Arc::default(),
@@ -96,6 +102,9 @@ impl Gateway {
             ShareExceeded::Requests => Reason::TooManyConcurrentRequests,
             ShareExceeded::Bytes => Reason::TooManyRequestBytes,
         })?;
+        let policy = self.policy();
+        let checked = check_limits(&self.limits, &policy, &decision);
+        checked.map_err(|exceeded| Refusal::exceeded(&exceeded, &policy.limits.calendar))?;
         let admitted = Admitted::new(decision, basis, Arc::new(lease), context);
         let kept = admitted.and_then(|admitted| self.pending.add(admitted));
         Ok(kept.map_err(|NoRoom| Reason::Overloaded)?)
@@ -147,6 +156,7 @@ impl Gateway {
             );
         }
         self.shares.sweep();
+        self.limits.sweep(&self.policy.load().limits);
     }
 
     /// Waits until every request that has ended is accounted for.
@@ -157,8 +167,14 @@ impl Gateway {
 
     /// Computes what a request that has ended costs, counts it, and writes it to the audit log and, with
     /// what it has made, to the ledger.
-    pub(crate) fn record(&self, mut record: UsageRecord, changes: Vec<ObjectChange>) -> Recorded {
+    pub(crate) fn record(
+        &self,
+        mut record: UsageRecord,
+        changes: Vec<ObjectChange>,
+        limited: Option<Limited>,
+    ) -> Recorded {
         self.price(&mut record);
+        settle_limits(&self.limits, limited, &record);
         self.metrics.ended(&record);
         self.write(record, changes)
     }
@@ -170,6 +186,7 @@ impl Gateway {
         changes: Vec<ObjectChange>,
     ) -> Recorded {
         self.price(&mut record);
+        charge_limits(&self.limits, &self.policy.load(), &record);
         self.metrics.collected(&record);
         self.write(record, changes)
     }

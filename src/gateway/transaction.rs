@@ -11,6 +11,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::attribution::{self, Seen};
 use super::ending::Ending;
+use super::limited::Limited;
 use super::made::Made;
 use super::outgoing::{Answered, End, Outgoing};
 use super::pending::Admitted;
@@ -19,6 +20,7 @@ use super::share::Lease;
 use super::state::{Gateway, Recorded};
 use super::unsettled;
 use crate::access::{Deployment, Endpoint, Known, ObjectChange, Operation, ProductId};
+use crate::limits::RateLimits;
 use crate::upstream::Rejections;
 use crate::usage::{
     BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Released,
@@ -78,7 +80,10 @@ struct Open {
 }
 
 impl Transaction {
-    pub(crate) fn new(gateway: Arc<Gateway>, outgoing: Outgoing) -> Self {
+    pub(crate) fn new(gateway: Arc<Gateway>, mut outgoing: Outgoing) -> Self {
+        if let Some(limited) = &mut outgoing.limited {
+            limited.sent();
+        }
         gateway.metrics.allowed();
         gateway.metrics.began();
         let open = Open {
@@ -135,6 +140,12 @@ impl Transaction {
         open.meter.is_some()
     }
 
+    /// What the caller is told of its limits.
+    pub(crate) fn rate_limits(&self) -> Option<RateLimits> {
+        let limited = self.open.as_ref()?.outgoing.limited.as_ref()?;
+        Some(*limited.rate_limits())
+    }
+
     /// Whether the usage event of the answer is to be removed.
     pub(crate) fn changes_length(&self) -> bool {
         self.open
@@ -184,14 +195,17 @@ impl Transaction {
             to_estimate,
             changes,
             lease,
+            limited,
         } = closed;
         let Some(input) = to_estimate else {
-            return Some(Settlement::Done(self.gateway.record(record, changes)));
+            return Some(Settlement::Done(
+                self.gateway.record(record, changes, limited),
+            ));
         };
         let gateway = Arc::clone(&self.gateway);
         let count = move || {
             record.tokens = estimate(&input);
-            gateway.record(record, changes)
+            gateway.record(record, changes, limited)
         };
         let counting = lease.in_turn(count);
         let counting = self
@@ -243,6 +257,8 @@ struct Closed {
     changes: Vec<ObjectChange>,
     /// The estimate belongs to its client's share, too.
     lease: Arc<Lease>,
+    /// What was set aside of its limits.
+    limited: Option<Limited>,
 }
 
 impl Open {
@@ -282,6 +298,7 @@ impl Open {
         let backend = &gateway.policy.load().backend;
         let assumed = unsettled::assume(&self.outgoing, source);
         let lease = Arc::clone(&self.outgoing.admitted.lease);
+        let limited = self.outgoing.limited.take();
         let (record, mut to_estimate) = self.record(backend, metered, source, outcome, thinking);
         if let Some(input) = &mut to_estimate {
             assumed.put(input);
@@ -291,6 +308,7 @@ impl Open {
             to_estimate,
             changes,
             lease,
+            limited,
         }
     }
 

@@ -10,6 +10,7 @@ mod collector;
 mod issuers;
 mod keys;
 mod ledger;
+mod limits;
 mod served;
 mod units;
 

@@ -53,6 +53,14 @@ impl Prompt {
         }
     }
 
+    /// How many bytes of a body are its text: images and recordings in it are tokens of another kind.
+    pub fn text_bytes(body: &[u8]) -> usize {
+        match memmem::find(body, b";base64,") {
+            Some(_) => without_payloads(body).len(),
+            None => body.len(),
+        }
+    }
+
     /// Whether the request may have said how much is to be reasoned.
     pub fn may_say_effort(&self) -> bool {
         match self {

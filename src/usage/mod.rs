@@ -52,7 +52,7 @@ pub use report::{
 };
 pub use store::{
     Dimension, LEDGER, LedgerRow, NotCopied, ObjectRow, Period, Position, SHARED, Sum, UsageStore,
-    rfc3339,
+    Used, rfc3339,
 };
 pub use tokens::TokenCounts;
 pub use trace::TraceId;

@@ -25,6 +25,7 @@ mod late;
 mod ledger;
 mod leniency;
 mod lifecycle;
+mod limits;
 mod load;
 mod matrix;
 mod metering;

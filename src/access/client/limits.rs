@@ -1,4 +1,8 @@
-//! How much of the gateway one client may have at a time.
+//! How much of the gateway, and of the service, one client may have.
+
+use std::sync::Arc;
+
+use crate::limits::{Priority, Queueing, Rule};
 
 /// What a client may have under way at once, at one replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,4 +21,26 @@ impl Default for ClientLimits {
             request_bytes: 256 * 1024 * 1024,
         }
     }
+}
+
+/// How much a client may use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientRules {
+    /// The client.
+    pub own: Arc<[Rule]>,
+    /// Each of its end users.
+    pub per_user: Arc<[Rule]>,
+    /// Whether it comes before others where they share a limit.
+    pub priority: Priority,
+}
+
+/// How much may be used through a product.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProductRules {
+    /// By all its clients together.
+    pub shared: Arc<[Rule]>,
+    /// By each of its clients.
+    pub per_client: Arc<[Rule]>,
+    /// Whether a request may wait for room.
+    pub queueing: Option<Queueing>,
 }

@@ -13,7 +13,7 @@ pub use id::{ClientId, ProductId};
 pub use labels::{
     LabelError, Labels, MAX_LABEL_NAME, MAX_LABEL_VALUE_BYTES, MAX_LABELS, is_label_name,
 };
-pub use limits::ClientLimits;
+pub use limits::{ClientLimits, ClientRules, ProductRules};
 pub use network::{Network, NetworkError};
 pub use options::{AllowedVersion, ClientOptions, OptionError, UserSource};
 pub use output::limit_output;

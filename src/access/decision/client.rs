@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Product;
-use crate::access::client::{ClientId, ClientOptions, Labels};
+use crate::access::client::{ClientId, ClientOptions, ClientRules, Labels};
 
 /// An application that we know, with what it may use.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Client {
     pub options: ClientOptions,
     /// What its usage is charged under.
     pub labels: Labels,
+    /// How much it may use.
+    pub limits: ClientRules,
 }
 
 impl Client {
@@ -26,6 +28,7 @@ impl Client {
             products,
             options: ClientOptions::default(),
             labels: Labels::default(),
+            limits: ClientRules::default(),
         }
     }
 }

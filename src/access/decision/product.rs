@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use super::{AccessError, AllowedUses, Deployments, Hours};
-use crate::access::client::{Entitlements, Network, ProductId, Requirements};
+use crate::access::client::{Entitlements, Network, ProductId, ProductRules, Requirements};
 use crate::access::request::{Deployment, Operation, Uses};
 
 /// What a client may use: deployments × operations, and on which conditions.
@@ -29,6 +29,8 @@ pub struct Product {
     pub strict_model: bool,
     /// What a body may ask for besides the model.
     pub uses: AllowedUses,
+    /// How much may be used through it.
+    pub limits: ProductRules,
 }
 
 /// What is asked, by whom, from where and when.
@@ -68,6 +70,7 @@ impl Product {
             hours: None,
             strict_model: false,
             uses: AllowedUses::default(),
+            limits: ProductRules::default(),
         }
     }
 

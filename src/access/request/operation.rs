@@ -135,6 +135,14 @@ impl Operation {
         }
     }
 
+    /// Whether a model answers it with text.
+    pub const fn answers_with_text(self) -> bool {
+        matches!(
+            self,
+            Self::ChatCompletions | Self::Completions | Self::Responses | Self::ResponsesCompact
+        )
+    }
+
     /// Whether each of its answers costs tokens that the service reports, or that can be estimated.
     pub const fn always_has_tokens(self) -> bool {
         matches!(

@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Unexpected, Visitor};
 use serde_saphyr::Spanned;
 
 use super::credentials::Credential;
+use super::limits::{Limits, Priority};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,15 +21,8 @@ pub(in crate::config) struct Client {
     pub(in crate::config) user_from: Option<Spanned<UserFrom>>,
     pub(in crate::config) max_output_tokens: Option<Spanned<u32>>,
     pub(in crate::config) api_versions: Option<Spanned<Vec<Spanned<String>>>>,
-    pub(in crate::config) limits: Option<ClientLimits>,
-}
-
-/// What a client may have under way at once.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct ClientLimits {
-    pub(in crate::config) concurrent_requests: Option<Spanned<usize>>,
-    pub(in crate::config) request_bytes: Option<Spanned<usize>>,
+    pub(in crate::config) limits: Option<Limits>,
+    pub(in crate::config) priority: Option<Priority>,
 }
 
 /// Where a client names the end user.

@@ -12,6 +12,7 @@ use super::database::Database;
 use super::identity::Identity;
 use super::issuers::Issuer;
 use super::ledger::Ledger;
+use super::limits::AllLimits;
 use super::listen::Listen;
 use super::prices::Price;
 use super::products::Product;
@@ -35,6 +36,7 @@ pub(in crate::config) struct File {
     pub(in crate::config) ledger: Option<Spanned<Ledger>>,
     #[serde(default)]
     pub(in crate::config) prices: Vec<Spanned<Price>>,
+    pub(in crate::config) limits: Option<AllLimits>,
     pub(in crate::config) drain_timeout: Option<Spanned<String>>,
     pub(in crate::config) max_request_bytes: Option<Spanned<usize>>,
     pub(in crate::config) max_audio_request_bytes: Option<Spanned<usize>>,

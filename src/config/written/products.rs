@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::hours::Hours;
+use super::limits::{Limits, Queue};
 use super::requires::Requires;
 use super::uses::{DataSource, Tool};
 use crate::access::Operation;
@@ -31,4 +32,6 @@ pub(in crate::config) struct Product {
     #[serde(default)]
     pub(in crate::config) background: bool,
     pub(in crate::config) require_reported_usage: Option<Spanned<bool>>,
+    pub(in crate::config) limits: Option<Limits>,
+    pub(in crate::config) queue: Option<Queue>,
 }

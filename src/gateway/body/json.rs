@@ -47,6 +47,7 @@ impl<O: Observer> Deciding<'_, O> {
         let limit = options
             .max_output_tokens
             .map(|limit| u64::from(limit.get()));
+        let output_at_most = parsed.output.at_most(body).or(limit);
         let edits: Vec<_> = cap.into_iter().chain(usage).chain(model).collect();
         Ok(BodyDecision {
             deployment: Some(grant.deployment),
@@ -60,6 +61,7 @@ impl<O: Observer> Deciding<'_, O> {
             service_tier: parsed.service_tier,
             goes_on: (is_response && parsed.uses.background).then_some(GoesOn::Response),
             max_output_tokens: written.or(limit),
+            output_at_most,
             rewritten: (!edits.is_empty()).then(|| Rewritten {
                 body: Edit::apply(&edits, body),
                 content_type: None,

@@ -39,6 +39,8 @@ pub(crate) struct BodyDecision {
     pub(crate) goes_on: Option<GoesOn>,
     /// How many tokens the model may write, where somebody has said so.
     pub(crate) max_output_tokens: Option<u64>,
+    /// How many tokens all answers together may have, where somebody has said so.
+    pub(crate) output_at_most: Option<u64>,
     pub(crate) known: Known,
     /// The body that is passed on, where it differs.
     pub(crate) rewritten: Option<Rewritten>,

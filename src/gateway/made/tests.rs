@@ -39,6 +39,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
     )
     .expect("random numbers");
     Outgoing {
+        limited: None,
         admitted,
         deployment: None,
         product: None,

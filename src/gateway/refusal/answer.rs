@@ -193,6 +193,16 @@ impl Reason {
             Self::TooManyRequestBytes => Answer::busy("too_many_request_bytes",
                 "This client is sending as many bytes at once as it may; a body without `content-length` counts as the largest that is allowed. Please retry when another request has been sent."),
 
+            Self::RequestLimit => Answer::busy("request_rate_limit_exceeded",
+                "The {} is reached. Please retry after the time in `retry-after-ms`."),
+            Self::TokenLimit => Answer::busy("token_rate_limit_exceeded",
+                "The {} is reached. Please retry after the time in `retry-after-ms`."),
+            Self::ConcurrencyLimit => Answer::busy("concurrency_limit_exceeded",
+                "The {} is reached. Please retry when a request has ended."),
+            Self::QuotaExceeded => Answer::new(403, "quota_exceeded", "The {}."),
+            Self::RequestExceedsLimit => Answer::new(400, "request_exceeds_limit",
+                "This request may use more than the whole {}. Ask for fewer output tokens or send less."),
+
             Self::BodyTooLarge => Answer::new(413, "request_too_large",
                 "The request body has more than the {} bytes that this gateway takes."),
             Self::ContentType => Answer::new(415, "unsupported_content_type",

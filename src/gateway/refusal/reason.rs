@@ -108,6 +108,13 @@ pub(crate) enum Reason {
     TooManyConcurrentRequests,
     TooManyRequestBytes,
 
+    // Limits of use.
+    RequestLimit,
+    TokenLimit,
+    ConcurrencyLimit,
+    QuotaExceeded,
+    RequestExceedsLimit,
+
     // The body.
     /// A body that is larger than the operation's may be.
     BodyTooLarge,

@@ -43,7 +43,7 @@ fn every_refusal_has_a_shape_that_the_sdks_parse() {
         );
         assert_eq!(refusal.challenge().is_some(), status == 401, "{reason}");
         assert!(
-            refusal.retry_after_s().is_none() || [429, 503].contains(&status),
+            refusal.retry_after().is_none() || [429, 503].contains(&status),
             "{reason}: {status} with retry-after"
         );
         assert_eq!(refusal.details(), format!("tollgate_{}", reason.label()));

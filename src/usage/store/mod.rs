@@ -14,6 +14,7 @@ mod recompute;
 mod rollup;
 mod row;
 mod sums;
+mod used;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -25,6 +26,7 @@ pub use object_row::ObjectRow;
 pub use read::Position;
 pub use row::{LedgerRow, rfc3339};
 pub use sums::{Dimension, Sum};
+pub use used::Used;
 
 use crate::database::{Database, DatabaseError, DatabaseUrl, Purpose};
 use crate::unix_time;

@@ -52,6 +52,21 @@ impl OutputMembers {
         let n = self.n.and_then(|span| span.text(body).parse().ok());
         self.prompts.max(1).saturating_mul(n.unwrap_or(1))
     }
+
+    /// How many tokens all answers together may have, as far as the request says it. Of several members the
+    /// largest counts: which of them a model obeys is its own.
+    pub fn at_most(&self, body: &[u8]) -> Option<u64> {
+        let number = |span: Span| span.text(body).parse::<u64>().ok();
+        let members = [
+            self.max_tokens,
+            self.max_completion_tokens,
+            self.max_output_tokens,
+        ];
+        let each = members.into_iter().flatten().filter_map(number).max()?;
+        let best_of = self.best_of.and_then(number);
+        let answers = best_of.map(|it| it.saturating_mul(self.prompts.max(1)));
+        Some(each.saturating_mul(self.choices(body).max(answers.unwrap_or(1))))
+    }
 }
 
 /// `model` of a body.

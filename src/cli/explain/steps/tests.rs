@@ -15,7 +15,8 @@ use super::*;
 use crate::auth::{Key, KeyDigest};
 use crate::config::{Config, KeyRefresh};
 use crate::envoy::Authz;
-use crate::gateway::{Basis, Gateway, Reason, create};
+use crate::gateway::{Basis, Decided, Gateway, Reason, create};
+use crate::limits::Limits;
 use crate::policy::LivePolicy;
 use crate::telemetry::{AuditLog, Metrics};
 use crate::upstream::Identity;
@@ -42,6 +43,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 fn gateway(policy: Policy) -> Arc<Gateway> {
+    let (limits, _told) = Limits::new();
     let (audit, _writer) = AuditLog::start(std::io::sink()).expect("a thread");
     let metrics = Arc::new(Metrics::new().expect("metrics"));
     let policy = Arc::new(LivePolicy::new(policy));
@@ -51,6 +53,7 @@ fn gateway(policy: Policy) -> Arc<Gateway> {
         metrics,
         audit,
         None,
+        limits,
     ))
 }
 
@@ -233,7 +236,7 @@ fn form_seeds() -> Vec<(String, String, Vec<u8>)> {
 
 /// What the service decides about a request with a body.
 async fn decided(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     path: &str,
     headers: &[(String, Vec<u8>)],
     body: Vec<u8>,
@@ -267,7 +270,10 @@ async fn decided(
     let content_type = headers.rev().find(|(name, _)| *name == "content-type");
     let content_type = content_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
     admitted.content_type = content_type.expect("a content-type").to_owned();
-    match create(gateway, admitted, body) {
+    let Decided::Now(decided) = create(gateway, admitted, body) else {
+        panic!("nothing here has a queue");
+    };
+    match decided {
         Ok(_) => ALLOWED,
         // All has been decided, and only the identity of this test is missing.
         Err(rejected) if rejected.refusal.reason == Reason::NoIdentity => ALLOWED,

@@ -1,0 +1,382 @@
+//! A request and its limits: which it must pass, what it may use, and what it has used.
+
+use std::sync::Arc;
+
+use super::body::BodyDecision;
+use super::decide::Decision;
+use crate::access::{Client, ClientId, Deployment, Operation, Product, ProductId};
+use crate::limits::{Amounts, Demand, Exceeded, Line, Rule, Seen, Subject};
+use crate::limits::{LimitSettings, Limits, Measure, RateLimits, Reservation};
+use crate::policy::Policy;
+use crate::usage::{Prompt, Quantities, Served, UsageRecord, UsageSource};
+
+/// What was set aside for a request, and what it takes to learn from its answer.
+#[derive(Debug)]
+pub(crate) struct Limited {
+    reservation: Reservation,
+    basis: Basis,
+}
+
+/// What an expectation was made from.
+#[derive(Clone, Copy, Debug, Default)]
+struct Basis {
+    /// Bytes of the prompt.
+    bytes: u64,
+    /// Answers that are asked for.
+    choices: u64,
+}
+
+/// What a request wants to set aside.
+pub(super) struct Wanted {
+    pub(super) demand: Demand,
+    pub(super) settings: Arc<LimitSettings>,
+    basis: Basis,
+}
+
+impl Wanted {
+    /// What was set aside, for the request.
+    pub(super) const fn hold(basis: WantedBasis, reservation: Reservation) -> Limited {
+        Limited {
+            reservation,
+            basis: basis.0,
+        }
+    }
+
+    /// What remains of this when the rest of it has gone to be decided.
+    pub(super) const fn basis(&self) -> WantedBasis {
+        WantedBasis(self.basis)
+    }
+}
+
+/// What an expectation was made from, for whoever waits.
+#[derive(Clone, Copy)]
+pub(super) struct WantedBasis(Basis);
+
+impl Limited {
+    /// The request goes out.
+    pub(super) fn sent(&mut self) {
+        self.reservation.sent();
+    }
+
+    /// What the caller is told of its limits.
+    pub(crate) const fn rate_limits(&self) -> &RateLimits {
+        self.reservation.rate_limits()
+    }
+}
+
+/// Who asks for what: what decides which limits hold.
+struct Asking<'a> {
+    client: &'a Client,
+    product: Option<&'a Arc<Product>>,
+    deployment: Option<&'a Deployment>,
+    user: Option<&'a Arc<str>>,
+}
+
+impl Asking<'_> {
+    /// The limits that it must pass, the ones of all first: whoever comes to nobody's turn costs no client.
+    fn lines(&self, settings: &LimitSettings) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let client = self.client;
+        let mut add = |subject: Subject, rules: &Arc<[Rule]>| {
+            if !rules.is_empty() {
+                lines.push(Line {
+                    percent: settings.reserves.percent(&subject, client.limits.priority),
+                    subject,
+                    rules: Arc::clone(rules),
+                });
+            }
+        };
+        let id = || client.id.to_shared();
+        if let Some(user) = self.user.filter(|_| !client.limits.per_user.is_empty()) {
+            let subject = Subject::User {
+                client: id(),
+                user: Some(Arc::clone(user)),
+            };
+            add(subject, &client.limits.per_user);
+        }
+        if !client.limits.own.is_empty() {
+            add(Subject::Client(id()), &client.limits.own);
+        }
+        if let Some(product) = self.product {
+            let name = || product.id.to_shared();
+            let subject = Subject::ProductClient {
+                product: name(),
+                client: id(),
+            };
+            add(subject, &product.limits.per_client);
+            add(Subject::Product(name()), &product.limits.shared);
+        }
+        let of_deployment = self.deployment.and_then(|name| {
+            let found = settings.deployments.get_key_value(name.as_str());
+            found.map(|(name, rules)| (Subject::Deployment(Arc::clone(name)), rules))
+        });
+        if let Some((subject, rules)) = of_deployment {
+            add(subject, rules);
+        }
+        add(Subject::Everything, &settings.everything);
+        lines
+    }
+}
+
+/// Refuses a request before its body is there, where a limit that does not depend on it is reached. One
+/// that may wait is not refused here.
+///
+/// # Errors
+/// The limit.
+pub(super) fn check_limits(
+    limits: &Limits,
+    policy: &Policy,
+    decision: &Decision,
+) -> Result<(), Box<Exceeded>> {
+    let client = &decision.caller.client;
+    let mut products = client.products.iter();
+    if products.any(|product| product.limits.queueing.is_some()) {
+        return Ok(());
+    }
+    let grant = decision.grant.as_ref();
+    let asking = Asking {
+        client,
+        product: grant.map(|it| &it.product),
+        deployment: grant.map(|it| &it.deployment),
+        user: decision.caller.user.as_ref(),
+    };
+    let lines = asking.lines(&policy.limits);
+    match lines.is_empty() {
+        true => Ok(()),
+        false => limits.check(&lines, &policy.limits),
+    }
+}
+
+/// What a request without a body wants to set aside; none where it has no limits.
+pub(super) fn wants_request(policy: &Policy, decision: &Decision) -> Option<Wanted> {
+    let grant = decision.grant.as_ref();
+    let asking = Asking {
+        client: &decision.caller.client,
+        product: grant.map(|it| &it.product),
+        deployment: grant.map(|it| &it.deployment),
+        user: decision.caller.user.as_ref(),
+    };
+    let amounts = Amounts {
+        requests: 1,
+        ..Amounts::default()
+    };
+    wanted(policy, &asking, |_| (amounts, Basis::default()))
+}
+
+/// What a request with a body wants to set aside; none where it has no limits.
+pub(super) fn wants(
+    limits: &Limits,
+    policy: &Policy,
+    decision: &Decision,
+    asked: Asked<'_>,
+) -> Option<Wanted> {
+    let client = &decision.caller.client;
+    let of_body = asked.asked;
+    let user = of_body.user.as_ref().or(decision.caller.user.as_ref());
+    let asking = Asking {
+        client,
+        product: product_of(client, of_body.product.as_ref()),
+        deployment: of_body.deployment.as_ref(),
+        user,
+    };
+    let operation = decision.target.endpoint.operation();
+    wanted(policy, &asking, |lines| {
+        let expecting = Expecting {
+            policy,
+            asking: &asking,
+            operation,
+            lines,
+        };
+        expect(limits, &expecting, asked)
+    })
+}
+
+/// What it may use: its prompt, and the answer that it allows or that its likes have had.
+fn expect(limits: &Limits, expecting: &Expecting<'_>, asked: Asked<'_>) -> (Amounts, Basis) {
+    let Expecting {
+        policy,
+        asking,
+        operation,
+        lines,
+    } = *expecting;
+    let mut amounts = Amounts {
+        requests: 1,
+        ..Amounts::default()
+    };
+    let Asked { asked, body } = asked;
+    let deployment = asking.deployment.map(Deployment::to_shared);
+    let (Some(deployment), true) = (deployment, lines.iter().any(needs_tokens)) else {
+        return (amounts, Basis::default());
+    };
+    let client = asking.client.id.to_shared();
+    let bytes = u64::try_from(Prompt::text_bytes(body)).unwrap_or(u64::MAX);
+    let basis = Basis {
+        bytes,
+        choices: asked.choices,
+    };
+    amounts.input = limits.expected_input(&client, &deployment, bytes);
+    amounts.output = match asked.output_at_most {
+        Some(most) => most,
+        None if operation.answers_with_text() => {
+            let each = limits.expected_output(&client, &deployment);
+            each.saturating_mul(asked.choices.max(1))
+        }
+        None => 0,
+    };
+    // A figure that nobody has asked for keeps nobody from a limit that is smaller.
+    if asked.output_at_most.is_none() {
+        let least = lines.iter().filter_map(least_tokens).min();
+        let room = least.map(|most| most.saturating_sub(amounts.input));
+        amounts.output = amounts.output.min(room.unwrap_or(u64::MAX));
+    }
+    amounts.cost = cost(policy, &deployment, asked, &amounts);
+    (amounts, basis)
+}
+
+/// Counts what a request has used in place of what was set aside, and learns from it.
+pub(super) fn settle_limits(limits: &Limits, limited: Option<Limited>, record: &UsageRecord) {
+    let Some(Limited { reservation, basis }) = limited else {
+        return;
+    };
+    if let (UsageSource::Reported, Some(deployment), true) =
+        (record.source, &record.deployment, basis.bytes > 0)
+    {
+        let output = record.tokens.output;
+        let seen = Seen {
+            bytes: basis.bytes,
+            input: record.tokens.input,
+            output_each: output.checked_div(basis.choices).unwrap_or(output),
+        };
+        let client = Arc::clone(&record.client);
+        limits.learn(client, Arc::clone(deployment), seen);
+    }
+    reservation.settle(used(record));
+}
+
+/// Counts what was used by work that went on without its request.
+pub(super) fn charge_limits(limits: &Limits, policy: &Policy, record: &UsageRecord) {
+    let by = UsedBy {
+        client: Arc::clone(&record.client),
+        product: record.product.clone(),
+        deployment: record.deployment.clone(),
+        user: record.user.clone(),
+    };
+    let used = Amounts {
+        requests: 0,
+        ..used(record)
+    };
+    limits.charge(&lines_of(policy, &by), used, &policy.limits);
+}
+
+/// By whom something was used, and through what.
+pub(crate) struct UsedBy {
+    pub(crate) client: Arc<str>,
+    pub(crate) product: Option<Arc<str>>,
+    pub(crate) deployment: Option<Arc<str>>,
+    pub(crate) user: Option<Arc<str>>,
+}
+
+/// The limits that it counts for.
+pub(crate) fn lines_of(policy: &Policy, by: &UsedBy) -> Vec<Line> {
+    let client = ClientId::new(Arc::clone(&by.client));
+    let Some(client) = policy.clients.get(&client) else {
+        return Vec::new();
+    };
+    let product = by.product.as_ref().map(|id| ProductId::new(Arc::clone(id)));
+    let deployment = by.deployment.as_deref().and_then(Deployment::parse);
+    let asking = Asking {
+        client,
+        product: product_of(client, product.as_ref()),
+        deployment: deployment.as_ref(),
+        user: by.user.as_ref(),
+    };
+    asking.lines(&policy.limits)
+}
+
+/// A body, and what it asks for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) asked: &'a BodyDecision,
+    pub(super) body: &'a [u8],
+}
+
+/// What an expectation is for.
+#[derive(Clone, Copy)]
+struct Expecting<'a> {
+    policy: &'a Policy,
+    asking: &'a Asking<'a>,
+    operation: Operation,
+    lines: &'a [Line],
+}
+
+fn wanted(
+    policy: &Policy,
+    asking: &Asking<'_>,
+    expect: impl FnOnce(&[Line]) -> (Amounts, Basis),
+) -> Option<Wanted> {
+    let lines = asking.lines(&policy.limits);
+    if lines.is_empty() {
+        return None;
+    }
+    let (amounts, basis) = expect(&lines);
+    Some(Wanted {
+        demand: Demand {
+            lines,
+            amounts,
+            priority: asking.client.limits.priority,
+            queueing: asking.product.and_then(|it| it.limits.queueing),
+        },
+        settings: Arc::clone(&policy.limits),
+        basis,
+    })
+}
+
+fn product_of<'a>(client: &'a Client, id: Option<&ProductId>) -> Option<&'a Arc<Product>> {
+    let id = id?;
+    client.products.iter().find(|product| product.id == *id)
+}
+
+fn needs_tokens(line: &Line) -> bool {
+    let needs = |rule: &Rule| {
+        let measure = rule.meter.measure;
+        measure.is_tokens() || measure == Measure::Cost
+    };
+    line.rules.iter().any(needs)
+}
+
+/// The smallest limit of tokens that an answer counts for.
+fn least_tokens(line: &Line) -> Option<u64> {
+    let counts = |rule: &&Rule| {
+        let measure = rule.meter.measure;
+        matches!(measure, Measure::TotalTokens | Measure::OutputTokens)
+    };
+    let most = |rule: &Rule| rule.most_of(line.percent);
+    line.rules.iter().filter(counts).map(most).min()
+}
+
+fn cost(policy: &Policy, deployment: &Arc<str>, asked: &BodyDecision, amounts: &Amounts) -> u64 {
+    let price = policy.prices.find(&Served {
+        model: None,
+        deployment: Some(deployment),
+        backend: &policy.backend,
+        service_tier: asked.service_tier.as_deref(),
+        at: std::time::SystemTime::now(),
+    });
+    let quantities = Quantities {
+        input: amounts.input,
+        output: amounts.output,
+        ..Quantities::default()
+    };
+    let cost = price.and_then(|price| price.cost(&quantities));
+    cost.map_or(0, |cost| u64::try_from(cost.nanos()).unwrap_or(0))
+}
+
+fn used(record: &UsageRecord) -> Amounts {
+    let cost = record.cost.as_ref().and_then(|cost| cost.amount);
+    Amounts {
+        requests: 1,
+        input: record.tokens.input,
+        output: record.tokens.output,
+        cost: cost.map_or(0, |cost| u64::try_from(cost.nanos()).unwrap_or(0)),
+    }
+}

@@ -1,0 +1,278 @@
+//! The book: the accounts of all subjects, and what is set aside in them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dashmap::DashMap;
+use tokio::sync::mpsc;
+
+use super::account::{Account, SetAside, Surroundings};
+use super::alarm::Alarm;
+use super::amounts::Amounts;
+use super::demand::Demand;
+use super::exceeded::{Exceeded, Until};
+use super::given_back::GivenBack;
+use super::memory::Accounts;
+use super::moment::{Clock, Moment};
+use super::rate_limits::{RateLimits, Standing};
+use super::rule::{Meter, Rule};
+use super::settings::LimitSettings;
+use super::subject::{Line, Subject};
+
+/// The accounts, and who is told what of them.
+#[derive(Debug)]
+pub(super) struct Book {
+    clock: Clock,
+    accounts: Accounts,
+    refusals: DashMap<(&'static str, Meter), AtomicU64>,
+    alarms: mpsc::Sender<Alarm>,
+    given_back: Arc<GivenBack>,
+}
+
+impl Book {
+    pub(super) fn new(
+        clock: Clock,
+        alarms: mpsc::Sender<Alarm>,
+        given_back: Arc<GivenBack>,
+    ) -> Self {
+        Self {
+            clock,
+            accounts: Accounts::default(),
+            refusals: DashMap::new(),
+            alarms,
+            given_back,
+        }
+    }
+
+    /// Whether a request that has sent no body yet would pass: only what is known of it by then is looked
+    /// at, and nothing is set aside.
+    ///
+    /// # Errors
+    /// The limit that it would exceed.
+    pub(super) fn check(
+        &self,
+        lines: &[Line],
+        settings: &LimitSettings,
+    ) -> Result<(), Box<Exceeded>> {
+        let now = self.clock.now();
+        let amounts = Amounts {
+            requests: 1,
+            ..Amounts::default()
+        };
+        for line in lines {
+            let is_early = |rule: &&Rule| rule.meter.measure.is_known_early();
+            if !line.rules.iter().any(|rule| is_early(&rule)) {
+                continue;
+            }
+            if let Some(account) = self.accounts.find(&line.subject) {
+                let checked = account.check(line, &amounts, &settings.calendar, now);
+                if let Err(mut exceeded) = checked {
+                    self.refused(&account, &exceeded, settings);
+                    exceeded.rate_limits = self.rate_limits(lines, settings);
+                    return Err(exceeded);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One attempt, now.
+    pub(super) fn attempt(
+        self: &Arc<Self>,
+        demand: &Demand,
+        settings: &Arc<LimitSettings>,
+    ) -> Result<Reservation, Box<Exceeded>> {
+        let now = self.clock.now();
+        let mut reservation = Reservation {
+            book: Arc::clone(self),
+            settings: Arc::clone(settings),
+            accounts: Vec::with_capacity(demand.lines.len()),
+            set_aside: SetAside {
+                amounts: demand.amounts,
+                at: now,
+            },
+            rate_limits: RateLimits::default(),
+            if_dropped: Amounts::default(),
+        };
+        for line in &demand.lines {
+            let account = self.accounts.of(&line.subject);
+            let reserved = account.reserve(line, &demand.amounts, &settings.calendar, now);
+            if let Err(mut exceeded) = reserved {
+                self.refused(&account, &exceeded, settings);
+                self.give_up(reservation);
+                exceeded.rate_limits = self.rate_limits(&demand.lines, settings);
+                return Err(exceeded);
+            }
+            if line.subject.is_own() {
+                for standing in account.standing(line, &settings.calendar, now) {
+                    reservation.rate_limits.add(standing);
+                }
+            }
+            reservation.accounts.push(account);
+        }
+        Ok(reservation)
+    }
+
+    /// What the caller is told of its own limits.
+    fn rate_limits(&self, lines: &[Line], settings: &LimitSettings) -> RateLimits {
+        let mut told = RateLimits::default();
+        let now = self.clock.now();
+        for line in lines.iter().filter(|line| line.subject.is_own()) {
+            if let Some(account) = self.accounts.find(&line.subject) {
+                for standing in account.standing(line, &settings.calendar, now) {
+                    told.add(standing);
+                }
+            }
+        }
+        told
+    }
+
+    /// Gives back what was set aside before a limit refused. It was there for an instant: nobody who waits is
+    /// told, least of all the one that has just tried.
+    fn give_up(&self, mut reservation: Reservation) {
+        let accounts = std::mem::take(&mut reservation.accounts);
+        let surroundings = self.surroundings(&reservation.settings);
+        for account in accounts {
+            account.settle(&reservation.set_aside, &Amounts::default(), &surroundings);
+        }
+    }
+
+    fn refused(&self, account: &Account, exceeded: &Exceeded, settings: &LimitSettings) {
+        let key = (exceeded.subject.kind(), exceeded.rule.meter);
+        let count = self.refusals.entry(key).or_default();
+        count.fetch_add(1, Ordering::Relaxed);
+        drop(count);
+        if let Until::Renewed(_) = exceeded.until {
+            let alarm = account.exhausted(exceeded.rule.meter, &settings.thresholds);
+            self.tell(alarm);
+        }
+    }
+
+    /// Counts what was used in place of what was set aside.
+    fn settle(
+        &self,
+        accounts: &[Arc<Account>],
+        set_aside: &SetAside,
+        used: &Amounts,
+        settings: &LimitSettings,
+    ) {
+        if accounts.is_empty() {
+            return;
+        }
+        let surroundings = self.surroundings(settings);
+        for account in accounts {
+            self.tell(account.settle(set_aside, used, &surroundings));
+        }
+        self.given_back.tell();
+    }
+
+    fn tell(&self, alarms: impl IntoIterator<Item = Alarm>) {
+        for alarm in alarms {
+            // Nobody listens during the last moments of the process.
+            let _ = self.alarms.try_send(alarm);
+        }
+    }
+
+    fn surroundings<'a>(&self, settings: &'a LimitSettings) -> Surroundings<'a> {
+        Surroundings {
+            calendar: &settings.calendar,
+            thresholds: &settings.thresholds,
+            now: self.clock.now(),
+        }
+    }
+
+    /// Counts what was used by work that nothing was set aside for.
+    pub(super) fn charge(&self, lines: &[Line], used: Amounts, settings: &LimitSettings) {
+        let surroundings = self.surroundings(settings);
+        for line in lines {
+            let account = self.accounts.of(&line.subject);
+            self.tell(account.charge(line, &used, &surroundings));
+        }
+    }
+
+    /// What was used of a quota before this process began.
+    pub(super) fn seed(&self, subject: &Subject, rule: Rule, used: u64, settings: &LimitSettings) {
+        let account = self.accounts.of(subject);
+        account.seed(rule, used, &self.surroundings(settings));
+    }
+
+    /// What is left of the limits of a subject.
+    pub(super) fn standing(&self, line: &Line, settings: &LimitSettings) -> Vec<Standing> {
+        let account = self.accounts.of(&line.subject);
+        account.standing(line, &settings.calendar, self.clock.now())
+    }
+
+    /// The users of a client that have used something.
+    pub(super) fn users_of(&self, client: &str) -> Vec<Subject> {
+        let is_its = |subject: &Subject| match subject {
+            Subject::User { client: of, .. } => &**of == client,
+            _ => false,
+        };
+        let all = self.accounts.all().into_iter();
+        let subjects = all.map(|account| account.subject.clone());
+        let mut users: Vec<_> = subjects.filter(is_its).collect();
+        users.sort();
+        users
+    }
+
+    /// Requests that each kind of limit has refused.
+    pub(super) fn refusals(&self) -> Vec<(&'static str, Meter, u64)> {
+        let count = |it: &AtomicU64| it.load(Ordering::Relaxed);
+        let all = self.refusals.iter();
+        all.map(|it| (it.key().0, it.key().1, count(it.value())))
+            .collect()
+    }
+
+    /// Forgets what does not count any more.
+    pub(super) fn sweep(&self, settings: &LimitSettings) {
+        self.accounts.sweep(&settings.calendar, self.clock.now());
+    }
+
+    /// The moment by its clock.
+    pub(super) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+}
+
+/// What was set aside for a request. It is settled once; one that is dropped before the request went out is
+/// given back, and one that is dropped later stands for what was used.
+#[derive(Debug)]
+pub struct Reservation {
+    book: Arc<Book>,
+    settings: Arc<LimitSettings>,
+    accounts: Vec<Arc<Account>>,
+    set_aside: SetAside,
+    rate_limits: RateLimits,
+    /// What to count when it is dropped.
+    if_dropped: Amounts,
+}
+
+impl Reservation {
+    /// The request goes out: whatever becomes of it, it counts.
+    pub fn sent(&mut self) {
+        self.if_dropped = self.set_aside.amounts;
+    }
+
+    /// What was left of the caller's own limits when it was set aside.
+    pub const fn rate_limits(&self) -> &RateLimits {
+        &self.rate_limits
+    }
+
+    /// Tokens and cost that were set aside.
+    pub const fn amounts(&self) -> &Amounts {
+        &self.set_aside.amounts
+    }
+
+    /// Counts what was used in place of what was set aside.
+    pub fn settle(mut self, used: Amounts) {
+        self.if_dropped = used;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let accounts = std::mem::take(&mut self.accounts);
+        self.book
+            .settle(&accounts, &self.set_aside, &self.if_dropped, &self.settings);
+    }
+}

@@ -1,0 +1,174 @@
+//! The front door: a request's limits are asked here, and what it used is told here.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::alarm::Alarm;
+use super::amounts::Amounts;
+use super::book::{Book, Reservation};
+use super::demand::Demand;
+use super::exceeded::{Exceeded, Until};
+use super::expected::Expected;
+use super::given_back::GivenBack;
+use super::moment::{Clock, Moment};
+use super::queue::Queues;
+use super::rate_limits::Standing;
+use super::rule::{Meter, Rule};
+use super::settings::LimitSettings;
+use super::subject::{Line, Subject};
+
+/// Alarms that may wait to be told; there are a few for each quota and period.
+const MAX_ALARMS: usize = 10_000;
+
+/// All limits.
+#[derive(Debug)]
+pub struct Limits {
+    book: Arc<Book>,
+    expected: Expected,
+    queues: Queues,
+}
+
+/// What comes of asking.
+pub enum Attempt {
+    /// It is decided.
+    Now(Result<Reservation, Box<Exceeded>>),
+    /// It waits for its turn.
+    Later(Waiting),
+}
+
+/// A request that waits for room.
+pub type Waiting = Pin<Box<dyn Future<Output = Result<Reservation, Box<Exceeded>>> + Send>>;
+
+impl Limits {
+    /// Nothing is used yet. Passed thresholds come out of the other end.
+    pub fn new() -> (Arc<Self>, mpsc::Receiver<Alarm>) {
+        Self::by(Clock::start())
+    }
+
+    pub(super) fn by(clock: Clock) -> (Arc<Self>, mpsc::Receiver<Alarm>) {
+        let (alarms, told) = mpsc::channel(MAX_ALARMS);
+        let given_back = Arc::<GivenBack>::default();
+        let limits = Self {
+            book: Arc::new(Book::new(clock, alarms, Arc::clone(&given_back))),
+            expected: Expected::default(),
+            queues: Queues::new(given_back),
+        };
+        (Arc::new(limits), told)
+    }
+
+    /// Sets aside what a request may use: of each of its limits, or of none.
+    pub fn reserve(&self, demand: Demand, settings: &Arc<LimitSettings>) -> Attempt {
+        let waits_behind = self.queues.behind(&demand);
+        let (exceeded, subject) = match waits_behind {
+            Some(subject) => (None, subject),
+            None => match self.book.attempt(&demand, settings) {
+                Ok(reservation) => return Attempt::Now(Ok(reservation)),
+                Err(exceeded) => match (&demand.queueing, exceeded.until) {
+                    (Some(queueing), Until::After(wait)) if wait <= queueing.max_wait => {
+                        let subject = exceeded.subject.clone();
+                        (Some(exceeded), subject)
+                    }
+                    _ => return Attempt::Now(Err(exceeded)),
+                },
+            },
+        };
+        let place = demand
+            .queueing
+            .and_then(|queueing| self.queues.enter(&subject, demand.priority, queueing));
+        match (place, exceeded) {
+            (Some(place), _) => {
+                let (book, settings) = (Arc::clone(&self.book), Arc::clone(settings));
+                Attempt::Later(Box::pin(place.wait(book, demand, settings)))
+            }
+            (None, Some(exceeded)) => Attempt::Now(Err(exceeded)),
+            // The queue is full: it is decided at once, and mostly against it.
+            (None, None) => Attempt::Now(self.book.attempt(&demand, settings)),
+        }
+    }
+
+    /// Whether a request that has sent no body yet would pass: only what is known of it by then is looked
+    /// at, and nothing is set aside.
+    ///
+    /// # Errors
+    /// The limit that it would exceed.
+    pub fn check(&self, lines: &[Line], settings: &LimitSettings) -> Result<(), Box<Exceeded>> {
+        self.book.check(lines, settings)
+    }
+
+    /// Counts what was used by work that nothing was set aside for.
+    pub fn charge(&self, lines: &[Line], used: Amounts, settings: &LimitSettings) {
+        self.book.charge(lines, used, settings);
+    }
+
+    /// What was used of a quota before this process began.
+    pub fn seed(&self, subject: &Subject, rule: Rule, used: u64, settings: &LimitSettings) {
+        self.book.seed(subject, rule, used, settings);
+    }
+
+    /// What is left of the limits of a subject.
+    pub fn standing(&self, line: &Line, settings: &LimitSettings) -> Vec<Standing> {
+        self.book.standing(line, settings)
+    }
+
+    /// The users of a client that have used something.
+    pub fn users_of(&self, client: &str) -> Vec<Subject> {
+        self.book.users_of(client)
+    }
+
+    /// Requests that each kind of limit has refused.
+    pub fn refusals(&self) -> Vec<(&'static str, Meter, u64)> {
+        self.book.refusals()
+    }
+
+    /// How many requests wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.queues.waiting()
+    }
+
+    /// Tokens that a request is likely to use.
+    pub fn expected_input(&self, client: &Arc<str>, deployment: &Arc<str>, bytes: u64) -> u64 {
+        let pair = (Arc::clone(client), Arc::clone(deployment));
+        self.expected.input(&pair, bytes)
+    }
+
+    /// Tokens that one answer is likely to have.
+    pub fn expected_output(&self, client: &Arc<str>, deployment: &Arc<str>) -> u64 {
+        let pair = (Arc::clone(client), Arc::clone(deployment));
+        self.expected.output(&pair)
+    }
+
+    /// Learns from an answer whose usage was reported.
+    pub fn learn(&self, client: Arc<str>, deployment: Arc<str>, seen: Seen) {
+        let Seen {
+            bytes,
+            input,
+            output_each,
+        } = seen;
+        self.expected
+            .learn((client, deployment), bytes, input, output_each);
+    }
+
+    /// Forgets what does not count any more.
+    pub fn sweep(&self, settings: &LimitSettings) {
+        self.book.sweep(settings);
+        self.queues.sweep();
+    }
+
+    /// The moment by the clock of the limits.
+    pub fn now(&self) -> Moment {
+        self.book.now()
+    }
+}
+
+/// What an answer had.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// Bytes of the prompt.
+    pub bytes: u64,
+    /// Tokens of the prompt.
+    pub input: u64,
+    /// Tokens of each answer.
+    pub output_each: u64,
+}

@@ -1,0 +1,38 @@
+//! Limits: what a request may use is set aside before it goes out, and settled with what it did use.
+//!
+//! This room knows no requests: it counts amounts for subjects, within rules.
+
+mod account;
+mod alarm;
+mod amounts;
+mod book;
+mod calendar;
+mod demand;
+mod exceeded;
+mod expected;
+mod gate;
+mod given_back;
+mod memory;
+mod moment;
+mod queue;
+mod rate_limits;
+mod rule;
+mod settings;
+mod subject;
+mod window;
+
+pub use alarm::{Alarm, Thresholds};
+pub use amounts::Amounts;
+pub use book::Reservation;
+pub use calendar::{Calendar, NoTimeZone};
+pub use demand::Demand;
+pub use exceeded::{Exceeded, Until};
+pub use gate::{Attempt, Limits, Seen, Waiting};
+pub use moment::Moment;
+pub use rate_limits::{RateLimits, Resets, Standing};
+pub use rule::{Measure, Meter, Period, Rule, Span};
+pub use settings::{LimitSettings, Priority, Queueing, Reserves};
+pub use subject::{Line, Subject};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! What the metrics say of limits: what they refuse, and how much of each quota is used.
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::MeterProvider;
+
+use super::Metrics;
+use crate::limits::{Meter, Span, Standing, Subject};
+
+/// Requests that a kind of limit has refused.
+type Refusals = Vec<(&'static str, Meter, u64)>;
+
+impl Metrics {
+    /// Shows what limits have refused, and what is used of the quotas of these subjects.
+    pub fn observe_limits(
+        &self,
+        refusals: impl Fn() -> Refusals + Send + Sync + 'static,
+        standings: impl Fn() -> Vec<(Subject, Vec<Standing>)> + Send + Sync + 'static,
+    ) {
+        let meter = self.provider.meter("tollgate");
+        let _ = meter
+            .u64_observable_counter("tollgate.limit.refusals")
+            .with_description("Requests that a limit has refused, by whose limit of what it was")
+            .with_callback(move |counter| {
+                for (scope, limit, count) in refusals() {
+                    counter.observe(count, &labels(scope, limit));
+                }
+            })
+            .build();
+        let _ = meter
+            .f64_observable_gauge("tollgate.quota.used")
+            .with_unit("1")
+            .with_description("The part of a quota that is used or set aside, from 0 to 1")
+            .with_callback(move |gauge| {
+                for (subject, standings) in standings() {
+                    let quotas = standings.iter();
+                    let is_quota = |it: &&Standing| matches!(it.rule.meter.span, Span::Period(_));
+                    for standing in quotas.filter(is_quota) {
+                        let mut labels = labels(subject.kind(), standing.rule.meter).to_vec();
+                        labels.extend(names(&subject));
+                        gauge.observe(part(standing), &labels);
+                    }
+                }
+            })
+            .build();
+    }
+}
+
+fn labels(scope: &'static str, limit: Meter) -> [KeyValue; 3] {
+    [
+        KeyValue::new("tollgate.limit.scope", scope),
+        KeyValue::new("tollgate.limit.measure", limit.measure.as_str()),
+        KeyValue::new("tollgate.limit.period", limit.span.as_str()),
+    ]
+}
+
+/// Who it is about; users are callers' words and are never among them.
+fn names(subject: &Subject) -> Vec<KeyValue> {
+    let name = |key: &'static str, value: &std::sync::Arc<str>| {
+        KeyValue::new(key, std::sync::Arc::clone(value))
+    };
+    match subject {
+        Subject::Everything | Subject::User { .. } => Vec::new(),
+        Subject::Deployment(deployment) => vec![name("tollgate.deployment", deployment)],
+        Subject::Product(product) => vec![name("tollgate.product", product)],
+        Subject::Client(client) => vec![name("tollgate.client", client)],
+        Subject::ProductClient { product, client } => vec![
+            name("tollgate.product", product),
+            name("tollgate.client", client),
+        ],
+    }
+}
+
+/// Hundredths of a percent are exact enough to be shown.
+fn part(standing: &Standing) -> f64 {
+    let used = u128::from(standing.used) * 10_000;
+    let part = used
+        .checked_div(u128::from(standing.rule.most))
+        .unwrap_or(0);
+    f64::from(u32::try_from(part).unwrap_or(u32::MAX)) / 10_000.0
+}
