@@ -18,8 +18,9 @@ use crate::database::DatabaseError;
 use crate::usage::log::{Ahead, HEADER_BYTES, LogFolder, LogLock, Scan, SegmentName, Written};
 use crate::usage::store::{Gap, Placed, UsageStore};
 
-/// How long records are gathered: who reads the file sees them after less than 100 ms.
-const GATHER_INTERVAL: Duration = Duration::from_millis(50);
+/// How long records are gathered. A transaction costs as much as a hundred records, whatever it holds, and
+/// nobody waits for it: commands look into the log themselves.
+const GATHER_INTERVAL: Duration = Duration::from_millis(200);
 /// How long to wait after a failure, at first and at most.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(2);
