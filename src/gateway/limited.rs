@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
+use dashmap::DashMap;
+
 use super::body::BodyDecision;
 use super::decide::Decision;
 use crate::access::{Client, ClientId, Deployment, Operation, Product, ProductId};
 use crate::limits::{Amounts, Demand, Exceeded, Line, Rule, Seen, Subject};
 use crate::limits::{LimitSettings, Limits, Measure, RateLimits, Reservation};
 use crate::policy::Policy;
-use crate::usage::{Prompt, Quantities, Served, UsageRecord, UsageSource};
+use crate::usage::{NoneReason, Prompt, Quantities, Served, UsageRecord, UsageSource};
+
+/// Responses in the background for which something is set aside.
+const MAX_HELD: usize = 100_000;
+/// Text has no fewer tokens than one for so many bytes.
+const MAX_BYTES_PER_TOKEN: u64 = 8;
 
 /// What was set aside for a request, and what it takes to learn from its answer.
 #[derive(Debug)]
@@ -223,21 +230,102 @@ fn expect(limits: &Limits, expecting: &Expecting<'_>, asked: Asked<'_>) -> (Amou
         }
         None => 0,
     };
-    // A figure that nobody has asked for keeps nobody from a limit that is smaller.
+    // A figure that nobody has said keeps nobody from a limit that is smaller: it waits until all is there.
+    let said = asked.output_at_most.unwrap_or(0);
+    let room = |has: &[Measure], other: u64| {
+        let most = lines.iter().filter_map(|line| least(line, has)).min();
+        most.map_or(u64::MAX, |most| most.saturating_sub(other))
+    };
+    let most_input = room(&[Measure::InputTokens], 0).min(room(&[Measure::TotalTokens], said));
+    amounts.input = amounts
+        .input
+        .min(most_input.max(bytes / MAX_BYTES_PER_TOKEN));
     if asked.output_at_most.is_none() {
-        let least = lines.iter().filter_map(least_tokens).min();
-        let room = least.map(|most| most.saturating_sub(amounts.input));
-        amounts.output = amounts.output.min(room.unwrap_or(u64::MAX));
+        let of_all = room(&[Measure::TotalTokens], amounts.input);
+        amounts.output = amounts
+            .output
+            .min(of_all)
+            .min(room(&[Measure::OutputTokens], 0));
     }
     amounts.cost = cost(policy, &deployment, asked, &amounts);
     (amounts, basis)
 }
 
+/// What is to be settled when a request ends.
+#[derive(Debug, Default)]
+pub(crate) struct Settling {
+    pub(super) limited: Option<Limited>,
+    /// The request was about something that was made before.
+    pub(super) is_stored: bool,
+}
+
+/// What stays set aside for responses in the background, by their ids, until their usage is known.
+#[derive(Debug, Default)]
+pub(super) struct Held(DashMap<Arc<str>, Limited>);
+
+impl Held {
+    /// Keeps what was set aside for a response that goes on. Its request is no more under way.
+    fn keep(&self, response: &Arc<str>, mut limited: Limited) {
+        if self.0.len() < MAX_HELD {
+            limited.reservation.ended();
+            self.0.insert(Arc::clone(response), limited);
+        }
+    }
+
+    fn take(&self, record: &UsageRecord) -> Option<Limited> {
+        let (_, limited) = self.0.remove(record.response_id.as_ref()?)?;
+        Some(limited)
+    }
+}
+
 /// Counts what a request has used in place of what was set aside, and learns from it.
-pub(super) fn settle_limits(limits: &Limits, limited: Option<Limited>, record: &UsageRecord) {
-    let Some(Limited { reservation, basis }) = limited else {
-        return;
+pub(super) fn settle_limits(
+    limits: &Limits,
+    held: &Held,
+    policy: &Policy,
+    settling: Settling,
+    record: &UsageRecord,
+) {
+    let Settling { limited, is_stored } = settling;
+    let goes_on = matches!(record.source, UsageSource::None(NoneReason::Background));
+    match (limited, &record.response_id) {
+        (Some(limited), Some(response)) if goes_on => held.keep(response, limited),
+        // Somebody has looked at a response of before: its usage belongs to what was set aside then.
+        (limited, _) if is_stored && record.tokens.total > 0 => {
+            settle_later(limits, held, policy, record);
+            if let Some(limited) = limited {
+                limited.reservation.settle(Amounts {
+                    requests: 1,
+                    ..Amounts::default()
+                });
+            }
+        }
+        (Some(limited), _) => settle(limits, limited, record),
+        (None, _) => {}
+    }
+}
+
+/// Counts what was used by work that went on without its request. It is not of this minute: without a
+/// reservation, quotas count it and limits by the minute do not.
+pub(super) fn settle_later(limits: &Limits, held: &Held, policy: &Policy, record: &UsageRecord) {
+    if let Some(limited) = held.take(record) {
+        return settle(limits, limited, record);
+    }
+    let by = UsedBy {
+        client: Arc::clone(&record.client),
+        product: record.product.clone(),
+        deployment: record.deployment.clone(),
+        user: record.user.clone(),
     };
+    let used = Amounts {
+        requests: 0,
+        ..used(record)
+    };
+    limits.charge(&lines_of(policy, &by), used, &policy.limits);
+}
+
+fn settle(limits: &Limits, limited: Limited, record: &UsageRecord) {
+    let Limited { reservation, basis } = limited;
     if let (UsageSource::Reported, Some(deployment), true) =
         (record.source, &record.deployment, basis.bytes > 0)
     {
@@ -251,21 +339,6 @@ pub(super) fn settle_limits(limits: &Limits, limited: Option<Limited>, record: &
         limits.learn(client, Arc::clone(deployment), seen);
     }
     reservation.settle(used(record));
-}
-
-/// Counts what was used by work that went on without its request.
-pub(super) fn charge_limits(limits: &Limits, policy: &Policy, record: &UsageRecord) {
-    let by = UsedBy {
-        client: Arc::clone(&record.client),
-        product: record.product.clone(),
-        deployment: record.deployment.clone(),
-        user: record.user.clone(),
-    };
-    let used = Amounts {
-        requests: 0,
-        ..used(record)
-    };
-    limits.charge(&lines_of(policy, &by), used, &policy.limits);
 }
 
 /// By whom something was used, and through what.
@@ -344,12 +417,9 @@ fn needs_tokens(line: &Line) -> bool {
     line.rules.iter().any(needs)
 }
 
-/// The smallest limit of tokens that an answer counts for.
-fn least_tokens(line: &Line) -> Option<u64> {
-    let counts = |rule: &&Rule| {
-        let measure = rule.meter.measure;
-        matches!(measure, Measure::TotalTokens | Measure::OutputTokens)
-    };
+/// The smallest limit of these measures.
+fn least(line: &Line, of: &[Measure]) -> Option<u64> {
+    let counts = |rule: &&Rule| of.contains(&rule.meter.measure);
     let most = |rule: &Rule| rule.most_of(line.percent);
     line.rules.iter().filter(counts).map(most).min()
 }

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::basis::Basis;
 use super::decide::{Decision, Owners, Rules};
-use super::limited::{Limited, charge_limits, check_limits, settle_limits};
+use super::limited::{Held, Settling, check_limits, settle_later, settle_limits};
 use super::pending::{Admitted, DecisionId, NoRoom, PendingDecisions};
 use super::refusal::{Reason, Refusal};
 use super::share::{ShareExceeded, Shares};
@@ -39,6 +39,8 @@ pub struct Gateway {
     pub(super) shares: Shares,
     /// How much each client, user, product and deployment may use.
     pub(super) limits: Arc<Limits>,
+    /// What stays set aside of them for responses in the background.
+    pub(super) held: Held,
     pub(super) owners: Arc<ObjectOwners>,
     /// How fast each deployment reasons.
     pub(super) reasoning: ReasoningRates,
@@ -70,6 +72,7 @@ impl Gateway {
             pending: PendingDecisions::default(),
             shares: Shares::default(),
             limits,
+            held: Held::default(),
             owners: Arc::default(),
             reasoning: ReasoningRates::default(),
             collector: Arc::default(),
@@ -171,10 +174,12 @@ impl Gateway {
         &self,
         mut record: UsageRecord,
         changes: Vec<ObjectChange>,
-        limited: Option<Limited>,
+        settling: Settling,
     ) -> Recorded {
         self.price(&mut record);
-        settle_limits(&self.limits, limited, &record);
+        let policy = self.policy.load();
+        settle_limits(&self.limits, &self.held, &policy, settling, &record);
+        drop(policy);
         self.metrics.ended(&record);
         self.write(record, changes)
     }
@@ -186,7 +191,7 @@ impl Gateway {
         changes: Vec<ObjectChange>,
     ) -> Recorded {
         self.price(&mut record);
-        charge_limits(&self.limits, &self.policy.load(), &record);
+        settle_later(&self.limits, &self.held, &self.policy.load(), &record);
         self.metrics.collected(&record);
         self.write(record, changes)
     }

@@ -11,7 +11,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::attribution::{self, Seen};
 use super::ending::Ending;
-use super::limited::Limited;
+use super::limited::Settling;
 use super::made::Made;
 use super::outgoing::{Answered, End, Outgoing};
 use super::pending::Admitted;
@@ -195,17 +195,17 @@ impl Transaction {
             to_estimate,
             changes,
             lease,
-            limited,
+            settling,
         } = closed;
         let Some(input) = to_estimate else {
             return Some(Settlement::Done(
-                self.gateway.record(record, changes, limited),
+                self.gateway.record(record, changes, settling),
             ));
         };
         let gateway = Arc::clone(&self.gateway);
         let count = move || {
             record.tokens = estimate(&input);
-            gateway.record(record, changes, limited)
+            gateway.record(record, changes, settling)
         };
         let counting = lease.in_turn(count);
         let counting = self
@@ -258,7 +258,7 @@ struct Closed {
     /// The estimate belongs to its client's share, too.
     lease: Arc<Lease>,
     /// What was set aside of its limits.
-    limited: Option<Limited>,
+    settling: Settling,
 }
 
 impl Open {
@@ -298,7 +298,10 @@ impl Open {
         let backend = &gateway.policy.load().backend;
         let assumed = unsettled::assume(&self.outgoing, source);
         let lease = Arc::clone(&self.outgoing.admitted.lease);
-        let limited = self.outgoing.limited.take();
+        let settling = Settling {
+            is_stored: matches!(endpoint, Endpoint::Stored { .. }),
+            limited: self.outgoing.limited.take(),
+        };
         let (record, mut to_estimate) = self.record(backend, metered, source, outcome, thinking);
         if let Some(input) = &mut to_estimate {
             assumed.put(input);
@@ -308,7 +311,7 @@ impl Open {
             to_estimate,
             changes,
             lease,
-            limited,
+            settling,
         }
     }
 

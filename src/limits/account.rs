@@ -137,7 +137,17 @@ impl Counter {
                     quota.used = quota.used.saturating_add(used);
                 }
             }
-            Count::Level(held) => *held = held.saturating_sub(u64::from(was_set_aside)),
+            Count::Level(_) => {}
+        }
+    }
+
+    /// A request is under way no more.
+    fn release(&mut self, set_aside: &SetAside) {
+        if let Count::Level(held) = &mut self.count
+            && set_aside.is_under_way
+            && set_aside.at.uptime_ms >= self.since_ms
+        {
+            *held = held.saturating_sub(1);
         }
     }
 
@@ -253,13 +263,19 @@ impl Account {
                 let measure = counter.meter.measure;
                 let reserved = set_aside.amounts.of(measure);
                 counter.settle(reserved, used.of(measure), set_aside.at, calendar, now);
+                counter.release(set_aside);
                 alarms.extend(self.alarm(counter, surroundings.thresholds, false));
             }
             alarms
         })
     }
 
-    /// Counts what was used by work that nothing was set aside for. What is under way stays as it is.
+    /// A request is under way no more; what was set aside for it stays.
+    pub(super) fn release(&self, set_aside: &SetAside) {
+        self.with(|counters| counters.iter_mut().for_each(|it| it.release(set_aside)));
+    }
+
+    /// Counts what was used by work that nothing was set aside for, in quotas. What is under way stays as it is.
     pub(super) fn charge(
         &self,
         line: &Line,
@@ -269,7 +285,8 @@ impl Account {
         let Surroundings { calendar, now, .. } = *surroundings;
         self.with(|counters| {
             let mut alarms = Vec::new();
-            for rule in line.rules.iter().filter(|it| it.meter.span != Span::AtOnce) {
+            let is_quota = |rule: &&Rule| matches!(rule.meter.span, Span::Period(_));
+            for rule in line.rules.iter().filter(is_quota) {
                 let Some(counter) = counter(counters, rule.meter, now) else {
                     continue;
                 };
@@ -362,6 +379,8 @@ impl Account {
 pub(super) struct SetAside {
     pub(super) amounts: Amounts,
     pub(super) at: Moment,
+    /// Its request counts among those that are under way.
+    pub(super) is_under_way: bool,
 }
 
 /// What counters are looked at by.

@@ -90,6 +90,7 @@ impl Book {
             set_aside: SetAside {
                 amounts: demand.amounts,
                 at: now,
+                is_under_way: true,
             },
             rate_limits: RateLimits::default(),
             if_dropped: Amounts::default(),
@@ -251,6 +252,16 @@ impl Reservation {
     /// The request goes out: whatever becomes of it, it counts.
     pub fn sent(&mut self) {
         self.if_dropped = self.set_aside.amounts;
+    }
+
+    /// Its request has ended, and what it uses is not known yet: it is under way no more, and what was set
+    /// aside stays.
+    pub fn ended(&mut self) {
+        for account in &self.accounts {
+            account.release(&self.set_aside);
+        }
+        self.set_aside.is_under_way = false;
+        self.book.given_back.tell();
     }
 
     /// What was left of the caller's own limits when it was set aside.

@@ -97,7 +97,7 @@ impl Limits {
         self.book.check(lines, settings)
     }
 
-    /// Counts what was used by work that nothing was set aside for.
+    /// Counts in quotas what was used by work that nothing was set aside for.
     pub fn charge(&self, lines: &[Line], used: Amounts, settings: &LimitSettings) {
         self.book.charge(lines, used, settings);
     }

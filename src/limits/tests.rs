@@ -240,6 +240,32 @@ async fn what_was_used_before_a_restart_counts_and_is_not_said_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_goes_on_without_its_request_stays_set_aside_and_is_under_way_no_more() {
+    let world = World::new();
+    let lines = [client(
+        "app",
+        &[
+            rule(Measure::ConcurrentRequests, Span::AtOnce, 1),
+            rule(Measure::TotalTokens, DAILY, 1_000),
+        ],
+    )];
+    let mut first = sent(world.now(&lines, tokens(0, 700)));
+    first.ended();
+    let second = sent(world.now(&lines, tokens(0, 300)));
+    assert!(
+        world.now(&lines, tokens(0, 0)).is_err(),
+        "the second is under way"
+    );
+    first.settle(tokens(0, 100));
+    assert!(world.now(&lines, tokens(0, 0)).is_err(), "still");
+    second.settle(tokens(0, 300));
+    // What nothing was set aside for counts in quotas.
+    world.limits.charge(&lines, tokens(0, 500), &world.settings);
+    let exceeded = world.now(&lines, tokens(0, 101)).expect_err("900 are used");
+    assert_eq!(exceeded.used, 900);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_limit_applies_at_once_and_forgets_nothing() {
     let world = World::new();
     let of = |most| {

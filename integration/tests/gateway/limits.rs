@@ -6,7 +6,7 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use tollgate_integration::stack::{CHAT_PATH, Stack, TestKey, wait_for};
 
-use crate::books::{PRICES, with_ledger};
+use crate::books::{PRICES, with_everything, with_ledger};
 use crate::support::{hello, hello_stream, metric, send, stack_with};
 
 /// The other client's key.
@@ -238,6 +238,28 @@ async fn limits_that_change_apply_at_once_and_forget_nothing() {
     wait_for("the smaller limit", async || {
         let answer = send(stack.chat(&hello())).await;
         (answer.status() == 429).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_response_in_the_background_keeps_what_was_set_aside_until_its_usage_is_known() {
+    let limits = "    limits: { concurrent_requests: 1, tokens_per_minute: 1000 }\n";
+    let options = with_everything("background: { poll_every: 50ms }\n");
+    let stack = Stack::start(options.edit_config(edit(limits, "", ""))).await;
+    stack.azure.hold_background(true);
+    let begin = || {
+        let body =
+            json!({"model": "gpt-4o", "input": "Hi", "background": true, "max_output_tokens": 900});
+        stack.post("/openai/v1/responses", &body)
+    };
+    let answer = send(begin()).await;
+    assert_eq!(answer.status(), 200);
+    refused(send(begin()).await, 429, "token_rate_limit_exceeded").await;
+    stack.azure.hold_background(false);
+    wait_for("what it has used", async || {
+        let answer = send(begin()).await;
+        (answer.status() == 200).then_some(())
     })
     .await;
 }
