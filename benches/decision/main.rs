@@ -10,6 +10,7 @@
 mod certificates;
 mod gateway;
 mod keys;
+mod limits;
 mod tokens;
 
 use std::hint::black_box;
@@ -35,4 +36,5 @@ fn main() {
     tokens::run();
     certificates::run();
     keys::run();
+    limits::run();
 }

@@ -1,6 +1,8 @@
 //! `make bench`: what tollgate costs, next to Envoy alone and to a service that does nothing.
 
+mod attack;
 mod backend;
+mod hostile;
 mod load;
 mod measure;
 mod process;
@@ -12,15 +14,19 @@ mod workload;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tollgate_integration::stack::Failure;
 
 /// Compares Envoy alone, Envoy with a no-op service and Envoy with tollgate, with and without a ledger,
 /// under the same load.
 /// Writes nothing but a table on standard output. Needs a release build and wrk.
 #[derive(Parser)]
 struct Arguments {
-    /// Time under load, all runs together.
+    /// Time under load, all runs of the comparison together; 0 leaves it out.
     #[arg(long, default_value_t = 288)]
     seconds: u64,
+    /// Time under load of the hostile mix, all runs together; 0 leaves it out.
+    #[arg(long, default_value_t = 54)]
+    hostile_seconds: u64,
 }
 
 #[tokio::main]
@@ -29,7 +35,7 @@ async fn main() -> ExitCode {
         eprintln!("a debug build says nothing about speed (run: make bench)");
         return ExitCode::FAILURE;
     }
-    match rounds::run(Arguments::parse().seconds).await {
+    match run(&Arguments::parse()).await {
         Ok(report) => {
             print!("{report}");
             ExitCode::SUCCESS
@@ -39,4 +45,15 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn run(arguments: &Arguments) -> Result<String, Failure> {
+    let mut report = match arguments.seconds {
+        0 => String::new(),
+        seconds => rounds::run(seconds).await?,
+    };
+    if arguments.hostile_seconds > 0 {
+        report.push_str(&hostile::run(arguments.hostile_seconds).await?);
+    }
+    Ok(report)
 }

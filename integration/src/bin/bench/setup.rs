@@ -14,6 +14,9 @@ use tollgate_integration::stack::{
     paths, poll_for, tollgate_yaml,
 };
 
+/// The number of the other client's key, which only the hostile mix uses.
+pub const OTHER_KEY: u32 = 2;
+
 /// What stands between the load and the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chain {
@@ -81,7 +84,7 @@ impl Setup {
             Chain::Floor => (Service::Noop(noop(&socket).await?), token),
             Chain::Tollgate | Chain::Ledger => {
                 let key = TestKey::numbered(1);
-                let mut yaml = tollgate_yaml(&socket, &key);
+                let mut yaml = with_other(&tollgate_yaml(&socket, &key));
                 if chain == Chain::Ledger {
                     yaml.push_str("data_directory: data\nledger: { durability: strict }\n");
                 }
@@ -200,6 +203,15 @@ impl Waits {
             slow: groups - quick,
         })
     }
+}
+
+/// With another client of the same product.
+fn with_other(yaml: &str) -> String {
+    let key = TestKey::numbered(OTHER_KEY).sha256();
+    let other = format!(
+        "clients:\n  - id: other\n    credentials: [ {{ key: {{ slot: primary, sha256: \"{key}\" }} }} ]\n    products: [standard]\n"
+    );
+    yaml.replacen("clients:\n", &other, 1)
 }
 
 fn running(child: &mut Child) -> Result<u32, Failure> {

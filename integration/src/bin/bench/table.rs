@@ -5,6 +5,8 @@ use std::fmt::Display;
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 
+use super::attack::Attack;
+use super::hostile::Felt;
 use super::measure::{Cell, median};
 use super::setup::Chain;
 use super::workload::Workload;
@@ -77,6 +79,29 @@ pub fn of_ledger(rows: &[(Workload, Vec<(Chain, Cell)>)]) -> Table {
             ratio(&|cell| median(&cell.busy, |sample| sample.run.p99_us)),
             ratio(&|cell| median(&cell.quiet, |sample| sample.run.p99_us)),
             format!("{:.0}", with.service_us() - without.service_us()),
+        ]);
+    }
+    table
+}
+
+/// What a client feels of another one's attacks, and its ratio to none.
+pub fn of_hostile(felt: &[Felt]) -> Table {
+    let alone = felt.iter().find(|it| it.attack == Attack::None);
+    let alone = alone.map_or(f64::NAN, |it| it.p99_us);
+    let mut table = markdown([
+        "the other client's attack",
+        "req/s",
+        "p50 ms",
+        "p99 ms",
+        "p99 of none",
+    ]);
+    for it in felt {
+        table.add_row([
+            it.attack.to_string(),
+            format!("{:.0}", it.rate),
+            milliseconds(it.p50_us),
+            milliseconds(it.p99_us),
+            format!("{:.2}", it.p99_us / alone),
         ]);
     }
     table

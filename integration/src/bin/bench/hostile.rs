@@ -1,0 +1,70 @@
+//! The hostile mix: what a client within its limits feels of another one that wants the gateway for itself.
+
+use super::attack::Attack;
+use super::backend::BenchBackend;
+use super::measure::{hang_up, median, sample};
+use super::process::Clock;
+use super::setup::{Chain, OTHER_KEY, Setup};
+use super::table;
+use super::workload::Workload;
+use tollgate_integration::stack::{Failure, TestKey};
+
+const ROUNDS: u64 = 3;
+/// The client within its limits has one request under way at a time.
+const CONNECTIONS: u32 = 1;
+
+/// What the client felt during one attack.
+pub struct Felt {
+    /// The attack.
+    pub attack: Attack,
+    /// Requests in a second, in each round.
+    pub rate: f64,
+    /// Median latency in microseconds.
+    pub p50_us: f64,
+    /// The latency that one request in a hundred exceeds.
+    pub p99_us: f64,
+}
+
+/// Runs all attacks in turn; `seconds` bounds the time under load.
+pub async fn run(seconds: u64) -> Result<String, Failure> {
+    let runs = ROUNDS * Attack::ALL.len() as u64;
+    let seconds_per_run = (seconds / runs).max(1);
+    let clock = Clock::of_system()?;
+    let backend = BenchBackend::start().await?;
+    let mut setup = Setup::start(Chain::Tollgate, &backend).await?;
+    hang_up(&reqwest::Client::new(), &setup).await?;
+    let attacker = TestKey::numbered(OTHER_KEY);
+    let mut samples = vec![Vec::new(); Attack::ALL.len()];
+    for round in 1..=ROUNDS {
+        for (attack, samples) in Attack::ALL.into_iter().zip(&mut samples) {
+            eprintln!("hostile mix, round {round} of {ROUNDS}: {attack}");
+            let under_way = attack.begin(setup.address(), attacker.text());
+            let taken = sample(
+                &mut setup,
+                Workload::Json,
+                CONNECTIONS,
+                seconds_per_run,
+                clock,
+            );
+            samples.push(taken.await?);
+            drop(under_way);
+        }
+    }
+    let felt = Attack::ALL
+        .into_iter()
+        .zip(&samples)
+        .map(|(attack, samples)| Felt {
+            attack,
+            rate: median(samples, |it| {
+                it.run.requests as f64 * 1e6 / it.run.duration_us as f64
+            }),
+            p50_us: median(samples, |it| it.run.p50_us),
+            p99_us: median(samples, |it| it.run.p99_us),
+        });
+    let felt: Vec<_> = felt.collect();
+    Ok(format!(
+        "\nThe hostile mix: a client with one JSON request under way, while another one attacks; {ROUNDS} rounds \
+         of {seconds_per_run} s each\n\n{}\n",
+        table::of_hostile(&felt)
+    ))
+}
