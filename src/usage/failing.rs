@@ -18,7 +18,7 @@ impl Failing {
 
     /// An attempt has succeeded. Says whether the one before it had failed.
     pub(super) fn succeeded(&self) -> bool {
-        // Read first: it is asked for each record, and hardly ever so.
+        // Read first: it is called for every record, and hardly ever is there news.
         self.is_failing() && self.is_failing.swap(false, Ordering::Relaxed)
     }
 
