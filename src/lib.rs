@@ -19,6 +19,8 @@ pub mod control;
 pub mod database;
 /// Envoy's messages in, replies out: ext_authz, ext_proc, the endpoint that it connects to.
 pub mod envoy;
+/// The Envoy configuration that fits a tollgate.yaml: `tollgate envoy`.
+pub mod envoy_config;
 /// The pipeline of a request: decide, forward, account for, refuse.
 pub mod gateway;
 /// How much each client, user, product and deployment may use, and has used.

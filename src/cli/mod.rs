@@ -2,6 +2,7 @@
 
 mod check;
 mod control;
+mod envoy;
 mod explain;
 mod generation;
 mod health;
@@ -47,6 +48,8 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
         config: PathBuf,
     },
+    /// Write the Envoy configuration that fits a tollgate.yaml.
+    Envoy(envoy::EnvoyArguments),
     /// Ask the running service whether it can serve requests: exits with 0 only if it can.
     Health(health::HealthArguments),
     /// Explain how a request is decided, step by step, without secrets.
@@ -66,6 +69,7 @@ pub fn run() -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve { config, log_format } => serve::run(&config, log_format),
         Command::Check { config } => check::run(&config),
+        Command::Envoy(arguments) => envoy::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Key { command } => key::run(command),

@@ -6,6 +6,7 @@ mod backends;
 mod clients;
 mod database;
 pub(crate) mod duration;
+mod envoy;
 mod files;
 mod hours;
 mod identities;
@@ -41,6 +42,7 @@ pub use problem::ConfigError;
 
 use crate::control::KEYS;
 use crate::database::{DatabaseUrl, PostgresUrl, Synchronous};
+use crate::envoy_config::Settings;
 use crate::policy::Policy;
 pub use crate::upstream::{IdentityConfig, IdentitySource, ManagedIdentity};
 use crate::usage::LedgerOptions;
@@ -59,6 +61,8 @@ pub struct Config {
     pub key_refreshes: Vec<KeyRefresh>,
     /// The files that it was read from: a change of any of them makes another configuration.
     pub files: Vec<PathBuf>,
+    /// What the Envoy configuration is written from.
+    pub envoy: Settings,
     /// How the ledger is kept; `None` where there is no data directory.
     pub ledger: Option<LedgerOptions>,
     /// Where the files of this process are; `None`: nothing is kept on disk.

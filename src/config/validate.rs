@@ -8,6 +8,7 @@ use serde_saphyr::Spanned;
 
 use super::backends::backend;
 use super::clients::clients;
+use super::envoy::Surface;
 use super::identity::identity;
 use super::issuers::Issuers;
 use super::ledger::ledger;
@@ -30,10 +31,10 @@ const MIN_REQUEST_BYTES: usize = 1024;
 pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, Problems> {
     let mut problems = Problems::new();
     let files = files::of(&file, directory);
+    let surface = Surface::read(&file, directory, &mut problems);
     check_control(&file, &mut problems);
     let listen = listen(&file.listen, &mut problems);
     let body_limits = body_limits(&file, &mut problems);
-    let are_keys_issued = file.data_directory.is_some() || file.database.is_some();
     let reader = limits::Reader::new(&file);
     let limits = limits::settings(file.limits.as_ref(), &reader, &mut problems);
     let products = products(&file.products, &reader, &mut problems);
@@ -43,7 +44,7 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
     let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
     let (clients, keys) = clients(
         &file.clients,
-        are_keys_issued,
+        file.data_directory.is_some() || file.database.is_some(),
         &products,
         &mut issuers,
         &reader,
@@ -64,6 +65,7 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
     match (listen, identity, backend) {
         (Some(listen), Some(identity), Some((backend, background))) if problems.is_empty() => {
             Ok(Config {
+                envoy: surface.settings(&listen, &clients, body_limits),
                 listen,
                 identity,
                 policy: Policy {

@@ -9,6 +9,7 @@ use super::authorities::Authority;
 use super::backends::{Backend, Background};
 use super::clients::Client;
 use super::database::Database;
+use super::envoy::Envoy;
 use super::identity::Identity;
 use super::issuers::Issuer;
 use super::ledger::Ledger;
@@ -33,6 +34,8 @@ pub(in crate::config) struct File {
     pub(in crate::config) backends: Spanned<Vec<Backend>>,
     #[serde(default)]
     pub(in crate::config) background: Background,
+    #[serde(default)]
+    pub(in crate::config) envoy: Envoy,
     pub(in crate::config) ledger: Option<Spanned<Ledger>>,
     #[serde(default)]
     pub(in crate::config) prices: Vec<Spanned<Price>>,

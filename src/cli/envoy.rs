@@ -1,0 +1,70 @@
+//! `tollgate envoy`: the Envoy configuration that fits a tollgate.yaml.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use super::say;
+use crate::config::Config;
+use crate::envoy_config::{Part, render};
+
+#[derive(Args)]
+pub(super) struct EnvoyArguments {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
+    config: PathBuf,
+    /// Only this part, to paste into the configuration of an Envoy that is there already.
+    #[arg(long, value_enum)]
+    part: Option<PartName>,
+}
+
+/// The parts, as the option names them.
+#[derive(Clone, Copy, ValueEnum)]
+enum PartName {
+    /// The configuration of the HTTP connection manager: all other parts but the clusters.
+    ConnectionManager,
+    /// Its `route_config`.
+    Routes,
+    /// Its `http_filters`, before the router.
+    Filters,
+    /// Its `local_reply_config`.
+    LocalReplies,
+    /// Its `access_log`.
+    AccessLog,
+    /// The clusters.
+    Clusters,
+}
+
+impl From<PartName> for Part {
+    fn from(name: PartName) -> Self {
+        match name {
+            PartName::ConnectionManager => Self::ConnectionManager,
+            PartName::Routes => Self::Routes,
+            PartName::Filters => Self::Filters,
+            PartName::LocalReplies => Self::LocalReplies,
+            PartName::AccessLog => Self::AccessLog,
+            PartName::Clusters => Self::Clusters,
+        }
+    }
+}
+
+/// Writes it to standard output; a file that is half written is an error.
+pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
+    let config = match Config::load(&arguments.config) {
+        Ok(config) => config,
+        Err(error) => {
+            say(&mut io::stderr(), &error.report());
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let part = arguments.part.map_or(Part::Whole, Part::from);
+    let text = render(&config.envoy, part).map_err(|error| error.to_string())?;
+    let mut output = io::stdout().lock();
+    let written = output.write_all(text.as_bytes());
+    written
+        .and_then(|()| output.flush())
+        .map_err(|error| format!("the configuration could not be written: {error}"))?;
+    Ok(ExitCode::SUCCESS)
+}

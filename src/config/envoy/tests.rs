@@ -1,0 +1,63 @@
+use std::path::Path;
+
+use crate::config::Config;
+use crate::envoy_config::{Settings, TollgateAddress};
+
+fn parse(more: &str) -> Result<Settings, String> {
+    let text = format!(
+        "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nbackends: [ {{ name: sweden, endpoint: \"https://acme.openai.azure.com\" }} ]\n{more}\n"
+    );
+    let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+    parsed
+        .map(|config| config.envoy)
+        .map_err(|error| error.lines().concat())
+}
+
+#[test]
+fn the_rest_of_the_file_says_what_envoy_needs() {
+    let settings = parse("max_request_bytes: 2048").expect("good");
+    assert_eq!(settings.listen.port, 8443);
+    assert_eq!(settings.body_buffer_bytes, 2048 + (1 << 20));
+    let backend = settings.backends.first().expect("a backend");
+    assert_eq!(backend.host.as_deref(), Some("acme.openai.azure.com"));
+    assert_eq!(backend.port, 443);
+    assert!(matches!(settings.tollgate, TollgateAddress::Socket(at) if at.port == 9000));
+    let off = parse("envoy: { plaintext: true, trusted_hops: 1 }").expect("good");
+    assert_eq!((off.tls, off.trusted_hops), (None, 1));
+}
+
+#[test]
+fn what_is_wrong_says_where_and_why() {
+    for (more, reason) in [
+        (
+            "envoy: { listen: here }",
+            "tollgate.yaml:4:18: not an IP address",
+        ),
+        (
+            "envoy: { admin: \"0.0.0.0:9901\" }",
+            "must be a loopback address",
+        ),
+        ("envoy: { max_heap_bytes: 5 }", "must be at least 67108864"),
+        ("envoy: { max_connections: 0 }", "must be at least 1"),
+        (
+            "envoy: { plaintext: true, tls: { certificate: a, key: b } }",
+            "`plaintext: true` has no certificate",
+        ),
+        ("envoy: { alowed_origins: [] }", "unknown"),
+        (
+            "envoy: { allowed_origins: [\"*\"] }",
+            "`*` is not an origin",
+        ),
+        (
+            "envoy: { allowed_origins: [\"https://a.example/\"] }",
+            "is not an origin",
+        ),
+        (
+            "envoy: { allowed_origins: [\"ftp://a.example\"] }",
+            "is not an origin",
+        ),
+    ] {
+        let error = parse(more).expect_err("wrong");
+        assert!(error.contains(reason), "{more}: {error}");
+    }
+}

@@ -1,0 +1,11 @@
+//! The Envoy configuration that fits a tollgate.yaml: templates, and the values that go into them.
+//!
+//! `templates/` has a file for each part; `envoy.yaml` puts them together. A value is always written as one
+//! whole scalar (`scalar.rs`), so that no name can become YAML of its own.
+
+mod render;
+mod scalar;
+mod settings;
+
+pub use render::{Part, RenderError, render};
+pub use settings::{Address, Backend, Settings, Tls, TollgateAddress};

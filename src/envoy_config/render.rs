@@ -1,0 +1,133 @@
+//! From the templates to text.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
+
+use super::scalar::scalar;
+use super::settings::Settings;
+
+/// The templates by the names that they include each other by.
+const TEMPLATES: [(&str, &str); 9] = [
+    ("envoy.yaml", include_str!("templates/envoy.yaml")),
+    (
+        "connection-manager.yaml",
+        include_str!("templates/connection-manager.yaml"),
+    ),
+    ("routes.yaml", include_str!("templates/routes.yaml")),
+    ("filters.yaml", include_str!("templates/filters.yaml")),
+    (
+        "local-replies.yaml",
+        include_str!("templates/local-replies.yaml"),
+    ),
+    ("access-log.yaml", include_str!("templates/access-log.yaml")),
+    ("clusters.yaml", include_str!("templates/clusters.yaml")),
+    (
+        "cluster-tollgate.yaml",
+        include_str!("templates/cluster-tollgate.yaml"),
+    ),
+    (
+        "cluster-backend.yaml",
+        include_str!("templates/cluster-backend.yaml"),
+    ),
+];
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A file that Envoy starts with.
+    Whole,
+    /// The configuration of the HTTP connection manager: all parts below but the clusters.
+    ConnectionManager,
+    /// Its `route_config`.
+    Routes,
+    /// Its `http_filters` before the router.
+    Filters,
+    /// Its `local_reply_config`.
+    LocalReplies,
+    /// Its `access_log`.
+    AccessLog,
+    /// The clusters.
+    Clusters,
+}
+
+impl Part {
+    const fn template(self) -> &'static str {
+        match self {
+            Self::Whole => "envoy.yaml",
+            Self::ConnectionManager => "connection-manager.yaml",
+            Self::Routes => "routes.yaml",
+            Self::Filters => "filters.yaml",
+            Self::LocalReplies => "local-replies.yaml",
+            Self::AccessLog => "access-log.yaml",
+            Self::Clusters => "clusters.yaml",
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// Envoy can't reach a backend without an address.
+    #[error("backend `{0}` has no `endpoint`: write `endpoint: https://NAME.openai.azure.com`")]
+    NoEndpoint(String),
+    /// A template is wrong, which a test would have found.
+    #[error("the template can't be filled in: {0}")]
+    Template(#[from] Error),
+}
+
+/// Writes a part of the configuration.
+///
+/// # Errors
+/// [`RenderError`]
+pub fn render(settings: &Settings, part: Part) -> Result<String, RenderError> {
+    if let Some(backend) = settings.backends.iter().find(|it| it.host.is_none()) {
+        return Err(RenderError::NoEndpoint(backend.name.clone()));
+    }
+    let mut templates = Environment::new();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build()?;
+    templates.set_syntax(syntax);
+    templates.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    // What a block gives is text of ours; what a value gives goes through `write`.
+    templates.set_auto_escape_callback(|_| AutoEscape::Custom("yaml".into()));
+    templates.set_formatter(write);
+    templates.add_filter("at", at);
+    for (name, text) in TEMPLATES {
+        templates.add_template(name, text)?;
+    }
+    let text = templates
+        .get_template(part.template())?
+        .render(Serde(settings))?;
+    Ok(text.trim_end().to_owned() + "\n")
+}
+
+/// Writes a value as a scalar; nothing else can be written.
+fn write(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
+    let text = match (value.kind(), value.as_str()) {
+        (ValueKind::String, Some(text)) if value.is_safe() => text.to_owned(),
+        (ValueKind::String, Some(text)) => scalar(text),
+        (ValueKind::Number, _) => value.to_string(),
+        (kind, _) => {
+            let message = format!("{kind} is not a scalar");
+            return Err(Error::new(ErrorKind::InvalidOperation, message));
+        }
+    };
+    out.write_str(&text).map_err(Error::from)
+}
+
+/// Moves a block to the right by so many spaces; empty lines stay empty.
+fn at(block: &str, spaces: usize) -> Value {
+    let indent = " ".repeat(spaces);
+    let lines = block.trim_end().lines().map(|line| match line {
+        "" => "\n".to_owned(),
+        line => format!("{indent}{line}\n"),
+    });
+    Value::from_safe_string(lines.collect())
+}
+
+#[cfg(test)]
+mod tests;

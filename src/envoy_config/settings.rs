@@ -1,0 +1,80 @@
+//! What the templates need to know, all of it from tollgate.yaml.
+
+use serde::Serialize;
+
+/// Everything that goes into the templates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// Where callers connect.
+    pub listen: Address,
+    /// Envoy's own admin endpoint.
+    pub admin: Address,
+    /// The certificate of the gateway; `None` where something in front ends TLS.
+    pub tls: Option<Tls>,
+    /// Client certificates are asked for, and shown to tollgate.
+    pub certificates: bool,
+    /// How many proxies in front may say where a caller is.
+    pub trusted_hops: u32,
+    /// Whose pages may call the gateway.
+    pub allowed_origins: Vec<String>,
+    /// Connections of callers at once.
+    pub max_connections: u64,
+    /// Memory that Envoy may have.
+    pub max_heap_bytes: u64,
+    /// Where tollgate is.
+    pub tollgate: TollgateAddress,
+    /// Headers in which clients name their end users, in order.
+    pub user_headers: Vec<String>,
+    /// How much of a request's body is held.
+    pub body_buffer_bytes: usize,
+    /// The same of transcriptions and translations.
+    pub audio_body_buffer_bytes: usize,
+    /// Where requests go.
+    pub backends: Vec<Backend>,
+}
+
+/// An address to listen at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Address {
+    /// The IP address.
+    pub address: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// Files of the gateway's certificate, where Envoy sees them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tls {
+    /// The certificate with its intermediates.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+}
+
+/// tollgate's gRPC endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum TollgateAddress {
+    /// A Unix socket.
+    Pipe {
+        /// Its path.
+        pipe: String,
+    },
+    /// A loopback address.
+    Socket(Address),
+}
+
+/// One Azure OpenAI resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Backend {
+    /// Its name in tollgate.yaml.
+    pub name: String,
+    /// The name of its cluster in Envoy.
+    pub cluster: String,
+    /// Its host; `None` where tollgate.yaml has no `endpoint`.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: u16,
+    /// The PEM file of the authorities that may have signed its certificate.
+    pub trusted_ca: String,
+}

@@ -1,0 +1,65 @@
+//! The files in `envoy/` are what `tollgate envoy` writes from the configurations next to them.
+
+#![expect(clippy::expect_used, reason = "a test ends where it can not go on")]
+
+use std::path::Path;
+use std::process::Command;
+
+/// Each file, and what it is written from.
+const FILES: [(&str, &str); 2] = [
+    ("standalone.yaml", "tollgate.yaml"),
+    ("standalone-mtls.yaml", "tollgate-mtls.yaml"),
+];
+
+fn written(from: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["envoy", "--config"])
+        .arg(from)
+        .args(arguments)
+        .output()
+        .expect("tollgate runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {said}", from.display());
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn the_files_are_what_the_command_writes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
+    for (file, from) in FILES {
+        let there = std::fs::read_to_string(folder.join(file)).expect("a file");
+        let command = format!("tollgate envoy --config envoy/{from} > envoy/{file}");
+        let written = written(&folder.join(from), &[]);
+        // Without the values: they are two whole files.
+        assert!(there == written, "envoy/{file} is out of date: {command}");
+    }
+}
+
+#[test]
+fn a_part_can_be_written_alone() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
+    let whole = written(&folder.join("tollgate.yaml"), &[]);
+    for part in [
+        "connection-manager",
+        "routes",
+        "filters",
+        "local-replies",
+        "access-log",
+        "clusters",
+    ] {
+        let text = written(&folder.join("tollgate.yaml"), &["--part", part]);
+        let last = text.lines().last().expect("a line");
+        assert!(whole.contains(last.trim()), "{part}: {last}");
+        assert!(text.len() < whole.len(), "{part}");
+    }
+}
+
+#[test]
+fn a_file_that_can_not_be_used_is_an_error_and_nothing_is_written() {
+    let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["envoy", "--config", "missing.yaml"])
+        .output()
+        .expect("tollgate runs");
+    assert!(!output.status.success());
+    assert!(output.stdout.is_empty());
+}
