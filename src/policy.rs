@@ -16,7 +16,7 @@ use crate::auth::{
     PresentedCertificate, PresentedHeaders, Proof, TokenError, Tokens,
 };
 use crate::limits::{LimitSettings, Period, Rule, Span};
-use crate::upstream::Resource;
+use crate::upstream::{Pools, Resource};
 use crate::usage::PriceList;
 
 /// Clients, their credentials and what they may use.
@@ -30,7 +30,9 @@ pub struct Policy {
     pub certificates: Option<Arc<CertificateRing>>,
     /// The issuers whose tokens are accepted.
     pub tokens: Arc<Tokens>,
-    /// The backend's name in metrics, audit log and metadata.
+    /// The backends, and which of them have which deployment.
+    pub pools: Arc<Pools>,
+    /// The name of the backend that has what the service stores: the first, or the only one.
     pub backend: Arc<str>,
     /// What the gateway asks the backend for itself.
     pub background: Background,
@@ -187,6 +189,7 @@ impl Policy {
     /// revocation lists and trust anchors serve on while they are fetched anew.
     pub fn adopt(&self, last: &Self) {
         self.tokens.adopt(&last.tokens);
+        self.pools.adopt(&last.pools);
         if let (Some(ring), Some(last)) = (&self.certificates, &last.certificates) {
             ring.adopt(last);
         }

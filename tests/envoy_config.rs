@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 /// Each file, and what it is written from.
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 3] = [
     ("standalone.yaml", "tollgate.yaml"),
     ("standalone-mtls.yaml", "tollgate-mtls.yaml"),
+    ("pools.yaml", "tollgate-pools.yaml"),
 ];
 
 fn written(from: &Path, arguments: &[&str]) -> String {
@@ -62,4 +63,25 @@ fn a_file_that_can_not_be_used_is_an_error_and_nothing_is_written() {
         .expect("tollgate runs");
     assert!(!output.status.success());
     assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_check_finds_an_envoy_file_that_is_out_of_date() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
+    let check = |file: &str| {
+        Command::new(env!("CARGO_BIN_EXE_tollgate"))
+            .args(["check", "--config", "tollgate-pools.yaml", "--envoy", file])
+            .current_dir(&folder)
+            .output()
+            .expect("tollgate runs")
+    };
+    assert!(check("pools.yaml").status.success());
+    let other = check("standalone.yaml");
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(!other.status.success());
+    let wanted = "tollgate envoy --config tollgate-pools.yaml > standalone.yaml";
+    assert!(
+        said.starts_with("standalone.yaml:") && said.contains(wanted),
+        "{said}"
+    );
 }

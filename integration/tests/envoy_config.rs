@@ -46,6 +46,17 @@ async fn the_configuration_is_valid() {
 }
 
 #[tokio::test]
+async fn the_configuration_for_several_backends_is_valid() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let certificates = support::write_certificate(directory.path());
+    let mut config = EnvoyConfig::pools().expect("envoy/pools.yaml");
+    config.certificate(&certificates.0, &certificates.1);
+    validate(&config, directory.path())
+        .await
+        .expect("a valid configuration, without warnings");
+}
+
+#[tokio::test]
 async fn the_configuration_for_certificates_is_the_other_one_with_named_differences() {
     let mtls = EnvoyConfig::standalone_mtls().expect("envoy/standalone-mtls.yaml");
     let mut derived = EnvoyConfig::standalone().expect("envoy/standalone.yaml");

@@ -1,5 +1,7 @@
 //! The HTTP side: health and metrics.
 
+mod backends;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -17,6 +19,8 @@ use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
 use crate::usage::{CollectorState, LedgerState};
+
+pub use backends::BackendState;
 
 /// Whether requests can be served: the configuration is loaded, the identity has a token, the
 /// database of issued keys has been asked once, the ledger takes records, and the service is not
@@ -145,7 +149,7 @@ struct Admin {
     metrics: Arc<Metrics>,
 }
 
-/// Serves `/livez`, `/readyz` and `/metrics` until told to stop.
+/// Serves `/livez`, `/readyz`, `/metrics` and `/backends` until told to stop.
 ///
 /// # Errors
 /// The listener's.
@@ -159,6 +163,7 @@ pub async fn serve(
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(render))
+        .route("/backends", get(backends))
         .with_state(Admin { readiness, metrics });
     axum::serve(listener, router)
         .with_graceful_shutdown(stop.cancelled_owned())
@@ -180,6 +185,7 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             let issuers = admin.readiness.ailing_issuers();
             for line in issuers
                 .into_iter()
+                .chain(backends::ailing(&admin.readiness.policy.load().pools))
                 .chain(admin.readiness.ailing_authorities())
             {
                 text.push_str(&line);
@@ -201,6 +207,12 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             format!("not ready: {obstacle}\n"),
         ),
     }
+}
+
+/// The state of each backend, for `tollgate backends`.
+async fn backends(State(admin): State<Admin>) -> impl IntoResponse {
+    let pools = Arc::clone(&admin.readiness.policy.load().pools);
+    axum::Json(backends::states(&pools))
 }
 
 async fn render(State(admin): State<Admin>) -> impl IntoResponse {

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use super::say;
 use crate::config::Config;
+use crate::envoy_config::{Part, render};
 
 /// Exits with 0 only if the service would start with the file.
-pub(super) fn run(path: &Path) -> Result<ExitCode, String> {
+pub(super) fn run(path: &Path, envoy: Option<&Path>) -> Result<ExitCode, String> {
     match Config::load(path) {
         Ok(config) => {
             let certificates = match &config.policy.certificates {
@@ -25,11 +26,35 @@ pub(super) fn run(path: &Path) -> Result<ExitCode, String> {
                 say(&mut io::stderr(), &format!("warning: {warning}\n"));
             }
             say(&mut io::stdout(), &summary);
-            Ok(ExitCode::SUCCESS)
+            match envoy {
+                Some(file) => check_envoy(&config, path, file),
+                None => Ok(ExitCode::SUCCESS),
+            }
         }
         Err(error) => {
             say(&mut io::stderr(), &error.report());
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// Whether Envoy's file is what would be written now; where it is not, its first line that differs.
+fn check_envoy(config: &Config, path: &Path, file: &Path) -> Result<ExitCode, String> {
+    let name = file.display();
+    let there = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
+    let wanted = render(&config.envoy, Part::Whole).map_err(|error| error.to_string())?;
+    if there == wanted {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let lines = there.lines().map(Some).chain(std::iter::repeat(None));
+    let wanted = wanted.lines().map(Some).chain(std::iter::once(None));
+    let same = lines.zip(wanted).take_while(|(a, b)| a == b && b.is_some());
+    let line = same.count() + 1;
+    let command = format!("tollgate envoy --config {} > {name}", path.display());
+    let message = format!(
+        "{name}:{line}: not what is written from {} now: {command}\n",
+        path.display()
+    );
+    say(&mut io::stderr(), &message);
+    Ok(ExitCode::FAILURE)
 }

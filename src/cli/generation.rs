@@ -29,6 +29,15 @@ impl Generation {
         let source = Arc::new(AzureTokenSource::new(source));
         let token = Arc::clone(identity).keep_fresh(source, stop.clone());
         let mut tasks = vec![tokio::spawn(token)];
+        for (source, identity) in policy
+            .pools
+            .backends()
+            .iter()
+            .filter_map(|it| it.own_identity())
+        {
+            let source = Arc::new(AzureTokenSource::new(source));
+            tasks.push(tokio::spawn(identity.keep_fresh(source, stop.clone())));
+        }
         let authorities = policy.certificates.iter().flat_map(|it| it.authorities());
         let fetching = |authority: &Authority| {
             let name = || authority.name.to_string();

@@ -34,15 +34,10 @@ pub(super) fn run(arguments: &HealthArguments) -> Result<ExitCode, String> {
         Some(url) => url.clone(),
         None => {
             let address = admin_address(&arguments.config).map_err(|error| error.to_string())?;
-            readyz(address)?
+            page(address, "readyz")?
         }
     };
-    let (status, text) = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime could not be started: {error}"))?
-        .block_on(ask(&url))
-        .map_err(|error| unanswered(&url, &error))?;
+    let (status, text) = answer(&url)?;
     match status {
         StatusCode::OK => {
             say(&mut io::stdout(), &text);
@@ -54,14 +49,24 @@ pub(super) fn run(arguments: &HealthArguments) -> Result<ExitCode, String> {
     }
 }
 
+/// Asks a page, and waits for the answer.
+pub(super) fn answer(url: &Url) -> Result<(StatusCode, String), String> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime could not be started: {error}"))?
+        .block_on(ask(url))
+        .map_err(|error| unanswered(url, &error))
+}
+
 /// The page of a service that listens at an address. A wildcard address is asked on loopback.
-fn readyz(listens: SocketAddr) -> Result<Url, String> {
+pub(super) fn page(listens: SocketAddr, name: &str) -> Result<Url, String> {
     let ip = match listens.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    let url = format!("http://{}/readyz", SocketAddr::new(ip, listens.port()));
+    let url = format!("http://{}/{name}", SocketAddr::new(ip, listens.port()));
     url.parse().map_err(|error| format!("{url}: {error}"))
 }
 
@@ -108,7 +113,7 @@ mod tests {
             ("[fd00::7]:9090", "http://[fd00::7]:9090/readyz"),
         ] {
             let address = listens.parse().expect("an address");
-            let url = readyz(address).map(|url| url.to_string());
+            let url = page(address, "readyz").map(|url| url.to_string());
             assert_eq!(url.as_deref(), Ok(asked), "{listens}");
         }
     }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backends;
 mod check;
 mod control;
 mod envoy;
@@ -47,9 +48,14 @@ enum Command {
         /// The configuration.
         #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
         config: PathBuf,
+        /// Also whether this is the Envoy configuration that `tollgate envoy` writes from it.
+        #[arg(long, value_name = "FILE")]
+        envoy: Option<PathBuf>,
     },
     /// Write the Envoy configuration that fits a tollgate.yaml.
     Envoy(envoy::EnvoyArguments),
+    /// Show the state of each backend, as the running service knows it.
+    Backends(backends::BackendsArguments),
     /// Ask the running service whether it can serve requests: exits with 0 only if it can.
     Health(health::HealthArguments),
     /// Explain how a request is decided, step by step, without secrets.
@@ -68,8 +74,9 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve { config, log_format } => serve::run(&config, log_format),
-        Command::Check { config } => check::run(&config),
+        Command::Check { config, envoy } => check::run(&config, envoy.as_deref()),
         Command::Envoy(arguments) => envoy::run(&arguments),
+        Command::Backends(arguments) => backends::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Key { command } => key::run(command),

@@ -1,4 +1,4 @@
-//! The backend, and what the gateway asks it for itself: what is written, and what it means.
+//! What the gateway asks the backend for itself: what is written, and what it means.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_saphyr::Spanned;
 
 use super::duration;
 use super::problem::Problem;
-use super::problems::{Problems, check_id};
+use super::problems::Problems;
 use super::written::{self, File};
 use crate::access::{Operation, Product};
 use crate::auth::Url;
@@ -25,29 +25,25 @@ const MIN_POLL_EVERY: Duration = Duration::from_millis(10);
 const DEFAULT_MAX_PER_CLIENT: usize = 1_000;
 const MAX_PER_CLIENT: usize = 50_000;
 
-/// The backend's name, and what it is asked for later.
-pub(super) fn backend(
+/// What the first backend is asked for later: what the service stores is there.
+pub(super) fn background(
     file: &File,
     products: &HashMap<String, Arc<Product>>,
     directory: &Path,
     problems: &mut Problems,
-) -> Option<(Arc<str>, Background)> {
+) -> Background {
     let (backends, later) = (&file.backends, &file.background);
-    let [backend] = backends.value.as_slice() else {
-        let message = format!(
-            "exactly one backend is supported, found {}",
-            backends.value.len()
-        );
-        problems.push(Problem::at(backends.referenced, message));
-        return None;
-    };
-    check_id("backend", &backend.name, problems);
-    let resource = resource(backend, directory, problems);
-    if backend.endpoint.is_none() {
+    let resources: Vec<_> = backends
+        .value
+        .iter()
+        .map(|backend| resource(backend, directory, problems))
+        .collect();
+    let first = backends.value.first();
+    if first.is_some_and(|backend| backend.endpoint.is_none()) {
         check_products(backends, products, problems);
     }
-    let background = Background {
-        resource,
+    Background {
+        resource: resources.into_iter().next().flatten(),
         poll_every: pause(&later.poll_every, DEFAULT_POLL_EVERY, problems),
         poll_batches_every: pause(
             &later.poll_batches_every,
@@ -55,8 +51,7 @@ pub(super) fn backend(
             problems,
         ),
         max_per_client: max_per_client(later.max_per_client.as_ref(), problems),
-    };
-    Some((backend.name.value.as_str().into(), background))
+    }
 }
 
 /// Nobody would be charged for a batch, or for a response that its client never retrieves.

@@ -25,7 +25,7 @@ const DEFAULT_MAX_CONNECTIONS: u64 = 20_000;
 /// Less, and Envoy refuses requests as soon as it has started.
 const MIN_HEAP_BYTES: u64 = 64 * 1024 * 1024;
 const DEFAULT_MAX_HEAP_BYTES: u64 = 1024 * 1024 * 1024;
-/// The cluster of the only backend.
+/// The cluster of the only backend, and what those of several begin with.
 const CLUSTER: &str = "azure_openai";
 
 /// What is written about Envoy, checked.
@@ -38,6 +38,7 @@ pub(super) struct Surface {
     allowed_origins: Vec<String>,
     max_connections: u64,
     max_heap_bytes: u64,
+    pooled: bool,
     backends: Vec<Backend>,
 }
 
@@ -66,6 +67,7 @@ impl Surface {
                 DEFAULT_MAX_HEAP_BYTES,
                 problems,
             ),
+            pooled: is_pooled(file),
             backends: backends(file, directory),
         }
     }
@@ -96,6 +98,7 @@ impl Surface {
             user_headers: headers.into_iter().collect(),
             body_buffer_bytes: limits.ordinary.saturating_add(MAX_GROWTH_BYTES),
             audio_body_buffer_bytes: limits.audio.saturating_add(MAX_GROWTH_BYTES),
+            pooled: self.pooled,
             backends: self.backends,
         }
     }
@@ -189,17 +192,26 @@ fn at_least(
     written.value
 }
 
+/// As [`Pools`](crate::upstream::Pools) sees it.
+fn is_pooled(file: &File) -> bool {
+    file.backends.value.len() > 1 || !file.pools.is_empty()
+}
+
 /// What is wrong with an endpoint is said where backends are read.
 fn backends(file: &File, directory: &Path) -> Vec<Backend> {
     let trusted_ca = file.envoy.trusted_ca.as_ref();
     let trusted_ca = trusted_ca.map_or(DEFAULT_TRUSTED_CA, |it| it.value.as_str());
+    let pooled = is_pooled(file);
     let backend = |written: &super::written::Backend| {
         let endpoint = written.endpoint.as_ref();
         let url = endpoint.and_then(|it| Url::parse(&it.value).ok());
         let own = written.ca_file.as_ref();
         Backend {
             name: written.name.value.clone(),
-            cluster: CLUSTER.to_owned(),
+            cluster: match pooled {
+                true => format!("{CLUSTER}.{}", written.name.value),
+                false => CLUSTER.to_owned(),
+            },
             host: url.as_ref().and_then(|it| it.host_str()).map(str::to_owned),
             port: url
                 .and_then(|it| it.port_or_known_default())

@@ -8,8 +8,16 @@ use super::written::{Authority, File, Trust};
 
 /// Every file whose change makes another configuration.
 pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
-    let secret = file.identity.value.client_secret.as_ref();
-    let secret = secret.and_then(|it| it.secret.value.file.as_ref());
+    let identities = std::iter::once(&file.identity).chain(
+        file.backends
+            .value
+            .iter()
+            .filter_map(|it| it.identity.as_ref()),
+    );
+    let secrets = identities.filter_map(|it| {
+        let secret = it.value.client_secret.as_ref()?;
+        secret.secret.value.file.as_ref()
+    });
     let authorities = file.certificate_authorities.iter();
     let issuers = file.issuers.iter();
     authorities
@@ -21,7 +29,7 @@ pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
                 .iter()
                 .filter_map(|it| Some(&it.ca_file.as_ref()?.value)),
         )
-        .chain(secret)
+        .chain(secrets)
         .map(|path| directory.join(path))
         .collect()
 }

@@ -20,6 +20,8 @@ mod listen;
 pub(crate) mod moment;
 mod options;
 mod parser;
+mod pins;
+mod pools;
 mod prices;
 mod problem;
 mod problems;

@@ -1,6 +1,7 @@
 //! Prices: what is written, and what it means.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_saphyr::Spanned;
@@ -9,6 +10,7 @@ use super::moment;
 use super::problem::Problem;
 use super::problems::Problems;
 use super::written::{Price, Tier};
+use crate::upstream::Backend;
 use crate::usage::{self, Amount, PriceFor, PriceList, Tariff};
 
 const AMOUNT_HELP: &str =
@@ -18,13 +20,13 @@ const MAX_NAME_CHARS: usize = 64;
 
 pub(super) fn prices(
     written: &[Spanned<Price>],
-    backend: Option<&str>,
+    backends: &[Arc<Backend>],
     problems: &mut Problems,
 ) -> PriceList {
     let mut seen = HashSet::new();
     let mut lines = Vec::new();
     for line in written {
-        let Some(price) = price(line, backend, problems) else {
+        let Some(price) = price(line, backends, problems) else {
             continue;
         };
         let place = (price.backend.clone(), price.service_tier.clone());
@@ -41,7 +43,7 @@ pub(super) fn prices(
 
 fn price(
     line: &Spanned<Price>,
-    known_backend: Option<&str>,
+    backends: &[Arc<Backend>],
     problems: &mut Problems,
 ) -> Option<usage::Price> {
     let price = &line.value;
@@ -55,8 +57,8 @@ fn price(
             return None;
         }
     };
-    if let (Some(backend), Some(known)) = (&price.backend, known_backend)
-        && backend.value != known
+    if let Some(backend) = &price.backend
+        && !backends.iter().any(|it| *it.name == backend.value)
     {
         let message = format!("there is no backend `{}`", backend.value);
         problems.push(Problem::at(backend.referenced, message));

@@ -7,6 +7,7 @@ use serde_saphyr::Spanned;
 
 use super::hours::hours;
 use super::limits::{self, Whose};
+use super::pins::pins;
 use super::problem::Problem;
 use super::problems::{Problems, check_id, duplicate, not_empty};
 use super::requires::requirements;
@@ -20,6 +21,7 @@ use crate::access::{
 pub(super) fn products(
     written: &[written::Product],
     limits: &limits::Reader,
+    backends: &[written::Backend],
     problems: &mut Problems,
 ) -> HashMap<String, Arc<Product>> {
     let mut products = HashMap::new();
@@ -39,6 +41,7 @@ pub(super) fn products(
             strict_model: product.strict_model,
             uses: uses(product, problems),
             limits: product_rules(product, limits, problems),
+            backends: pins(product, backends, problems),
         });
         if products.insert(product.id.value.clone(), meaning).is_some() {
             problems.push(duplicate("product", &product.id));

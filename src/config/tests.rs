@@ -162,9 +162,9 @@ fn every_mistake_says_file_line_column_and_reason() {
         ("chat.completions", "chat", ":10:", "chat"),
         (
             "- { name: sweden }",
-            "- { name: sweden }\n  - { name: east }",
-            ":12:",
-            "exactly one backend",
+            "- { name: sweden }\n  - { name: sweden }",
+            ":13:",
+            "duplicate backend `sweden`",
         ),
         (
             "drain_timeout: 5s",

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use serde_saphyr::Spanned;
 
-use super::backends::backend;
+use super::backends::background;
 use super::clients::clients;
 use super::envoy::Surface;
 use super::identity::identity;
 use super::issuers::Issuers;
 use super::ledger::ledger;
 use super::listen::{check_control, listen};
+use super::pools::pools;
 use super::prices::prices;
 use super::problem::Problem;
 use super::problems::Problems;
@@ -28,17 +29,17 @@ const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Anything less would refuse what every application sends.
 const MIN_REQUEST_BYTES: usize = 1024;
 
-pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, Problems> {
+pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Config, Problems> {
     let mut problems = Problems::new();
     let files = files::of(&file, directory);
     let surface = Surface::read(&file, directory, &mut problems);
-    check_control(&file, &mut problems);
     let listen = listen(&file.listen, &mut problems);
     let body_limits = body_limits(&file, &mut problems);
     let reader = limits::Reader::new(&file);
     let limits = limits::settings(file.limits.as_ref(), &reader, &mut problems);
-    let products = products(&file.products, &reader, &mut problems);
-    let backend = backend(&file, &products, directory, &mut problems);
+    let pools = pools(&mut file.backends, &file.pools, directory, &mut problems);
+    let products = products(&file.products, &reader, &file.backends.value, &mut problems);
+    let background = background(&file, &products, directory, &mut problems);
     let storage = Storage::read(&file, directory, &mut problems);
     let identity = identity(file.identity, directory, &mut problems);
     let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
@@ -59,35 +60,34 @@ pub(super) fn validate(file: written::File, directory: &Path) -> Result<Config, 
         Surroundings::new(directory, identity.as_ref()),
         &mut problems,
     );
-    let name = backend.as_ref().map(|(name, _)| &**name);
-    let prices = prices(&file.prices, name, &mut problems);
+    let prices = prices(&file.prices, pools.backends(), &mut problems);
     let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
-    match (listen, identity, backend) {
-        (Some(listen), Some(identity), Some((backend, background))) if problems.is_empty() => {
-            Ok(Config {
-                envoy: surface.settings(&listen, &clients, body_limits),
-                listen,
-                identity,
-                policy: Policy {
-                    clients: clients.into_iter().collect(),
-                    keys,
-                    certificates,
-                    tokens: Arc::new(tokens),
-                    backend,
-                    background,
-                    prices: Arc::new(prices),
-                    drain_timeout,
-                    body_limits,
-                    limits: Arc::new(limits),
-                },
-                key_refreshes,
-                files,
-                ledger: storage.ledger,
-                data_directory: storage.data_directory,
-                database: storage.database,
-                warnings: Vec::new(),
-            })
-        }
+    let home = pools.home().map(|it| Arc::clone(&it.name));
+    match (listen, identity, home) {
+        (Some(listen), Some(identity), Some(backend)) if problems.is_empty() => Ok(Config {
+            envoy: surface.settings(&listen, &clients, body_limits),
+            listen,
+            identity,
+            policy: Policy {
+                clients: clients.into_iter().collect(),
+                keys,
+                certificates,
+                tokens: Arc::new(tokens),
+                pools: Arc::new(pools),
+                backend,
+                background,
+                prices: Arc::new(prices),
+                drain_timeout,
+                body_limits,
+                limits: Arc::new(limits),
+            },
+            key_refreshes,
+            files,
+            ledger: storage.ledger,
+            data_directory: storage.data_directory,
+            database: storage.database,
+            warnings: Vec::new(),
+        }),
         _ => Err(problems),
     }
 }
@@ -101,6 +101,7 @@ struct Storage {
 
 impl Storage {
     fn read(file: &written::File, directory: &Path, problems: &mut Problems) -> Self {
+        check_control(file, problems);
         let data_directory =
             database::data_directory(file.data_directory.as_ref(), directory, problems);
         let database = database::database(file.database.as_ref(), directory, problems);

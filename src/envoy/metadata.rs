@@ -1,10 +1,13 @@
 //! Dynamic metadata: the decision's name on its way through Envoy, and the usage for access logs.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use envoy_types::pb::envoy::config::core::v3::Metadata;
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value};
 
-use crate::gateway::DecisionId;
+use crate::gateway::{Attempt, DecisionId, Hop, Way};
 use crate::usage::UsageRecord;
 
 /// Where Envoy puts what ext_authz returns.
@@ -12,6 +15,11 @@ const AUTHZ_NAMESPACE: &str = "envoy.filters.http.ext_authz";
 /// Where the usage goes.
 const NAMESPACE: &str = "tollgate";
 const DECISION: &str = "decision";
+/// Where the filters of the backends' clusters find path and identity, and where they note how an attempt ended.
+const ROUTE_NAMESPACE: &str = "tollgate.route";
+const ATTEMPTS_NAMESPACE: &str = "tollgate.attempts";
+/// Longest text of a note.
+const MAX_NOTE_BYTES: usize = 64;
 
 /// What ext_authz returns for a request that it allows. The client is for the access log of a request
 /// that breaks off; the rest comes with the usage.
@@ -32,6 +40,49 @@ pub(super) fn decision(metadata: Option<&Metadata>) -> Option<DecisionId> {
         Kind::StringValue(id) => DecisionId::from_hex(id),
         _ => None,
     }
+}
+
+/// Path and identity at each backend of a request's order.
+pub(super) fn of_way(way: &Way) -> Struct {
+    let hop = |hop: &Hop| {
+        let authorization = String::from_utf8_lossy(hop.authorization.as_bytes()).into_owned();
+        let members = [
+            ("path", text(hop.path.as_str())),
+            ("authorization", text(authorization)),
+        ];
+        (hop.backend.to_string(), structure(object(members)))
+    };
+    let hops = Struct {
+        fields: way.hops.iter().map(hop).collect(),
+    };
+    object([(ROUTE_NAMESPACE, structure(hops))])
+}
+
+/// How the attempts of a request have ended, by the names of their backends.
+pub(super) fn attempts(metadata: Option<&Metadata>) -> HashMap<String, Attempt> {
+    let notes = metadata.and_then(|it| it.filter_metadata.get(ATTEMPTS_NAMESPACE));
+    let notes = notes.into_iter().flat_map(|it| &it.fields);
+    let note = |(backend, value): (&String, &Value)| match &value.kind {
+        Some(Kind::StructValue(note)) => Some((backend.clone(), attempt(note)?)),
+        _ => None,
+    };
+    notes.filter_map(note).collect()
+}
+
+/// One attempt. A time that is not a whole number is passed over: Azure writes no dates here.
+fn attempt(note: &Struct) -> Option<Attempt> {
+    let member = |name| match note.fields.get(name)?.kind.as_ref()? {
+        Kind::StringValue(text) if text.len() <= MAX_NOTE_BYTES => Some(text.as_str()),
+        _ => None,
+    };
+    let number = |name| member(name).and_then(|text| text.trim().parse().ok());
+    let milliseconds = number("retry_after_ms").map(Duration::from_millis);
+    let seconds = number("retry_after").map(Duration::from_secs);
+    Some(Attempt {
+        status: member("status")?.parse().ok()?,
+        retry_after: milliseconds.or(seconds),
+        utilization: member("utilization").map(str::to_owned),
+    })
 }
 
 /// Who used what.
@@ -63,10 +114,7 @@ pub(super) fn of_usage(record: &UsageRecord) -> Struct {
 
 /// ext_proc's metadata goes to the namespaces that the outer members name.
 fn in_namespace(members: impl Iterator<Item = (&'static str, Value)>) -> Struct {
-    let inner = Value {
-        kind: Some(Kind::StructValue(object(members))),
-    };
-    object([(NAMESPACE, inner)])
+    object([(NAMESPACE, structure(object(members)))])
 }
 
 fn object(members: impl IntoIterator<Item = (&'static str, Value)>) -> Struct {
@@ -75,6 +123,12 @@ fn object(members: impl IntoIterator<Item = (&'static str, Value)>) -> Struct {
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     Struct { fields }
+}
+
+fn structure(fields: Struct) -> Value {
+    Value {
+        kind: Some(Kind::StructValue(fields)),
+    }
 }
 
 fn text(value: impl Into<String>) -> Value {
@@ -88,5 +142,53 @@ fn number(value: u64) -> Value {
     let value = u32::try_from(value).map_or(f64::from(u32::MAX), f64::from);
     Value {
         kind: Some(Kind::NumberValue(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noted(members: &[(&'static str, &str)]) -> Option<Attempt> {
+        attempt(&object(
+            members.iter().map(|(name, value)| (*name, text(*value))),
+        ))
+    }
+
+    #[test]
+    fn a_note_says_status_and_when_to_come_back() {
+        let long = "9".repeat(65);
+        for (members, expected) in [
+            (
+                &[("status", "429"), ("retry_after", "38")][..],
+                Some(Duration::from_secs(38)),
+            ),
+            (
+                &[
+                    ("status", "429"),
+                    ("retry_after", "2"),
+                    ("retry_after_ms", "1500"),
+                ],
+                Some(Duration::from_millis(1500)),
+            ),
+            (&[("status", "429"), ("retry_after", "-1")], None),
+            (
+                &[
+                    ("status", "429"),
+                    ("retry_after", "Fri, 31 Dec 1999 23:59:59 GMT"),
+                ],
+                None,
+            ),
+            (&[("status", "429"), ("retry_after", &long)], None),
+        ] {
+            let attempt = noted(members).expect("a note");
+            assert_eq!(
+                (attempt.status, attempt.retry_after),
+                (429, expected),
+                "{members:?}"
+            );
+        }
+        assert_eq!(noted(&[("retry_after", "1")]), None);
+        assert_eq!(noted(&[("status", "x")]), None);
     }
 }

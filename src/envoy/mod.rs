@@ -10,6 +10,7 @@ mod metadata;
 mod process;
 mod rate_limits;
 mod reply;
+mod way;
 mod worker;
 
 use crate::access::{MAX_BODY_BYTES, MAX_GROWTH_BYTES};

@@ -26,11 +26,11 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::held::Held;
 use super::reply::ResponseHeaders;
-use super::{headers, metadata, rate_limits, reply};
+use super::{headers, metadata, rate_limits, reply, way};
 use crate::access::Endpoint;
 use crate::gateway::{
-    self, Admitted, Answered, Decided, End, Forwarded, Gateway, Lease, Reason, Recorded, Refusal,
-    Settlement, Transaction, check_content,
+    self, Admitted, Answered, Attempt, Decided, End, Forwarded, Gateway, Lease, Reason, Recorded,
+    Refusal, Settlement, Transaction, check_content, choose,
 };
 use crate::telemetry::RequestContext;
 use crate::usage::{BodyFormat, Receipt, TraceId, Unwritable};
@@ -163,7 +163,8 @@ impl Stream for Exchange {
 impl Exchange {
     /// The reply, or none while it waits for the count.
     fn reply_to(&mut self, message: ProcessingRequest) -> Option<ProcessingResponse> {
-        let decision = metadata::decision(message.metadata_context.as_ref());
+        let context = message.metadata_context.as_ref();
+        let decision = metadata::decision(context);
         let attempts = attempts(&message.attributes);
         match message.request? {
             Message::RequestHeaders(message) => {
@@ -172,7 +173,10 @@ impl Exchange {
                 self.request_headers(&message, admitted)
             }
             Message::RequestBody(message) => self.request_body(message),
-            Message::ResponseHeaders(message) => self.response_headers(&message, attempts),
+            Message::ResponseHeaders(headers) => {
+                let notes = metadata::attempts(context);
+                self.response_headers(&headers, attempts, &notes)
+            }
             Message::ResponseBody(message) => self.response_body(&message),
             Message::RequestTrailers(_) => Some(reply::request_trailers()),
             Message::ResponseTrailers(_) => self.ended(reply::response_trailers()),
@@ -267,6 +271,7 @@ impl Exchange {
         &mut self,
         message: &HttpHeaders,
         attempts: Option<u32>,
+        notes: &HashMap<String, Attempt>,
     ) -> Option<ProcessingResponse> {
         let Stage::Forwarded(transaction) = &mut self.stage else {
             // Envoy's own answer to a request that never went out.
@@ -291,6 +296,7 @@ impl Exchange {
             // Envoy tries no more, and keeps the body no longer.
             lease.holds(transaction.kept_bytes());
         }
+        transaction.attempted(notes, attempts, answered.status);
         transaction.region(headers::get(map, "x-ms-region"));
         let is_read = transaction.answered(answered);
         if transaction.is_identity_rejected(answered.status) {
@@ -392,30 +398,36 @@ impl Exchange {
         }
     }
 
+    /// Lets it out to the one backend, or to those that are chosen for it.
     fn forward(
         &mut self,
         forwarded: Forwarded,
         reply: impl FnOnce(Vec<reply::Header>, Option<Vec<u8>>) -> ProcessingResponse,
     ) -> ProcessingResponse {
-        let mut fields = vec![
-            headers::set("authorization", forwarded.authorization.as_bytes()),
-            // An answer that can be read.
-            headers::set("accept-encoding", b"identity"),
-        ];
-        let path = forwarded.path.as_deref();
-        fields.extend(path.map(|path| headers::set(":path", path.as_bytes())));
+        let chosen = match choose(&self.gateway, &forwarded) {
+            Ok(chosen) => chosen,
+            Err(refusal) => return self.refuse(&refusal, forwarded.outgoing.admitted.context),
+        };
+        // An answer that can be read.
+        let mut fields = vec![headers::set("accept-encoding", b"identity")];
         let (body, content_type) = match forwarded.rewritten {
             Some(rewritten) => (Some(rewritten.body), rewritten.content_type),
             None => (None, None),
         };
         let content_type = content_type.as_deref();
         fields.extend(content_type.map(|it| headers::set("content-type", it.as_bytes())));
-        let reply = reply(fields, body);
-        self.stage = Stage::Forwarded(Transaction::new(
-            Arc::clone(&self.gateway),
-            forwarded.outgoing,
-        ));
-        reply
+        let transaction = Transaction::new(Arc::clone(&self.gateway), forwarded.outgoing);
+        let Some((way, asked)) = chosen else {
+            let authorization = forwarded.authorization.as_bytes();
+            fields.push(headers::set("authorization", authorization));
+            let path = forwarded.path.as_deref();
+            fields.extend(path.map(|path| headers::set(":path", path.as_bytes())));
+            self.stage = Stage::Forwarded(transaction);
+            return reply(fields, body);
+        };
+        fields.extend(way::headers(&way));
+        self.stage = Stage::Forwarded(transaction.asks(asked));
+        way::routed(reply(fields, body), &way)
     }
 
     fn refuse(&mut self, refusal: &Refusal, context: RequestContext) -> ProcessingResponse {

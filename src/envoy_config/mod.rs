@@ -7,5 +7,5 @@ mod render;
 mod scalar;
 mod settings;
 
-pub use render::{Part, RenderError, render};
+pub use render::{MAX_ATTEMPTS, Part, RenderError, render};
 pub use settings::{Address, Backend, Settings, Tls, TollgateAddress};

@@ -1,5 +1,7 @@
 //! From the templates to text.
 
+use std::collections::BTreeMap;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
@@ -8,13 +10,22 @@ use super::scalar::scalar;
 use super::settings::Settings;
 
 /// The templates by the names that they include each other by.
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 12] = [
     ("envoy.yaml", include_str!("templates/envoy.yaml")),
     (
         "connection-manager.yaml",
         include_str!("templates/connection-manager.yaml"),
     ),
     ("routes.yaml", include_str!("templates/routes.yaml")),
+    (
+        "pool-choice.yaml",
+        include_str!("templates/pool-choice.yaml"),
+    ),
+    (
+        "pool-attempt.yaml",
+        include_str!("templates/pool-attempt.yaml"),
+    ),
+    ("backend.lua", include_str!("templates/backend.lua")),
     ("filters.yaml", include_str!("templates/filters.yaml")),
     (
         "local-replies.yaml",
@@ -31,6 +42,9 @@ const TEMPLATES: [(&str, &str); 9] = [
         include_str!("templates/cluster-backend.yaml"),
     ),
 ];
+
+/// How often one request is tried at most, each time at another backend.
+pub const MAX_ATTEMPTS: usize = 5;
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +110,8 @@ pub fn render(settings: &Settings, part: Part) -> Result<String, RenderError> {
     templates.set_auto_escape_callback(|_| AutoEscape::Custom("yaml".into()));
     templates.set_formatter(write);
     templates.add_filter("at", at);
+    templates.add_filter("lua", lua);
+    templates.add_global("attempts", attempts(settings.backends.len()));
     for (name, text) in TEMPLATES {
         templates.add_template(name, text)?;
     }
@@ -117,6 +133,27 @@ fn write(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
         }
     };
     out.write_str(&text).map_err(Error::from)
+}
+
+/// The attempts after the first, and how many there have been before each.
+fn attempts(backends: usize) -> Value {
+    let numbers = 2..=backends.clamp(2, MAX_ATTEMPTS);
+    let attempt = |number| BTreeMap::from([("number", number), ("before", number - 1)]);
+    numbers.map(attempt).map(Value::from).collect()
+}
+
+/// A text as Lua writes one (Lua 5.1, section 2.1): what is not plain is an escape.
+fn lua(text: &str) -> Value {
+    let mut out = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'-' | b'_' | b'.' => out.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
+            byte => out.push_str(&format!("\\{byte:03}")),
+        }
+    }
+    out.push('"');
+    Value::from_safe_string(out)
 }
 
 /// Moves a block to the right by so many spaces; empty lines stay empty.

@@ -29,6 +29,8 @@ pub struct Settings {
     pub body_buffer_bytes: usize,
     /// The same of transcriptions and translations.
     pub audio_body_buffer_bytes: usize,
+    /// There is a choice of backends: each attempt may go to another one.
+    pub pooled: bool,
     /// Where requests go.
     pub backends: Vec<Backend>,
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::observer::{Observer, Step};
 use super::refusal::{Reason, Refusal};
 use crate::access::{
-    AccessRequest, Client, Endpoint, Grant, Known, ObjectKind, ObjectOwners, Operation,
+    AccessRequest, Client, Deployment, Endpoint, Grant, Known, ObjectKind, ObjectOwners, Operation,
     StoredAction, Target, Wanted, authorize_any_deployment, authorize_deployment,
     authorize_operation,
 };
@@ -17,6 +17,7 @@ use crate::auth::{
 };
 use crate::policy::Policy;
 use crate::telemetry::RequestContext;
+use crate::upstream::Pools;
 
 /// Where a browser's WebSocket puts its key, next to what the backend may see.
 pub(crate) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
@@ -89,6 +90,10 @@ pub(crate) struct Head<'a> {
 pub(crate) struct Decision {
     pub(crate) caller: Caller,
     pub(crate) target: Target,
+    /// Which backends have which deployment.
+    pub(crate) pools: Arc<Pools>,
+    /// The path with its query, where there is a choice of backends.
+    pub(crate) path: Option<String>,
     /// Where the path names the deployment, what was granted.
     pub(crate) grant: Option<Grant>,
     /// Where it comes from.
@@ -126,6 +131,20 @@ impl Decision {
     /// Whether Envoy holds the body, which decides.
     const fn holds_body(&self) -> bool {
         matches!(self.target.endpoint, Endpoint::Create { .. })
+    }
+
+    /// What a body calls a deployment behind the gateway. Where the path names it, the body's is not read
+    /// there, and says what was authorised.
+    pub(crate) fn name_in_body<'a>(&'a self, deployment: &'a Deployment) -> &'a str {
+        let name = deployment.as_str();
+        match &self.target.endpoint {
+            Endpoint::Create {
+                deployment: Some(_),
+                ..
+            } => name,
+            endpoint if endpoint.operation().is_stored() => self.pools.name_at_home(name),
+            _ => self.pools.name_in_body(name),
+        }
     }
 
     /// What is asked, as products look at it: the path's operation, or that of a batch's lines.
@@ -185,6 +204,8 @@ where
         max_body_bytes: rules.policy.body_limits.of(target.endpoint.operation()),
         announced_bytes: 0,
         target,
+        path: rules.policy.pools.is_pooled().then(|| head.path.to_owned()),
+        pools: Arc::clone(&rules.policy.pools),
         grant: None,
         address: head.address,
         started: context.started,
@@ -229,6 +250,7 @@ pub(super) fn decide_again(
     let user = decision.caller.user.take().or(caller.user);
     decision.caller = Caller { user, ..caller };
     context.caller(&decision.caller);
+    decision.pools = Arc::clone(&rules.policy.pools);
     let target = &decision.target;
     decision.caller.client.options.check_version(target)?;
     decision.max_body_bytes = rules.policy.body_limits.of(target.endpoint.operation());

@@ -141,6 +141,8 @@ mod tests {
     fn admitted() -> Admitted {
         let client = Client::new(ClientId::new("app"), Vec::new());
         let decision = Decision {
+            pools: Arc::default(),
+            path: None,
             caller: Caller {
                 client: Arc::new(client),
                 credential: CredentialKind::Key(KeySlot::Primary),

@@ -87,6 +87,17 @@ impl Refusal {
         of_limit.or(of_reason)
     }
 
+    /// A reason that is over after a time.
+    pub(crate) fn retrying_in(reason: Reason, time: Duration) -> Self {
+        Self {
+            limit: Some(Box::new(ReachedLimit {
+                retry_after: Some(time),
+                rate_limits: RateLimits::default(),
+            })),
+            ..reason.into()
+        }
+    }
+
     /// What the caller is told of its limits.
     pub(crate) fn rate_limits(&self) -> RateLimits {
         self.limit

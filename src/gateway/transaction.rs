@@ -3,6 +3,7 @@
 //! Whatever ends it (the last byte, a client that hangs up, a backend that breaks off, Envoy or the
 //! drain ending the stream), it is accounted for once: by `settle`, or else when it is dropped.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::made::Made;
 use super::outgoing::{Answered, End, Outgoing};
 use super::pending::Admitted;
 use super::reasoning::Answer;
+use super::route::{Asked, Attempt};
 use super::share::Lease;
 use super::state::{Gateway, Recorded};
 use super::unsettled;
@@ -74,6 +76,9 @@ struct Open {
     answered: Option<Answered>,
     meter: Option<Meter>,
     ending: Ending,
+    /// Where it may have been made, and where it was; none where there is no choice.
+    asked: Option<Asked>,
+    backend: Option<Arc<str>>,
     region: Option<Arc<str>>,
     time_to_first_token: Option<Duration>,
     made: Made,
@@ -91,6 +96,8 @@ impl Transaction {
             answered: None,
             meter: None,
             ending: Ending::default(),
+            asked: None,
+            backend: None,
             region: None,
             time_to_first_token: None,
             made: Made::default(),
@@ -99,6 +106,28 @@ impl Transaction {
             _live: gateway.settlements.token(),
             gateway,
             open: Some(Box::new(open)),
+        }
+    }
+
+    /// The same of a request that has several backends.
+    pub(crate) fn asks(mut self, asked: Asked) -> Self {
+        if let Some(open) = &mut self.open {
+            open.asked = Some(asked);
+        }
+        self
+    }
+
+    /// How the attempts have ended, of which the last one answers.
+    pub(crate) fn attempted(
+        &mut self,
+        notes: &HashMap<String, Attempt>,
+        attempts: Option<u32>,
+        status: u16,
+    ) {
+        if let Some(open) = &mut self.open
+            && let Some(asked) = open.asked.take()
+        {
+            open.backend = asked.learn(notes, attempts, status);
         }
     }
 
@@ -124,8 +153,9 @@ impl Transaction {
     /// Whether a backend's answer is about the gateway's identity and not for the caller, who gets
     /// 502 in its place. It is noted what the backend says to the identity.
     pub(crate) fn is_identity_rejected(&self, status: u16) -> bool {
-        let backend = &self.gateway.policy.load().backend;
-        self.gateway.identity.rejections().note(status, backend);
+        let backend = self.open.as_ref().and_then(|open| open.backend.clone());
+        let backend = backend.unwrap_or_else(|| Arc::clone(&self.gateway.policy.load().backend));
+        self.gateway.identity.rejections().note(status, &backend);
         Rejections::is_one(status)
     }
 
@@ -295,14 +325,15 @@ impl Open {
         let outcome = self.outcome(&mut metered, is_readable);
         let made = std::mem::take(&mut self.made);
         let changes = made.end(&gateway.owners, &self.outgoing, status);
-        let backend = &gateway.policy.load().backend;
+        let backend = self.backend.take();
+        let backend = backend.unwrap_or_else(|| self.first_backend(gateway));
         let assumed = unsettled::assume(&self.outgoing, source);
         let lease = Arc::clone(&self.outgoing.admitted.lease);
         let settling = Settling {
             is_stored: matches!(endpoint, Endpoint::Stored { .. }),
             limited: self.outgoing.limited.take(),
         };
-        let (record, mut to_estimate) = self.record(backend, metered, source, outcome, thinking);
+        let (record, mut to_estimate) = self.record(&backend, metered, source, outcome, thinking);
         if let Some(input) = &mut to_estimate {
             assumed.put(input);
         }
@@ -336,6 +367,12 @@ impl Open {
             (UsageSource::Estimated(_), _) => answer.thinking(&gateway.reasoning),
             _ => None,
         }
+    }
+
+    /// Where a request was that ended before its answer began.
+    fn first_backend(&self, gateway: &Gateway) -> Arc<str> {
+        let first = self.asked.as_ref().and_then(Asked::first);
+        first.unwrap_or_else(|| Arc::clone(&gateway.policy.load().backend))
     }
 
     fn outcome(&self, metered: &mut Metered, is_readable: bool) -> Outcome {

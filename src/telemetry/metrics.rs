@@ -4,6 +4,7 @@
 //! (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>). Every label's values are
 //! the configuration's or the backend's, never a caller's, so their number is bounded.
 
+mod backends;
 mod certificates;
 mod changes;
 mod collector;

@@ -4,6 +4,7 @@
 mod azure;
 mod identity;
 mod key_vault;
+mod pools;
 mod rejections;
 mod resource;
 mod settings;
@@ -11,6 +12,10 @@ mod settings;
 pub use azure::AzureTokenSource;
 pub use identity::{Identity, IdentityError, IssuedToken, RefreshCounts, TokenSource};
 pub use key_vault::{KeyVaultSource, VaultObject};
+pub use pools::{
+    Availability, Backend, BackendReport, Choice, Health, Member, NoBackend, Order, Pool, Pools,
+    Rest, Tier, UnderWay,
+};
 pub(crate) use rejections::remedy;
 pub use rejections::{RejectionCounts, Rejections};
 pub use resource::{Asked, Resource};

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use super::failure::Failure;
-use super::paths::repository;
+use super::paths::{binary, repository};
 
 /// The cluster of tollgate in `envoy/standalone.yaml`.
 pub const TOLLGATE_CLUSTER: &str = "tollgate";
@@ -43,6 +44,26 @@ impl EnvoyConfig {
     /// Reads `envoy/standalone-mtls.yaml`.
     pub fn standalone_mtls() -> Result<Self, Failure> {
         Self::read(&repository("envoy/standalone-mtls.yaml"))
+    }
+
+    /// Reads `envoy/pools.yaml`.
+    pub fn pools() -> Result<Self, Failure> {
+        Self::read(&repository("envoy/pools.yaml"))
+    }
+
+    /// What `tollgate envoy` writes from a tollgate.yaml.
+    pub async fn written_from(config: &Path) -> Result<Self, Failure> {
+        let mut command = Command::new(binary("tollgate")?);
+        command.arg("envoy").arg("--config").arg(config);
+        let failed = |error: &dyn std::fmt::Display| Failure::new("tollgate envoy", error);
+        let output = command.output().await.map_err(|error| failed(&error))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        match output.status.success() {
+            true => serde_saphyr::from_str(&text)
+                .map(Self)
+                .map_err(|error| failed(&error)),
+            false => Err(failed(&String::from_utf8_lossy(&output.stderr))),
+        }
     }
 
     /// What makes `envoy/standalone.yaml` ask for client certificates: all the difference between the
@@ -120,7 +141,19 @@ impl EnvoyConfig {
     /// Where Azure OpenAI is.
     pub fn backend(&mut self, backend: Backend<'_>) {
         self.pass_switches_of_fakes();
-        let cluster = self.cluster(BACKEND_CLUSTER);
+        self.backend_of(BACKEND_CLUSTER, backend);
+    }
+
+    /// Where each of several backends is, by the name of its cluster.
+    pub fn backends(&mut self, backends: &[(String, Backend<'_>)]) {
+        self.pass_switches_of_fakes();
+        for (cluster, backend) in backends {
+            self.backend_of(cluster, *backend);
+        }
+    }
+
+    fn backend_of(&mut self, cluster: &str, backend: Backend<'_>) {
+        let cluster = self.cluster(cluster);
         *endpoint(cluster) = json!({
             "hostname": backend.host,
             "address": { "socket_address": {

@@ -39,6 +39,7 @@ pub struct Options {
     pub(super) environment: Vec<(String, String)>,
     pub(super) ignores_file_limits: bool,
     pub(super) azure: AzureOptions,
+    pub(super) others: Vec<AzureOptions>,
     pub(super) identity: IdentityOptions,
     pub(super) launch: Launch,
     pub(super) echo: bool,
@@ -55,6 +56,7 @@ impl Default for Options {
             environment: Vec::new(),
             ignores_file_limits: false,
             azure: AzureOptions::default(),
+            others: Vec::new(),
             identity: IdentityOptions::default(),
             launch: Launch {
                 concurrency: 1,
@@ -117,6 +119,13 @@ impl Options {
     /// How the fake Azure OpenAI behaves. Its TLS and its token secret are the stack's business.
     pub fn azure(mut self, options: AzureOptions) -> Self {
         self.azure = options;
+        self
+    }
+
+    /// There are more backends besides the first, `sweden`, each with the name of its options. Envoy runs what
+    /// `tollgate envoy` writes then.
+    pub fn more_backends(mut self, others: Vec<AzureOptions>) -> Self {
+        self.others = others;
         self
     }
 

@@ -33,6 +33,8 @@ pub struct Stack {
     pub key: TestKey,
     /// The fake Azure OpenAI.
     pub azure: FakeAzure,
+    /// More of them, where the test asked for some.
+    pub others: Vec<FakeAzure>,
     /// The fake managed identity endpoint.
     pub identity: FakeIdentity,
     tollgate: Option<Tollgate>,
@@ -62,6 +64,12 @@ impl Stack {
         options.azure.token_secret = identity.token_secret();
         options.azure.listen = files.listen_as(BACKEND_HOST)?;
         let azure = FakeAzure::start(options.azure.clone()).await;
+        let mut others = Vec::new();
+        for other in &mut options.others {
+            other.token_secret = identity.token_secret();
+            other.listen = files.listen_as(&host_of(&other.name))?;
+            others.push(FakeAzure::start(other.clone()).await);
+        }
         let echo = match options.echo {
             true => Some(Echo::start().await?),
             false => None,
@@ -72,22 +80,43 @@ impl Stack {
         let mut launch = TollgateLaunch::new(directory.path(), &identity);
         launch.environment.append(&mut options.environment);
         launch.ignores_file_limits = options.ignores_file_limits;
-        let backend_of = format!(
-            "{{ name: sweden, endpoint: \"{}\", ca_file: authority.pem }}",
-            azure.url()
-        );
+        let mut backend_of = described("sweden", &azure);
+        for (other, azure) in options.others.iter().zip(&others) {
+            backend_of.push_str("\n  - ");
+            backend_of.push_str(&described(&other.name, azure));
+        }
         let yaml = tollgate_yaml(&socket, &key).replace("{ name: sweden }", &backend_of);
         launch.configure(&yaml, options.config_edits)?;
         let (tollgate, substitute) = serve(options.service, &launch, &socket).await?;
 
-        let mut config = match options.mtls {
-            true => EnvoyConfig::standalone_mtls()?,
-            false => EnvoyConfig::standalone()?,
+        let mut config = match (options.mtls, others.is_empty()) {
+            (true, _) => EnvoyConfig::standalone_mtls()?,
+            (false, true) => EnvoyConfig::standalone()?,
+            (false, false) => EnvoyConfig::written_from(&launch.config).await?,
         };
         config.listen_on_loopback();
         config.certificate(&files.certificate, &files.key);
         config.tollgate_socket(&socket);
-        config.backend(backend(&azure, echo.as_ref(), &files));
+        match others.is_empty() {
+            true => config.backend(backend(&azure, echo.as_ref(), &files)),
+            false => {
+                let names = options.others.iter().map(|it| it.name.as_str());
+                let hosts: Vec<_> = names.clone().map(host_of).collect();
+                let mut all = vec![(
+                    "azure_openai.sweden".to_owned(),
+                    backend(&azure, None, &files),
+                )];
+                for ((name, host), azure) in names.zip(&hosts).zip(&others) {
+                    let backend = Backend {
+                        address: azure.addr,
+                        host,
+                        authority: Some(&files.authority),
+                    };
+                    all.push((format!("azure_openai.{name}"), backend));
+                }
+                config.backends(&all);
+            }
+        }
         for edit in options.envoy_edits {
             edit(&mut config);
         }
@@ -97,6 +126,7 @@ impl Stack {
             envoy,
             key,
             azure,
+            others,
             identity,
             tollgate,
             launch,
@@ -191,6 +221,19 @@ async fn serve(
         Service::Substitute(start) => (None, Some(start(socket)?)),
         Service::Nobody => (None, None),
     })
+}
+
+/// The name under which Envoy knows one of several backends.
+fn host_of(name: &str) -> String {
+    format!("acme-{name}.openai.azure.com")
+}
+
+/// A backend in tollgate.yaml.
+fn described(name: &str, azure: &FakeAzure) -> String {
+    format!(
+        "{{ name: {name}, endpoint: \"{}\", ca_file: authority.pem }}",
+        azure.url()
+    )
 }
 
 fn backend<'a>(azure: &FakeAzure, echo: Option<&Echo>, files: &'a Files) -> Backend<'a> {

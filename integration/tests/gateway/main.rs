@@ -1,6 +1,7 @@
 //! The gateway as its users meet it: through the real Envoy, with the real tollgate beside it.
 
 mod access;
+mod backends;
 mod background;
 mod batches;
 mod body_limit;

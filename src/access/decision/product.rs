@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{AccessError, AllowedUses, Deployments, Hours};
@@ -31,6 +32,8 @@ pub struct Product {
     pub uses: AllowedUses,
     /// How much may be used through it.
     pub limits: ProductRules,
+    /// The backends that requests may go to, by name; `None` is every one.
+    pub backends: Option<HashSet<Arc<str>>>,
 }
 
 /// What is asked, by whom, from where and when.
@@ -71,6 +74,7 @@ impl Product {
             strict_model: false,
             uses: AllowedUses::default(),
             limits: ProductRules::default(),
+            backends: None,
         }
     }
 

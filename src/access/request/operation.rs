@@ -64,6 +64,18 @@ pub enum BodyKind {
 }
 
 impl Operation {
+    /// Whether what it makes or asks about is stored at the service, so that it must go where that is.
+    pub const fn is_stored(self) -> bool {
+        matches!(
+            self,
+            Self::Responses
+                | Self::ResponsesInputTokens
+                | Self::ResponsesCompact
+                | Self::Files
+                | Self::Batches
+        )
+    }
+
     /// Every operation, in the order in which messages list them.
     pub const ALL: [Self; 15] = [
         Self::ChatCompletions,

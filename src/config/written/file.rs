@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::authorities::Authority;
-use super::backends::{Backend, Background};
+use super::backends::{Backend, Background, Pool};
 use super::clients::Client;
 use super::database::Database;
 use super::envoy::Envoy;
@@ -32,6 +32,8 @@ pub(in crate::config) struct File {
     #[serde(default)]
     pub(in crate::config) products: Vec<Product>,
     pub(in crate::config) backends: Spanned<Vec<Backend>>,
+    #[serde(default)]
+    pub(in crate::config) pools: Vec<Pool>,
     #[serde(default)]
     pub(in crate::config) background: Background,
     #[serde(default)]

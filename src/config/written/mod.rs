@@ -21,7 +21,7 @@ mod trust;
 mod uses;
 
 pub(super) use authorities::{Authority, Mode, Revocation, Usage};
-pub(super) use backends::Backend;
+pub(super) use backends::{Backend, BackendTier, Member, Pool};
 pub(super) use clients::{Client, UserFrom};
 pub(super) use credentials::{Certificate, Credential, Key, TokenCredential};
 pub(super) use database::Database;

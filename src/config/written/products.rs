@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use super::backends::Pins;
 use super::hours::Hours;
 use super::limits::{Limits, Queue};
 use super::requires::Requires;
@@ -34,4 +35,5 @@ pub(in crate::config) struct Product {
     pub(in crate::config) require_reported_usage: Option<Spanned<bool>>,
     pub(in crate::config) limits: Option<Limits>,
     pub(in crate::config) queue: Option<Queue>,
+    pub(in crate::config) backends: Option<Spanned<Pins>>,
 }

@@ -33,6 +33,7 @@ fn settings() -> Settings {
         user_headers: Vec::new(),
         body_buffer_bytes: 1,
         audio_body_buffer_bytes: 2,
+        pooled: false,
         backends: vec![Backend {
             name: "sweden".to_owned(),
             cluster: "azure_openai".to_owned(),

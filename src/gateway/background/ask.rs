@@ -103,7 +103,11 @@ pub(super) fn admitted(gateway: &Gateway) -> Result<(Resource, HeaderValue), Ask
     if let Some(ledger) = &gateway.ledger {
         ledger.admit().map_err(|_| AskError::Ledger)?;
     }
-    let authorization = gateway.identity.authorization();
+    let policy = gateway.policy.load();
+    let authorization = match policy.pools.home() {
+        Some(home) => home.authorization(&gateway.identity),
+        None => None,
+    };
     Ok((resource, authorization.ok_or(AskError::NoIdentity)?))
 }
 

@@ -31,7 +31,7 @@ impl<O: Observer> Deciding<'_, O> {
             ..Uses::default()
         };
         let grant = self.grant_model(model, &uses)?;
-        let deployment = grant.deployment.as_str();
+        let deployment = self.decision.name_in_body(&grant.deployment);
         if model.is_some_and(|model| model != deployment) {
             form.set(MODEL, deployment.to_owned());
         }

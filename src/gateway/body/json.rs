@@ -4,7 +4,7 @@ use super::super::observer::{Observer, Step};
 use super::super::refusal::Refusal;
 use super::{BodyDecision, Deciding, GoesOn, Rewritten};
 use crate::access::{
-    ApiShape, Edit, Grant, IncludeUsage, MediaRequest, Operation, RequestBody, Target, limit_output,
+    ApiShape, Edit, IncludeUsage, MediaRequest, Operation, RequestBody, Target, limit_output,
 };
 use crate::usage::Units;
 
@@ -41,7 +41,7 @@ impl<O: Observer> Deciding<'_, O> {
         let asked_for = remove_usage_event || parsed.include_usage == IncludeUsage::Requested;
         let is_response = operation == Operation::Responses;
         let is_said_last = is_response || (operation.usage_must_be_asked_for() && asked_for);
-        let model = rename_model(&grant, &parsed);
+        let model = rename_model(self.decision.name_in_body(&grant.deployment), &parsed);
         let written = parsed.output.max_output_tokens;
         let written = written.and_then(|span| span.text(body).parse().ok());
         let limit = options
@@ -71,11 +71,10 @@ impl<O: Observer> Deciding<'_, O> {
     }
 }
 
-/// The granted deployment as the body's `model`, where the body says another one or none: what is
-/// authorised is all that anybody behind us can read.
-fn rename_model(grant: &Grant, parsed: &RequestBody) -> Option<Edit> {
+/// The granted deployment, as backends call it, as the body's `model`, where the body says another one or none:
+/// what is authorised is all that anybody behind us can read.
+fn rename_model(name: &str, parsed: &RequestBody) -> Option<Edit> {
     let model = parsed.model.as_ref()?;
-    let name = grant.deployment.as_str();
     (model.name.as_deref() != Some(name)).then(|| model.rename(name))
 }
 

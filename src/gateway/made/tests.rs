@@ -17,6 +17,8 @@ const RESPONSES: &str = "/openai/v1/responses";
 fn request(client: &str, method: &str, path: &str) -> Outgoing {
     let client = Client::new(ClientId::new(client), Vec::new());
     let decision = Decision {
+        pools: Arc::default(),
+        path: None,
         caller: Caller {
             client: Arc::new(client),
             credential: CredentialKind::Key(KeySlot::Primary),

@@ -253,6 +253,11 @@ impl Reason {
                 "The gateway is not set up correctly. Please tell its operator."),
             Self::Overloaded => Answer::retry_after(1, "overloaded",
                 "The gateway is overloaded. Please retry."),
+
+            Self::BackendNotAllowed => Answer::new(403, "backend_not_allowed",
+                "No backend that this client may use has this deployment."),
+            Self::BackendsResting => Answer::busy("backends_resting",
+                "The service takes no more requests for this deployment just now. Please retry after the time in `retry-after`."),
         }
     }
 }

@@ -146,6 +146,10 @@ pub(crate) enum Reason {
     IdentityRejected,
     NoDecision,
     Overloaded,
+
+    // The backends.
+    BackendNotAllowed,
+    BackendsResting,
 }
 
 impl Reason {

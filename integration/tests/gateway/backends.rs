@@ -1,0 +1,437 @@
+//! Several backends: which one serves a request, what the others see of it, and who is charged for what.
+
+use std::collections::BTreeMap;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tollgate_integration::fakes::azure::script::Fault;
+use tollgate_integration::fakes::azure::{AzureOptions, FakeAzure};
+use tollgate_integration::stack::{Options, Stack};
+
+use crate::support::{hello, hello_stream, send, send_json};
+
+const V1: &str = "/openai/v1/chat/completions";
+/// Sweden first, then east, then west.
+const IN_ORDER: &str = "pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, priority: 0 }, { name: east, priority: 1 }, { name: west, priority: 2 } ] }\n";
+
+fn azure(name: &str) -> AzureOptions {
+    AzureOptions {
+        name: name.to_owned(),
+        ..AzureOptions::default()
+    }
+}
+
+/// `sweden` and `east`, with more in tollgate.yaml.
+async fn two(more: &'static str) -> Stack {
+    let options = Options::default().more_backends(vec![azure("east")]);
+    Stack::start(options.edit_config(move |yaml| yaml + more)).await
+}
+
+/// How many requests each backend has seen.
+fn seen(stack: &Stack) -> Vec<usize> {
+    azures(stack).iter().map(|it| it.requests().len()).collect()
+}
+
+/// Backends `sweden`, `east` and `west`, the first two or three of them, asked in this order.
+async fn stack(backends: usize) -> Stack {
+    let others = ["east", "west"].map(azure).into_iter().take(backends - 1);
+    let pool = match backends {
+        1 => String::new(),
+        2 => IN_ORDER.replace(", { name: west, priority: 2 }", ""),
+        _ => IN_ORDER.to_owned(),
+    };
+    let options = Options::default()
+        .more_backends(others.collect())
+        .edit_config(move |yaml| yaml + &pool);
+    Stack::start(options).await
+}
+
+fn azures(stack: &Stack) -> Vec<&FakeAzure> {
+    std::iter::once(&stack.azure).chain(&stack.others).collect()
+}
+
+/// Tokens that each backend has billed.
+fn billed(stack: &Stack) -> Vec<u64> {
+    let total = |azure: &&FakeAzure| {
+        let tokens = azure.totals().tokens;
+        tokens.prompt + tokens.completion
+    };
+    azures(stack).iter().map(total).collect()
+}
+
+/// Total tokens by backend, in the audit log, once so many requests have ended.
+async fn charged(stack: &Stack, requests: usize) -> BTreeMap<String, u64> {
+    let audit = stack.tollgate().audit();
+    audit.wait_for_count("usage records", requests).await;
+    let mut charged = BTreeMap::new();
+    for line in audit.json() {
+        if line["event"] == "usage" {
+            let backend = line["backend"].as_str().expect("a name").to_owned();
+            *charged.entry(backend).or_default() += line["total_tokens"].as_u64().unwrap_or(0);
+        }
+    }
+    charged
+}
+
+fn assert_no_violations(stack: &Stack) {
+    for azure in azures(stack) {
+        let found = azure.violations();
+        assert!(found.is_empty(), "a credential of a caller: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_next_backend_answers_what_one_fails_to() {
+    let faults = [
+        Fault::Status(429),
+        Fault::Status(408),
+        Fault::Status(500),
+        Fault::Status(502),
+        Fault::Status(503),
+        Fault::Status(504),
+        Fault::Status(401),
+        Fault::ResetBeforeHeaders,
+    ];
+    for backends in [2, 3] {
+        for fault in faults {
+            for body in [hello(), hello_stream()] {
+                let stack = stack(backends).await;
+                let failing = backends - 1;
+                for azure in azures(&stack).into_iter().take(failing) {
+                    azure.set_fault(Some(fault));
+                }
+                let answer = send(stack.chat(&body)).await;
+                let status = answer.status();
+                let text = answer.text().await.unwrap_or_default();
+                let case = format!("{fault:?}, {backends} backends");
+                assert_eq!(status, StatusCode::OK, "{case}: {text}");
+                let last = ["sweden", "east", "west"]
+                    .get(failing)
+                    .copied()
+                    .unwrap_or("");
+                let charged = charged(&stack, 1).await;
+                let billed = billed(&stack).get(failing).copied().unwrap_or(0);
+                assert!(billed > 0, "{case}");
+                assert_eq!(
+                    charged,
+                    BTreeMap::from([(last.to_owned(), billed)]),
+                    "{case}"
+                );
+                assert_no_violations(&stack);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_backend_alone_answers_for_itself() {
+    for (fault, status) in [(Fault::Status(429), 429), (Fault::Status(500), 500)] {
+        let stack = stack(1).await;
+        stack.azure.set_fault(Some(fault));
+        let answer = send(stack.chat(&hello())).await;
+        assert_eq!(answer.status(), status);
+        assert_eq!(stack.azure.requests().len(), 1, "it was asked again");
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_is_not_there_costs_no_request() {
+    let mut stack = stack(3).await;
+    // Nobody listens at west any more, and then at east.
+    stack.others.pop();
+    stack.azure.set_fault(Some(Fault::Status(503)));
+    assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+    let west_first = IN_ORDER.replace("west, priority: 2", "west, priority: 0");
+    let text = std::fs::read_to_string(stack.config_path()).expect("a file");
+    let text = text.replace(
+        IN_ORDER,
+        &west_first.replace("sweden, priority: 0", "sweden, priority: 3"),
+    );
+    std::fs::write(stack.config_path(), text).expect("written");
+    let log = stack.tollgate().log();
+    log.wait_for_json("the new order", |line| {
+        line.to_string().contains("configuration is in force")
+    })
+    .await;
+    for body in [hello(), hello_stream()] {
+        let answer = send(stack.chat(&body)).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.text().await.expect("a whole answer");
+    }
+    let charged = charged(&stack, 3).await;
+    assert_eq!(charged.keys().collect::<Vec<_>>(), ["east"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_has_begun_is_not_asked_for_again() {
+    let stack = stack(2).await;
+    stack.azure.set_fault(Some(Fault::DropMidStream));
+    let answer = send(stack.chat(&hello_stream())).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(answer.text().await.is_err(), "the stream breaks off");
+    assert_eq!(seen(&stack), [1, 0]);
+    assert_eq!(
+        charged(&stack, 1).await.keys().collect::<Vec<_>>(),
+        ["sweden"]
+    );
+}
+
+#[tokio::test]
+async fn a_slow_first_byte_is_waited_for() {
+    let stack = stack(2).await;
+    let slow = stack
+        .chat(&hello())
+        .header("x-fake-first-byte-delay-ms", "700");
+    assert_eq!(send(slow).await.status(), StatusCode::OK);
+    assert_eq!(seen(&stack), [1, 0]);
+}
+
+#[tokio::test]
+async fn a_backend_is_left_alone_for_as_long_as_it_says() {
+    let stack = stack(2).await;
+    stack.azure.fail_next(&[Fault::Status(429)]);
+    for _ in 0..3 {
+        let throttled = stack
+            .chat(&hello())
+            .header("x-fake-retry-after-ms", "600000");
+        assert_eq!(send(throttled).await.status(), StatusCode::OK);
+    }
+    assert_eq!(seen(&stack), [1, 3]);
+    let (_, ready) = stack.tollgate().admin("/readyz").await.expect("a page");
+    assert!(
+        ready.contains("backend sweden/gpt-4o: throttled, rests for "),
+        "{ready}"
+    );
+    let (_, states) = stack.tollgate().admin("/backends").await.expect("a page");
+    let states: Value = serde_json::from_str(&states).expect("JSON");
+    assert_eq!(
+        states[0]["deployments"][0]["state"], "throttled",
+        "{states}"
+    );
+    assert_eq!(
+        (&states[0]["failed"], &states[1]["served"]),
+        (&json!(1), &json!(3))
+    );
+    let metrics = stack.tollgate().metrics().await.expect("metrics");
+    assert!(
+        metrics.contains("tollgate_backend_resting{tollgate_backend=\"sweden\"} 1"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn when_all_rest_the_caller_hears_when_the_first_returns() {
+    let stack = stack(2).await;
+    for azure in azures(&stack) {
+        azure.fail_next(&[Fault::Status(429)]);
+    }
+    let throttled = |ms: &str| stack.chat(&hello()).header("x-fake-retry-after-ms", ms);
+    let first = send(throttled("600000")).await;
+    assert_eq!(first.status(), StatusCode::TOO_MANY_REQUESTS);
+    let second = send(stack.chat(&hello())).await;
+    assert_eq!(second.status(), StatusCode::TOO_MANY_REQUESTS);
+    let after = second.headers()["retry-after"].to_str().expect("text");
+    let after: u64 = after.parse().expect("seconds");
+    assert!((1..=600).contains(&after), "{after}");
+    let body: Value = second.json().await.expect("JSON");
+    assert_eq!(body["error"]["code"], "backends_resting", "{body}");
+    assert_eq!(seen(&stack), [1, 1], "one that rests was asked");
+}
+
+#[tokio::test]
+async fn a_caller_chooses_no_backend() {
+    let stack = stack(2).await;
+    for (name, value) in [
+        ("x-tollgate-1", "east"),
+        ("x-tollgate-2", "east"),
+        ("x-envoy-attempt-count", "1"),
+        ("x-envoy-max-retries", "9"),
+        ("x-envoy-retry-on", "5xx"),
+    ] {
+        let chosen = stack.chat(&hello()).header(name, value);
+        assert_eq!(send(chosen).await.status(), StatusCode::OK, "{name}");
+    }
+    assert_eq!(seen(&stack), [5, 0]);
+    for request in stack.azure.requests() {
+        assert!(
+            !format!("{request:?}").contains("x-envoy-max-retries"),
+            "{request:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_the_service_stores_stays_at_one_backend_and_is_made_once() {
+    let stack = two(IN_ORDER_OF_TWO).await;
+    let responses = "/openai/v1/responses";
+    let body = json!({ "model": "gpt-4o", "input": "Say hello." });
+    let (status, made) = send_json(stack.post(responses, &body)).await;
+    assert_eq!(status, StatusCode::OK, "{made}");
+    let id = made["id"].as_str().expect("an id");
+    let get = stack
+        .callers
+        .http1()
+        .get(stack.callers.url(&format!("{responses}/{id}")));
+    let (status, again) = send_json(get.header("api-key", stack.key.text())).await;
+    assert_eq!((status, &again["id"]), (StatusCode::OK, &made["id"]));
+    stack.azure.set_fault(Some(Fault::Status(503)));
+    let failed = send(stack.post(responses, &body)).await;
+    assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(seen(&stack), [3, 0], "a second response may have been made");
+}
+
+/// What is stored is at the first of `backends`, whatever a pool prefers.
+const IN_ORDER_OF_TWO: &str = "pools:\n  - { deployment: gpt-4o, backends: [ { name: east, priority: 0 }, { name: sweden, priority: 1 } ] }\n";
+
+#[tokio::test]
+async fn a_product_never_leaves_its_region() {
+    let options = Options::default().more_backends(vec![azure("east")]);
+    let stack = Stack::start(options.edit_config(|yaml| {
+        yaml.replace("name: sweden,", "name: sweden, region: swedencentral,")
+            .replace(
+                "    deployments: [gpt-4o, text",
+                "    backends: { regions: [swedencentral] }\n    deployments: [gpt-4o, text",
+            )
+    }))
+    .await;
+    assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+    stack.azure.set_fault(Some(Fault::Status(503)));
+    let failed = send(stack.chat(&hello())).await;
+    assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(seen(&stack), [2, 0]);
+}
+
+#[tokio::test]
+async fn each_attempt_has_the_path_the_host_and_the_identity_of_its_backend() {
+    let government = AzureOptions {
+        audience: "https://cognitiveservices.azure.us".to_owned(),
+        ..azure("east")
+    };
+    let options = Options::default().more_backends(vec![government]);
+    let stack = Stack::start(options.edit_config(|yaml| {
+        let own = "name: east, identity: { managed_identity: {}, scope: https://cognitiveservices.azure.us/.default },";
+        yaml.replace("name: east,", own) + "pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, priority: 0, deployment: gpt-4o-mini }, { name: east, priority: 1 } ] }\n"
+    }))
+    .await;
+    let log = stack.tollgate().log();
+    log.wait_for_count("both identities", 3).await;
+    assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+    stack.azure.set_fault(Some(Fault::Status(503)));
+    assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+    let paths = |azure: &FakeAzure| -> Vec<String> {
+        azure.requests().iter().map(|it| it.path.clone()).collect()
+    };
+    let path = |name: &str| format!("/openai/deployments/{name}/chat/completions");
+    let starts = |azure: &FakeAzure, name: &str, count: usize| {
+        let paths = paths(azure);
+        assert_eq!(paths.len(), count, "{paths:?}");
+        assert!(
+            paths.iter().all(|it| it.starts_with(&path(name))),
+            "{paths:?}"
+        );
+    };
+    let east = stack.others.first().expect("east");
+    starts(&stack.azure, "gpt-4o-mini", 2);
+    starts(east, "gpt-4o", 1);
+    assert_no_violations(&stack);
+    for (azure, host) in [(&stack.azure, "acme-sweden"), (east, "acme-east")] {
+        let requests = format!("{:?}", azure.requests());
+        assert!(
+            requests.contains(&format!("{host}.openai.azure.com")),
+            "{requests}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn on_v1_the_body_has_the_backends_own_name() {
+    let stack = two("pools:\n  - { deployment: gpt-4o, backends: [ { name: east, deployment: gpt-4o-mini }, { name: sweden, priority: 2 } ] }\n").await;
+    let mut body = hello();
+    body["model"] = json!("gpt-4o");
+    let (status, answer) = send_json(stack.post(V1, &body)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(answer["model"], "gpt-4o-mini-2024-07-18", "{answer}");
+    // Sweden has another name for it, which the body of this attempt can't have.
+    stack
+        .others
+        .first()
+        .expect("east")
+        .set_fault(Some(Fault::Status(503)));
+    let failed = send(stack.post(V1, &body)).await;
+    assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(seen(&stack), [0, 2]);
+}
+
+#[tokio::test]
+async fn weights_share_the_requests() {
+    let stack = two("pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, weight: 3 }, { name: east, weight: 1 } ] }\n").await;
+    for _ in 0..40 {
+        assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+    }
+    assert_eq!(seen(&stack), [30, 10]);
+}
+
+#[tokio::test]
+async fn an_envoy_file_that_is_out_of_date_sends_no_identity_elsewhere() {
+    let options = Options::default().more_backends(vec![azure("east")]);
+    let stack = Stack::start(options.edit_config(|yaml| {
+        yaml.replace(
+            "    deployments: [gpt-4o, text",
+            "    backends: { names: [east] }\n    deployments: [gpt-4o, text",
+        )
+        .replace(
+            "completions, embeddings, responses]",
+            "completions, embeddings]",
+        )
+    }))
+    .await;
+    assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+    let text = std::fs::read_to_string(stack.config_path()).expect("a file");
+    let text = text
+        .replace("name: east", "name: ost")
+        .replace("names: [east]", "names: [ost]");
+    std::fs::write(stack.config_path(), text).expect("written");
+    let log = stack.tollgate().log();
+    log.wait_for_json("the new name", |line| {
+        line.to_string().contains("configuration is in force")
+    })
+    .await;
+    let failed = send(stack.chat(&hello())).await;
+    assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        seen(&stack),
+        [0, 1],
+        "a backend that was not chosen was asked"
+    );
+}
+
+#[tokio::test]
+async fn no_request_fails_while_a_backend_goes_wrong_under_load() {
+    let stack = stack(2).await;
+    let faults = [
+        None,
+        Some(Fault::Status(429)),
+        Some(Fault::Status(503)),
+        Some(Fault::ResetBeforeHeaders),
+    ];
+    let mut failed = Vec::new();
+    for fault in faults {
+        stack.azure.set_fault(fault);
+        let mut requests = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            requests.spawn(stack.chat(&hello()).send());
+        }
+        while let Some(answer) = requests.join_next().await {
+            match answer.expect("no panic") {
+                Ok(answer) if answer.status() == StatusCode::OK => {}
+                other => failed.push(format!("{fault:?}: {other:?}")),
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{failed:?}");
+    let charged = charged(&stack, 400).await;
+    let billed = billed(&stack);
+    let names = ["sweden", "east"].map(str::to_owned);
+    let billed: BTreeMap<_, _> = names.into_iter().zip(billed).collect();
+    assert_eq!(charged, billed, "charged, billed");
+}

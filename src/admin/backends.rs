@@ -1,0 +1,99 @@
+//! The state of the backends, for people and for programs.
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::upstream::{Availability, Pools};
+
+/// The state of one backend, as `/backends` gives it.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct BackendState {
+    /// Its name.
+    pub name: String,
+    /// `ptu` or `payg`
+    pub tier: String,
+    /// Where it is.
+    pub region: Option<String>,
+    /// `healthy`, `trial` (it has rested, and the next request tries it) or why it rests.
+    pub state: String,
+    /// For how many more milliseconds it rests.
+    pub rests_ms: Option<u64>,
+    /// Its deployments that are not healthy, by their names there.
+    pub deployments: Vec<DeploymentState>,
+    /// Requests that it has answered since the service started.
+    pub served: u64,
+    /// Attempts that it has failed.
+    pub failed: u64,
+    /// What it last said of its provisioned throughput.
+    pub utilization: Option<String>,
+}
+
+/// A deployment that is not healthy.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct DeploymentState {
+    /// Its name at the backend.
+    pub name: String,
+    /// As of a backend.
+    pub state: String,
+    /// For how many more milliseconds it rests.
+    pub rests_ms: Option<u64>,
+}
+
+fn state(availability: Availability, now: Instant) -> (String, Option<u64>) {
+    match availability {
+        Availability::Ready => ("healthy".to_owned(), None),
+        Availability::Trial => ("trial".to_owned(), None),
+        Availability::Resting(until, why) => {
+            let left = until.saturating_duration_since(now).as_millis();
+            (why.as_str().to_owned(), u64::try_from(left).ok())
+        }
+    }
+}
+
+/// Every backend, in the order of the configuration.
+pub(super) fn states(pools: &Pools) -> Vec<BackendState> {
+    let now = Instant::now();
+    let of_one = |backend: &std::sync::Arc<crate::upstream::Backend>| {
+        let report = backend.report(now);
+        let (state, rests_ms) = state(report.availability, now);
+        let deployments = report.resting.iter().map(|(name, availability)| {
+            let (state, rests_ms) = self::state(*availability, now);
+            DeploymentState {
+                name: name.to_string(),
+                state,
+                rests_ms,
+            }
+        });
+        BackendState {
+            name: report.name.to_string(),
+            tier: report.tier.as_str().to_owned(),
+            region: report.region.as_deref().map(str::to_owned),
+            state,
+            rests_ms,
+            deployments: deployments.collect(),
+            served: report.served,
+            failed: report.failed,
+            utilization: report.utilization.as_deref().map(str::to_owned),
+        }
+    };
+    pools.backends().iter().map(of_one).collect()
+}
+
+/// Backends that are not healthy, a line each.
+pub(super) fn ailing(pools: &Pools) -> Vec<String> {
+    let line = |name: &str, state: &str, rests_ms: Option<u64>| {
+        let rests = rests_ms.map_or(String::new(), |it| format!(", rests for {it} ms"));
+        format!("backend {name}: {state}{rests}")
+    };
+    let lines = states(pools).into_iter().flat_map(|backend| {
+        let whole = (backend.state != "healthy")
+            .then(|| line(&backend.name, &backend.state, backend.rests_ms));
+        let name = backend.name;
+        let of_deployment =
+            move |it: DeploymentState| line(&format!("{name}/{}", it.name), &it.state, it.rests_ms);
+        whole
+            .into_iter()
+            .chain(backend.deployments.into_iter().map(of_deployment))
+    });
+    lines.collect()
+}

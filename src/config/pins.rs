@@ -1,0 +1,93 @@
+//! Which backends a product may use.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::problem::Problem;
+use super::problems::{Problems, not_empty};
+use super::written::{Backend, BackendTier, Product};
+
+/// The names of the backends that fit; `None` where the product says nothing of them.
+pub(super) fn pins(
+    product: &Product,
+    backends: &[Backend],
+    problems: &mut Problems,
+) -> Option<HashSet<Arc<str>>> {
+    let written = product.backends.as_ref()?;
+    let pins = &written.value;
+    if let Some(regions) = &pins.regions {
+        not_empty("regions", regions, problems);
+        for region in &regions.value {
+            let is_one = |it: &Backend| {
+                it.region
+                    .as_ref()
+                    .is_some_and(|it| it.value == region.value)
+            };
+            if !backends.iter().any(is_one) {
+                let message = format!("no backend is in the region `{}`", region.value);
+                problems.push(Problem::at(region.referenced, message));
+            }
+        }
+    }
+    if let Some(names) = &pins.names {
+        not_empty("names", names, problems);
+        for name in &names.value {
+            if !backends.iter().any(|it| it.name.value == name.value) {
+                let message = format!("there is no backend `{}`", name.value);
+                problems.push(Problem::at(name.referenced, message));
+            }
+        }
+    }
+    if let Some(tiers) = &pins.tiers {
+        not_empty("tiers", tiers, problems);
+    }
+    let fits = |backend: &&Backend| {
+        let region = backend.region.as_ref().map(|it| &it.value);
+        let regions = pins.regions.as_ref().map(|it| &it.value);
+        let names = pins.names.as_ref().map(|it| &it.value);
+        let tiers = pins.tiers.as_ref().map(|it| &it.value);
+        regions.is_none_or(|it| it.iter().any(|it| Some(&it.value) == region))
+            && names.is_none_or(|it| it.iter().any(|it| it.value == backend.name.value))
+            && tiers.is_none_or(|it| it.iter().any(|it| is_same(*it, backend.tier)))
+    };
+    let allowed: HashSet<Arc<str>> = backends
+        .iter()
+        .filter(fits)
+        .map(|it| it.name.value.as_str().into())
+        .collect();
+    if allowed.is_empty() {
+        let message = "no backend fits: the product could not be used";
+        problems.push(Problem::at(written.referenced, message));
+    }
+    check_home(product, backends, &allowed, problems);
+    Some(allowed)
+}
+
+/// What is stored is at the first backend, so whoever stores must be allowed to go there.
+fn check_home(
+    product: &Product,
+    backends: &[Backend],
+    allowed: &HashSet<Arc<str>>,
+    problems: &mut Problems,
+) {
+    let Some(home) = backends.first().map(|it| it.name.value.as_str()) else {
+        return;
+    };
+    let mut operations = product.operations.value.iter();
+    let stored = operations.find(|it| it.value.is_stored());
+    if let Some(operation) = stored.filter(|_| !allowed.contains(home)) {
+        let message = format!(
+            "what `{}` stores is at the first backend, `{home}`, which the product may not use",
+            operation.value
+        );
+        let help = "write a backend that it may use first in `backends`, or remove the operation";
+        problems.push(Problem::at(operation.referenced, message).help(help));
+    }
+}
+
+const fn is_same(a: BackendTier, b: BackendTier) -> bool {
+    matches!(
+        (a, b),
+        (BackendTier::Ptu, BackendTier::Ptu) | (BackendTier::Payg, BackendTier::Payg)
+    )
+}

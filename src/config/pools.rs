@@ -1,0 +1,123 @@
+//! Backends as they are chosen from, and the pools of deployments.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_saphyr::Spanned;
+
+use super::identity::identity;
+use super::problem::Problem;
+use super::problems::{Problems, check_id, duplicate, not_empty};
+use super::written::{self, BackendTier};
+use crate::access::Deployment;
+use crate::upstream::{Backend, Member, Pool, Pools, Tier};
+
+/// Each may be the n-th of any request, so Envoy's choice grows with the square.
+const MAX_BACKENDS: usize = 20;
+const MAX_WEIGHT: u32 = 1_000_000;
+
+pub(super) fn pools(
+    backends: &mut Spanned<Vec<written::Backend>>,
+    written: &[written::Pool],
+    directory: &Path,
+    problems: &mut Problems,
+) -> Pools {
+    if backends.value.is_empty() {
+        let message = "there is no backend: requests could go nowhere";
+        problems.push(Problem::at(backends.referenced, message));
+    }
+    if backends.value.len() > MAX_BACKENDS {
+        let message = format!("there may be {MAX_BACKENDS} backends");
+        problems.push(Problem::at(backends.referenced, message));
+    }
+    let mut read: Vec<Arc<Backend>> = Vec::new();
+    for backend in &mut backends.value {
+        check_id("backend", &backend.name, problems);
+        if read.iter().any(|it| *it.name == backend.name.value) {
+            problems.push(duplicate("backend", &backend.name));
+        }
+        if let Some(region) = &backend.region {
+            check_id("region", region, problems);
+        }
+        read.push(Arc::new(self::backend(backend, directory, problems)));
+    }
+    let mut named = HashMap::new();
+    for pool in written {
+        not_empty("backends", &pool.backends, problems);
+        let name = deployment(&pool.deployment, problems);
+        let members = members(&pool.backends.value, &read, problems);
+        if named.insert(name, Pool::new(members)).is_some() {
+            problems.push(duplicate("pool of deployment", &pool.deployment));
+        }
+    }
+    Pools::new(read, named)
+}
+
+fn backend(written: &mut written::Backend, directory: &Path, problems: &mut Problems) -> Backend {
+    let own = written.identity.take();
+    let mut backend = Backend::new(&written.name.value);
+    backend.tier = tier(written.tier);
+    backend.region = written.region.as_ref().map(|it| it.value.as_str().into());
+    backend.endpoint = written.endpoint.as_ref().map(|it| it.value.clone());
+    backend.identity = own.and_then(|own| identity(own, directory, problems));
+    backend
+}
+
+const fn tier(written: BackendTier) -> Tier {
+    match written {
+        BackendTier::Ptu => Tier::Ptu,
+        BackendTier::Payg => Tier::Payg,
+    }
+}
+
+/// Names go into paths, so they are checked as callers' are.
+fn deployment(written: &Spanned<String>, problems: &mut Problems) -> Arc<str> {
+    if Deployment::parse(&written.value).is_none() {
+        let message = format!("`{}` is not a valid deployment name", written.value);
+        problems.push(Problem::at(written.referenced, message));
+    }
+    written.value.as_str().into()
+}
+
+fn members(
+    written: &[written::Member],
+    backends: &[Arc<Backend>],
+    problems: &mut Problems,
+) -> Vec<Member> {
+    let mut members = Vec::new();
+    let mut seen = HashSet::new();
+    for member in written {
+        let name = &member.name;
+        let Some(backend) = backends.iter().find(|it| *it.name == name.value) else {
+            let message = format!("there is no backend `{}`", name.value);
+            problems.push(Problem::at(name.referenced, message));
+            continue;
+        };
+        let own = member.deployment.as_ref();
+        if !seen.insert((&name.value, own.map(|it| &it.value))) {
+            problems.push(duplicate("backend", name));
+        }
+        let weight = member.weight.as_ref().map_or(1, |it| it.value);
+        if let Some(written) = &member.weight
+            && !(1..=MAX_WEIGHT).contains(&weight)
+        {
+            let message = format!("must be from 1 to {MAX_WEIGHT}");
+            problems.push(Problem::at(written.referenced, message));
+        }
+        let by_tier = match backend.tier {
+            Tier::Ptu => 0,
+            Tier::Payg => 1,
+        };
+        members.push(Member::new(
+            Arc::clone(backend),
+            own.map(|it| deployment(it, problems)),
+            member.priority.unwrap_or(by_tier),
+            weight,
+        ));
+    }
+    members
+}
+
+#[cfg(test)]
+mod tests;

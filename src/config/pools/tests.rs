@@ -1,0 +1,109 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::upstream::{Pools, Tier};
+
+const BEFORE: &str = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\n";
+const BACKENDS: &str = "backends:\n  - { name: east, tier: ptu, region: eastus, endpoint: \"https://a.openai.azure.com\" }\n  - { name: sweden, region: swedencentral, endpoint: \"https://b.openai.azure.com\", identity: { managed_identity: {}, scope: https://cognitiveservices.azure.us/.default } }\n";
+
+fn load(more: &str) -> Result<Config, String> {
+    let text = format!("{BEFORE}{BACKENDS}{more}\n");
+    let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+    parsed.map_err(|error| error.lines().concat())
+}
+
+fn pools(more: &str) -> Arc<Pools> {
+    load(more).expect("good").policy.pools
+}
+
+/// Members as `name priority weight deployment`.
+fn members(pools: &Pools, deployment: &str) -> Vec<String> {
+    let members = pools.of(Some(deployment)).members().iter();
+    let line = |it: &Arc<crate::upstream::Member>| {
+        let own = it.deployment.as_deref().unwrap_or("-");
+        format!("{} {} {} {own}", it.backend.name, it.priority, it.weight)
+    };
+    members.map(line).collect()
+}
+
+#[test]
+fn a_deployment_without_a_pool_has_all_backends_and_ptu_is_first() {
+    let pools = pools("");
+    assert_eq!(members(&pools, "gpt-4o"), ["east 0 1 -", "sweden 1 1 -"]);
+    let tiers: Vec<_> = pools.backends().iter().map(|it| it.tier).collect();
+    assert_eq!(tiers, [Tier::Ptu, Tier::Payg]);
+    let scopes = pools.backends().iter().map(|it| it.own_identity());
+    let scopes: Vec<_> = scopes
+        .map(|it| it.map(|(config, _)| config.scope))
+        .collect();
+    let own = "https://cognitiveservices.azure.us/.default".to_owned();
+    assert_eq!(scopes, [None, Some(own)]);
+}
+
+#[test]
+fn a_pool_says_priority_weight_and_name() {
+    let pools = pools(
+        "pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, priority: 0, weight: 3, deployment: gpt-4o-eu }, { name: east, priority: 5 } ] }",
+    );
+    let expected = ["sweden 0 3 gpt-4o-eu", "east 5 1 -"];
+    assert_eq!(members(&pools, "gpt-4o"), expected);
+    assert_eq!(members(&pools, "o3"), ["east 0 1 -", "sweden 1 1 -"]);
+    assert_eq!(pools.name_in_body("gpt-4o"), "gpt-4o-eu");
+    assert_eq!(pools.name_in_body("o3"), "o3");
+}
+
+#[test]
+fn a_product_keeps_to_regions_tiers_and_backends() {
+    let product = |pins: &str| {
+        let more = format!(
+            "products: [ {{ id: eu, deployments: [gpt-4o], operations: [chat.completions], backends: {pins} }} ]"
+        );
+        load(&more)
+    };
+    for pins in [
+        "{ regions: [swedencentral] }",
+        "{ tiers: [payg] }",
+        "{ names: [sweden] }",
+    ] {
+        product(pins).unwrap_or_else(|error| panic!("{pins}: {error}"));
+    }
+    for (pins, reason) in [
+        ("{ regions: [mars] }", "no backend is in the region `mars`"),
+        ("{ names: [west] }", "there is no backend `west`"),
+        ("{ tiers: [ptu], names: [sweden] }", "no backend fits"),
+        ("{ tiers: [] }", "`tiers` is empty"),
+    ] {
+        let error = product(pins).err().expect("wrong");
+        assert!(error.contains(reason), "{pins}: {error}");
+    }
+}
+
+#[test]
+fn what_is_stored_must_be_where_the_product_may_go() {
+    let error = load(
+        "products: [ { id: eu, deployments: [gpt-4o], operations: [responses], backends: { names: [sweden] } } ]",
+    );
+    let error = error.err().expect("wrong");
+    assert!(error.contains("at the first backend, `east`"), "{error}");
+}
+
+#[test]
+fn what_is_wrong_says_where_and_why() {
+    let pool =
+        |members: &str| format!("pools: [ {{ deployment: gpt-4o, backends: [ {members} ] }} ]");
+    for (more, reason) in [
+        (pool("{ name: west }"), "tollgate.yaml:6:52: there is no backend `west`"),
+        (pool("{ name: east, weight: 0 }"), "must be from 1 to 1000000"),
+        (pool("{ name: east }, { name: east }"), "duplicate backend `east`"),
+        (pool("{ name: east, deployment: \"a/../b\" }"), "is not a valid deployment name"),
+        (pool(""), "`backends` is empty"),
+        (
+            "pools: [ { deployment: a, backends: [ { name: east } ] }, { deployment: a, backends: [ { name: east } ] } ]".to_owned(),
+            "duplicate pool of deployment `a`",
+        ),
+    ] {
+        let error = load(&more).err().expect("wrong");
+        assert!(error.contains(reason), "{more}: {error}");
+    }
+}

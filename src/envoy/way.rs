@@ -1,0 +1,52 @@
+//! The order of a request's backends, as the Envoy configuration of `tollgate envoy` reads it: names in headers
+//! for the choice of a cluster, path and identity in metadata for the cluster's own filter.
+
+use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
+use envoy_types::pb::envoy::service::ext_proc::v3::{CommonResponse, ProcessingResponse};
+
+use super::{headers, metadata, reply};
+use crate::gateway::Way;
+
+/// Before the number of an attempt: which backend it goes to.
+const BACKEND_OF_ATTEMPT: &str = "x-tollgate-";
+/// After what a request may be made again at the next backend, if it may be repeated
+/// (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter>).
+const RETRY_ON: &[u8] = b"connect-failure,refused-stream,reset,retriable-status-codes";
+const RETRIABLE_STATUSES: &[u8] = b"401,403,408,429,500,502,503,504";
+
+/// The order, and how often to try. Envoy removes its own ones before the request goes out.
+pub(super) fn headers(way: &Way) -> Vec<reply::Header> {
+    let mut fields = Vec::with_capacity(way.hops.len() + 3);
+    for (nth, hop) in way.hops.iter().enumerate() {
+        let name = format!("{BACKEND_OF_ATTEMPT}{}", nth + 1);
+        fields.push(headers::set(&name, hop.backend.as_bytes()));
+    }
+    let retries = way.hops.len().saturating_sub(1);
+    if retries > 0 {
+        let retries = retries.to_string();
+        fields.push(headers::set("x-envoy-max-retries", retries.as_bytes()));
+        if way.repeats {
+            fields.push(headers::set("x-envoy-retry-on", RETRY_ON));
+            let statuses = headers::set("x-envoy-retriable-status-codes", RETRIABLE_STATUSES);
+            fields.push(statuses);
+        }
+    }
+    fields
+}
+
+/// With the way in its metadata, and the route chosen anew by the headers.
+pub(super) fn routed(mut reply: ProcessingResponse, way: &Way) -> ProcessingResponse {
+    reply.dynamic_metadata = Some(metadata::of_way(way));
+    let common = match &mut reply.response {
+        Some(Response::RequestHeaders(it)) => it.response.as_mut(),
+        Some(Response::RequestBody(it)) => it.response.as_mut(),
+        _ => None,
+    };
+    if let Some(CommonResponse {
+        clear_route_cache, ..
+    }) = common
+    {
+        *clear_route_cache = true;
+    }
+    reply
+}

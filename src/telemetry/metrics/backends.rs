@@ -1,0 +1,52 @@
+//! What the metrics say of backends.
+
+use std::sync::Arc;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::MeterProvider;
+use tokio::time::Instant;
+
+use super::Metrics;
+use crate::policy::LivePolicy;
+use crate::upstream::{Availability, BackendReport};
+
+impl Metrics {
+    /// Shows the state of each backend, where there are several.
+    pub fn observe_backends(&self, policy: &Arc<LivePolicy>) {
+        let meter = self.provider.meter("tollgate");
+        let reports = |policy: &LivePolicy| -> Vec<(BackendReport, KeyValue)> {
+            let pools = Arc::clone(&policy.load().pools);
+            let backends = pools.backends().iter().filter(|_| pools.is_pooled());
+            let report = backends.map(|backend| {
+                let label = KeyValue::new("tollgate.backend", Arc::clone(&backend.name));
+                (backend.report(Instant::now()), label)
+            });
+            report.collect()
+        };
+        let source = Arc::clone(policy);
+        let _ = meter
+            .u64_observable_counter("tollgate.backend.attempts")
+            .with_description("Attempts at a backend, by outcome")
+            .with_callback(move |counter| {
+                for (report, label) in reports(&source) {
+                    let outcome = |name| [label.clone(), KeyValue::new("outcome", name)];
+                    counter.observe(report.served, &outcome("answered"));
+                    counter.observe(report.failed, &outcome("failed"));
+                }
+            })
+            .build();
+        let source = Arc::clone(policy);
+        let _ = meter
+            .u64_observable_gauge("tollgate.backend.resting")
+            .with_description("Deployments of a backend that rest; all of it counts as one more")
+            .with_callback(move |gauge| {
+                for (report, label) in reports(&source) {
+                    let rests = |it: &Availability| matches!(it, Availability::Resting(..));
+                    let deployments = report.resting.iter().filter(|(_, it)| rests(it)).count();
+                    let all = deployments + usize::from(rests(&report.availability));
+                    gauge.observe(u64::try_from(all).unwrap_or(u64::MAX), &[label]);
+                }
+            })
+            .build();
+    }
+}

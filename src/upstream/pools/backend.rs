@@ -1,0 +1,216 @@
+//! One Azure OpenAI resource, and what is known of it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use http::HeaderValue;
+use tokio::time::Instant;
+
+use super::health::{Availability, Health};
+use crate::upstream::{Identity, IdentityConfig};
+
+/// How many deployments of a backend may rest apart from it; their names are the operator's.
+const MAX_DEPLOYMENTS: usize = 10_000;
+
+/// How a backend is paid for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tier {
+    /// Provisioned throughput, which is paid whether or not it is used.
+    Ptu,
+    /// By the token.
+    #[default]
+    Payg,
+}
+
+impl Tier {
+    /// The word for it in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ptu => "ptu",
+            Self::Payg => "payg",
+        }
+    }
+}
+
+/// One Azure OpenAI resource.
+pub struct Backend {
+    /// Its name in metrics, audit log and metadata.
+    pub name: Arc<str>,
+    /// How it is paid for.
+    pub tier: Tier,
+    /// Where it is.
+    pub region: Option<Arc<str>>,
+    /// Who the gateway is to it; `None`: as to all others.
+    pub identity: Option<IdentityConfig>,
+    /// Where it is reached: what is known of it is another's where this is.
+    pub endpoint: Option<String>,
+    known: ArcSwap<Known>,
+}
+
+/// What is known of a backend: it outlives a change of the configuration.
+#[derive(Default)]
+struct Known {
+    health: Health,
+    deployments: DashMap<Arc<str>, Arc<Health>>,
+    identity: Arc<Identity>,
+    served: AtomicU64,
+    failed: AtomicU64,
+    utilization: ArcSwap<Option<Arc<str>>>,
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Backend({})", self.name)
+    }
+}
+
+impl Backend {
+    /// A backend of which nothing is known yet.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            tier: Tier::default(),
+            region: None,
+            identity: None,
+            endpoint: None,
+            known: ArcSwap::default(),
+        }
+    }
+
+    /// Takes over what was known of it.
+    pub(super) fn adopt(&self, last: &Self) {
+        let scope = |of: &Self| of.identity.as_ref().map(|it| it.scope.clone());
+        if self.endpoint == last.endpoint && scope(self) == scope(last) {
+            self.known.store(last.known.load_full());
+        }
+    }
+
+    /// Its own identity, to be kept fresh.
+    pub fn own_identity(&self) -> Option<(IdentityConfig, Arc<Identity>)> {
+        let config = self.identity.clone()?;
+        Some((config, Arc::clone(&self.known.load().identity)))
+    }
+
+    /// The header with its own identity, or else the common one.
+    pub fn authorization(&self, common: &Identity) -> Option<HeaderValue> {
+        match self.identity {
+            Some(_) => self.known.load().identity.authorization(),
+            None => common.authorization(),
+        }
+    }
+
+    /// Whether it may be asked for a deployment.
+    pub fn availability(&self, deployment: &str, now: Instant) -> Availability {
+        let known = self.known.load();
+        let of_deployment = known.deployments.get(deployment).map(|it| it.at(now));
+        match (known.health.at(now), of_deployment) {
+            (Availability::Resting(a, why), Some(Availability::Resting(b, other))) => match a > b {
+                true => Availability::Resting(a, why),
+                false => Availability::Resting(b, other),
+            },
+            (resting @ Availability::Resting(..), _) => resting,
+            (_, Some(resting @ Availability::Resting(..))) => resting,
+            (Availability::Trial, _) | (_, Some(Availability::Trial)) => Availability::Trial,
+            _ => Availability::Ready,
+        }
+    }
+
+    /// Takes the one trial of what has rested.
+    pub(super) fn take_trial(&self, deployment: &str, now: Instant) -> bool {
+        let known = self.known.load();
+        let of_deployment = known.deployments.get(deployment).map(|it| Arc::clone(&it));
+        let mut halves = [Some(&known.health), of_deployment.as_deref()].into_iter();
+        halves.all(|half| match half {
+            Some(health) if health.at(now) == Availability::Trial => health.take_trial(now),
+            _ => true,
+        })
+    }
+
+    /// The health of all of it.
+    pub fn whole(&self, note: impl FnOnce(&Health)) {
+        note(&self.known.load().health);
+    }
+
+    /// The health of one of its deployments.
+    pub fn deployment(&self, name: &str, note: impl FnOnce(&Health)) {
+        let known = self.known.load();
+        if let Some(health) = known.deployments.get(name).map(|it| Arc::clone(&it)) {
+            return note(&health);
+        }
+        if known.deployments.len() >= MAX_DEPLOYMENTS {
+            return note(&known.health);
+        }
+        let health = known.deployments.entry(name.into()).or_default();
+        let health = Arc::clone(&health);
+        note(&health);
+    }
+
+    /// It has answered a request for a deployment.
+    pub fn served(&self, deployment: &str, now: Instant) {
+        let known = self.known.load();
+        known.served.fetch_add(1, Ordering::Relaxed);
+        known.health.served(now);
+        if let Some(health) = known.deployments.get(deployment) {
+            health.served(now);
+        }
+    }
+
+    /// An attempt has failed, for whichever reason.
+    pub fn count_failure(&self) {
+        self.known.load().failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What it says of its provisioned throughput.
+    pub fn utilization(&self, text: &str) {
+        let known = self.known.load();
+        known.utilization.store(Arc::new(Some(text.into())));
+    }
+
+    /// What is known of it, for people.
+    pub fn report(&self, now: Instant) -> BackendReport {
+        let known = self.known.load();
+        let mut resting: Vec<_> = known
+            .deployments
+            .iter()
+            .filter_map(|entry| match entry.at(now) {
+                Availability::Ready => None,
+                other => Some((Arc::clone(entry.key()), other)),
+            })
+            .collect();
+        resting.sort_by(|(a, _), (b, _)| a.cmp(b));
+        BackendReport {
+            name: Arc::clone(&self.name),
+            tier: self.tier,
+            region: self.region.clone(),
+            availability: known.health.at(now),
+            resting,
+            served: known.served.load(Ordering::Relaxed),
+            failed: known.failed.load(Ordering::Relaxed),
+            utilization: (**known.utilization.load()).clone(),
+        }
+    }
+}
+
+/// The state of a backend at a moment.
+#[derive(Clone, Debug)]
+pub struct BackendReport {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How it is paid for.
+    pub tier: Tier,
+    /// Where it is.
+    pub region: Option<Arc<str>>,
+    /// Whether it may be asked at all.
+    pub availability: Availability,
+    /// Its deployments that may not be asked as others are, by their names there.
+    pub resting: Vec<(Arc<str>, Availability)>,
+    /// Requests that it has answered.
+    pub served: u64,
+    /// Attempts that it has failed.
+    pub failed: u64,
+    /// What it last said of its provisioned throughput.
+    pub utilization: Option<Arc<str>>,
+}

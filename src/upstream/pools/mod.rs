@@ -1,0 +1,88 @@
+//! Many backends: which of them have a deployment, and which of those is asked.
+
+mod backend;
+mod health;
+mod pool;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use backend::{Backend, BackendReport, Tier};
+pub use health::{Availability, Health, Rest};
+pub use pool::{Choice, Member, NoBackend, Order, Pool, UnderWay};
+
+/// All backends, and the pools of deployments.
+#[derive(Debug, Default)]
+pub struct Pools {
+    backends: Vec<Arc<Backend>>,
+    named: HashMap<Arc<str>, Pool>,
+    /// Of each deployment without a pool of its own: all backends.
+    all: Pool,
+    is_pooled: bool,
+}
+
+impl Pools {
+    /// Backends in the order of the file, and the pools of some deployments.
+    pub fn new(backends: Vec<Arc<Backend>>, named: HashMap<Arc<str>, Pool>) -> Self {
+        let member = |backend: &Arc<Backend>| {
+            let priority = match backend.tier {
+                Tier::Ptu => 0,
+                Tier::Payg => 1,
+            };
+            Member::new(Arc::clone(backend), None, priority, 1)
+        };
+        Self {
+            all: Pool::new(backends.iter().map(member).collect()),
+            is_pooled: backends.len() > 1 || !named.is_empty(),
+            backends,
+            named,
+        }
+    }
+
+    /// Whether there is a choice at all: otherwise Envoy knows the one backend.
+    pub fn is_pooled(&self) -> bool {
+        self.is_pooled
+    }
+
+    /// Every backend, in the order of the file.
+    pub fn backends(&self) -> &[Arc<Backend>] {
+        &self.backends
+    }
+
+    /// The backend that has what the service stores: the first.
+    pub fn home(&self) -> Option<&Arc<Backend>> {
+        self.backends.first()
+    }
+
+    /// The pool of a deployment; of none, all backends.
+    pub fn of(&self, deployment: Option<&str>) -> &Pool {
+        let named = deployment.and_then(|name| self.named.get(name));
+        named.unwrap_or(&self.all)
+    }
+
+    /// What a deployment is called in a body that all attempts share: by its first backend's name for it. Only
+    /// backends that call it so take such a request.
+    pub fn name_in_body<'a>(&'a self, deployment: &'a str) -> &'a str {
+        let first = self.of(Some(deployment)).members().first();
+        let name = first.and_then(|it| it.deployment.as_deref());
+        name.unwrap_or(deployment)
+    }
+
+    /// What a deployment is called at the backend that has what the service stores.
+    pub fn name_at_home<'a>(&'a self, deployment: &'a str) -> &'a str {
+        let home = self.home();
+        let mut members = self.of(Some(deployment)).members().iter();
+        let member = members.find(|it| home.is_some_and(|home| Arc::ptr_eq(&it.backend, home)));
+        member.map_or(deployment, |member| member.name(deployment))
+    }
+
+    /// Takes over what the last configuration knew of the same backends.
+    pub fn adopt(&self, last: &Self) {
+        for backend in &self.backends {
+            let known = last.backends.iter().find(|it| it.name == backend.name);
+            if let Some(known) = known {
+                backend.adopt(known);
+            }
+        }
+    }
+}
