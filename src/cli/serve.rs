@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,9 @@ use crate::usage::LedgerWriter;
 
 /// How often decisions that nobody came for are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// After how many of these those are forgotten whose limits have nothing to count: with many clients that takes
+/// milliseconds.
+const SWEEPS_OF_LIMITS: u64 = 10;
 /// Estimates at once. Each takes a core for milliseconds, and many clients may hang up together.
 const MAX_BLOCKING_THREADS: usize = 8;
 /// How long estimates may still be counted after the last stream has ended.
@@ -319,9 +322,17 @@ async fn tell(mut alarms: mpsc::Receiver<Alarm>, stop: CancellationToken) {
 
 async fn sweep(gateway: Arc<Gateway>, stop: CancellationToken) {
     let mut ticks = interval(SWEEP_INTERVAL);
+    let mut sweeps: u64 = 0;
     loop {
         tokio::select! {
-            _ = ticks.tick() => gateway.sweep(),
+            _ = ticks.tick() => {
+                gateway.sweep();
+                sweeps += 1;
+                if sweeps.is_multiple_of(SWEEPS_OF_LIMITS) {
+                    let gateway = Arc::clone(&gateway);
+                    let _ = spawn_blocking(move || gateway.sweep_limits()).await;
+                }
+            }
             () = stop.cancelled() => return,
         }
     }

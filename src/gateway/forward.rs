@@ -110,6 +110,7 @@ impl Asking {
                 Decided::Now(self.go(gateway, asked, Some(limited)))
             }
             Attempt::Now(Err(exceeded)) => {
+                self.admitted.context.detail = Some(exceeded.to_string().into());
                 self.refused(Refusal::exceeded(&exceeded, &settings.calendar))
             }
             Attempt::Later(waiting) => {
@@ -125,6 +126,7 @@ impl Asking {
                             Err(refusal) => Err(Rejected::new(refusal, self.admitted.context)),
                         },
                         Err(exceeded) => {
+                            self.admitted.context.detail = Some(exceeded.to_string().into());
                             let refusal = Refusal::exceeded(&exceeded, &settings.calendar);
                             Err(Rejected::new(refusal, self.admitted.context))
                         }

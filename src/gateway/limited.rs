@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 
-use super::body::BodyDecision;
+use super::body::{BodyDecision, GoesOn};
 use super::decide::Decision;
 use crate::access::{Client, ClientId, Deployment, Operation, Product, ProductId};
 use crate::limits::{Amounts, Demand, Exceeded, Line, Rule, Seen, Subject};
@@ -211,14 +211,21 @@ fn expect(limits: &Limits, expecting: &Expecting<'_>, asked: Asked<'_>) -> (Amou
         ..Amounts::default()
     };
     let Asked { asked, body } = asked;
+    if let Some(GoesOn::Batch(_)) = asked.goes_on {
+        // What it will use nobody knows; it is begun as long as something is left.
+        (amounts.input, amounts.cost) = (1, 1);
+        return (amounts, Basis::default());
+    }
     let deployment = asking.deployment.map(Deployment::to_shared);
     let (Some(deployment), true) = (deployment, lines.iter().any(needs_tokens)) else {
         return (amounts, Basis::default());
     };
     let client = asking.client.id.to_shared();
-    let bytes = u64::try_from(Prompt::text_bytes(body)).unwrap_or(u64::MAX);
+    let count = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+    let (bytes, whole) = (count(Prompt::text_bytes(body)), count(body.len()));
     let basis = Basis {
-        bytes,
+        // Images and recordings have tokens that are not in the text.
+        bytes: if bytes == whole { bytes } else { 0 },
         choices: asked.choices,
     };
     amounts.input = limits.expected_input(&client, &deployment, bytes);
@@ -247,7 +254,14 @@ fn expect(limits: &Limits, expecting: &Expecting<'_>, asked: Asked<'_>) -> (Amou
             .min(of_all)
             .min(room(&[Measure::OutputTokens], 0));
     }
-    amounts.cost = cost(policy, &deployment, asked, &amounts);
+    // The price may be the model's, which only the answer names: then what its likes have cost. Where nothing
+    // is known of that, it must at least not be over.
+    let price = cost(policy, &deployment, asked, &amounts);
+    let likely = price.unwrap_or_else(|| {
+        let expected = limits.expected_cost(&client, &deployment);
+        expected.min(room(&[Measure::Cost], 0))
+    });
+    amounts.cost = likely.max(1);
     (amounts, basis)
 }
 
@@ -334,6 +348,7 @@ fn settle(limits: &Limits, limited: Limited, record: &UsageRecord) {
             bytes: basis.bytes,
             input: record.tokens.input,
             output_each: output.checked_div(basis.choices).unwrap_or(output),
+            cost: used(record).cost,
         };
         let client = Arc::clone(&record.client);
         limits.learn(client, Arc::clone(deployment), seen);
@@ -424,7 +439,12 @@ fn least(line: &Line, of: &[Measure]) -> Option<u64> {
     line.rules.iter().filter(counts).map(most).min()
 }
 
-fn cost(policy: &Policy, deployment: &Arc<str>, asked: &BodyDecision, amounts: &Amounts) -> u64 {
+fn cost(
+    policy: &Policy,
+    deployment: &Arc<str>,
+    asked: &BodyDecision,
+    amounts: &Amounts,
+) -> Option<u64> {
     let price = policy.prices.find(&Served {
         model: None,
         deployment: Some(deployment),
@@ -438,7 +458,7 @@ fn cost(policy: &Policy, deployment: &Arc<str>, asked: &BodyDecision, amounts: &
         ..Quantities::default()
     };
     let cost = price.and_then(|price| price.cost(&quantities));
-    cost.map_or(0, |cost| u64::try_from(cost.nanos()).unwrap_or(0))
+    cost.and_then(|cost| u64::try_from(cost.nanos()).ok())
 }
 
 fn used(record: &UsageRecord) -> Amounts {

@@ -159,6 +159,10 @@ impl Gateway {
             );
         }
         self.shares.sweep();
+    }
+
+    /// Forgets those whose limits have nothing to count.
+    pub fn sweep_limits(&self) {
         self.limits.sweep(&self.policy.load().limits);
     }
 

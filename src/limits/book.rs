@@ -199,7 +199,9 @@ impl Book {
 
     /// What is left of the limits of a subject.
     pub(super) fn standing(&self, line: &Line, settings: &LimitSettings) -> Vec<Standing> {
-        let account = self.accounts.of(&line.subject);
+        // Whoever looks at it makes no account.
+        let account = self.accounts.find(&line.subject);
+        let account = account.unwrap_or_else(|| Arc::new(Account::new(line.subject.clone())));
         account.standing(line, &settings.calendar, self.clock.now())
     }
 

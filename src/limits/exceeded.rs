@@ -1,5 +1,6 @@
 //! The limit that a request would exceed.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::rate_limits::RateLimits;
@@ -21,6 +22,13 @@ pub struct Exceeded {
     pub until: Until,
     /// What the caller is told of its own limits.
     pub rate_limits: RateLimits,
+}
+
+impl fmt::Display for Exceeded {
+    /// For an operator: whose limit of what it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.subject, self.rule.meter)
+    }
 }
 
 /// When there is room for a request.

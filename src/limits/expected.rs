@@ -12,6 +12,8 @@ const FIRST_OUTPUT: u64 = 512;
 const FIRST_INPUT_RATE: u64 = 256;
 /// More tokens than bytes are not in a body.
 const MAX_INPUT_RATE: u64 = 1024;
+/// A request that costs more teaches no more, in billionths of the currency.
+const MAX_COST: u64 = 1_000_000_000_000;
 /// A new figure counts for an eighth.
 const WEIGHT: u64 = 8;
 /// Figures are kept as multiples of this, so that small ones move too.
@@ -31,6 +33,21 @@ struct Learned {
     spread: u64,
     /// Tokens of a prompt for 1,024 bytes.
     input_rate: u64,
+    /// What a request has cost.
+    cost: u64,
+}
+
+/// What an answer had.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// Bytes of the prompt.
+    pub bytes: u64,
+    /// Tokens of the prompt.
+    pub input: u64,
+    /// Tokens of each answer.
+    pub output_each: u64,
+    /// What it cost, in billionths of the currency.
+    pub cost: u64,
 }
 
 impl Default for Expected {
@@ -55,21 +72,29 @@ impl Expected {
         })
     }
 
+    /// What a request costs: twice the mean.
+    pub(super) fn cost(&self, pair: &Pair) -> u64 {
+        self.0.get(pair).map_or(0, |it| 2 * it.cost / SCALE)
+    }
+
     /// Learns from an answer.
-    pub(super) fn learn(&self, pair: Pair, bytes: u64, input: u64, output_each: u64) {
-        let rate = input.saturating_mul(1024).checked_div(bytes);
+    pub(super) fn learn(&self, pair: Pair, seen: Seen) {
+        let rate = seen.input.saturating_mul(1024).checked_div(seen.bytes);
         let rate = rate.unwrap_or(FIRST_INPUT_RATE).min(MAX_INPUT_RATE) * SCALE;
-        let output = output_each.min(u64::from(u32::MAX)) * SCALE;
+        let output = seen.output_each.min(u64::from(u32::MAX)) * SCALE;
+        let cost = seen.cost.min(MAX_COST) * SCALE;
         let learned = match self.0.get(&pair) {
             None => Learned {
                 output,
                 spread: output / 4,
                 input_rate: rate,
+                cost,
             },
             Some(known) => Learned {
                 output: towards(known.output, output),
                 spread: towards(known.spread, output.abs_diff(known.output)),
                 input_rate: towards(known.input_rate, rate),
+                cost: towards(known.cost, cost),
             },
         };
         self.0.insert(pair, learned);
@@ -87,6 +112,15 @@ const fn towards(known: u64, new: u64) -> u64 {
 mod tests {
     use super::*;
 
+    fn seen(bytes: u64, input: u64, output_each: u64) -> Seen {
+        Seen {
+            bytes,
+            input,
+            output_each,
+            cost: output_each.saturating_mul(2),
+        }
+    }
+
     fn pair() -> Pair {
         ("app".into(), "gpt-4o".into())
     }
@@ -102,13 +136,14 @@ mod tests {
     fn answers_like_the_last_ones_are_expected() {
         let expected = Expected::default();
         for _ in 0..100 {
-            expected.learn(pair(), 2_000, 400, 60);
+            expected.learn(pair(), seen(2_000, 400, 60));
         }
         assert!((60..=62).contains(&expected.output(&pair())));
         assert_eq!(expected.input(&pair(), 1_000), 200);
+        assert_eq!(expected.cost(&pair()), 2 * 120, "twice what they cost");
         // Answers of other lengths, and it is more cautious.
         for at in 0..100 {
-            expected.learn(pair(), 2_000, 400, if at % 2 == 0 { 20 } else { 100 });
+            expected.learn(pair(), seen(2_000, 400, if at % 2 == 0 { 20 } else { 100 }));
         }
         assert!((100..=180).contains(&expected.output(&pair())));
         let other = ("other".into(), "gpt-4o".into());
@@ -118,8 +153,8 @@ mod tests {
     #[test]
     fn hostile_figures_stay_in_bounds() {
         let expected = Expected::default();
-        expected.learn(pair(), 0, u64::MAX, u64::MAX);
-        expected.learn(pair(), 1, u64::MAX, u64::MAX);
+        expected.learn(pair(), seen(0, u64::MAX, u64::MAX));
+        expected.learn(pair(), seen(1, u64::MAX, u64::MAX));
         assert!(expected.output(&pair()) <= u64::from(u32::MAX) * 2);
         assert_eq!(expected.input(&pair(), u64::MAX), u64::MAX.div_ceil(1024));
     }

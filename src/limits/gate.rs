@@ -10,7 +10,7 @@ use super::amounts::Amounts;
 use super::book::{Book, Reservation};
 use super::demand::Demand;
 use super::exceeded::{Exceeded, Until};
-use super::expected::Expected;
+use super::expected::{Expected, Seen};
 use super::given_back::GivenBack;
 use super::moment::{Clock, Moment};
 use super::queue::Queues;
@@ -139,15 +139,15 @@ impl Limits {
         self.expected.output(&pair)
     }
 
+    /// What a request is likely to cost, in billionths of the currency.
+    pub fn expected_cost(&self, client: &Arc<str>, deployment: &Arc<str>) -> u64 {
+        let pair = (Arc::clone(client), Arc::clone(deployment));
+        self.expected.cost(&pair)
+    }
+
     /// Learns from an answer whose usage was reported.
     pub fn learn(&self, client: Arc<str>, deployment: Arc<str>, seen: Seen) {
-        let Seen {
-            bytes,
-            input,
-            output_each,
-        } = seen;
-        self.expected
-            .learn((client, deployment), bytes, input, output_each);
+        self.expected.learn((client, deployment), seen);
     }
 
     /// Forgets what does not count any more.
@@ -160,15 +160,4 @@ impl Limits {
     pub fn now(&self) -> Moment {
         self.book.now()
     }
-}
-
-/// What an answer had.
-#[derive(Clone, Copy, Debug)]
-pub struct Seen {
-    /// Bytes of the prompt.
-    pub bytes: u64,
-    /// Tokens of the prompt.
-    pub input: u64,
-    /// Tokens of each answer.
-    pub output_each: u64,
 }

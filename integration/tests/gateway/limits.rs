@@ -263,3 +263,19 @@ async fn a_response_in_the_background_keeps_what_was_set_aside_until_its_usage_i
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_budget_holds_also_where_only_the_answer_names_the_price() {
+    let limits = "    limits: { quotas: [ { cost: 0.0003, per: month } ] }\n";
+    let prices = "prices:\n  - { model: gpt-4o-2024-08-06, input: 2.50, output: 10, per: 1000000, currency: USD }\n";
+    let stack = stack(limits, "", prices).await;
+    let answer = send(stack.chat(&hello()).header("x-fake-output-tokens", "40")).await;
+    assert_eq!(answer.status(), 200, "nothing is used yet");
+    answer.text().await.expect("a whole answer");
+    let refusal = send(stack.chat(&hello())).await;
+    let words = refused(refusal, 403, "quota_exceeded").await;
+    assert!(words.contains("0.0003 cost per month"), "{words}");
+    let audit = stack.tollgate().audit();
+    let line = audit.wait_for_json("the refusal", |line| line["reason"] == "quota_exceeded");
+    assert_eq!(line.await["detail"], "client mobile-app: cost per month");
+}
