@@ -51,6 +51,10 @@ for tool in "$@"; do
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
         lack "postgresql" "apt-get install postgresql"
       ;;
+    redis)
+      # Servers of the tests' own; none of them is the one that Debian starts.
+      { has redis-server && has redis-cli; } || lack "redis-server" "apt-get install redis-server"
+      ;;
     root)
       [[ $(id -u) == 0 ]] || lack "the rights of root, for containers of its own" "sudo make stack-test"
       ;;

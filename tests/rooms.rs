@@ -277,6 +277,9 @@ fn each_outside_world_has_one_room() {
         ("webpki::", &["auth"]),
         ("tonic::", &["envoy", "control", "cli"]),
         ("sqlx::", &["database", "usage", "control"]),
+        ("redis::{", &["limits"]),
+        ("redis::aio::", &["limits"]),
+        ("redis::cluster::", &["limits"]),
     ] {
         let mut is_used = false;
         for path in &found {

@@ -2,4 +2,5 @@
 
 pub mod fakes;
 pub mod postgres;
+pub mod redis;
 pub mod stack;

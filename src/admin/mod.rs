@@ -15,12 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::certificate::{AuthorityState, CrlState};
 use crate::auth::{IssuedKeys, Issuer, KeyStatus};
+use crate::limits::{SharedState, WhenUnavailable};
 use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
 use crate::usage::{CollectorState, LedgerState};
 
 pub use backends::BackendState;
+
+/// What is known of the counts that replicas share.
+type SharedLimits = Box<dyn Fn() -> Option<SharedState> + Send + Sync>;
 
 /// Whether requests can be served: the configuration is loaded, the identity has a token, the
 /// database of issued keys has been asked once, the ledger takes records, and the service is not
@@ -31,6 +35,7 @@ pub struct Readiness {
     issued: Option<Arc<IssuedKeys>>,
     ledger: Option<Arc<LedgerState>>,
     collector: OnceLock<Arc<CollectorState>>,
+    limits: OnceLock<SharedLimits>,
     /// The file on disk is refused, and what was read before it stays in force.
     is_config_refused: AtomicBool,
     is_draining: AtomicBool,
@@ -51,6 +56,7 @@ impl Readiness {
             issued,
             ledger,
             collector: OnceLock::new(),
+            limits: OnceLock::new(),
             is_config_refused: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
         }
@@ -59,6 +65,26 @@ impl Readiness {
     /// Looks at who asks for background usage, too.
     pub fn watch_collector(&self, collector: &Arc<CollectorState>) {
         let _ = self.collector.set(Arc::clone(collector));
+    }
+
+    /// Looks at where replicas count limits together, too.
+    pub fn watch_limits(&self, state: impl Fn() -> Option<SharedState> + Send + Sync + 'static) {
+        let _ = self.limits.set(Box::new(state));
+    }
+
+    /// What happens to limits while the servers that count them do not answer. Requests are served, or
+    /// refused by a rule that somebody has chosen: no obstacle.
+    pub fn limits_concern(&self) -> Option<&'static str> {
+        let state = self.limits.get()?()?;
+        match (state.is_up, state.when_unavailable) {
+            (true, _) => None,
+            (false, WhenUnavailable::LocalShare) => Some(
+                "the shared counts can't be reached, this replica goes on with its part of each limit",
+            ),
+            (false, WhenUnavailable::Refuse) => {
+                Some("the shared counts can't be reached, requests with limits are refused")
+            }
+        }
     }
 
     /// Whether usage of background responses can't be asked for just now; it is charged later.
@@ -196,6 +222,9 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
             }
             if let Some(concern) = admin.readiness.ledger_concern() {
                 text.push_str(&format!("ledger: {concern}\n"));
+            }
+            if let Some(concern) = admin.readiness.limits_concern() {
+                text.push_str(&format!("limits: {concern}\n"));
             }
             if admin.readiness.lacks_background_usage() {
                 text.push_str("background: usage can't be asked for, and is charged later\n");

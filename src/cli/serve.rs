@@ -103,6 +103,7 @@ impl Service {
             config.identity,
             &state.identity,
         );
+        background.push(state.share_limits(stop));
         let reload = Reload::new(path, watch, fixed, generation, state.parts())?;
         let State {
             gateway,
@@ -181,6 +182,7 @@ struct State {
     identity: Arc<Identity>,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
+    limits: Arc<Limits>,
     gateway: Arc<Gateway>,
 }
 
@@ -223,7 +225,10 @@ impl State {
         metrics.observe_certificates(&policy);
         let (shared, policy_of) = (Arc::clone(&metrics), Arc::clone(&policy));
         observe_limits(&metrics, &limits, &policy);
+        let of_limits = Arc::clone(&limits);
+        readiness.watch_limits(move || of_limits.shared_state());
         let identity_of = Arc::clone(&identity);
+        let kept = Arc::clone(&limits);
         let mut gateway = Gateway::new(policy_of, identity_of, shared, audit, issued, limits);
         let tasks = ledger.map(|running| running.connect(&mut gateway));
         let owners = Arc::clone(gateway.owners());
@@ -234,9 +239,18 @@ impl State {
             identity,
             metrics,
             readiness,
+            limits: kept,
             gateway: Arc::new(gateway),
         };
         Ok((state, audit_writer, tasks))
+    }
+
+    /// Keeps the limits that replicas count together up to date.
+    fn share_limits(&self, stop: &CancellationToken) -> JoinHandle<()> {
+        let (limits, policy) = (Arc::clone(&self.limits), Arc::clone(&self.policy));
+        let settings = move || Arc::clone(&policy.load().limits);
+        let stop = stop.clone();
+        tokio::spawn(async move { limits.keep_shared(settings, stop).await })
     }
 
     /// What a change of the configuration changes.
@@ -288,18 +302,24 @@ async fn restored_limits(
     config: &Config,
     ledger: Option<&RunningLedger>,
 ) -> Result<(Arc<Limits>, mpsc::Receiver<Alarm>), String> {
-    let (limits, alarms) = Limits::new();
+    let (limits, alarms) = match &config.redis {
+        None => Limits::new(),
+        Some(options) => Limits::shared(options.clone())?,
+    };
     if let Some(ledger) = ledger {
         quotas::restore(&limits, &config.policy, &ledger.store).await?;
     }
+    limits.connect(&config.policy.limits).await;
     Ok((limits, alarms))
 }
 
 fn observe_limits(metrics: &Metrics, limits: &Arc<Limits>, policy: &Arc<LivePolicy>) {
     let (of_refusals, of_standings) = (Arc::clone(limits), Arc::clone(limits));
+    let of_store = Arc::clone(limits);
     let policy = Arc::clone(policy);
     metrics.observe_limits(
         move || of_refusals.refusals(),
+        move || of_store.shared_state(),
         move || {
             let all = standings(&of_standings, &policy.load(), None).into_iter();
             all.map(|it| (it.subject, it.standings)).collect()

@@ -18,6 +18,8 @@ pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
         let secret = it.value.client_secret.as_ref()?;
         secret.secret.value.file.as_ref()
     });
+    let redis = file.limits.as_ref().and_then(|it| it.redis.as_ref());
+    let password = redis.and_then(|it| it.value.password.as_ref());
     let authorities = file.certificate_authorities.iter();
     let issuers = file.issuers.iter();
     authorities
@@ -30,6 +32,8 @@ pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
                 .filter_map(|it| Some(&it.ca_file.as_ref()?.value)),
         )
         .chain(secrets)
+        .chain(redis.and_then(|it| Some(&it.value.ca_file.as_ref()?.value)))
+        .chain(password.and_then(|it| it.value.file.as_ref()))
         .map(|path| directory.join(path))
         .collect()
 }

@@ -26,6 +26,7 @@ mod prices;
 mod problem;
 mod problems;
 mod products;
+mod redis;
 mod requires;
 mod secret;
 mod surroundings;
@@ -45,6 +46,7 @@ pub use problem::ConfigError;
 use crate::control::KEYS;
 use crate::database::{DatabaseUrl, PostgresUrl, Synchronous};
 use crate::envoy_config::Settings;
+use crate::limits::SharedOptions;
 use crate::policy::Policy;
 pub use crate::upstream::{IdentityConfig, IdentitySource, ManagedIdentity};
 use crate::usage::LedgerOptions;
@@ -71,6 +73,8 @@ pub struct Config {
     pub data_directory: Option<PathBuf>,
     /// The PostgreSQL that replicas share; `None`: SQLite in the data directory, if there is one.
     pub database: Option<PostgresUrl>,
+    /// Where replicas count their limits together; `None`: each counts for itself.
+    pub redis: Option<SharedOptions>,
     /// What is allowed and may not be meant, each with its file, line and column.
     pub warnings: Vec<String>,
 }
@@ -111,6 +115,7 @@ pub struct Fixed {
     data_directory: Option<PathBuf>,
     database: Option<PostgresUrl>,
     ledger: Option<LedgerOptions>,
+    redis: Option<SharedOptions>,
 }
 
 impl Fixed {
@@ -121,6 +126,7 @@ impl Fixed {
             _ if self.data_directory != other.data_directory => Some("data_directory"),
             _ if self.database != other.database => Some("database"),
             _ if self.ledger != other.ledger => Some("ledger"),
+            _ if self.redis != other.redis => Some("limits.redis"),
             _ => None,
         }
     }
@@ -134,6 +140,7 @@ impl Config {
             data_directory: self.data_directory.clone(),
             database: self.database.clone(),
             ledger: self.ledger.clone(),
+            redis: self.redis.clone(),
         }
     }
 

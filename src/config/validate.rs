@@ -19,9 +19,10 @@ use super::problem::Problem;
 use super::problems::Problems;
 use super::products::products;
 use super::surroundings::Surroundings;
-use super::{Config, authorities, database, duration, files, limits, written};
+use super::{Config, authorities, database, duration, files, limits, redis, written};
 use crate::access::{BodyLimits, MAX_BODY_BYTES};
 use crate::database::PostgresUrl;
+use crate::limits::SharedOptions;
 use crate::policy::Policy;
 use crate::usage::LedgerOptions;
 
@@ -31,7 +32,7 @@ const MIN_REQUEST_BYTES: usize = 1024;
 
 pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Config, Problems> {
     let mut problems = Problems::new();
-    let files = files::of(&file, directory);
+    let storage = Storage::read(&file, directory, &mut problems);
     let surface = Surface::read(&file, directory, &mut problems);
     let listen = listen(&file.listen, &mut problems);
     let body_limits = body_limits(&file, &mut problems);
@@ -40,7 +41,6 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     let pools = pools(&mut file.backends, &file.pools, directory, &mut problems);
     let products = products(&file.products, &reader, &file.backends.value, &mut problems);
     let background = background(&file, &products, directory, &mut problems);
-    let storage = Storage::read(&file, directory, &mut problems);
     let identity = identity(file.identity, directory, &mut problems);
     let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
     let (clients, keys) = clients(
@@ -82,21 +82,24 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
                 limits: Arc::new(limits),
             },
             key_refreshes,
-            files,
+            files: storage.files,
             ledger: storage.ledger,
             data_directory: storage.data_directory,
             database: storage.database,
+            redis: storage.redis,
             warnings: Vec::new(),
         }),
         _ => Err(problems),
     }
 }
 
-/// Where things are kept.
+/// Where things are kept and read from.
 struct Storage {
+    files: Vec<PathBuf>,
     data_directory: Option<PathBuf>,
     database: Option<PostgresUrl>,
     ledger: Option<LedgerOptions>,
+    redis: Option<SharedOptions>,
 }
 
 impl Storage {
@@ -106,10 +109,13 @@ impl Storage {
             database::data_directory(file.data_directory.as_ref(), directory, problems);
         let database = database::database(file.database.as_ref(), directory, problems);
         let has_directory = data_directory.is_some();
+        let redis = file.limits.as_ref().and_then(|it| it.redis.as_ref());
         Self {
+            files: files::of(file, directory),
             ledger: ledger(file.ledger.as_ref(), has_directory, problems),
             data_directory,
             database,
+            redis: redis::redis(redis, directory, problems),
         }
     }
 }

@@ -1,20 +1,18 @@
 //! What one subject has used of each of its limits.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use super::alarm::{Alarm, Thresholds};
 use super::amounts::Amounts;
 use super::calendar::Calendar;
+use super::counter::{Asked, Counter, Fits, Server};
 use super::exceeded::{Exceeded, Until};
 use super::moment::Moment;
 use super::rate_limits::{RateLimits, Resets, Standing};
 use super::rule::{Measure, Meter, Rule, Span};
+use super::shared::{CounterCall, Said, Turn, View};
 use super::subject::{Line, Subject};
-use super::window::Window;
-
-/// How soon to try again where nobody can say when another request ends.
-const RETRY_CONCURRENT: Duration = Duration::from_secs(1);
 
 /// The counters of one subject. They are what its limits have been since it was first seen: a limit that the
 /// configuration takes away and brings back goes on where it was.
@@ -22,188 +20,40 @@ const RETRY_CONCURRENT: Duration = Duration::from_secs(1);
 pub(super) struct Account {
     pub(super) subject: Subject,
     counters: Mutex<Vec<Counter>>,
+    /// Whose turn it is to ask the shared counters.
+    pub(super) turn: tokio::sync::Mutex<Turn>,
+    /// Whether it is among those that have something to tell the shared counters.
+    is_listed: AtomicBool,
 }
 
+/// Why an account does not set something aside.
 #[derive(Debug)]
-struct Counter {
-    meter: Meter,
-    /// Before this there was no such limit, and nothing was set aside.
-    since_ms: u64,
-    count: Count,
-}
-
-#[derive(Debug)]
-enum Count {
-    Window(Window),
-    Quota(Quota),
-    /// Requests under way.
-    Level(u64),
-}
-
-/// What was used of a quota in the present period.
-#[derive(Debug, Default)]
-struct Quota {
-    /// In milliseconds since 1970.
-    from: i64,
-    until: i64,
-    used: u64,
-    /// What requests that are under way may use.
-    reserved: u64,
-    /// The highest threshold that was said, in percent.
-    said: u8,
-    /// The limit when it was last looked at.
-    most: u64,
-}
-
-impl Quota {
-    /// Begins a new period when the old one is over. What is under way then belongs to the old one.
-    fn turn(&mut self, calendar: &Calendar, meter: Meter, unix_ms: i64) {
-        if let Span::Period(period) = meter.span
-            && !(self.from..self.until).contains(&unix_ms)
-        {
-            let now = calendar.period(period, unix_ms);
-            // A clock that is set back does not bring back the day before.
-            if now.start >= self.until {
-                (self.used, self.reserved, self.said) = (0, 0, 0);
-            }
-            (self.from, self.until) = (now.start, now.end);
-        }
-    }
-
-    fn has(&self, unix_ms: i64) -> bool {
-        (self.from..self.until).contains(&unix_ms)
-    }
-}
-
-impl Counter {
-    fn new(meter: Meter, now: Moment) -> Self {
-        let count = match (meter.span.window_ms(), meter.span) {
-            (Some(span_ms), _) => Count::Window(Window::new(span_ms)),
-            (None, Span::Period(_)) => Count::Quota(Quota::default()),
-            (None, _) => Count::Level(0),
-        };
-        Self {
-            meter,
-            since_ms: now.uptime_ms,
-            count,
-        }
-    }
-
-    /// Used or set aside.
-    fn used(&mut self, calendar: &Calendar, now: Moment) -> u64 {
-        match &mut self.count {
-            Count::Window(window) => window.used(now.uptime_ms),
-            Count::Quota(quota) => {
-                quota.turn(calendar, self.meter, now.unix_ms);
-                quota.used.saturating_add(quota.reserved)
-            }
-            Count::Level(held) => *held,
-        }
-    }
-
-    /// When no more than so much is left in it.
-    fn until(&mut self, at_most: u64, now: Moment) -> Until {
-        match &mut self.count {
-            Count::Window(window) => Until::After(Duration::from_millis(
-                window.wait_ms(at_most, now.uptime_ms),
-            )),
-            Count::Quota(quota) => Until::Renewed(quota.until),
-            Count::Level(_) => Until::After(RETRY_CONCURRENT),
-        }
-    }
-
-    fn reserve(&mut self, amount: u64, now: Moment) {
-        match &mut self.count {
-            Count::Window(window) => window.add(amount, now.uptime_ms),
-            Count::Quota(quota) => quota.reserved = quota.reserved.saturating_add(amount),
-            Count::Level(held) => *held += 1,
-        }
-    }
-
-    /// In place of what was set aside at a moment: what was used.
-    fn settle(&mut self, reserved: u64, used: u64, at: Moment, calendar: &Calendar, now: Moment) {
-        let was_set_aside = at.uptime_ms >= self.since_ms;
-        let reserved = if was_set_aside { reserved } else { 0 };
-        match &mut self.count {
-            Count::Window(window) => match used.checked_sub(reserved) {
-                Some(more) => window.add(more, now.uptime_ms),
-                None => window.give_back(reserved - used, at.uptime_ms, now.uptime_ms),
-            },
-            Count::Quota(quota) => {
-                quota.turn(calendar, self.meter, now.unix_ms);
-                // What began in the period before was used in that one.
-                if quota.has(at.unix_ms) {
-                    quota.reserved = quota.reserved.saturating_sub(reserved);
-                    quota.used = quota.used.saturating_add(used);
-                }
-            }
-            Count::Level(_) => {}
-        }
-    }
-
-    /// A request is under way no more.
-    fn release(&mut self, set_aside: &SetAside) {
-        if let Count::Level(held) = &mut self.count
-            && set_aside.is_under_way
-            && set_aside.at.uptime_ms >= self.since_ms
-        {
-            *held = held.saturating_sub(1);
-        }
-    }
-
-    fn is_idle(&mut self, calendar: &Calendar, now: Moment) -> bool {
-        match &mut self.count {
-            Count::Window(window) => window.used(now.uptime_ms) == 0,
-            Count::Quota(quota) => {
-                quota.turn(calendar, self.meter, now.unix_ms);
-                quota.used == 0 && quota.reserved == 0
-            }
-            Count::Level(held) => *held == 0,
-        }
-    }
-
-    /// The thresholds that its use has passed since they were last said.
-    fn passed(&mut self, thresholds: &Thresholds, is_exhausted: bool) -> Option<Passed> {
-        let Count::Quota(quota) = &mut self.count else {
-            return None;
-        };
-        let is_nearly_used = quota.used.saturating_add(quota.reserved) >= quota.most / 10 * 9;
-        let percent = match is_exhausted && is_nearly_used {
-            true => 100,
-            false => thresholds.passed(quota.used, quota.most)?,
-        };
-        (percent > quota.said).then(|| {
-            quota.said = percent;
-            Passed {
-                percent,
-                used: quota.used,
-                most: quota.most,
-                until: quota.until,
-            }
-        })
-    }
-}
-
-struct Passed {
-    percent: u8,
-    used: u64,
-    most: u64,
-    until: i64,
+pub(super) enum Short {
+    /// A limit would be exceeded.
+    Exceeded(Box<Exceeded>),
+    /// Only the shared counters know.
+    Unknown,
 }
 
 /// The counter of a meter, made where there is none.
-fn counter(counters: &mut Vec<Counter>, meter: Meter, now: Moment) -> Option<&mut Counter> {
+fn counter<'a>(
+    counters: &'a mut Vec<Counter>,
+    meter: Meter,
+    by: &Surroundings<'_>,
+) -> Option<&'a mut Counter> {
     if !counters.iter().any(|counter| counter.meter == meter) {
-        counters.push(Counter::new(meter, now));
+        counters.push(Counter::new(meter, by.now, by.shared.as_ref()));
     }
     counters.iter_mut().find(|counter| counter.meter == meter)
 }
 
 impl Account {
-    pub(super) const fn new(subject: Subject) -> Self {
+    pub(super) fn new(subject: Subject) -> Self {
         Self {
             subject,
             counters: Mutex::new(Vec::new()),
+            turn: tokio::sync::Mutex::default(),
+            is_listed: AtomicBool::new(false),
         }
     }
 
@@ -217,36 +67,27 @@ impl Account {
     /// Whether amounts are within the limits; nothing is set aside.
     ///
     /// # Errors
-    /// The limit that would be exceeded.
+    /// The limit that would be exceeded, or that it is not known.
     pub(super) fn check(
         &self,
         line: &Line,
         amounts: &Amounts,
-        calendar: &Calendar,
-        now: Moment,
-    ) -> Result<(), Box<Exceeded>> {
-        self.with(|counters| fits(counters, line, amounts, calendar, now))
+        by: &Surroundings<'_>,
+    ) -> Result<(), Short> {
+        self.with(|counters| fits(counters, line, amounts, by))
     }
 
     /// Sets amounts aside: all of them or none.
     ///
     /// # Errors
-    /// The limit that would be exceeded.
+    /// The limit that would be exceeded, or that it is not known.
     pub(super) fn reserve(
         &self,
         line: &Line,
         amounts: &Amounts,
-        calendar: &Calendar,
-        now: Moment,
-    ) -> Result<(), Box<Exceeded>> {
-        self.with(|counters| {
-            fits(counters, line, amounts, calendar, now)?;
-            // Also those whose limit is not there any more: it may come back.
-            for counter in counters {
-                counter.reserve(amounts.of(counter.meter.measure), now);
-            }
-            Ok(())
-        })
+        by: &Surroundings<'_>,
+    ) -> Result<(), Short> {
+        self.with(|counters| reserve(counters, line, amounts, by))
     }
 
     /// Counts what was used in place of what was set aside; says which thresholds that has passed.
@@ -254,49 +95,46 @@ impl Account {
         &self,
         set_aside: &SetAside,
         used: &Amounts,
-        surroundings: &Surroundings<'_>,
+        by: &Surroundings<'_>,
     ) -> Vec<Alarm> {
-        let Surroundings { calendar, now, .. } = *surroundings;
         self.with(|counters| {
             let mut alarms = Vec::new();
             for counter in counters {
                 let measure = counter.meter.measure;
                 let reserved = set_aside.amounts.of(measure);
-                counter.settle(reserved, used.of(measure), set_aside.at, calendar, now);
-                counter.release(set_aside);
-                alarms.extend(self.alarm(counter, surroundings.thresholds, false));
+                counter.settle(reserved, used.of(measure), set_aside.at, by.clocks());
+                if set_aside.is_under_way {
+                    counter.release(set_aside.at, by.shared.as_ref());
+                }
+                alarms.extend(self.alarm(counter, by.thresholds, false));
             }
             alarms
         })
     }
 
     /// A request is under way no more; what was set aside for it stays.
-    pub(super) fn release(&self, set_aside: &SetAside) {
-        self.with(|counters| counters.iter_mut().for_each(|it| it.release(set_aside)));
+    pub(super) fn release(&self, set_aside: &SetAside, by: &Surroundings<'_>) {
+        self.with(|counters| {
+            for counter in counters {
+                counter.release(set_aside.at, by.shared.as_ref());
+            }
+        });
     }
 
     /// Counts what was used by work that nothing was set aside for, in quotas. What is under way stays as it is.
-    pub(super) fn charge(
-        &self,
-        line: &Line,
-        used: &Amounts,
-        surroundings: &Surroundings<'_>,
-    ) -> Vec<Alarm> {
-        let Surroundings { calendar, now, .. } = *surroundings;
+    pub(super) fn charge(&self, line: &Line, used: &Amounts, by: &Surroundings<'_>) -> Vec<Alarm> {
         self.with(|counters| {
             let mut alarms = Vec::new();
             let is_quota = |rule: &&Rule| matches!(rule.meter.span, Span::Period(_));
             for rule in line.rules.iter().filter(is_quota) {
-                let Some(counter) = counter(counters, rule.meter, now) else {
+                let Some(counter) = counter(counters, rule.meter, by) else {
                     continue;
                 };
-                counter.used(calendar, now);
-                if let Count::Quota(quota) = &mut counter.count {
-                    quota.most = rule.most;
-                }
+                counter.used(by.calendar, by.now);
+                counter.looked_at(rule.most);
                 let used = used.of(rule.meter.measure);
-                counter.settle(0, used, now, calendar, now);
-                alarms.extend(self.alarm(counter, surroundings.thresholds, false));
+                counter.settle(0, used, by.now, by.clocks());
+                alarms.extend(self.alarm(counter, by.thresholds, false));
             }
             alarms
         })
@@ -328,39 +166,30 @@ impl Account {
     }
 
     /// What was used of a quota before this process began. Thresholds that were passed then were said then.
-    pub(super) fn seed(&self, rule: Rule, used: u64, surroundings: &Surroundings<'_>) {
-        let Surroundings {
-            calendar,
-            now,
-            thresholds,
-        } = *surroundings;
+    pub(super) fn seed(&self, rule: Rule, used: u64, by: &Surroundings<'_>) {
         self.with(|counters| {
-            let counter = counter(counters, rule.meter, now);
-            if let Some(Count::Quota(quota)) = counter.map(|it| &mut it.count) {
-                quota.turn(calendar, rule.meter, now.unix_ms);
-                quota.used = quota.used.saturating_add(used);
-                quota.most = rule.most;
-                quota.said = thresholds.passed(quota.used, rule.most).unwrap_or(0);
+            if let Some(counter) = counter(counters, rule.meter, by) {
+                counter.seed(used, rule.most, by.thresholds, (by.calendar, by.now));
             }
         });
     }
 
     /// What is left of each of these limits.
-    pub(super) fn standing(&self, line: &Line, calendar: &Calendar, now: Moment) -> Vec<Standing> {
+    pub(super) fn standing(&self, line: &Line, by: &Surroundings<'_>) -> Vec<Standing> {
         self.with(|counters| {
             let standing = |rule: &Rule| {
-                let counter = counter(counters, rule.meter, now)?;
+                let counter = counter(counters, rule.meter, by)?;
                 Some(Standing {
                     rule: Rule {
                         most: rule.most_of(line.percent),
                         ..*rule
                     },
-                    used: counter.used(calendar, now),
-                    resets: match counter.until(0, now) {
+                    used: counter.used(by.calendar, by.now),
+                    resets: match counter.resets(by.now) {
                         _ if rule.meter.span == Span::AtOnce => Resets::WithRequests,
                         Until::After(wait) => Resets::In(wait),
                         Until::Renewed(at) => Resets::At(at),
-                        Until::Never => Resets::WithRequests,
+                        Until::Never | Until::Unavailable => Resets::WithRequests,
                     },
                 })
             };
@@ -371,6 +200,141 @@ impl Account {
     /// Whether it can be forgotten: nothing counts.
     pub(super) fn is_idle(&self, calendar: &Calendar, now: Moment) -> bool {
         self.with(|counters| counters.iter_mut().all(|it| it.is_idle(calendar, now)))
+    }
+}
+
+/// What takes place between an account and its shared counters.
+impl Account {
+    /// Puts it among those that have something to tell; says whether it was not there.
+    pub(super) fn list(&self) -> bool {
+        !self.is_listed.swap(true, Ordering::AcqRel)
+    }
+
+    /// It is among them no more.
+    pub(super) fn unlist(&self) {
+        self.is_listed.store(false, Ordering::Release);
+    }
+
+    /// Makes the counters of these limits, where there are none.
+    pub(super) fn open(&self, line: &Line, by: &Surroundings<'_>) {
+        self.with(|counters| {
+            for rule in line.rules.iter() {
+                let _ = counter(counters, rule.meter, by);
+            }
+        });
+    }
+
+    /// A request waits to ask for this much, or waits no more.
+    pub(super) fn queue(
+        &self,
+        line: &Line,
+        amounts: &Amounts,
+        enters: bool,
+        by: &Surroundings<'_>,
+    ) {
+        self.with(|counters| {
+            for rule in line.rules.iter() {
+                let counter = counter(counters, rule.meter, by);
+                if let Some(share) = counter.and_then(Counter::share) {
+                    let amount = amounts.of(rule.meter.measure);
+                    match enters {
+                        true => share.enter(amount),
+                        false => share.leave(amount),
+                    }
+                }
+            }
+        });
+    }
+
+    /// What the shared counters are told, and asked for a request: what it needs of those limits that have
+    /// too little, or of all.
+    pub(super) fn begin(
+        &self,
+        asking: Option<Asking<'_>>,
+        by: &Surroundings<'_>,
+    ) -> Vec<CounterCall> {
+        let Some(view) = by.shared else {
+            return Vec::new();
+        };
+        self.with(|counters| {
+            let mut calls = Vec::new();
+            for counter in counters {
+                let asked = asking.as_ref().and_then(|it| it.of(counter, by));
+                calls.extend(counter.begin(asked, by.calendar, &view));
+            }
+            calls
+        })
+    }
+
+    /// What they have answered.
+    pub(super) fn answered(&self, calls: &[CounterCall], said: &Said, by: &Surroundings<'_>) {
+        self.with(|counters| answered(counters, calls, said, by));
+    }
+
+    /// The same, and sets aside what a request needs before anybody else can take it.
+    ///
+    /// # Errors
+    /// The limit that would be exceeded, or that it is not known.
+    pub(super) fn answered_for(
+        &self,
+        asking: &Asking<'_>,
+        calls: &[CounterCall],
+        said: &Said,
+        by: &Surroundings<'_>,
+    ) -> Result<(), Short> {
+        self.with(|counters| {
+            answered(counters, calls, said, by);
+            reserve(counters, asking.line, asking.amounts, by)
+        })
+    }
+
+    /// Whether something was used within the last second or minute.
+    pub(super) fn is_recent(&self, now: Moment) -> bool {
+        self.with(|counters| counters.iter_mut().any(|it| it.is_recent(now)))
+    }
+
+    /// Gives back what is set aside for nobody.
+    pub(super) fn empty(&self) {
+        self.with(|counters| {
+            for share in counters.iter_mut().filter_map(Counter::share) {
+                share.empty();
+            }
+        });
+    }
+
+    /// Whether the shared counters have to be told something: now, or later.
+    pub(super) fn news(&self, now: Moment) -> (bool, bool) {
+        self.with(|counters| {
+            let (mut now_due, mut later) = (false, false);
+            for share in counters.iter_mut().filter_map(Counter::share) {
+                now_due |= share.has_changes(now.uptime_ms);
+                later |= !share.is_idle();
+            }
+            (now_due, later)
+        })
+    }
+}
+
+/// A request that asks shared counters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asking<'a> {
+    pub(super) line: &'a Line,
+    pub(super) amounts: &'a Amounts,
+    /// Of all its limits, not only of those that have too little now.
+    pub(super) of_all: bool,
+}
+
+impl Asking<'_> {
+    fn of(&self, counter: &mut Counter, by: &Surroundings<'_>) -> Option<Asked> {
+        let mut rules = self.line.rules.iter();
+        let rule = rules.find(|rule| rule.meter == counter.meter)?;
+        let asked = Asked {
+            amount: self.amounts.of(rule.meter.measure),
+            most: rule.most_of(self.line.percent),
+        };
+        let is_short = self.of_all
+            || counter.fits(asked, by.calendar, by.now, by.shared.as_ref()) == Fits::Unknown;
+        (asked.amount > 0 && is_short).then_some(asked)
     }
 }
 
@@ -389,42 +353,80 @@ pub(super) struct Surroundings<'a> {
     pub(super) calendar: &'a Calendar,
     pub(super) thresholds: &'a Thresholds,
     pub(super) now: Moment,
+    /// Where replicas count together.
+    pub(super) shared: Option<View>,
+}
+
+impl Surroundings<'_> {
+    const fn clocks(&self) -> (&Calendar, Moment, Option<&View>) {
+        (self.calendar, self.now, self.shared.as_ref())
+    }
+}
+
+fn reserve(
+    counters: &mut Vec<Counter>,
+    line: &Line,
+    amounts: &Amounts,
+    by: &Surroundings<'_>,
+) -> Result<(), Short> {
+    fits(counters, line, amounts, by)?;
+    // Also those whose limit is not there any more: it may come back.
+    for counter in counters {
+        let amount = amounts.of(counter.meter.measure);
+        counter.reserve(amount, by.now, by.shared.as_ref());
+    }
+    Ok(())
 }
 
 fn fits(
     counters: &mut Vec<Counter>,
     line: &Line,
     amounts: &Amounts,
-    calendar: &Calendar,
-    now: Moment,
-) -> Result<(), Box<Exceeded>> {
+    by: &Surroundings<'_>,
+) -> Result<(), Short> {
+    let mut is_known = true;
     for rule in line.rules.iter() {
-        let Some(counter) = counter(counters, rule.meter, now) else {
+        let Some(counter) = counter(counters, rule.meter, by) else {
             continue;
         };
-        let used = counter.used(calendar, now);
-        if let Count::Quota(quota) = &mut counter.count {
-            quota.most = rule.most;
-        }
+        counter.looked_at(rule.most);
         let amount = amounts.of(rule.meter.measure);
         let most = rule.most_of(line.percent);
-        if amount == 0 || used.saturating_add(amount) <= most {
-            continue;
+        let asked = Asked { amount, most };
+        match counter.fits(asked, by.calendar, by.now, by.shared.as_ref()) {
+            Fits::Yes => {}
+            Fits::Unknown => is_known = false,
+            Fits::No { used, until } => {
+                return Err(Short::Exceeded(Box::new(Exceeded {
+                    subject: line.subject.clone(),
+                    rule: Rule { most, ..*rule },
+                    amount,
+                    used,
+                    until,
+                    rate_limits: RateLimits::default(),
+                })));
+            }
         }
-        let until = match most.checked_sub(amount) {
-            Some(at_most) => counter.until(at_most, now),
-            None => Until::Never,
-        };
-        return Err(Box::new(Exceeded {
-            subject: line.subject.clone(),
-            rule: Rule { most, ..*rule },
-            amount,
-            used,
-            until,
-            rate_limits: RateLimits::default(),
-        }));
     }
-    Ok(())
+    match is_known {
+        true => Ok(()),
+        false => Err(Short::Unknown),
+    }
+}
+
+fn answered(counters: &mut [Counter], calls: &[CounterCall], said: &Said, by: &Surroundings<'_>) {
+    let Some(view) = by.shared else {
+        return;
+    };
+    let server = Server {
+        now_ms: said.answers.now_ms,
+        has_lost: said.has_lost,
+    };
+    // Counters are never removed: those that were asked are still the first.
+    let pairs = calls.iter().zip(&said.answers.counters);
+    for (counter, (call, answer)) in counters.iter_mut().zip(pairs) {
+        counter.answered(call.ask, answer, server, &view);
+    }
 }
 
 impl Measure {

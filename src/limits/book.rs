@@ -1,12 +1,12 @@
 //! The book: the accounts of all subjects, and what is set aside in them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
 use tokio::sync::mpsc;
 
-use super::account::{Account, SetAside, Surroundings};
+use super::account::{Account, SetAside, Short, Surroundings};
 use super::alarm::Alarm;
 use super::amounts::Amounts;
 use super::demand::Demand;
@@ -17,6 +17,7 @@ use super::moment::{Clock, Moment};
 use super::rate_limits::{RateLimits, Standing};
 use super::rule::{Meter, Rule};
 use super::settings::LimitSettings;
+use super::shared::Link;
 use super::subject::{Line, Subject};
 
 /// The accounts, and who is told what of them.
@@ -27,6 +28,10 @@ pub(super) struct Book {
     refusals: DashMap<(&'static str, Meter), AtomicU64>,
     alarms: mpsc::Sender<Alarm>,
     given_back: Arc<GivenBack>,
+    /// Where replicas count together.
+    pub(super) link: Option<Link>,
+    /// The accounts that have something to tell the shared counters.
+    news: Mutex<Vec<Arc<Account>>>,
 }
 
 impl Book {
@@ -34,9 +39,12 @@ impl Book {
         clock: Clock,
         alarms: mpsc::Sender<Alarm>,
         given_back: Arc<GivenBack>,
+        link: Option<Link>,
     ) -> Self {
         Self {
             clock,
+            link,
+            news: Mutex::default(),
             accounts: Accounts::default(),
             refusals: DashMap::new(),
             alarms,
@@ -54,7 +62,7 @@ impl Book {
         lines: &[Line],
         settings: &LimitSettings,
     ) -> Result<(), Box<Exceeded>> {
-        let now = self.clock.now();
+        let by = self.surroundings(settings);
         let amounts = Amounts {
             requests: 1,
             ..Amounts::default()
@@ -65,8 +73,8 @@ impl Book {
                 continue;
             }
             if let Some(account) = self.accounts.find(&line.subject) {
-                let checked = account.check(line, &amounts, &settings.calendar, now);
-                if let Err(mut exceeded) = checked {
+                // What is not known here is asked for when the request is decided.
+                if let Err(Short::Exceeded(mut exceeded)) = account.check(line, &amounts, &by) {
                     self.refused(&account, &exceeded, settings);
                     exceeded.rate_limits = self.rate_limits(lines, settings);
                     return Err(exceeded);
@@ -77,13 +85,41 @@ impl Book {
     }
 
     /// One attempt, now.
+    ///
+    /// # Errors
+    /// The limit that it would exceed, or that it takes the shared counters to know.
     pub(super) fn attempt(
         self: &Arc<Self>,
         demand: &Demand,
         settings: &Arc<LimitSettings>,
-    ) -> Result<Reservation, Box<Exceeded>> {
-        let now = self.clock.now();
-        let mut reservation = Reservation {
+    ) -> Result<Reservation, Short> {
+        let by = self.surroundings(settings);
+        let mut reservation = self.nothing_yet(demand, settings, by.now);
+        for line in &demand.lines {
+            let account = self.accounts.of(&line.subject);
+            match account.reserve(line, &demand.amounts, &by) {
+                Ok(()) => reservation.add(account, line, &by),
+                Err(Short::Exceeded(exceeded)) => {
+                    let exceeded = self.give_up(reservation, &account, exceeded, demand);
+                    return Err(Short::Exceeded(exceeded));
+                }
+                Err(Short::Unknown) => {
+                    self.take_back(reservation);
+                    return Err(Short::Unknown);
+                }
+            }
+        }
+        Ok(reservation)
+    }
+
+    /// A reservation of nothing.
+    pub(super) fn nothing_yet(
+        self: &Arc<Self>,
+        demand: &Demand,
+        settings: &Arc<LimitSettings>,
+        now: Moment,
+    ) -> Reservation {
+        Reservation {
             book: Arc::clone(self),
             settings: Arc::clone(settings),
             accounts: Vec::with_capacity(demand.lines.len()),
@@ -94,33 +130,25 @@ impl Book {
             },
             rate_limits: RateLimits::default(),
             if_dropped: Amounts::default(),
-        };
-        for line in &demand.lines {
-            let account = self.accounts.of(&line.subject);
-            let reserved = account.reserve(line, &demand.amounts, &settings.calendar, now);
-            if let Err(mut exceeded) = reserved {
-                self.refused(&account, &exceeded, settings);
-                self.give_up(reservation);
-                exceeded.rate_limits = self.rate_limits(&demand.lines, settings);
-                return Err(exceeded);
-            }
-            if line.subject.is_own() {
-                for standing in account.standing(line, &settings.calendar, now) {
-                    reservation.rate_limits.add(standing);
-                }
-            }
-            reservation.accounts.push(account);
         }
-        Ok(reservation)
+    }
+
+    /// Every account that there is.
+    pub(super) fn accounts(&self) -> Vec<Arc<Account>> {
+        self.accounts.all()
+    }
+
+    pub(super) fn account(&self, subject: &Subject) -> Arc<Account> {
+        self.accounts.of(subject)
     }
 
     /// What the caller is told of its own limits.
     fn rate_limits(&self, lines: &[Line], settings: &LimitSettings) -> RateLimits {
         let mut told = RateLimits::default();
-        let now = self.clock.now();
+        let by = self.surroundings(settings);
         for line in lines.iter().filter(|line| line.subject.is_own()) {
             if let Some(account) = self.accounts.find(&line.subject) {
-                for standing in account.standing(line, &settings.calendar, now) {
+                for standing in account.standing(line, &by) {
                     told.add(standing);
                 }
             }
@@ -128,17 +156,36 @@ impl Book {
         told
     }
 
-    /// Gives back what was set aside before a limit refused. It was there for an instant: nobody who waits is
-    /// told, least of all the one that has just tried.
-    fn give_up(&self, mut reservation: Reservation) {
+    /// A limit has refused: what was set aside before is given back.
+    pub(super) fn give_up(
+        &self,
+        reservation: Reservation,
+        account: &Account,
+        mut exceeded: Box<Exceeded>,
+        demand: &Demand,
+    ) -> Box<Exceeded> {
+        let settings = Arc::clone(&reservation.settings);
+        self.refused(account, &exceeded, &settings);
+        self.take_back(reservation);
+        exceeded.rate_limits = self.rate_limits(&demand.lines, &settings);
+        exceeded
+    }
+
+    /// Gives back what was set aside in vain. It was there for an instant: nobody who waits is told, least of
+    /// all the one that has just tried.
+    fn take_back(&self, mut reservation: Reservation) {
         let accounts = std::mem::take(&mut reservation.accounts);
-        let surroundings = self.surroundings(&reservation.settings);
+        let by = self.surroundings(&reservation.settings);
         for account in accounts {
-            account.settle(&reservation.set_aside, &Amounts::default(), &surroundings);
+            account.settle(&reservation.set_aside, &Amounts::default(), &by);
+            self.list(&account);
         }
     }
 
     fn refused(&self, account: &Account, exceeded: &Exceeded, settings: &LimitSettings) {
+        if exceeded.until == Until::Unavailable {
+            return;
+        }
         let key = (exceeded.subject.kind(), exceeded.rule.meter);
         let count = self.refusals.entry(key).or_default();
         count.fetch_add(1, Ordering::Relaxed);
@@ -163,6 +210,7 @@ impl Book {
         let surroundings = self.surroundings(settings);
         for account in accounts {
             self.tell(account.settle(set_aside, used, &surroundings));
+            self.list(account);
         }
         self.given_back.tell();
     }
@@ -174,12 +222,28 @@ impl Book {
         }
     }
 
-    fn surroundings<'a>(&self, settings: &'a LimitSettings) -> Surroundings<'a> {
+    pub(super) fn surroundings<'a>(&self, settings: &'a LimitSettings) -> Surroundings<'a> {
+        let now = self.clock.now();
         Surroundings {
             calendar: &settings.calendar,
             thresholds: &settings.thresholds,
-            now: self.clock.now(),
+            now,
+            shared: self.link.as_ref().map(|link| link.view(now)),
         }
+    }
+
+    /// Where replicas count together, something of this account is to be told sooner or later.
+    pub(super) fn list(&self, account: &Arc<Account>) {
+        if self.link.is_some() && account.list() {
+            let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+            news.push(Arc::clone(account));
+        }
+    }
+
+    /// The accounts that have something to tell.
+    pub(super) fn listed(&self) -> Vec<Arc<Account>> {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *news)
     }
 
     /// Counts what was used by work that nothing was set aside for.
@@ -188,6 +252,7 @@ impl Book {
         for line in lines {
             let account = self.accounts.of(&line.subject);
             self.tell(account.charge(line, &used, &surroundings));
+            self.list(&account);
         }
     }
 
@@ -202,7 +267,7 @@ impl Book {
         // Whoever looks at it makes no account.
         let account = self.accounts.find(&line.subject);
         let account = account.unwrap_or_else(|| Arc::new(Account::new(line.subject.clone())));
-        account.standing(line, &settings.calendar, self.clock.now())
+        account.standing(line, &self.surroundings(settings))
     }
 
     /// The users of a client that have used something.
@@ -251,6 +316,17 @@ pub struct Reservation {
 }
 
 impl Reservation {
+    /// Something was set aside in one more account.
+    pub(super) fn add(&mut self, account: Arc<Account>, line: &Line, by: &Surroundings<'_>) {
+        if line.subject.is_own() {
+            for standing in account.standing(line, by) {
+                self.rate_limits.add(standing);
+            }
+        }
+        self.book.list(&account);
+        self.accounts.push(account);
+    }
+
     /// The request goes out: whatever becomes of it, it counts.
     pub fn sent(&mut self) {
         self.if_dropped = self.set_aside.amounts;
@@ -259,8 +335,10 @@ impl Reservation {
     /// Its request has ended, and what it uses is not known yet: it is under way no more, and what was set
     /// aside stays.
     pub fn ended(&mut self) {
+        let by = self.book.surroundings(&self.settings);
         for account in &self.accounts {
-            account.release(&self.set_aside);
+            account.release(&self.set_aside, &by);
+            self.book.list(account);
         }
         self.set_aside.is_under_way = false;
         self.book.given_back.tell();

@@ -40,4 +40,6 @@ pub enum Until {
     Renewed(i64),
     /// Never: the request may use more than the whole limit.
     Never,
+    /// Nobody knows: what is used is counted elsewhere, and that does not answer.
+    Unavailable,
 }

@@ -4,12 +4,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
+use super::account::Short;
 use super::alarm::Alarm;
 use super::amounts::Amounts;
 use super::book::{Book, Reservation};
 use super::demand::Demand;
-use super::exceeded::{Exceeded, Until};
+use super::exceeded::Exceeded;
 use super::expected::{Expected, Seen};
 use super::given_back::GivenBack;
 use super::moment::{Clock, Moment};
@@ -17,6 +19,7 @@ use super::queue::Queues;
 use super::rate_limits::Standing;
 use super::rule::{Meter, Rule};
 use super::settings::LimitSettings;
+use super::shared::{Link, SharedOptions, SharedState};
 use super::subject::{Line, Subject};
 
 /// Alarms that may wait to be told; there are a few for each quota and period.
@@ -27,7 +30,7 @@ const MAX_ALARMS: usize = 10_000;
 pub struct Limits {
     book: Arc<Book>,
     expected: Expected,
-    queues: Queues,
+    queues: Arc<Queues>,
 }
 
 /// What comes of asking.
@@ -42,50 +45,100 @@ pub enum Attempt {
 pub type Waiting = Pin<Box<dyn Future<Output = Result<Reservation, Box<Exceeded>>> + Send>>;
 
 impl Limits {
-    /// Nothing is used yet. Passed thresholds come out of the other end.
+    /// Nothing is used yet, and it is counted in this process alone. Passed thresholds come out of the other
+    /// end.
     pub fn new() -> (Arc<Self>, mpsc::Receiver<Alarm>) {
-        Self::by(Clock::start())
+        Self::by(Clock::start(), None)
     }
 
-    pub(super) fn by(clock: Clock) -> (Arc<Self>, mpsc::Receiver<Alarm>) {
+    /// Counts together with other replicas.
+    ///
+    /// # Errors
+    /// Where this machine has no random numbers.
+    pub fn shared(options: SharedOptions) -> Result<(Arc<Self>, mpsc::Receiver<Alarm>), String> {
+        let clock = Clock::start();
+        let link = Link::new(options, clock)?;
+        Ok(Self::by(clock, Some(link)))
+    }
+
+    pub(super) fn by(clock: Clock, link: Option<Link>) -> (Arc<Self>, mpsc::Receiver<Alarm>) {
         let (alarms, told) = mpsc::channel(MAX_ALARMS);
         let given_back = Arc::<GivenBack>::default();
+        let book = Book::new(clock, alarms, Arc::clone(&given_back), link);
         let limits = Self {
-            book: Arc::new(Book::new(clock, alarms, Arc::clone(&given_back))),
+            book: Arc::new(book),
             expected: Expected::default(),
-            queues: Queues::new(given_back),
+            queues: Arc::new(Queues::new(given_back)),
         };
         (Arc::new(limits), told)
     }
 
     /// Sets aside what a request may use: of each of its limits, or of none.
     pub fn reserve(&self, demand: Demand, settings: &Arc<LimitSettings>) -> Attempt {
-        let waits_behind = self.queues.behind(&demand);
-        let (exceeded, subject) = match waits_behind {
-            Some(subject) => (None, subject),
-            None => match self.book.attempt(&demand, settings) {
-                Ok(reservation) => return Attempt::Now(Ok(reservation)),
-                Err(exceeded) => match (&demand.queueing, exceeded.until) {
-                    (Some(queueing), Until::After(wait)) if wait <= queueing.max_wait => {
-                        let subject = exceeded.subject.clone();
-                        (Some(exceeded), subject)
+        if let Some(subject) = self.queues.behind(&demand) {
+            let priority = demand.priority;
+            let queueing = demand.queueing;
+            let place = queueing.and_then(|it| self.queues.enter(&subject, priority, it));
+            if let Some(place) = place {
+                let (book, settings) = (Arc::clone(&self.book), Arc::clone(settings));
+                return Attempt::Later(Box::pin(place.wait(book, demand, settings)));
+            }
+            // The queue is full: it is decided at once, and mostly against it.
+            return match self.book.attempt(&demand, settings) {
+                Ok(reservation) => Attempt::Now(Ok(reservation)),
+                Err(Short::Exceeded(exceeded)) => Attempt::Now(Err(exceeded)),
+                Err(Short::Unknown) => {
+                    let (book, settings) = (Arc::clone(&self.book), Arc::clone(settings));
+                    Attempt::Later(Box::pin(
+                        async move { book.reserve(&demand, &settings).await },
+                    ))
+                }
+            };
+        }
+        let exceeded = match self.book.attempt(&demand, settings) {
+            Ok(reservation) => return Attempt::Now(Ok(reservation)),
+            Err(Short::Exceeded(exceeded)) => exceeded,
+            Err(Short::Unknown) => {
+                let (book, settings) = (Arc::clone(&self.book), Arc::clone(settings));
+                let queues = Arc::clone(&self.queues);
+                return Attempt::Later(Box::pin(async move {
+                    match book.reserve(&demand, &settings).await {
+                        Ok(reservation) => Ok(reservation),
+                        Err(exceeded) => match queues.place(&demand, &exceeded) {
+                            Some(place) => place.wait(book, demand, settings).await,
+                            None => Err(exceeded),
+                        },
                     }
-                    _ => return Attempt::Now(Err(exceeded)),
-                },
-            },
+                }));
+            }
         };
-        let place = demand
-            .queueing
-            .and_then(|queueing| self.queues.enter(&subject, demand.priority, queueing));
-        match (place, exceeded) {
-            (Some(place), _) => {
+        match self.queues.place(&demand, &exceeded) {
+            Some(place) => {
                 let (book, settings) = (Arc::clone(&self.book), Arc::clone(settings));
                 Attempt::Later(Box::pin(place.wait(book, demand, settings)))
             }
-            (None, Some(exceeded)) => Attempt::Now(Err(exceeded)),
-            // The queue is full: it is decided at once, and mostly against it.
-            (None, None) => Attempt::Now(self.book.attempt(&demand, settings)),
+            None => Attempt::Now(Err(exceeded)),
         }
+    }
+
+    /// Where replicas count together: keeps the shared counters up to date until it is stopped, then gives
+    /// back what this replica holds.
+    pub async fn keep_shared(
+        &self,
+        settings: impl Fn() -> Arc<LimitSettings>,
+        stop: CancellationToken,
+    ) {
+        self.book.keep_shared(settings, stop).await;
+    }
+
+    /// Where replicas count together: connects, if that is possible at once.
+    pub async fn connect(&self, settings: &Arc<LimitSettings>) {
+        self.book.connect(settings).await;
+    }
+
+    /// Where replicas count together: whether they can.
+    pub fn shared_state(&self) -> Option<SharedState> {
+        self.book.link.as_ref().map(Link::state)
     }
 
     /// Whether a request that has sent no body yet would pass: only what is known of it by then is looked

@@ -5,8 +5,10 @@
 mod account;
 mod alarm;
 mod amounts;
+mod asking;
 mod book;
 mod calendar;
+mod counter;
 mod demand;
 mod exceeded;
 mod expected;
@@ -18,6 +20,7 @@ mod queue;
 mod rate_limits;
 mod rule;
 mod settings;
+mod shared;
 mod subject;
 mod window;
 
@@ -33,6 +36,7 @@ pub use moment::Moment;
 pub use rate_limits::{RateLimits, Resets, Standing};
 pub use rule::{Measure, Meter, Period, Rule, Span};
 pub use settings::{LimitSettings, Priority, Queueing, Reserves};
+pub use shared::{BadServerUrl, ServerUrl, Servers, SharedOptions, SharedState, WhenUnavailable};
 pub use subject::{Line, Subject};
 
 #[cfg(test)]

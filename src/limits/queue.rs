@@ -16,6 +16,9 @@ use super::given_back::GivenBack;
 use super::settings::{LimitSettings, Priority, Queueing};
 use super::subject::Subject;
 
+/// How often whoever is first looks for room where replicas count together.
+const ASK_INTERVAL: Duration = Duration::from_millis(50);
+
 /// The queues: one for each subject whose limit somebody waits for.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
@@ -76,6 +79,17 @@ impl Queues {
         subjects.find(|it| is_before(it).is_some()).cloned()
     }
 
+    /// A place in the queue for a limit that was reached, if waiting may help.
+    pub(super) fn place(&self, demand: &Demand, exceeded: &Exceeded) -> Option<Place> {
+        let queueing = demand.queueing?;
+        match exceeded.until {
+            Until::After(wait) if wait <= queueing.max_wait => {
+                self.enter(&exceeded.subject, demand.priority, queueing)
+            }
+            _ => None,
+        }
+    }
+
     /// A place at the end of a queue; none where it is full.
     pub(super) fn enter(
         &self,
@@ -126,12 +140,17 @@ impl Place {
             let moved = self.queue.moved.notified();
             let given_back = self.given_back.next();
             if self.is_first() {
-                let exceeded = match book.attempt(&demand, &settings) {
+                let exceeded = match book.reserve(&demand, &settings).await {
                     Ok(reservation) => return Ok(reservation),
                     Err(exceeded) => exceeded,
                 };
                 let Some(wait) = self.room_in(&exceeded) else {
                     return Err(exceeded);
+                };
+                // What other replicas give back is told to nobody here.
+                let wait = match book.link {
+                    Some(_) => wait.min(ASK_INTERVAL),
+                    None => wait,
                 };
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
@@ -139,7 +158,7 @@ impl Place {
                     () = moved => {}
                 }
             } else if timeout_at(self.deadline, moved).await.is_err() {
-                return book.attempt(&demand, &settings);
+                return book.reserve(&demand, &settings).await;
             }
         }
     }

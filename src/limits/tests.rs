@@ -26,7 +26,7 @@ impl World {
     }
 
     fn with(settings: LimitSettings) -> Self {
-        let (limits, alarms) = Limits::by(Clock::simulated(NOON));
+        let (limits, alarms) = Limits::by(Clock::simulated(NOON), None);
         Self {
             limits,
             alarms,

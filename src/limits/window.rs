@@ -33,7 +33,7 @@ impl Window {
     }
 
     /// Milliseconds; a second has slots of 5 ms, as it has fewer than 240 whole ones of 4.
-    fn slot_ms(&self) -> u64 {
+    pub(super) fn slot_ms(&self) -> u64 {
         self.span_ms.div_ceil(SLOTS)
     }
 
@@ -74,6 +74,14 @@ impl Window {
             Some(last) if last.slot >= slot => last.amount = last.amount.saturating_add(amount),
             _ => self.entries.push_back(Entry { slot, amount }),
         }
+    }
+
+    /// What was used when, the latest first: the beginnings of slots, and amounts.
+    pub(super) fn entries(&mut self, now_ms: u64) -> impl Iterator<Item = (u64, u64)> {
+        self.forget(now_ms);
+        let slot_ms = self.slot_ms();
+        let entries = self.entries.iter().rev();
+        entries.map(move |entry| (entry.slot * slot_ms, entry.amount))
     }
 
     /// Takes back a part of what was added at a moment, as far as it still counts.

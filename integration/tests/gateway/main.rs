@@ -39,6 +39,7 @@ mod realtime;
 mod reload;
 mod secrets;
 mod service_tier;
+mod shared_limits;
 mod shares;
 mod shown;
 mod support;

@@ -1,9 +1,12 @@
 //! `limits`, wherever they stand.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
+
+use super::secret::SecretRef;
 
 /// How much somebody may use. Which members there may be depends on whose limits they are.
 #[derive(Default, Deserialize)]
@@ -55,6 +58,40 @@ pub(in crate::config) struct AllLimits {
     pub(in crate::config) warn_at: Option<Spanned<Vec<Spanned<u8>>>>,
     #[serde(default)]
     pub(in crate::config) reserve: BTreeMap<Priority, Spanned<u8>>,
+    pub(in crate::config) redis: Option<Spanned<Redis>>,
+}
+
+/// Where replicas count together.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Redis {
+    pub(in crate::config) url: Option<Spanned<String>>,
+    pub(in crate::config) cluster: Option<Vec<Spanned<String>>>,
+    pub(in crate::config) sentinel: Option<Sentinel>,
+    pub(in crate::config) ca_file: Option<Spanned<PathBuf>>,
+    pub(in crate::config) username: Option<String>,
+    pub(in crate::config) password: Option<Spanned<SecretRef>>,
+    pub(in crate::config) key_prefix: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(in crate::config) when_unavailable: WhenUnavailable,
+    pub(in crate::config) replicas: Spanned<u64>,
+}
+
+/// Sentinels, and what they call the servers that they watch.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Sentinel {
+    pub(in crate::config) urls: Vec<Spanned<String>>,
+    pub(in crate::config) name: String,
+}
+
+/// What happens to requests while the servers do not answer.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum WhenUnavailable {
+    #[default]
+    LocalShare,
+    Refuse,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]

@@ -31,7 +31,9 @@ pub(super) use hours::{Day, Hours};
 pub(super) use identity::{ClientSecret, Identity, ManagedIdentity};
 pub(super) use issuers::{Issuer, OneOrMany};
 pub(super) use ledger::{Durability, Ledger, OnFailure};
-pub(super) use limits::{AllLimits, Limits, Period as LimitsPeriod, Priority, Queue, Quota};
+pub(super) use limits::{
+    AllLimits, Limits, Period as LimitsPeriod, Priority, Queue, Quota, Redis, WhenUnavailable,
+};
 pub(super) use listen::{ClientCertificates, Listen};
 pub(super) use prices::{Price, ServiceTier, Tier};
 pub(super) use products::Product;

@@ -243,6 +243,8 @@ impl Reason {
             Self::BackgroundLimit => Answer::new(429, "too_many_background_responses",
                 "This client has {} background responses and batches open, which is the most. Cancel some of them, or wait until they have ended."),
 
+            Self::LimitsUnavailable => Answer::retry_after(1, "limits_unavailable",
+                "The gateway can't tell whether this request is within your limits just now. Please retry."),
             Self::LedgerUnwritable => Answer::retry_after(SOON_S, "accounting_unavailable",
                 "The gateway can't account for requests just now. Please retry."),
             Self::NoIdentity => Answer::retry_after(SOON_S, "identity_unavailable",

@@ -7,6 +7,9 @@ use crate::limits::{Calendar, Exceeded, Measure, Until};
 use crate::unix_time;
 use crate::usage::Amount;
 
+/// How soon the counts that several replicas share may be there again: they are tried several times a second.
+const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
+
 impl Refusal {
     /// A limit that a request would exceed. Its numbers are told where it is the caller's own; of what several
     /// share, what the others use is not the caller's to know.
@@ -22,6 +25,7 @@ impl Refusal {
                 reason,
                 format_args!("{what} is used up until {}", calendar.written(at)),
             ),
+            Until::Unavailable => Self::from(reason),
             Until::After(_) | Until::Never => Self::about(reason, what),
         };
         let retry_after = match exceeded.until {
@@ -30,6 +34,7 @@ impl Refusal {
                 let at = unix_time::of_millis(at).map(unix_time::since_1970);
                 at.map(|at| at.saturating_sub(unix_time::now()))
             }
+            Until::Unavailable => Some(RETRY_UNAVAILABLE),
             Until::Never => None,
         };
         refusal.limit = Some(Box::new(ReachedLimit {
@@ -44,6 +49,7 @@ fn reason(exceeded: &Exceeded) -> Reason {
     match (exceeded.until, exceeded.rule.meter.measure) {
         (Until::Never, _) => Reason::RequestExceedsLimit,
         (Until::Renewed(_), _) => Reason::QuotaExceeded,
+        (Until::Unavailable, _) => Reason::LimitsUnavailable,
         (_, Measure::ConcurrentRequests) => Reason::ConcurrencyLimit,
         (_, Measure::Requests) => Reason::RequestLimit,
         (_, _) => Reason::TokenLimit,

@@ -140,6 +140,7 @@ pub(crate) enum Reason {
     BackgroundLimit,
 
     // The gateway's own state.
+    LimitsUnavailable,
     LedgerUnwritable,
     NoIdentity,
     /// A backend does not accept the gateway's identity.

@@ -4,7 +4,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 
 use super::Metrics;
-use crate::limits::{Meter, Span, Standing, Subject};
+use crate::limits::{Meter, SharedState, Span, Standing, Subject};
 
 /// Requests that a kind of limit has refused.
 type Refusals = Vec<(&'static str, Meter, u64)>;
@@ -14,6 +14,7 @@ impl Metrics {
     pub fn observe_limits(
         &self,
         refusals: impl Fn() -> Refusals + Send + Sync + 'static,
+        store: impl Fn() -> Option<SharedState> + Clone + Send + Sync + 'static,
         standings: impl Fn() -> Vec<(Subject, Vec<Standing>)> + Send + Sync + 'static,
     ) {
         let meter = self.provider.meter("tollgate");
@@ -23,6 +24,26 @@ impl Metrics {
             .with_callback(move |counter| {
                 for (scope, limit, count) in refusals() {
                     counter.observe(count, &labels(scope, limit));
+                }
+            })
+            .build();
+        let calls = store.clone();
+        let _ = meter
+            .u64_observable_counter("tollgate.limit.store.calls")
+            .with_description("Calls of the servers that replicas count limits in")
+            .with_callback(move |counter| {
+                if let Some(state) = calls() {
+                    counter.observe(state.answered, &[KeyValue::new("outcome", "answered")]);
+                    counter.observe(state.failed, &[KeyValue::new("outcome", "failed")]);
+                }
+            })
+            .build();
+        let _ = meter
+            .u64_observable_gauge("tollgate.limit.store.up")
+            .with_description("Whether the servers that replicas count limits in answer: 1 or 0")
+            .with_callback(move |gauge| {
+                if let Some(state) = store() {
+                    gauge.observe(u64::from(state.is_up), &[]);
                 }
             })
             .build();

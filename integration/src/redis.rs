@@ -1,0 +1,299 @@
+//! Real Redis servers, from Debian's package, on loopback and in directories of their own.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::stack::Failure;
+
+/// A server starts in a fraction of a second, a cluster in a few.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Where servers listen.
+const FIXED_PORTS: std::ops::Range<u16> = 20_000..30_000;
+
+/// A running server, stopped and removed when it is dropped.
+#[derive(Debug)]
+pub struct Redis {
+    port: u16,
+    arguments: Vec<String>,
+    directory: TempDir,
+    child: Mutex<Option<Child>>,
+}
+
+impl Redis {
+    /// A server that keeps nothing on the disk.
+    ///
+    /// # Errors
+    /// Where the package is missing, and what it said where it fails.
+    pub fn start() -> Result<Self, Failure> {
+        let port = free_port()?;
+        Self::with(port, &["--port", &port.to_string()])
+    }
+
+    /// A server with a user, that takes connections with TLS alone.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn with_tls(tls: &Certificates<'_>, user: &str, password: &str) -> Result<Self, Failure> {
+        let port = free_port()?;
+        let path = |path: &Path| path.display().to_string();
+        Self::with(
+            port,
+            &[
+                "--port",
+                "0",
+                "--tls-port",
+                &port.to_string(),
+                "--tls-cert-file",
+                &path(tls.certificate),
+                "--tls-key-file",
+                &path(tls.key),
+                "--tls-ca-cert-file",
+                &path(tls.authority),
+                "--tls-auth-clients",
+                "no",
+                "--user",
+                user,
+                "on",
+                &format!(">{password}"),
+                "~*",
+                "+@all",
+                "--user",
+                "default",
+                "off",
+            ],
+        )
+    }
+
+    /// A copy of this server that follows it.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn follower(&self) -> Result<Self, Failure> {
+        let port = free_port()?;
+        let of = format!("127.0.0.1 {}", self.port);
+        let follower = Self::with(port, &["--port", &port.to_string(), "--replicaof", &of])?;
+        follower.wait_until(|| {
+            let said = follower.ask(&["info", "replication"]);
+            said.is_ok_and(|said| said.contains("master_link_status:up"))
+        })?;
+        Ok(follower)
+    }
+
+    /// A sentinel that watches a server under the name `main`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn sentinel_of(server: &Self) -> Result<Self, Failure> {
+        let port = free_port()?;
+        let directory = tempfile::tempdir().map_err(|error| Failure::new("no directory", error))?;
+        let written = format!(
+            "sentinel monitor main 127.0.0.1 {} 1\nsentinel down-after-milliseconds main 300\n\
+             sentinel failover-timeout main 2000\n",
+            server.port
+        );
+        let path = directory.path().join("sentinel.conf");
+        fs::write(&path, written).map_err(|error| Failure::new(path.display(), error))?;
+        let arguments = [
+            path.display().to_string(),
+            "--sentinel".to_owned(),
+            "--port".to_owned(),
+            port.to_string(),
+        ];
+        let sentinel = Self::run(port, arguments.to_vec(), directory)?;
+        sentinel.wait_until(|| {
+            let said = sentinel.ask(&["sentinel", "replicas", "main"]);
+            said.is_ok_and(|said| said.contains("flags"))
+        })?;
+        Ok(sentinel)
+    }
+
+    /// A cluster of three.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn cluster() -> Result<[Self; 3], Failure> {
+        let node = || {
+            let (port, bus) = (free_port()?, free_port()?);
+            Self::with(
+                port,
+                &[
+                    "--port",
+                    &port.to_string(),
+                    "--cluster-enabled",
+                    "yes",
+                    "--cluster-port",
+                    &bus.to_string(),
+                ],
+            )
+        };
+        let nodes = [node()?, node()?, node()?];
+        let addresses = nodes
+            .each_ref()
+            .map(|node| format!("127.0.0.1:{}", node.port));
+        let made = Command::new("redis-cli")
+            .args(["--cluster", "create", "--cluster-yes"])
+            .args(addresses)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| Failure::new("redis-cli", error))?;
+        if !made.status.success() {
+            return Err(Failure::new(
+                "redis-cli",
+                String::from_utf8_lossy(&made.stdout),
+            ));
+        }
+        for node in &nodes {
+            node.wait_until(|| {
+                let said = node.ask(&["cluster", "info"]);
+                said.is_ok_and(|said| said.contains("cluster_state:ok"))
+            })?;
+        }
+        Ok(nodes)
+    }
+
+    fn with(port: u16, arguments: &[&str]) -> Result<Self, Failure> {
+        let directory = tempfile::tempdir().map_err(|error| Failure::new("no directory", error))?;
+        let more = ["--save", "", "--appendonly", "no"];
+        let arguments = arguments.iter().chain(&more);
+        Self::run(
+            port,
+            arguments.map(|it| (*it).to_owned()).collect(),
+            directory,
+        )
+    }
+
+    fn run(port: u16, arguments: Vec<String>, directory: TempDir) -> Result<Self, Failure> {
+        let server = Self {
+            port,
+            arguments,
+            directory,
+            child: Mutex::new(None),
+        };
+        server.up()?;
+        Ok(server)
+    }
+
+    /// Its address, without TLS.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its address with TLS.
+    pub fn tls_url(&self) -> String {
+        format!("rediss://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it, also after [`Self::kill`]: with nothing in it.
+    ///
+    /// # Errors
+    /// What it said.
+    pub fn up(&self) -> Result<(), Failure> {
+        let log = self.directory.path().join("log");
+        let file = fs::File::create(&log).map_err(|error| Failure::new(log.display(), error))?;
+        let child = Command::new("redis-server")
+            .args(&self.arguments)
+            .args(["--bind", "127.0.0.1", "--dir"])
+            .arg(self.directory.path())
+            .stdin(Stdio::null())
+            .stdout(file)
+            .spawn()
+            .map_err(|error| Failure::new("redis-server (Debian's package of this name)", error))?;
+        *self.child.lock().expect("not poisoned") = Some(child);
+        self.wait_until(|| TcpStream::connect(("127.0.0.1", self.port)).is_ok())
+            .map_err(|_| Failure::new("redis-server", fs::read_to_string(&log).unwrap_or_default()))
+    }
+
+    /// Kills it, and what it knows goes with it.
+    pub fn kill(&self) {
+        if let Some(mut child) = self.child.lock().expect("not poisoned").take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Lets it hang, or go on: connections stay, and nobody answers.
+    ///
+    /// # Errors
+    /// Where it can't be told.
+    pub fn hang(&self, hangs: bool) -> Result<(), Failure> {
+        let id = self
+            .child
+            .lock()
+            .expect("not poisoned")
+            .as_ref()
+            .map(Child::id);
+        let id = id.ok_or_else(|| Failure::new("redis-server", "it does not run"))?;
+        let signal = if hangs { "-STOP" } else { "-CONT" };
+        let told = Command::new("kill")
+            .args([signal, &id.to_string()])
+            .status();
+        told.map(drop).map_err(|error| Failure::new("kill", error))
+    }
+
+    /// A command, and what it answers.
+    ///
+    /// # Errors
+    /// What redis-cli said.
+    pub fn ask(&self, command: &[&str]) -> Result<String, Failure> {
+        let asked = Command::new("redis-cli")
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(command)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| Failure::new("redis-cli", error))?;
+        Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned())
+    }
+
+    fn wait_until(&self, is_so: impl Fn() -> bool) -> Result<(), Failure> {
+        let end = Instant::now() + DEADLINE;
+        while !is_so() {
+            if Instant::now() > end {
+                return Err(Failure::new("redis-server", "it does not get ready"));
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+/// What a server with TLS needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Certificates<'a> {
+    /// The server's, in PEM.
+    pub certificate: &'a Path,
+    /// Its key.
+    pub key: &'a Path,
+    /// Who has issued it.
+    pub authority: &'a Path,
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port below those that connections are given, so that none of them takes it before the server does.
+fn free_port() -> Result<u16, Failure> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id() % 1_000 * 10;
+    for _ in 0..FIXED_PORTS.len() {
+        let next = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let length = u32::try_from(FIXED_PORTS.len()).unwrap_or(1);
+        let offset = u16::try_from((first + next) % length).unwrap_or(0);
+        let port = FIXED_PORTS.start + offset;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(Failure::new("no port", "all are taken"))
+}

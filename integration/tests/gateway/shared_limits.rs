@@ -1,0 +1,69 @@
+//! Limits that are counted in Redis, through the real Envoy.
+
+use tollgate_integration::redis::Redis;
+use tollgate_integration::stack::{Stack, wait_for};
+
+use crate::support::{hello, metric, send, stack_with};
+
+/// With a limit of one client, counted in this server.
+async fn stack(server: &Redis, when_unavailable: &str) -> Stack {
+    let limits = format!(
+        "limits: {{ redis: {{ url: \"{}\", replicas: 2, when_unavailable: {when_unavailable} }} }}\n",
+        server.url()
+    );
+    stack_with(move |yaml| {
+        let client = "    products: [standard]\n    limits: { requests_per_minute: 6 }\n";
+        let yaml = yaml.replacen("    products: [standard]\n", client, 1);
+        format!("{yaml}{limits}")
+    })
+    .await
+}
+
+async fn until(stack: &Stack, words: &str, is_said: bool) {
+    wait_for("/readyz", async || {
+        let (status, text) = stack.tollgate().admin("/readyz").await.expect("an answer");
+        assert_eq!(status, 200, "requests still come");
+        (text.contains(words) == is_said).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_gateways_count_together_and_each_has_its_share_while_redis_is_away() {
+    let server = Redis::start().expect("a Redis");
+    let (one, other) = (
+        stack(&server, "local_share").await,
+        stack(&server, "local_share").await,
+    );
+    for gateway in [&one, &other, &one, &other] {
+        assert_eq!(send(gateway.chat(&hello())).await.status(), 200);
+    }
+    server.kill();
+    // Its share is three in a minute.
+    until(&one, "part of each limit", true).await;
+    assert_eq!(send(one.chat(&hello())).await.status(), 200);
+    assert_eq!(send(one.chat(&hello())).await.status(), 429);
+    assert!(metric(&one, "tollgate_limit_store_up", &[]).await < 1.0);
+    server.up().expect("it starts");
+    until(&one, "part of each limit", false).await;
+    until(&other, "part of each limit", false).await;
+    assert_eq!(send(other.chat(&hello())).await.status(), 200);
+    assert_eq!(send(other.chat(&hello())).await.status(), 429, "six in all");
+    assert!(metric(&one, "tollgate_limit_store_up", &[]).await > 0.0);
+}
+
+#[tokio::test]
+async fn requests_with_limits_are_refused_where_that_is_the_rule() {
+    let server = Redis::start().expect("a Redis");
+    server.kill();
+    let stack = stack(&server, "refuse").await;
+    until(&stack, "requests with limits are refused", true).await;
+    let answer = send(stack.chat(&hello())).await;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers().get("retry-after").expect("a time"), &"1");
+    let body: serde_json::Value = answer.json().await.expect("JSON");
+    assert_eq!(body["error"]["code"], "limits_unavailable");
+    server.up().expect("it starts");
+    until(&stack, "requests with limits are refused", false).await;
+    assert_eq!(send(stack.chat(&hello())).await.status(), 200);
+}

@@ -1,0 +1,152 @@
+//! Each way to run the servers.
+
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tollgate::limits::*;
+use tollgate_integration::redis::{Certificates, Redis};
+
+use super::rig::*;
+
+const DAILY: Span = Span::Period(Period::Day);
+
+/// Two replicas share every kind of limit.
+async fn is_shared(options: &SharedOptions) {
+    let (one, other) = (
+        Replica::shared(options.clone()).await,
+        Replica::shared(options.clone()).await,
+    );
+    assert!(
+        one.state().is_up && other.state().is_up,
+        "{:?}",
+        options.servers
+    );
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        let lines = [
+            client(
+                name,
+                &[
+                    rule(Measure::TotalTokens, Span::Minute, 100),
+                    rule(Measure::TotalTokens, DAILY, 100),
+                    rule(Measure::ConcurrentRequests, Span::AtOnce, 10),
+                ],
+            ),
+            line(
+                Subject::Product(name.into()),
+                &[rule(Measure::Requests, Span::Minute, 50)],
+            ),
+        ];
+        drop(sent(one.reserve(&lines, tokens(60, 0)).await));
+        other
+            .reserve(&lines, tokens(41, 0))
+            .await
+            .expect_err("40 are left");
+        drop(sent(other.reserve(&lines, tokens(40, 0)).await));
+        one.reserve(&lines, tokens(1, 0))
+            .await
+            .expect_err("used up");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_of_three() {
+    let nodes = Redis::cluster().expect("a cluster");
+    let urls = nodes
+        .each_ref()
+        .map(|node| ServerUrl::parse(&node.url()).expect("an address"));
+    is_shared(&of(Servers::Cluster(urls[..1].to_vec()))).await;
+    let keys = nodes
+        .each_ref()
+        .map(|node| node.ask(&["dbsize"]).expect("an answer"));
+    assert!(
+        keys.iter().all(|keys| keys != "0"),
+        "each has some: {keys:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_with_an_authority_of_ones_own_and_a_password() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| directory.path().join(name);
+    let ca_key = KeyPair::generate().expect("a key");
+    let mut ca = CertificateParams::new(Vec::new()).expect("good");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = ca.self_signed(&ca_key).expect("a certificate");
+    let issuer = Issuer::new(ca, ca_key);
+    let key = KeyPair::generate().expect("a key");
+    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("good");
+    let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
+    std::fs::write(at("ca.pem"), authority.pem()).expect("written");
+    std::fs::write(at("leaf.pem"), leaf.pem()).expect("written");
+    std::fs::write(at("key.pem"), key.serialize_pem()).expect("written");
+    let certificates = Certificates {
+        certificate: &at("leaf.pem"),
+        key: &at("key.pem"),
+        authority: &at("ca.pem"),
+    };
+    let server = Redis::with_tls(&certificates, "tollgate", "loopback-only").expect("a Redis");
+    let good = SharedOptions {
+        trust: Some(authority.pem().into_bytes()),
+        username: Some("tollgate".to_owned()),
+        password: Some("loopback-only".into()),
+        ..of(Servers::Single(
+            ServerUrl::parse(&server.tls_url()).expect("an address"),
+        ))
+    };
+    is_shared(&good).await;
+    for bad in [
+        SharedOptions {
+            password: Some("other".into()),
+            ..good.clone()
+        },
+        SharedOptions {
+            trust: None,
+            ..good.clone()
+        },
+        SharedOptions {
+            servers: Servers::Single(ServerUrl::parse(&server.url()).expect("an address")),
+            trust: None,
+            ..good.clone()
+        },
+    ] {
+        assert!(!Replica::shared(bad).await.state().is_up);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_say_who_goes_on_when_the_primary_dies() {
+    let primary = Redis::start().expect("a Redis");
+    let follower = primary.follower().expect("a follower");
+    let sentinel = Redis::sentinel_of(&primary).expect("a sentinel");
+    let options = of(Servers::Sentinel {
+        sentinels: vec![ServerUrl::parse(&sentinel.url()).expect("an address")],
+        name: "main".to_owned(),
+    });
+    let replica = Replica::shared(options).await;
+    assert!(replica.state().is_up);
+    let lines = [client(
+        "app",
+        &[rule(Measure::TotalTokens, Span::Minute, 1_000)],
+    )];
+    drop(sent(replica.reserve(&lines, tokens(900, 0)).await));
+    primary.kill();
+    wait_for(|| {
+        let said = follower.ask(&["role"]).expect("an answer");
+        said.starts_with("master")
+    })
+    .await;
+    // Alone, its share is used up.
+    let passes = async {
+        loop {
+            let refused = replica.reserve(&lines, tokens(101, 0)).await;
+            refused.expect_err("900 are used");
+            match replica.reserve(&lines, tokens(100, 0)).await {
+                Ok(reservation) => return reservation,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let passed = tokio::time::timeout(Duration::from_secs(30), passes).await;
+    drop(passed.expect("the other server goes on"));
+    assert!(replica.state().is_up);
+}

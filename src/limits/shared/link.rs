@@ -1,0 +1,374 @@
+//! The connection to the servers: the one file that speaks to them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use redis::aio::MultiplexedConnection;
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, Script};
+use redis::{TlsCertificates, TlsMode};
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+
+use super::call::{Answers, CounterCall};
+use super::keys::of_subject;
+use super::options::{ServerUrl, Servers, SharedOptions, WhenUnavailable};
+use super::view::{Reach, View};
+use crate::limits::moment::{Clock, Moment};
+use crate::limits::subject::Subject;
+
+/// A request waits no longer for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(100);
+/// No request waits for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// What a replica holds is there for others when nothing was heard of it for so long.
+const LEASE_MS: u64 = 5_000;
+/// The server keeps the mark of a replica for 120 s.
+const MARK_MS: u64 = 100_000;
+/// No slice is more than this part of what is left, for each replica.
+const PARTS: u64 = 4;
+
+/// The servers, and whether they answer.
+pub(in crate::limits) struct Link {
+    options: SharedOptions,
+    clock: Clock,
+    script: Script,
+    /// Of this process.
+    replica: String,
+    connection: ArcSwapOption<Connection>,
+    is_up: AtomicBool,
+    /// Whether somebody was told that it is down.
+    is_said: AtomicBool,
+    /// What the server's clock is ahead of the uptime.
+    ahead_ms: AtomicU64,
+    next_call: AtomicU64,
+    answered: AtomicU64,
+    failed: AtomicU64,
+}
+
+#[derive(Clone)]
+enum Connection {
+    Server(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+/// The calls about one subject follow each other.
+#[derive(Debug, Default)]
+pub(in crate::limits) struct Turn {
+    /// The call of which nobody knows whether it has arrived.
+    unanswered: Option<u64>,
+    answered_ms: Option<u64>,
+}
+
+/// Whether the servers answer, and what they were asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedState {
+    /// Whether they answer.
+    pub is_up: bool,
+    /// What happens to requests while they do not.
+    pub when_unavailable: WhenUnavailable,
+    /// Calls that were answered.
+    pub answered: u64,
+    /// Calls that were not.
+    pub failed: u64,
+}
+
+/// What became of a call.
+pub(in crate::limits) struct Said {
+    pub(in crate::limits) answers: Answers,
+    /// The server knew this replica before, and does not any more.
+    pub(in crate::limits) has_lost: bool,
+}
+
+impl Link {
+    /// # Errors
+    /// Where this machine has no random numbers.
+    pub(in crate::limits) fn new(options: SharedOptions, clock: Clock) -> Result<Self, String> {
+        let mut replica = [0; 8];
+        getrandom::fill(&mut replica).map_err(|error| error.to_string())?;
+        let now = clock.now();
+        let unix_ms = u64::try_from(now.unix_ms).unwrap_or(0);
+        Ok(Self {
+            options,
+            clock,
+            script: Script::new(include_str!("counters.lua")),
+            replica: hex::encode(replica),
+            connection: ArcSwapOption::empty(),
+            is_up: AtomicBool::new(false),
+            is_said: AtomicBool::new(false),
+            ahead_ms: AtomicU64::new(unix_ms.saturating_sub(now.uptime_ms)),
+            next_call: AtomicU64::new(1),
+            answered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        })
+    }
+
+    /// The state of things at a moment.
+    pub(in crate::limits) fn view(&self, now: Moment) -> View {
+        let reach = match (self.is_up(), self.options.when_unavailable) {
+            (true, _) => Reach::Up,
+            (false, WhenUnavailable::LocalShare) => Reach::Alone,
+            (false, WhenUnavailable::Refuse) => Reach::Refusing,
+        };
+        View {
+            now,
+            ahead_ms: self.ahead_ms.load(Ordering::Relaxed),
+            reach,
+            replicas: self.options.replicas,
+        }
+    }
+
+    pub(in crate::limits) fn is_up(&self) -> bool {
+        self.is_up.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::limits) fn state(&self) -> SharedState {
+        SharedState {
+            is_up: self.is_up(),
+            when_unavailable: self.options.when_unavailable,
+            answered: self.answered.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Connects. The counters are asked again only after [`Self::up`].
+    ///
+    /// # Errors
+    /// What the server or the network says.
+    pub(in crate::limits) async fn connect(&self) -> Result<(), String> {
+        let connected = timeout(CONNECT_TIMEOUT, connect(&self.options)).await;
+        let connected = connected
+            .map_err(|_| "no connection in time".to_owned())
+            .and_then(|it| it.map_err(|error| error.to_string()));
+        match connected {
+            Ok(connection) => {
+                self.connection.store(Some(Arc::new(connection)));
+                Ok(())
+            }
+            Err(reason) => {
+                self.down(&reason);
+                Err(reason)
+            }
+        }
+    }
+
+    /// The servers know all that was used while they did not answer.
+    pub(in crate::limits) fn up(&self) {
+        if self.connection.load().is_some() && !self.is_up.swap(true, Ordering::Relaxed) {
+            self.is_said.store(false, Ordering::Relaxed);
+            tracing::info!("limits are counted together with the other replicas");
+        }
+    }
+
+    fn down(&self, reason: &str) {
+        self.is_up.store(false, Ordering::Relaxed);
+        self.connection.store(None);
+        if !self.is_said.swap(true, Ordering::Relaxed) {
+            let rule = match self.options.when_unavailable {
+                WhenUnavailable::LocalShare => "this replica goes on with its part of each limit",
+                WhenUnavailable::Refuse => "requests with limits are refused",
+            };
+            tracing::warn!(
+                reason,
+                "the shared counts of limits can't be reached: {rule}"
+            );
+        }
+    }
+
+    /// Asks the counters of a subject; none where they do not answer.
+    pub(in crate::limits) async fn call(
+        &self,
+        turn: &mut Turn,
+        subject: &Subject,
+        counters: &[CounterCall],
+    ) -> Option<Said> {
+        let connection = self.connection.load_full()?;
+        let next = || self.next_call.fetch_add(1, Ordering::Relaxed);
+        let number = *turn.unanswered.get_or_insert_with(next);
+        let asked = self.ask((*connection).clone(), subject, number, counters);
+        let answers = match timeout(ANSWER_TIMEOUT, asked).await {
+            Ok(Ok(figures)) => Answers::parse(&figures, counters.len())
+                .ok_or_else(|| "an answer that can't be read".to_owned()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!(
+                "no answer within {} ms",
+                ANSWER_TIMEOUT.as_millis()
+            )),
+        };
+        let now = self.clock.now();
+        match answers {
+            Ok(answers) => {
+                self.answered.fetch_add(1, Ordering::Relaxed);
+                let ahead = answers.now_ms.saturating_sub(now.uptime_ms);
+                self.ahead_ms.store(ahead, Ordering::Relaxed);
+                let before = turn.answered_ms.replace(now.uptime_ms);
+                turn.unanswered = None;
+                let was_known = before.is_some_and(|at| now.uptime_ms.saturating_sub(at) < MARK_MS);
+                Some(Said {
+                    has_lost: was_known && !answers.is_known,
+                    answers,
+                })
+            }
+            Err(reason) => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                self.down(&reason);
+                None
+            }
+        }
+    }
+
+    /// Looks whether the server still answers, where nobody has asked it lately.
+    pub(in crate::limits) async fn ping(&self) {
+        let Some(connection) = self.connection.load_full() else {
+            return;
+        };
+        let ping = redis::cmd("PING");
+        let asked = async {
+            match (*connection).clone() {
+                Connection::Server(mut server) => ping.query_async::<()>(&mut server).await,
+                Connection::Cluster(mut cluster) => ping.query_async::<()>(&mut cluster).await,
+            }
+        };
+        match timeout(ANSWER_TIMEOUT, asked).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.down(&error.to_string()),
+            Err(_) => self.down("no answer to a ping in time"),
+        }
+    }
+
+    async fn ask(
+        &self,
+        connection: Connection,
+        subject: &Subject,
+        number: u64,
+        counters: &[CounterCall],
+    ) -> Result<Vec<i64>, RedisError> {
+        let of_subject = of_subject(&self.options.key_prefix, subject);
+        let mut call = self.script.prepare_invoke();
+        call.key(format!("{of_subject}:mark:{}", self.replica));
+        call.arg(&self.replica).arg(number).arg(LEASE_MS);
+        let parts = self.options.replicas.saturating_mul(PARTS);
+        for counter in counters {
+            call.key(format!("{of_subject}:{}", counter.key));
+            counter.words(parts, &mut |word| {
+                call.arg(word);
+            });
+        }
+        match connection {
+            Connection::Server(mut server) => call.invoke_async(&mut server).await,
+            Connection::Cluster(mut cluster) => call.invoke_async(&mut cluster).await,
+        }
+    }
+}
+
+async fn connect(options: &SharedOptions) -> Result<Connection, RedisError> {
+    let certificates = options.trust.clone().map(|root_cert| TlsCertificates {
+        client_tls: None,
+        root_cert: Some(root_cert),
+    });
+    match &options.servers {
+        Servers::Single(url) => single(options, url, certificates).await,
+        Servers::Cluster(urls) => cluster(options, urls, certificates).await,
+        Servers::Sentinel { sentinels, name } => {
+            by_sentinel(options, sentinels, name, certificates).await
+        }
+    }
+}
+
+/// The timeout of a call is ours.
+fn config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(CONNECT_TIMEOUT))
+}
+
+fn password(options: &SharedOptions) -> Option<&str> {
+    options.password.as_ref().map(ExposeSecret::expose_secret)
+}
+
+async fn single(
+    options: &SharedOptions,
+    url: &ServerUrl,
+    certificates: Option<TlsCertificates>,
+) -> Result<Connection, RedisError> {
+    let info = url.as_str().into_connection_info()?;
+    let mut settings = info.redis_settings().clone();
+    if let Some(username) = &options.username {
+        settings = settings.set_username(username);
+    }
+    if let Some(password) = password(options) {
+        settings = settings.set_password(password);
+    }
+    let info = info.set_redis_settings(settings);
+    let client = match certificates {
+        Some(certificates) => Client::build_with_tls(info, certificates)?,
+        None => Client::open(info)?,
+    };
+    let config = config();
+    let connected = client.get_multiplexed_async_connection_with_config(&config);
+    connected.await.map(Connection::Server)
+}
+
+async fn cluster(
+    options: &SharedOptions,
+    urls: &[ServerUrl],
+    certificates: Option<TlsCertificates>,
+) -> Result<Connection, RedisError> {
+    let mut builder = ClusterClient::builder(urls.iter().map(ServerUrl::as_str))
+        .connection_timeout(CONNECT_TIMEOUT)
+        .response_timeout(CONNECT_TIMEOUT)
+        .retries(2);
+    if let Some(username) = &options.username {
+        builder = builder.username(username);
+    }
+    if let Some(password) = password(options) {
+        builder = builder.password(password);
+    }
+    if let Some(certificates) = certificates {
+        builder = builder.certs(certificates);
+    }
+    let connected = builder.build()?.get_async_connection().await;
+    connected.map(Connection::Cluster)
+}
+
+async fn by_sentinel(
+    options: &SharedOptions,
+    sentinels: &[ServerUrl],
+    name: &str,
+    certificates: Option<TlsCertificates>,
+) -> Result<Connection, RedisError> {
+    let addresses = sentinels.iter().filter_map(ServerUrl::address);
+    let mut builder = SentinelClientBuilder::new(addresses, name, SentinelServerType::Master)?;
+    if let Some(username) = &options.username {
+        builder = builder.set_client_to_redis_username(username);
+    }
+    if let Some(password) = password(options) {
+        builder = builder.set_client_to_redis_password(password);
+    }
+    if options.servers.is_tls() {
+        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+    }
+    if let Some(certificates) = certificates {
+        builder = builder
+            .set_client_to_redis_certificates(certificates.clone())
+            .set_client_to_sentinel_certificates(certificates);
+    }
+    let mut client = builder.build()?;
+    let config = config();
+    let connected = client.get_async_connection_with_config(&config);
+    connected.await.map(Connection::Server)
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("servers", &self.options.servers)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,161 @@
+//! This replica's part in a shared window.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::view::View;
+
+/// A slice lives for this part of the span,
+const LIFE_OF_SPAN: u64 = 20;
+/// and no longer.
+const MAX_LIFE_MS: u64 = 1_000;
+
+/// What was taken in one slot of the server's clock.
+#[derive(Clone, Copy, Debug)]
+struct Slice {
+    slot: u64,
+    amount: u64,
+    /// By the uptime.
+    taken_ms: u64,
+}
+
+/// This replica's part in a shared window.
+#[derive(Debug)]
+pub(super) struct WindowShare {
+    pub(super) span_ms: u64,
+    pub(super) slot_ms: u64,
+    /// The oldest first.
+    slices: VecDeque<Slice>,
+    /// What the server is not told yet, by its slots: used beyond the slices, or given back.
+    changes: BTreeMap<u64, i64>,
+    /// What is being told.
+    sending: Option<Vec<(u64, i64)>>,
+}
+
+impl WindowShare {
+    pub(super) const fn new(span_ms: u64, slot_ms: u64) -> Self {
+        Self {
+            span_ms,
+            slot_ms,
+            slices: VecDeque::new(),
+            changes: BTreeMap::new(),
+            sending: None,
+        }
+    }
+
+    pub(super) fn life_ms(&self) -> u64 {
+        (self.span_ms / LIFE_OF_SPAN).min(MAX_LIFE_MS)
+    }
+
+    pub(super) fn free(&self) -> u64 {
+        let amounts = self.slices.iter().map(|slice| slice.amount);
+        amounts.fold(0, u64::saturating_add)
+    }
+
+    /// Gives back the slices that were taken long ago.
+    pub(super) fn trim(&mut self, now_ms: u64) {
+        let life = self.life_ms();
+        while let Some(slice) = self.slices.front().copied() {
+            if slice.taken_ms.saturating_add(life) > now_ms {
+                break;
+            }
+            self.slices.pop_front();
+            self.give_back(slice.slot, slice.amount);
+        }
+    }
+
+    /// Gives back all slices.
+    pub(super) fn empty(&mut self) {
+        while let Some(slice) = self.slices.pop_front() {
+            self.give_back(slice.slot, slice.amount);
+        }
+    }
+
+    pub(super) fn reserve(&mut self, amount: u64, view: &View) {
+        let mut left = amount;
+        while let Some(slice) = self.slices.front_mut().filter(|_| left > 0) {
+            let taken = left.min(slice.amount);
+            slice.amount -= taken;
+            left -= taken;
+            if slice.amount == 0 {
+                self.slices.pop_front();
+            }
+        }
+        // Whoever goes on alone takes what it was not given, and says so later.
+        self.change(view.slot(view.now.uptime_ms, self.slot_ms), signed(left));
+    }
+
+    /// In place of what was set aside at a moment: what was used.
+    pub(super) fn settle(&mut self, reserved: u64, used: u64, at_ms: u64, view: &View) {
+        match reserved.checked_sub(used) {
+            None => self.reserve(used - reserved, view),
+            Some(back) => {
+                let slot = view.slot(at_ms, self.slot_ms);
+                let is_young = view.now.uptime_ms.saturating_sub(at_ms) < self.life_ms() / 2;
+                match is_young && back > 0 {
+                    true => self.slices.push_front(Slice {
+                        slot,
+                        amount: back,
+                        taken_ms: at_ms,
+                    }),
+                    false => self.give_back(slot, back),
+                }
+            }
+        }
+    }
+
+    fn give_back(&mut self, slot: u64, amount: u64) {
+        self.change(slot, signed(amount).saturating_neg());
+    }
+
+    fn change(&mut self, slot: u64, amount: i64) {
+        if amount != 0 {
+            let change = self.changes.entry(slot).or_default();
+            *change = change.saturating_add(amount);
+        }
+    }
+
+    /// Whether the server is not told all.
+    pub(super) fn has_changes(&self) -> bool {
+        self.sending.is_some() || !self.changes.is_empty()
+    }
+
+    /// What to tell: the same as the last time, if nobody knows whether that has arrived.
+    pub(super) fn begin(&mut self) -> Vec<(u64, i64)> {
+        let changes = &mut self.changes;
+        let sending = self.sending.get_or_insert_with(|| {
+            let all = std::mem::take(changes).into_iter();
+            all.filter(|(_, amount)| *amount != 0).collect()
+        });
+        sending.clone()
+    }
+
+    pub(super) fn answered(&mut self, granted: u64, server_ms: u64, now_ms: u64) {
+        self.sending = None;
+        if granted > 0 {
+            self.slices.push_back(Slice {
+                slot: server_ms / self.slot_ms,
+                amount: granted,
+                taken_ms: now_ms,
+            });
+        }
+    }
+
+    /// The server has lost what it knew: it is told again what this replica has used, less what the last
+    /// call has told it.
+    pub(super) fn lost(&mut self, used: impl Iterator<Item = (u64, u64)>, view: &View) {
+        let told = self.sending.take().unwrap_or_default();
+        let told = told.iter().map(|(_, amount)| (*amount).max(0));
+        let mut told = told.fold(0, i64::saturating_add);
+        self.slices.clear();
+        self.changes.clear();
+        for (at_ms, amount) in used {
+            let known = told.min(signed(amount));
+            told -= known;
+            self.change(view.slot(at_ms, self.slot_ms), signed(amount) - known);
+        }
+    }
+}
+
+fn signed(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
