@@ -193,9 +193,9 @@ impl Reason {
             Self::TooManyRequestBytes => Answer::busy("too_many_request_bytes",
                 "This client is sending as many bytes at once as it may; a body without `content-length` counts as the largest that is allowed. Please retry when another request has been sent."),
 
-            Self::RequestLimit => Answer::busy("request_rate_limit_exceeded",
+            Self::RateLimitOfRequests => Answer::busy("request_rate_limit_exceeded",
                 "The {} is reached. Please retry after the time in `retry-after-ms`."),
-            Self::TokenLimit => Answer::busy("token_rate_limit_exceeded",
+            Self::RateLimitOfTokens => Answer::busy("token_rate_limit_exceeded",
                 "The {} is reached. Please retry after the time in `retry-after-ms`."),
             Self::ConcurrencyLimit => Answer::busy("concurrency_limit_exceeded",
                 "The {} is reached. Please retry when a request has ended."),

@@ -51,8 +51,8 @@ fn reason(exceeded: &Exceeded) -> Reason {
         (Until::Renewed(_), _) => Reason::QuotaExceeded,
         (Until::Unavailable, _) => Reason::LimitsUnavailable,
         (_, Measure::ConcurrentRequests) => Reason::ConcurrencyLimit,
-        (_, Measure::Requests) => Reason::RequestLimit,
-        (_, _) => Reason::TokenLimit,
+        (_, Measure::Requests) => Reason::RateLimitOfRequests,
+        (_, _) => Reason::RateLimitOfTokens,
     }
 }
 

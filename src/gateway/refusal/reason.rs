@@ -109,8 +109,8 @@ pub(crate) enum Reason {
     TooManyRequestBytes,
 
     // Limits of use.
-    RequestLimit,
-    TokenLimit,
+    RateLimitOfRequests,
+    RateLimitOfTokens,
     ConcurrencyLimit,
     QuotaExceeded,
     RequestExceedsLimit,
