@@ -2,7 +2,10 @@
 
 use std::error::Error;
 
-const PROTO: &str = "tollgate/control/v1/keys.proto";
+const PROTOS: [&str; 2] = [
+    "tollgate/control/v1/keys.proto",
+    "tollgate/control/v1/limits.proto",
+];
 /// Messages with a key in the clear: nothing may print them.
 const SECRET: [&str; 2] = [
     "tollgate.control.v1.IssueResponse",
@@ -11,7 +14,7 @@ const SECRET: [&str; 2] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = protox::compile([PROTO], ["proto"])?;
+    let files = protox::compile(PROTOS, ["proto"])?;
     tonic_prost_build::configure()
         .skip_debug(SECRET)
         .compile_fds(files)?;

@@ -1,4 +1,4 @@
-//! The control socket and the issued keys, as parts of the running service.
+//! The control socket, with what it is asked about limits, and the issued keys, as parts of the running service.
 
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
@@ -8,10 +8,11 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
+use tonic::transport::server::Router;
 
 use super::private_folder;
 use crate::config::{Config, Listen};
-use crate::control::{KeyCommands, Replica, Service};
+use crate::control::{KeyCommands, LimitsService, Replica, Service};
 use crate::database::DatabaseUrl;
 use crate::envoy::bind_unix;
 use crate::gateway::Gateway;
@@ -57,27 +58,20 @@ pub(super) async fn start(
         let listener = bind_unix(path, SOCKET_MODE).await.map_err(failed)?;
         let own_uid = std::fs::metadata(path).map_err(failed)?.uid();
         let (clients, events) = (Arc::clone(gateway), Arc::clone(gateway));
+        let book = Arc::clone(gateway);
         let commands = Arc::new(KeyCommands::new(Arc::clone(&replica), clients, events));
-        tasks.push(tokio::spawn(serve(
-            listener,
-            commands,
-            own_uid,
-            stop.clone(),
-        )));
+        let router = Server::builder()
+            .add_service(Service::server(commands, own_uid))
+            .add_service(LimitsService::server(book, own_uid));
+        tasks.push(tokio::spawn(serve(listener, router, stop.clone())));
         tracing::info!(control = %path.display(), "listening for commands");
     }
     tasks.push(tokio::spawn(replica.keep_fresh(stop.clone())));
     Ok(tasks)
 }
 
-async fn serve(
-    listener: UnixListener,
-    commands: Arc<KeyCommands>,
-    own_uid: u32,
-    stop: CancellationToken,
-) {
-    let served = Server::builder()
-        .add_service(Service::server(commands, own_uid))
+async fn serve(listener: UnixListener, router: Router, stop: CancellationToken) {
+    let served = router
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop.cancelled())
         .await;
     if let Err(error) = served {

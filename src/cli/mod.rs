@@ -9,11 +9,14 @@ mod generation;
 mod health;
 mod key;
 mod ledger;
+mod limits;
 mod plain;
 mod private_folder;
 mod quotas;
 mod reload;
+mod remote;
 mod serve;
+mod tables;
 mod usage;
 
 use std::io::{self, Write};
@@ -65,6 +68,8 @@ enum Command {
         #[command(subcommand)]
         command: key::KeyCommand,
     },
+    /// What is used of each limit, what is left, and when it renews: from the running service.
+    Limits(limits::LimitsArguments),
     /// Who used what, when, and for how much.
     Usage(Box<usage::UsageArguments>),
 }
@@ -80,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Health(arguments) => health::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Key { command } => key::run(command),
+        Command::Limits(arguments) => limits::run(&arguments),
         Command::Usage(arguments) => usage::run(*arguments),
     };
     outcome.unwrap_or_else(|message| {

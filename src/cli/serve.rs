@@ -321,7 +321,7 @@ fn observe_limits(metrics: &Metrics, limits: &Arc<Limits>, policy: &Arc<LivePoli
         move || of_refusals.refusals(),
         move || of_store.shared_state(),
         move || {
-            let all = standings(&of_standings, &policy.load(), None).into_iter();
+            let all = standings(&of_standings, &policy.load()).into_iter();
             all.map(|it| (it.subject, it.standings)).collect()
         },
     );

@@ -1,11 +1,16 @@
-//! The keys that are issued while the service runs: commands about them, and the task that keeps what
-//! requests see up to date.
+//! What operators ask of the running service, over its control socket: the keys that are issued while it runs,
+//! with the task that keeps what requests see up to date, and what is used of limits.
 //!
-//! Plain types inside; only [`Service`] knows gRPC, at the edge.
+//! Plain types inside; only [`Service`] and [`LimitsService`] know gRPC, at the edge.
 
 mod command;
 mod error;
+mod limits;
+/// Messages about limits, in both directions.
+pub(crate) mod limits_message;
+mod limits_service;
 mod message;
+mod peer;
 mod replica;
 mod service;
 /// The tables of the keys.
@@ -27,6 +32,8 @@ pub mod v1 {
 
 pub use command::{Clients, KeyAction, KeyCommands, KeyEvents};
 pub use error::ControlError;
+pub use limits::{Foreseen, IntendedBody, Intent, LimitBook, ListedLimits, SubjectStandings};
+pub use limits_service::LimitsService;
 pub use replica::Replica;
 pub use service::Service;
 pub use store::{KEYS, KeyChangeError, KeyStore, NewKey, PAGE_ROWS};

@@ -4,47 +4,34 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio_stream::Iter;
-use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
 
 use super::command::KeyCommands;
+use super::peer::Peers;
 use super::v1::keys_server::{Keys, KeysServer};
 use super::{message, v1};
 use crate::auth::{IssuedKey, KeyEvent, KeyState, Validity};
 
-/// Root, who could read the database anyway.
-const ROOT: u32 = 0;
-
 /// The service `tollgate.control.v1.Keys`.
 pub struct Service {
     commands: Arc<KeyCommands>,
-    /// The user that this process runs as.
-    own_uid: u32,
+    peers: Peers,
 }
 
 impl Service {
     /// A service for root and the user `own_uid`, by what the kernel says of the socket's other end.
     pub fn server(commands: Arc<KeyCommands>, own_uid: u32) -> KeysServer<Self> {
-        KeysServer::new(Self { commands, own_uid })
+        let peers = Peers { own_uid };
+        KeysServer::new(Self { commands, peers })
     }
 
     /// Who asks, or a refusal.
     fn event<T>(&self, request: &Request<T>) -> Result<KeyEvent, Status> {
-        let peer = request.extensions().get::<UdsConnectInfo>();
-        let uid = peer.and_then(|it| it.peer_cred).map(|it| it.uid());
-        match uid {
-            Some(uid) if uid == ROOT || uid == self.own_uid => Ok(KeyEvent {
-                by: format!("uid:{uid}"),
-                at: SystemTime::now(),
-            }),
-            _ => {
-                tracing::warn!(uid, "another user tried to use the control socket");
-                Err(Status::permission_denied(format!(
-                    "only root and the user that tollgate runs as (uid {}) may do this",
-                    self.own_uid
-                )))
-            }
-        }
+        let uid = self.peers.check(request)?;
+        Ok(KeyEvent {
+            by: format!("uid:{uid}"),
+            at: SystemTime::now(),
+        })
     }
 
     async fn set_state<T>(

@@ -7,6 +7,7 @@ use dashmap::DashMap;
 use super::body::{BodyDecision, GoesOn};
 use super::decide::Decision;
 use crate::access::{Client, ClientId, Deployment, Operation, Product, ProductId};
+use crate::control::Intent;
 use crate::limits::{Amounts, Demand, Exceeded, Line, Rule, Seen, Subject};
 use crate::limits::{LimitSettings, Limits, Measure, RateLimits, Reservation};
 use crate::policy::Policy;
@@ -16,6 +17,14 @@ use crate::usage::{NoneReason, Prompt, Quantities, Served, UsageRecord, UsageSou
 const MAX_HELD: usize = 100_000;
 /// Text has no fewer tokens than one for so many bytes.
 const MAX_BYTES_PER_TOKEN: u64 = 8;
+
+/// What a request wants of which nothing but itself counts.
+const ONE_REQUEST: Amounts = Amounts {
+    requests: 1,
+    input: 0,
+    output: 0,
+    cost: 0,
+};
 
 /// What was set aside for a request, and what it takes to learn from its answer.
 #[derive(Debug)]
@@ -163,11 +172,7 @@ pub(super) fn wants_request(policy: &Policy, decision: &Decision) -> Option<Want
         deployment: grant.map(|it| &it.deployment),
         user: decision.caller.user.as_ref(),
     };
-    let amounts = Amounts {
-        requests: 1,
-        ..Amounts::default()
-    };
-    wanted(policy, &asking, |_| (amounts, Basis::default()))
+    wanted(policy, &asking, |_| (ONE_REQUEST, Basis::default()))
 }
 
 /// What a request with a body wants to set aside; none where it has no limits.
@@ -194,24 +199,64 @@ pub(super) fn wants(
             operation,
             lines,
         };
-        expect(limits, &expecting, asked)
+        let size = Size {
+            text: Text::Of(asked.body),
+            choices: of_body.choices,
+            output_at_most: of_body.output_at_most,
+            service_tier: of_body.service_tier.as_deref(),
+            is_batch: matches!(of_body.goes_on, Some(GoesOn::Batch(_))),
+        };
+        expect(limits, &expecting, size)
+    })
+}
+
+/// What a request that is only described wants to set aside; none where it has no limits.
+pub(super) fn wants_of(
+    limits: &Limits,
+    policy: &Policy,
+    client: &Client,
+    intent: &Intent,
+) -> Option<Wanted> {
+    let product = intent.product.as_ref();
+    let product = product.map(|id| ProductId::new(Arc::clone(id)));
+    let deployment = intent.deployment.as_deref().and_then(Deployment::parse);
+    let asking = Asking {
+        client,
+        product: product_of(client, product.as_ref()),
+        deployment: deployment.as_ref(),
+        user: intent.user.as_ref(),
+    };
+    let Some(body) = &intent.body else {
+        return wanted(policy, &asking, |_| (ONE_REQUEST, Basis::default()));
+    };
+    wanted(policy, &asking, |lines| {
+        let expecting = Expecting {
+            policy,
+            asking: &asking,
+            operation: intent.operation,
+            lines,
+        };
+        let size = Size {
+            text: Text::Bytes(body.text_bytes),
+            choices: body.choices,
+            output_at_most: body.output_at_most,
+            service_tier: body.service_tier.as_deref(),
+            is_batch: false,
+        };
+        expect(limits, &expecting, size)
     })
 }
 
 /// What it may use: its prompt, and the answer that it allows or that its likes have had.
-fn expect(limits: &Limits, expecting: &Expecting<'_>, asked: Asked<'_>) -> (Amounts, Basis) {
+fn expect(limits: &Limits, expecting: &Expecting<'_>, size: Size<'_>) -> (Amounts, Basis) {
     let Expecting {
         policy,
         asking,
         operation,
         lines,
     } = *expecting;
-    let mut amounts = Amounts {
-        requests: 1,
-        ..Amounts::default()
-    };
-    let Asked { asked, body } = asked;
-    if let Some(GoesOn::Batch(_)) = asked.goes_on {
+    let mut amounts = ONE_REQUEST;
+    if size.is_batch {
         // What it will use nobody knows; it is begun as long as something is left.
         (amounts.input, amounts.cost) = (1, 1);
         return (amounts, Basis::default());
@@ -221,24 +266,23 @@ fn expect(limits: &Limits, expecting: &Expecting<'_>, asked: Asked<'_>) -> (Amou
         return (amounts, Basis::default());
     };
     let client = asking.client.id.to_shared();
-    let count = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
-    let (bytes, whole) = (count(Prompt::text_bytes(body)), count(body.len()));
+    let (bytes, is_all_text) = size.text.bytes();
     let basis = Basis {
         // Images and recordings have tokens that are not in the text.
-        bytes: if bytes == whole { bytes } else { 0 },
-        choices: asked.choices,
+        bytes: if is_all_text { bytes } else { 0 },
+        choices: size.choices,
     };
     amounts.input = limits.expected_input(&client, &deployment, bytes);
-    amounts.output = match asked.output_at_most {
+    amounts.output = match size.output_at_most {
         Some(most) => most,
         None if operation.answers_with_text() => {
             let each = limits.expected_output(&client, &deployment);
-            each.saturating_mul(asked.choices.max(1))
+            each.saturating_mul(size.choices.max(1))
         }
         None => 0,
     };
     // A figure that nobody has said keeps nobody from a limit that is smaller: it waits until all is there.
-    let said = asked.output_at_most.unwrap_or(0);
+    let said = size.output_at_most.unwrap_or(0);
     let room = |has: &[Measure], other: u64| {
         let most = lines.iter().filter_map(|line| least(line, has)).min();
         most.map_or(u64::MAX, |most| most.saturating_sub(other))
@@ -247,7 +291,7 @@ fn expect(limits: &Limits, expecting: &Expecting<'_>, asked: Asked<'_>) -> (Amou
     amounts.input = amounts
         .input
         .min(most_input.max(bytes / MAX_BYTES_PER_TOKEN));
-    if asked.output_at_most.is_none() {
+    if size.output_at_most.is_none() {
         let of_all = room(&[Measure::TotalTokens], amounts.input);
         amounts.output = amounts
             .output
@@ -256,7 +300,7 @@ fn expect(limits: &Limits, expecting: &Expecting<'_>, asked: Asked<'_>) -> (Amou
     }
     // The price may be the model's, which only the answer names: then what its likes have cost. Where nothing
     // is known of that, it must at least not be over.
-    let price = cost(policy, &deployment, asked, &amounts);
+    let price = cost(policy, &deployment, size.service_tier, &amounts);
     let likely = price.unwrap_or_else(|| {
         let expected = limits.expected_cost(&client, &deployment);
         expected.min(room(&[Measure::Cost], 0))
@@ -388,6 +432,38 @@ pub(super) struct Asked<'a> {
     pub(super) body: &'a [u8],
 }
 
+/// What decides how much a body may use.
+#[derive(Clone, Copy)]
+struct Size<'a> {
+    text: Text<'a>,
+    choices: u64,
+    output_at_most: Option<u64>,
+    service_tier: Option<&'a str>,
+    is_batch: bool,
+}
+
+/// The text of a prompt, or how long it is.
+#[derive(Clone, Copy)]
+enum Text<'a> {
+    /// In this body.
+    Of(&'a [u8]),
+    Bytes(u64),
+}
+
+impl Text<'_> {
+    /// How long it is, and whether that is all of the body.
+    fn bytes(self) -> (u64, bool) {
+        match self {
+            Self::Of(body) => {
+                let text = Prompt::text_bytes(body);
+                let bytes = u64::try_from(text).unwrap_or(u64::MAX);
+                (bytes, text == body.len())
+            }
+            Self::Bytes(bytes) => (bytes, true),
+        }
+    }
+}
+
 /// What an expectation is for.
 #[derive(Clone, Copy)]
 struct Expecting<'a> {
@@ -442,14 +518,14 @@ fn least(line: &Line, of: &[Measure]) -> Option<u64> {
 fn cost(
     policy: &Policy,
     deployment: &Arc<str>,
-    asked: &BodyDecision,
+    service_tier: Option<&str>,
     amounts: &Amounts,
 ) -> Option<u64> {
     let price = policy.prices.find(&Served {
         model: None,
         deployment: Some(deployment),
         backend: &policy.backend,
-        service_tier: asked.service_tier.as_deref(),
+        service_tier,
         at: std::time::SystemTime::now(),
     });
     let quantities = Quantities {

@@ -4,36 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::access::{Client, ClientId, Product};
-use crate::limits::{Limits, Line, Rule, Standing, Subject};
+use crate::control::SubjectStandings;
+use crate::limits::{Limits, Line, Rule, Subject};
 use crate::policy::Policy;
 
-/// A subject, and what is left of each of its limits.
-pub(crate) struct SubjectStandings {
-    pub(crate) subject: Subject,
-    pub(crate) standings: Vec<Standing>,
-}
-
 /// Of every subject that the configuration names: all, deployments, products, clients, and the clients of
-/// products. Of users, those of one client that have used something.
-pub(crate) fn standings(
-    limits: &Limits,
-    policy: &Policy,
-    users_of: Option<&ClientId>,
-) -> Vec<SubjectStandings> {
+/// products.
+pub(crate) fn standings(limits: &Limits, policy: &Policy) -> Vec<SubjectStandings> {
     let mut all = Vec::new();
     let mut add = |subject: Subject, rules: &Arc<[Rule]>| {
-        if rules.is_empty() {
-            return;
+        if !rules.is_empty() {
+            all.push(of_subject(limits, policy, subject, rules));
         }
-        let line = Line {
-            subject,
-            rules: Arc::clone(rules),
-            percent: 100,
-        };
-        all.push(SubjectStandings {
-            standings: limits.standing(&line, &policy.limits),
-            subject: line.subject,
-        });
     };
     add(Subject::Everything, &policy.limits.everything);
     let deployments: BTreeMap<_, _> = policy.limits.deployments.iter().collect();
@@ -62,11 +44,54 @@ pub(crate) fn standings(
             };
             add(subject, &product.limits.per_client);
         }
-        if users_of == Some(id) {
-            for user in limits.users_of(id.as_str()) {
-                add(user, &client.limits.per_user);
-            }
-        }
     }
     all
+}
+
+/// Those of the users of a client that have used something: the ones that have used the largest part of a limit
+/// first, at most so many; and how many are left out.
+pub(super) fn of_users(
+    limits: &Limits,
+    policy: &Policy,
+    client: &Client,
+    at_most: usize,
+) -> (Vec<SubjectStandings>, usize) {
+    let rules = &client.limits.per_user;
+    if rules.is_empty() {
+        return (Vec::new(), 0);
+    }
+    let users = limits.users_of(client.id.as_str()).into_iter();
+    let mut all: Vec<_> = users
+        .map(|user| of_subject(limits, policy, user, rules))
+        .collect();
+    all.sort_by_cached_key(|it| std::cmp::Reverse(largest_part(it)));
+    let left_out = all.len().saturating_sub(at_most);
+    all.truncate(at_most);
+    (all, left_out)
+}
+
+/// How much of the limit of which most is used, in millionths.
+fn largest_part(of: &SubjectStandings) -> u128 {
+    let parts = of.standings.iter().map(|standing| {
+        let used = u128::from(standing.used) * 1_000_000;
+        used.checked_div(u128::from(standing.rule.most))
+    });
+    parts.flatten().max().unwrap_or(0)
+}
+
+fn of_subject(
+    limits: &Limits,
+    policy: &Policy,
+    subject: Subject,
+    rules: &Arc<[Rule]>,
+) -> SubjectStandings {
+    let line = Line {
+        subject,
+        rules: Arc::clone(rules),
+        percent: 100,
+    };
+    SubjectStandings {
+        standings: limits.standing(&line, &policy.limits),
+        subject: line.subject,
+    }
 }

@@ -185,6 +185,7 @@ impl Account {
                         ..*rule
                     },
                     used: counter.used(by.calendar, by.now),
+                    set_aside: counter.set_aside(),
                     resets: match counter.resets(by.now) {
                         _ if rule.meter.span == Span::AtOnce => Resets::WithRequests,
                         Until::After(wait) => Resets::In(wait),

@@ -84,6 +84,28 @@ impl Book {
         Ok(())
     }
 
+    /// Whether a request would pass just now. Nothing is set aside, counted or told.
+    ///
+    /// # Errors
+    /// The limit that it would exceed.
+    pub(super) fn foresee(
+        &self,
+        demand: &Demand,
+        settings: &LimitSettings,
+    ) -> Result<(), Box<Exceeded>> {
+        let by = self.surroundings(settings);
+        for line in &demand.lines {
+            let known = self.accounts.find(&line.subject);
+            let unused = || Arc::new(Account::new(line.subject.clone()));
+            let account = known.unwrap_or_else(unused);
+            // What only the shared counters know is asked when a request comes.
+            if let Err(Short::Exceeded(exceeded)) = account.check(line, &demand.amounts, &by) {
+                return Err(exceeded);
+            }
+        }
+        Ok(())
+    }
+
     /// One attempt, now.
     ///
     /// # Errors

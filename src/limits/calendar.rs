@@ -68,6 +68,11 @@ impl Calendar {
         }
     }
 
+    /// The name of its zone.
+    pub fn zone(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
+
     /// A moment as a person reads it, with the zone's offset: `2026-12-01T00:00:00+01:00`.
     pub fn written(&self, unix_ms: i64) -> String {
         let Ok(moment) = Timestamp::from_millisecond(unix_ms) else {

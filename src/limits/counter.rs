@@ -220,6 +220,14 @@ impl Counter {
         })
     }
 
+    /// The part of it that is set aside. A window does not tell it from what was used.
+    pub(super) const fn set_aside(&self) -> Option<u64> {
+        match &self.count {
+            Count::Quota(quota) => Some(quota.reserved),
+            Count::Window(_) | Count::Level(_) => None,
+        }
+    }
+
     /// When no more than so much is left in it.
     fn until(&mut self, at_most: u64, now: Moment) -> Until {
         match &mut self.count {

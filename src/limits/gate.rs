@@ -34,6 +34,10 @@ pub struct Limits {
 }
 
 /// What comes of asking.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are decided now; a box would be an allocation for each request"
+)]
 pub enum Attempt {
     /// It is decided.
     Now(Result<Reservation, Box<Exceeded>>),
@@ -148,6 +152,14 @@ impl Limits {
     /// The limit that it would exceed.
     pub fn check(&self, lines: &[Line], settings: &LimitSettings) -> Result<(), Box<Exceeded>> {
         self.book.check(lines, settings)
+    }
+
+    /// Whether a request would pass just now. Nothing is set aside, counted or told.
+    ///
+    /// # Errors
+    /// The limit that it would exceed.
+    pub fn foresee(&self, demand: &Demand, settings: &LimitSettings) -> Result<(), Box<Exceeded>> {
+        self.book.foresee(demand, settings)
     }
 
     /// Counts in quotas what was used by work that nothing was set aside for.

@@ -11,6 +11,8 @@ pub struct Standing {
     pub rule: Rule,
     /// What was used, with what is set aside for requests that are under way.
     pub used: u64,
+    /// How much of that is set aside, where it is known.
+    pub set_aside: Option<u64>,
     /// When all of it is there again.
     pub resets: Resets,
 }

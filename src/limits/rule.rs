@@ -20,6 +20,16 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Requests,
+        Self::InputTokens,
+        Self::OutputTokens,
+        Self::TotalTokens,
+        Self::Cost,
+        Self::ConcurrentRequests,
+    ];
+
     /// Its name in metrics, events and tables.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -95,6 +105,18 @@ pub enum Span {
 }
 
 impl Span {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::AtOnce,
+        Self::Second,
+        Self::Minute,
+        Self::Period(Period::Hour),
+        Self::Period(Period::Day),
+        Self::Period(Period::Week),
+        Self::Period(Period::Month),
+        Self::Period(Period::Year),
+    ];
+
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {

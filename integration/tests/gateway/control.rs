@@ -59,12 +59,14 @@ impl Control {
 
     /// Runs `tollgate key` with these words.
     pub(crate) async fn run(&self, words: &[&str]) -> Output {
+        self.tollgate(&[&["key"], words].concat()).await
+    }
+
+    /// Runs `tollgate` with these words.
+    pub(crate) async fn tollgate(&self, words: &[&str]) -> Output {
         let program = paths::binary("tollgate").expect("built before the tests run");
         let mut command = Command::new(program);
-        command
-            .arg("key")
-            .args(words)
-            .env("TOLLGATE_CONTROL", &self.0);
+        command.args(words).env("TOLLGATE_CONTROL", &self.0);
         command.output().await.expect("tollgate runs")
     }
 

@@ -42,6 +42,7 @@ mod service_tier;
 mod shared_limits;
 mod shares;
 mod shown;
+mod standings;
 mod support;
 mod swap;
 mod token_issuers;

@@ -1,5 +1,7 @@
 //! `tollgate explain`: how a request is decided, step by step, without secrets.
 
+mod explanation;
+mod limits;
 mod request;
 mod steps;
 
@@ -15,8 +17,10 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use self::explanation::Explanation;
 use self::request::SavedRequest;
-use self::steps::{Asking, Explanation, ForwardedCertificate};
+use self::steps::{Asking, ForwardedCertificate};
+use super::remote::Control;
 use super::say;
 use crate::auth::CertificateRing;
 use crate::auth::certificate::{AuthorityState, CrlState};
@@ -85,6 +89,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode, String> {
         certificate,
         address: arguments.source,
         now,
+        service: config.listen.control.as_deref().map(Control::at),
     };
     let explained = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,19 +1,23 @@
 //! The steps of a decision, taken by the same parts as in the service, and what each of them reports.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::explanation::Explanation;
+use super::limits::Looking;
 use super::request::SavedRequest;
 use crate::access::{Deployment, Endpoint};
 use crate::auth::{
     Caller, Credential, IssuedKeys, KeyDigest, PresentedCertificate, PresentedHeaders,
     describe_token,
 };
+use crate::cli::remote::Control;
+use crate::control::Intent;
 use crate::gateway::{
     Head, Observer, Owners, Reason, Refusal, Rules, Step, check_content, decide_body, decide_head,
+    intent,
 };
 use crate::policy::Policy;
 use crate::telemetry::RequestContext;
@@ -48,43 +52,8 @@ pub(super) struct Asking {
     pub(super) certificate: Option<ForwardedCertificate>,
     pub(super) address: Option<IpAddr>,
     pub(super) now: SystemTime,
-}
-
-/// What was found out, a line for each step.
-#[derive(Default)]
-pub(super) struct Explanation {
-    steps: Vec<(String, String)>,
-    refusal: Option<Refusal>,
-}
-
-impl Explanation {
-    /// Adds a step.
-    pub(super) fn note(&mut self, what: impl Into<String>, found: impl Into<String>) {
-        self.steps.push((what.into(), found.into()));
-    }
-
-    /// Whether the request would reach a backend.
-    pub(super) fn is_allowed(&self) -> bool {
-        self.refusal.is_none()
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.steps.iter().map(|(what, _)| what.chars().count());
-        let width = width.max().unwrap_or(0).max("the caller reads".len());
-        for (what, found) in &self.steps {
-            writeln!(f, "{what:<width$}  {found}")?;
-        }
-        match &self.refusal {
-            None => writeln!(f, "{:<width$}  allowed", "decision"),
-            Some(refusal) => {
-                let (status, reason) = (refusal.status(), refusal.reason);
-                writeln!(f, "{:<width$}  refused: {status} {reason}", "decision")?;
-                writeln!(f, "{:<width$}  {}", "the caller reads", refusal.message())
-            }
-        }
-    }
+    /// Where the running service may be asked for what is used of limits.
+    pub(super) service: Option<Control>,
 }
 
 /// Decides as the service does: by the same functions, which report their steps.
@@ -94,9 +63,19 @@ pub(super) async fn explain(
     asking: &Asking,
     mut explanation: Explanation,
 ) -> Explanation {
-    if let Err(refusal) = decide(policy, issued, asking, &mut explanation).await {
-        explanation.refusal = Some(refusal);
-    }
+    let decided = decide(policy, issued, asking, &mut explanation).await;
+    let limited = match &decided {
+        Ok(intent) => {
+            let looking = Looking {
+                policy,
+                service: asking.service.as_ref(),
+                intent,
+            };
+            looking.look(&mut explanation).await
+        }
+        Err(_) => Ok(()),
+    };
+    explanation.refusal = decided.err().or(limited.err());
     explanation
 }
 
@@ -105,7 +84,7 @@ async fn decide(
     issued: Option<&IssuedKeys>,
     asking: &Asking,
     to: &mut Explanation,
-) -> Result<(), Refusal> {
+) -> Result<Intent, Refusal> {
     let rules = Rules {
         policy,
         issued,
@@ -129,7 +108,7 @@ async fn decide(
     let allowed = decide_head(&rules, &head, headers.clone(), &mut context, to).await?;
     let decision = &allowed.decision;
     if !matches!(decision.target.endpoint, Endpoint::Create { .. }) {
-        return Ok(());
+        return Ok(intent(decision, None));
     }
     let Some(body) = &request.body else {
         if decision.grant.is_none() {
@@ -140,7 +119,7 @@ async fn decide(
             return Err(Reason::ModelMissing.into());
         }
         to.note("body", "none is given: what it asks for is not looked at");
-        return Ok(());
+        return Ok(intent(decision, None));
     };
     check_content(&decision.target, headers.clone())?;
     let content_type = headers
@@ -148,7 +127,8 @@ async fn decide(
         .find_map(|(_, value)| std::str::from_utf8(value).ok());
     let content_type = content_type.unwrap_or_default();
     let (owners, context) = (rules.owners, &mut context);
-    decide_body(owners, decision, content_type, body, context, to).map(|_| ())
+    let asked = decide_body(owners, decision, content_type, body, context, to)?;
+    Ok(intent(decision, Some((&asked, body))))
 }
 
 impl Observer for Explanation {

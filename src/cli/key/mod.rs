@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::remote::Control;
 use crate::auth::KeySlot;
 
 #[derive(Subcommand)]
@@ -84,19 +85,6 @@ pub(super) struct One {
     id: String,
     #[command(flatten)]
     control: Control,
-}
-
-/// Where the running service takes commands.
-#[derive(Args)]
-pub(super) struct Control {
-    /// The service's `listen.control`.
-    #[arg(
-        long = "control",
-        value_name = "ADDRESS",
-        env = "TOLLGATE_CONTROL",
-        default_value = "unix:/run/tollgate-control/control.sock"
-    )]
-    address: String,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]

@@ -1,25 +1,21 @@
-//! Commands to the running service, over its control socket.
+//! Commands about keys to the running service.
 
-use std::io::{self, ErrorKind};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio_stream::StreamExt;
-use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use zeroize::Zeroizing;
 
+use super::super::remote::{Control, said};
 use super::super::say;
-use super::{Control, Issue, KeyCommand, One, Rotate, shown};
+use super::{Issue, KeyCommand, One, Rotate, shown};
 use crate::auth::KeySlot;
 use crate::config::{duration, moment};
 use crate::control::v1;
 use crate::control::v1::keys_client::KeysClient;
 use crate::unix_time;
-
-/// Longer than the service waits for its database.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn run(command: KeyCommand) -> Result<ExitCode, String> {
     let text = tokio::runtime::Builder::new_current_thread()
@@ -106,42 +102,7 @@ async fn list(control: &Control, client: String) -> Result<Vec<v1::Key>, String>
 }
 
 async fn connect(control: &Control) -> Result<KeysClient<Channel>, String> {
-    let address = &control.address;
-    let path = address
-        .strip_prefix("unix:")
-        .filter(|path| !path.is_empty())
-        .ok_or_else(|| {
-            format!(
-                "`{address}` is not a control socket: write `unix:/run/tollgate-control/control.sock`"
-            )
-        })?;
-    // Tried first by itself: gRPC would not say why it can't connect.
-    UnixStream::connect(path).map_err(|error| unreachable(address, &error))?;
-    let endpoint = Endpoint::from_shared(address.clone()).map_err(|error| error.to_string())?;
-    let channel = endpoint.timeout(ANSWER_TIMEOUT).connect().await;
-    channel
-        .map(KeysClient::new)
-        .map_err(|error| format!("{address}: {error}"))
-}
-
-fn unreachable(address: &str, error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused => format!(
-            "no tollgate is listening for commands at {address}. Is it running here, with this `listen.control` in its tollgate.yaml? --control or TOLLGATE_CONTROL names another one"
-        ),
-        ErrorKind::PermissionDenied => format!(
-            "this user may not open {address}: run this as the user that tollgate runs as, or as root"
-        ),
-        _ => format!("{address} can't be opened: {error}"),
-    }
-}
-
-/// What the service said, for a person.
-fn said(status: Status) -> String {
-    match status.message() {
-        "" => format!("the service refused without a reason ({})", status.code()),
-        message => message.to_owned(),
-    }
+    Ok(KeysClient::new(control.connect().await?))
 }
 
 fn slot_message(slot: KeySlot) -> v1::Slot {

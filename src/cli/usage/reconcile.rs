@@ -10,9 +10,9 @@ use comfy_table::{CellAlignment, Table};
 
 use super::failed;
 use super::location::LedgerLocation;
-use super::table::no_lines_between_rows;
 use crate::cli::plain::printable;
 use crate::cli::say;
+use crate::cli::tables::no_lines_between_rows;
 use crate::usage::Period;
 use crate::usage::{AzureTokens, Difference, RECONCILED_BY, differences};
 

@@ -1,9 +1,10 @@
 //! The report for a person: a table with totals and small bars.
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table, TableComponent};
+use comfy_table::{CellAlignment, Table};
 
 use crate::cli::plain::printable;
+use crate::cli::tables::{grouped, no_lines_between_rows};
 use crate::usage::{Amount, Report, ReportRow};
 
 /// Longest bar, in characters.
@@ -45,18 +46,6 @@ pub(super) fn render(report: &Report) -> String {
     format!("{table}\n{note}")
 }
 
-/// A line under the titles is enough.
-pub(super) fn no_lines_between_rows(table: &mut Table) {
-    for line in [
-        TableComponent::HorizontalLines,
-        TableComponent::LeftBorderIntersections,
-        TableComponent::MiddleIntersections,
-        TableComponent::RightBorderIntersections,
-    ] {
-        table.remove_style(line);
-    }
-}
-
 fn cells(row: &ReportRow, bar: String) -> Vec<String> {
     let name = match row.key.as_str() {
         "" => NOBODY,
@@ -65,10 +54,10 @@ fn cells(row: &ReportRow, bar: String) -> Vec<String> {
     let cost = Amount::from_nanos(row.cost_nanos).rounded(COST_DECIMALS);
     vec![
         name.to_owned(),
-        grouped(row.requests),
-        grouped(row.input_tokens),
-        grouped(row.cached_tokens),
-        grouped(row.output_tokens),
+        grouped(row.requests.unsigned_abs()),
+        grouped(row.input_tokens.unsigned_abs()),
+        grouped(row.cached_tokens.unsigned_abs()),
+        grouped(row.output_tokens.unsigned_abs()),
         cost.to_string_with(COST_DECIMALS),
         row.currency.clone(),
         bar,
@@ -85,19 +74,6 @@ fn bar(size: i64, largest: i64) -> String {
     let rest = usize::try_from(eighths % 8).unwrap_or(0);
     let rest = EIGHTHS.get(rest).copied().unwrap_or_default();
     format!("{}{rest}", "█".repeat(whole))
-}
-
-/// `1 234 567`
-fn grouped(count: i64) -> String {
-    let digits = count.unsigned_abs().to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(' ');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 #[cfg(test)]

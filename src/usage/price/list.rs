@@ -214,6 +214,14 @@ impl PriceList {
         self.all().find(|price| &*price.name == name)
     }
 
+    /// The currency of all prices; `None` where they have several, or there are none.
+    pub fn currency(&self) -> Option<&Arc<str>> {
+        let first = &self.all().next()?.currency;
+        self.all()
+            .all(|price| price.currency == *first)
+            .then_some(first)
+    }
+
     /// Whether something is paid by the month.
     pub fn has_monthly(&self) -> bool {
         self.all()

@@ -131,6 +131,7 @@ async fn every_check_is_explained_as_it_is_decided() {
             }),
             address: None,
             now: SystemTime::now(),
+            service: None,
         };
         let Some(decided) = checked(&authz, check).await else {
             continue;
@@ -195,6 +196,7 @@ async fn every_body_is_explained_as_it_is_decided() {
                 certificate: None,
                 address: None,
                 now: SystemTime::now(),
+                service: None,
             };
             let decided = decided(&gateway, path, &headers, body.clone()).await;
             let explained = explained(&gateway, &asking).await;

@@ -1,0 +1,303 @@
+//! Limits for a person, or as JSON.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, Table};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::plain::printable;
+use crate::cli::tables::{grouped, no_lines_between_rows};
+use crate::control::SubjectStandings;
+use crate::limits::{Calendar, Measure, Resets, Standing, Subject};
+use crate::usage::Amount;
+
+/// Decimals of a cost that a person wants to see.
+const COST_DECIMALS: usize = 2;
+
+/// What the service has said.
+#[derive(Default)]
+pub(super) struct Listed {
+    pub(super) limits: Vec<SubjectStandings>,
+    /// Empty where there is none.
+    pub(super) currency: String,
+    pub(super) time_zone: String,
+    pub(super) users_left_out: u64,
+}
+
+pub(super) fn table(listed: &Listed) -> String {
+    if listed.limits.is_empty() {
+        return "there are no limits\n".to_owned();
+    }
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    no_lines_between_rows(&mut table);
+    table.set_header(["of", "what", "limit", "used", "set aside", "left", "renews"]);
+    for of in &listed.limits {
+        for (at, standing) in of.standings.iter().enumerate() {
+            // Whose they are is said once.
+            let subject = match at {
+                0 => printable(&of.subject.to_string()).into_owned(),
+                _ => String::new(),
+            };
+            table.add_row(cells(subject, standing, listed));
+        }
+    }
+    for column in table.column_iter_mut().skip(2).take(4) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let note = match listed.users_left_out {
+        0 => String::new(),
+        count => format!(
+            "{} more users have used less: --users shows more of them.\n",
+            grouped(count)
+        ),
+    };
+    format!("{table}\n{note}")
+}
+
+fn cells(subject: String, standing: &Standing, listed: &Listed) -> [String; 7] {
+    let meter = standing.rule.meter;
+    let what = match meter.measure {
+        Measure::Cost => format!("{meter}, {}", listed.currency),
+        _ => meter.to_string(),
+    };
+    let amount = |amount: u64| match meter.measure {
+        Measure::Cost => money(amount)
+            .rounded(COST_DECIMALS)
+            .to_string_with(COST_DECIMALS),
+        _ => grouped(amount),
+    };
+    // What was used, without what is set aside where that is known.
+    let used = standing
+        .used
+        .saturating_sub(standing.set_aside.unwrap_or(0));
+    [
+        subject,
+        printable(&what).into_owned(),
+        amount(standing.rule.most),
+        amount(used),
+        standing.set_aside.map(amount).unwrap_or_default(),
+        amount(standing.remaining()),
+        renews(standing, listed),
+    ]
+}
+
+fn renews(standing: &Standing, listed: &Listed) -> String {
+    match standing.resets {
+        Resets::At(at) => calendar(listed).written(at),
+        Resets::In(_) if standing.used == 0 => String::new(),
+        // Up to the next second: one that is over is not there.
+        Resets::In(wait) => format!("in {} s", wait.as_millis().div_ceil(1_000)),
+        Resets::WithRequests => String::new(),
+    }
+}
+
+fn calendar(listed: &Listed) -> Calendar {
+    Calendar::new(&listed.time_zone).unwrap_or_default()
+}
+
+fn money(nanos: u64) -> Amount {
+    Amount::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    scope: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deployment: Option<&'a str>,
+    /// `null`: all users that have no counter of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<Option<&'a str>>,
+    measure: &'static str,
+    period: &'static str,
+    /// Only of cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<&'a str>,
+    limit: Value,
+    used: Value,
+    set_aside: Option<Value>,
+    left: Value,
+    renews: Option<String>,
+    resets_in_ms: Option<u128>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(subject: &'a Subject, standing: &Standing, listed: &'a Listed) -> Self {
+        let meter = standing.rule.meter;
+        let is_cost = meter.measure == Measure::Cost;
+        let amount = |amount: u64| match is_cost {
+            true => Value::from(money(amount).to_string()),
+            false => Value::from(amount),
+        };
+        let (product, deployment, user) = match subject {
+            Subject::Product(product) | Subject::ProductClient { product, .. } => {
+                (Some(&**product), None, None)
+            }
+            Subject::Deployment(name) => (None, Some(&**name), None),
+            Subject::User { user, .. } => (None, None, Some(user.as_deref())),
+            Subject::Everything | Subject::Client(_) => (None, None, None),
+        };
+        let used = standing
+            .used
+            .saturating_sub(standing.set_aside.unwrap_or(0));
+        let (renews, resets_in_ms) = match standing.resets {
+            Resets::At(at) => (Some(calendar(listed).written(at)), None),
+            Resets::In(wait) => (None, Some(wait.as_millis())),
+            Resets::WithRequests => (None, None),
+        };
+        Self {
+            scope: subject.kind(),
+            client: subject.client().map(|it| &**it),
+            product,
+            deployment,
+            user,
+            measure: meter.measure.as_str(),
+            period: meter.span.as_str(),
+            currency: is_cost.then_some(listed.currency.as_str()),
+            limit: amount(standing.rule.most),
+            used: amount(used),
+            set_aside: standing.set_aside.map(amount),
+            left: amount(standing.remaining()),
+            renews,
+            resets_in_ms,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct All<'a> {
+    limits: Vec<Shown<'a>>,
+    users_left_out: u64,
+}
+
+pub(super) fn json(listed: &Listed) -> Result<String, String> {
+    let each = listed.limits.iter().flat_map(|of| {
+        let shown = |standing| Shown::of(&of.subject, standing, listed);
+        of.standings.iter().map(shown)
+    });
+    let all = All {
+        limits: each.collect(),
+        users_left_out: listed.users_left_out,
+    };
+    let text = serde_json::to_string_pretty(&all).map_err(|error| error.to_string())?;
+    Ok(text + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::limits::{Meter, Period, Rule, Span};
+
+    fn standing(measure: Measure, span: Span, most: u64, used: u64) -> Standing {
+        let resets = match span {
+            Span::Period(_) => Resets::At(1_796_079_600_000),
+            Span::AtOnce => Resets::WithRequests,
+            _ => Resets::In(Duration::from_millis(41_200)),
+        };
+        Standing {
+            rule: Rule {
+                meter: Meter { measure, span },
+                most,
+            },
+            used,
+            set_aside: matches!(span, Span::Period(_)).then_some(1_500_000_000),
+            resets,
+        }
+    }
+
+    fn listed() -> Listed {
+        let app = SubjectStandings {
+            subject: Subject::Client("app".into()),
+            standings: vec![
+                standing(Measure::TotalTokens, Span::Minute, 1_200_000, 200_001),
+                standing(
+                    Measure::Cost,
+                    Span::Period(Period::Month),
+                    2_500_000_000_000,
+                    2_004_370_000_000,
+                ),
+            ],
+        };
+        let user = SubjectStandings {
+            subject: Subject::User {
+                client: "app".into(),
+                user: Some("ann\n\u{1b}[2J".into()),
+            },
+            standings: vec![standing(Measure::Requests, Span::Minute, 20, 0)],
+        };
+        Listed {
+            limits: vec![app, user],
+            currency: "EUR".to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+            users_left_out: 1_234,
+        }
+    }
+
+    #[test]
+    fn a_person_reads_amounts_money_and_when_they_renew() {
+        let text = table(&listed());
+        let lines: Vec<Vec<&str>> = text
+            .lines()
+            .map(|line| {
+                line.split("  ")
+                    .map(str::trim)
+                    .filter(|it| !it.is_empty())
+                    .collect()
+            })
+            .collect();
+        for row in [
+            &[
+                "client app",
+                "tokens per minute",
+                "1 200 000",
+                "200 001",
+                "999 999",
+                "in 42 s",
+            ][..],
+            &[
+                "cost per month, EUR",
+                "2500.00",
+                "2002.87",
+                "1.50",
+                "495.63",
+                "2026-12-01T00:00:00+01:00",
+            ],
+            &[
+                "user ann\u{fffd}\u{fffd}[2J of client app",
+                "requests per minute",
+                "20",
+                "0",
+                "20",
+            ],
+        ] {
+            assert!(lines.iter().any(|it| it == row), "{row:?}:\n{text}");
+        }
+        assert!(text.ends_with("1 234 more users have used less: --users shows more of them.\n"));
+        assert_eq!(table(&Listed::default()), "there are no limits\n");
+    }
+
+    #[test]
+    fn a_program_reads_numbers_and_exact_money() {
+        let text = json(&listed()).expect("JSON");
+        let all: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(all["users_left_out"], 1_234);
+        let [tokens, cost, user] = [0, 1, 2].map(|at| &all["limits"][at]);
+        assert_eq!(tokens["limit"], 1_200_000);
+        assert_eq!(tokens["resets_in_ms"], 41_200);
+        assert_eq!(tokens["set_aside"], Value::Null);
+        assert!(tokens.get("currency").is_none() && tokens.get("user").is_none());
+        assert_eq!(cost["used"], "2002.87");
+        assert_eq!(cost["set_aside"], "1.50");
+        assert_eq!(cost["left"], "495.63");
+        assert_eq!(cost["currency"], "EUR");
+        assert_eq!(cost["renews"], "2026-12-01T00:00:00+01:00");
+        assert_eq!(user["user"], "ann\n\u{1b}[2J", "escaped by JSON");
+        assert!(!text.contains('\u{1b}'));
+    }
+}
