@@ -241,7 +241,7 @@ pub(super) fn wants_of(
             choices: body.choices,
             output_at_most: body.output_at_most,
             service_tier: body.service_tier.as_deref(),
-            is_batch: false,
+            is_batch: intent.operation == Operation::Batches,
         };
         expect(limits, &expecting, size)
     })
