@@ -8,14 +8,15 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::body::{BodyDecision, Rewritten, decide_body};
 use super::decide::Owners;
-use super::limited::{Asked, Limited, Wanted, wants, wants_request};
+use super::limited::{Limited, Wanted, wants, wants_request};
 use super::outgoing::Outgoing;
 use super::pending::Admitted;
 use super::refusal::{Reason, Refusal};
 use super::state::Gateway;
 use super::unsettled;
 use crate::access::{Endpoint, Known, Place};
-use crate::limits::Attempt;
+use crate::limits::{Attempt, Exceeded, LimitSettings};
+use crate::policy::Policy;
 use crate::telemetry::RequestContext;
 use crate::usage::{Prompt, Units};
 
@@ -63,30 +64,30 @@ pub(crate) enum Decided {
 pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Forwarded, Rejected>> + Send>>;
 
 /// A request that is being decided, with its body.
-struct Asking {
+struct Candidate {
     admitted: Admitted,
     body: Option<Vec<u8>>,
 }
 
 /// What needs no body goes out as it is: its headers say all that decides.
 pub(crate) fn without_body(gateway: &Arc<Gateway>, admitted: Admitted) -> Decided {
-    let asking = Asking {
+    let candidate = Candidate {
         admitted,
         body: None,
     };
-    asking.decide(gateway)
+    candidate.decide(gateway)
 }
 
 /// A request with a body: what the body names is authorised before it gets the identity.
 pub(crate) fn create(gateway: &Arc<Gateway>, admitted: Admitted, body: Vec<u8>) -> Decided {
-    let asking = Asking {
+    let candidate = Candidate {
         admitted,
         body: Some(body),
     };
-    asking.decide(gateway)
+    candidate.decide(gateway)
 }
 
-impl Asking {
+impl Candidate {
     fn decide(mut self, gateway: &Arc<Gateway>) -> Decided {
         let policy = gateway.policy();
         let asked = match self.ask(gateway) {
@@ -95,45 +96,68 @@ impl Asking {
         };
         let decision = &self.admitted.decision;
         let wanted = match (&asked, &self.body) {
-            (Some(asked), Some(body)) => {
-                wants(&gateway.limits, &policy, decision, Asked { asked, body })
-            }
+            (Some(asked), Some(body)) => wants(&gateway.limits, &policy, decision, (asked, body)),
             _ => wants_request(&policy, decision),
         };
-        let Some(wanted) = wanted else {
+        let Some(Wanted {
+            demand,
+            settings,
+            basis,
+        }) = wanted
+        else {
             return Decided::Now(self.go(gateway, asked, None));
         };
-        let (basis, settings) = (wanted.basis(), Arc::clone(&wanted.settings));
-        match gateway.limits.reserve(wanted.demand, &settings) {
+        match gateway.limits.reserve(demand, &settings) {
             Attempt::Now(Ok(reservation)) => {
-                let limited = Wanted::hold(basis, reservation);
+                let limited = Limited::new(reservation, basis);
                 Decided::Now(self.go(gateway, asked, Some(limited)))
             }
-            Attempt::Now(Err(exceeded)) => {
-                self.admitted.context.detail = Some(exceeded.to_string().into());
-                self.refused(Refusal::exceeded(&exceeded, &settings.calendar))
-            }
+            Attempt::Now(Err(exceeded)) => Decided::Now(Err(self.exceeded(&exceeded, &settings))),
             Attempt::Later(waiting) => {
                 let gateway = Arc::clone(gateway);
                 Decided::Later(Box::pin(async move {
                     match waiting.await {
-                        // Meanwhile its key may have been revoked, or another configuration be in force.
-                        Ok(reservation) => match self.ask(&gateway) {
-                            Ok(asked) => {
-                                let limited = Wanted::hold(basis, reservation);
-                                self.go(&gateway, asked, Some(limited))
-                            }
-                            Err(refusal) => Err(Rejected::new(refusal, self.admitted.context)),
-                        },
-                        Err(exceeded) => {
-                            self.admitted.context.detail = Some(exceeded.to_string().into());
-                            let refusal = Refusal::exceeded(&exceeded, &settings.calendar);
-                            Err(Rejected::new(refusal, self.admitted.context))
+                        Ok(reservation) => {
+                            let limited = Limited::new(reservation, basis);
+                            self.go_later(&gateway, &policy, asked, limited).await
                         }
+                        Err(exceeded) => Err(self.exceeded(&exceeded, &settings)),
                     }
                 }))
             }
         }
+    }
+
+    /// Lets it out after it has waited. Meanwhile its key may have been revoked, or another configuration have
+    /// come into force: then its body is read again, elsewhere as it may be large.
+    async fn go_later(
+        mut self,
+        gateway: &Arc<Gateway>,
+        decided_by: &Arc<Policy>,
+        asked: Option<BodyDecision>,
+        limited: Limited,
+    ) -> Result<Forwarded, Rejected> {
+        if Arc::ptr_eq(&gateway.policy(), decided_by) {
+            return match gateway.renew(&mut self.admitted) {
+                Ok(()) => self.go(gateway, asked, Some(limited)),
+                Err(refusal) => Err(Rejected::new(refusal, self.admitted.context)),
+            };
+        }
+        let lease = Arc::clone(&self.admitted.lease);
+        let gateway = Arc::clone(gateway);
+        let context = self.admitted.context.clone();
+        let again = lease.in_turn(move || match self.ask(&gateway) {
+            Ok(asked) => self.go(&gateway, asked, Some(limited)),
+            Err(refusal) => Err(Rejected::new(refusal, self.admitted.context)),
+        });
+        let overloaded = |_| Err(Rejected::new(Reason::Overloaded.into(), context));
+        again.await.unwrap_or_else(overloaded)
+    }
+
+    fn exceeded(mut self, exceeded: &Exceeded, settings: &LimitSettings) -> Rejected {
+        self.admitted.context.detail = Some(exceeded.to_string().into());
+        let refusal = Refusal::exceeded(exceeded, &settings.calendar);
+        Rejected::new(refusal, self.admitted.context)
     }
 
     fn refused(self, refusal: Refusal) -> Decided {

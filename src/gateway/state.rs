@@ -163,6 +163,7 @@ impl Gateway {
 
     /// Forgets those whose limits have nothing to count.
     pub fn sweep_limits(&self) {
+        self.held.sweep();
         self.limits.sweep(&self.policy.load().limits);
     }
 

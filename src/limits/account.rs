@@ -177,25 +177,22 @@ impl Account {
     /// What is left of each of these limits.
     pub(super) fn standing(&self, line: &Line, by: &Surroundings<'_>) -> Vec<Standing> {
         self.with(|counters| {
-            let standing = |rule: &Rule| {
-                let counter = counter(counters, rule.meter, by)?;
-                Some(Standing {
-                    rule: Rule {
-                        most: rule.most_of(line.percent),
-                        ..*rule
-                    },
-                    used: counter.used(by.calendar, by.now),
-                    set_aside: counter.set_aside(),
-                    resets: match counter.resets(by.now) {
-                        _ if rule.meter.span == Span::AtOnce => Resets::WithRequests,
-                        Until::After(wait) => Resets::In(wait),
-                        Until::Renewed(at) => Resets::At(at),
-                        Until::Never | Until::Unavailable => Resets::WithRequests,
-                    },
-                })
-            };
-            line.rules.iter().filter_map(standing).collect()
+            let rules = line.rules.iter();
+            let all = rules.filter_map(|rule| standing(counters, line, rule, by));
+            all.collect()
         })
+    }
+
+    /// Adds what the caller is told of these limits.
+    pub(super) fn tell(&self, line: &Line, by: &Surroundings<'_>, told: &mut RateLimits) {
+        let is_told = |rule: &&Rule| RateLimits::have(rule.meter);
+        self.with(|counters| {
+            for rule in line.rules.iter().filter(is_told) {
+                if let Some(standing) = standing(counters, line, rule, by) {
+                    told.add(standing);
+                }
+            }
+        });
     }
 
     /// Whether it can be forgotten: nothing counts.
@@ -428,6 +425,29 @@ fn answered(counters: &mut [Counter], calls: &[CounterCall], said: &Said, by: &S
     for (counter, (call, answer)) in counters.iter_mut().zip(pairs) {
         counter.answered(call.ask, answer, server, &view);
     }
+}
+
+fn standing(
+    counters: &mut Vec<Counter>,
+    line: &Line,
+    rule: &Rule,
+    by: &Surroundings<'_>,
+) -> Option<Standing> {
+    let counter = counter(counters, rule.meter, by)?;
+    Some(Standing {
+        rule: Rule {
+            most: rule.most_of(line.percent),
+            ..*rule
+        },
+        used: counter.used(by.calendar, by.now),
+        set_aside: counter.set_aside(),
+        resets: match counter.resets(by.now) {
+            _ if rule.meter.span == Span::AtOnce => Resets::WithRequests,
+            Until::After(wait) => Resets::In(wait),
+            Until::Renewed(at) => Resets::At(at),
+            Until::Never | Until::Unavailable => Resets::WithRequests,
+        },
+    })
 }
 
 impl Measure {

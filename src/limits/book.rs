@@ -170,9 +170,7 @@ impl Book {
         let by = self.surroundings(settings);
         for line in lines.iter().filter(|line| line.subject.is_own()) {
             if let Some(account) = self.accounts.find(&line.subject) {
-                for standing in account.standing(line, &by) {
-                    told.add(standing);
-                }
+                account.tell(line, &by, &mut told);
             }
         }
         told
@@ -341,9 +339,7 @@ impl Reservation {
     /// Something was set aside in one more account.
     pub(super) fn add(&mut self, account: Arc<Account>, line: &Line, by: &Surroundings<'_>) {
         if line.subject.is_own() {
-            for standing in account.standing(line, by) {
-                self.rate_limits.add(standing);
-            }
+            account.tell(line, by, &mut self.rate_limits);
         }
         self.book.list(&account);
         self.accounts.push(account);

@@ -37,6 +37,23 @@ struct Learned {
     cost: u64,
 }
 
+/// What a request is likely to use.
+#[derive(Clone, Copy, Debug)]
+pub struct Likely {
+    input_rate: u64,
+    /// Tokens of one answer: more than most have.
+    pub output: u64,
+    /// What it costs, in billionths of the currency: twice the mean.
+    pub cost: u64,
+}
+
+impl Likely {
+    /// Tokens of a prompt with so many bytes.
+    pub fn input(&self, bytes: u64) -> u64 {
+        bytes.saturating_mul(self.input_rate).div_ceil(1024)
+    }
+}
+
 /// What an answer had.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
@@ -57,24 +74,20 @@ impl Default for Expected {
 }
 
 impl Expected {
-    /// Tokens of a prompt with so many bytes.
-    pub(super) fn input(&self, pair: &Pair, bytes: u64) -> u64 {
-        let rate = self.0.get(pair).map(|it| it.input_rate / SCALE);
-        let rate = rate.unwrap_or(FIRST_INPUT_RATE);
-        bytes.saturating_mul(rate).div_ceil(1024)
-    }
-
-    /// Tokens of one answer: more than most have.
-    pub(super) fn output(&self, pair: &Pair) -> u64 {
-        let learned = self.0.get(pair);
-        learned.map_or(FIRST_OUTPUT, |it| {
-            (it.output + 2 * it.spread).div_ceil(SCALE)
-        })
-    }
-
-    /// What a request costs: twice the mean.
-    pub(super) fn cost(&self, pair: &Pair) -> u64 {
-        self.0.get(pair).map_or(0, |it| 2 * it.cost / SCALE)
+    /// What is likely by what was learned.
+    pub(super) fn of(&self, pair: &Pair) -> Likely {
+        match self.0.get(pair) {
+            Some(known) => Likely {
+                input_rate: known.input_rate / SCALE,
+                output: (known.output + 2 * known.spread).div_ceil(SCALE),
+                cost: 2 * known.cost / SCALE,
+            },
+            None => Likely {
+                input_rate: FIRST_INPUT_RATE,
+                output: FIRST_OUTPUT,
+                cost: 0,
+            },
+        }
     }
 
     /// Learns from an answer.
@@ -128,8 +141,8 @@ mod tests {
     #[test]
     fn what_is_not_known_is_guessed() {
         let expected = Expected::default();
-        assert_eq!(expected.output(&pair()), 512);
-        assert_eq!(expected.input(&pair(), 1_000), 250);
+        assert_eq!(expected.of(&pair()).output, 512);
+        assert_eq!(expected.of(&pair()).input(1_000), 250);
     }
 
     #[test]
@@ -138,16 +151,16 @@ mod tests {
         for _ in 0..100 {
             expected.learn(pair(), seen(2_000, 400, 60));
         }
-        assert!((60..=62).contains(&expected.output(&pair())));
-        assert_eq!(expected.input(&pair(), 1_000), 200);
-        assert_eq!(expected.cost(&pair()), 2 * 120, "twice what they cost");
+        assert!((60..=62).contains(&expected.of(&pair()).output));
+        assert_eq!(expected.of(&pair()).input(1_000), 200);
+        assert_eq!(expected.of(&pair()).cost, 2 * 120, "twice what they cost");
         // Answers of other lengths, and it is more cautious.
         for at in 0..100 {
             expected.learn(pair(), seen(2_000, 400, if at % 2 == 0 { 20 } else { 100 }));
         }
-        assert!((100..=180).contains(&expected.output(&pair())));
+        assert!((100..=180).contains(&expected.of(&pair()).output));
         let other = ("other".into(), "gpt-4o".into());
-        assert_eq!(expected.output(&other), 512, "each client's own");
+        assert_eq!(expected.of(&other).output, 512, "each client's own");
     }
 
     #[test]
@@ -155,7 +168,10 @@ mod tests {
         let expected = Expected::default();
         expected.learn(pair(), seen(0, u64::MAX, u64::MAX));
         expected.learn(pair(), seen(1, u64::MAX, u64::MAX));
-        assert!(expected.output(&pair()) <= u64::from(u32::MAX) * 2);
-        assert_eq!(expected.input(&pair(), u64::MAX), u64::MAX.div_ceil(1024));
+        assert!(expected.of(&pair()).output <= u64::from(u32::MAX) * 2);
+        assert_eq!(
+            expected.of(&pair()).input(u64::MAX),
+            u64::MAX.div_ceil(1024)
+        );
     }
 }

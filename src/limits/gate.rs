@@ -12,7 +12,7 @@ use super::amounts::Amounts;
 use super::book::{Book, Reservation};
 use super::demand::Demand;
 use super::exceeded::Exceeded;
-use super::expected::{Expected, Seen};
+use super::expected::{Expected, Likely, Seen};
 use super::given_back::GivenBack;
 use super::moment::{Clock, Moment};
 use super::queue::Queues;
@@ -192,22 +192,10 @@ impl Limits {
         self.queues.waiting()
     }
 
-    /// Tokens that a request is likely to use.
-    pub fn expected_input(&self, client: &Arc<str>, deployment: &Arc<str>, bytes: u64) -> u64 {
-        let pair = (Arc::clone(client), Arc::clone(deployment));
-        self.expected.input(&pair, bytes)
-    }
-
-    /// Tokens that one answer is likely to have.
-    pub fn expected_output(&self, client: &Arc<str>, deployment: &Arc<str>) -> u64 {
-        let pair = (Arc::clone(client), Arc::clone(deployment));
-        self.expected.output(&pair)
-    }
-
-    /// What a request is likely to cost, in billionths of the currency.
-    pub fn expected_cost(&self, client: &Arc<str>, deployment: &Arc<str>) -> u64 {
-        let pair = (Arc::clone(client), Arc::clone(deployment));
-        self.expected.cost(&pair)
+    /// What a request of a client to a deployment is likely to use.
+    pub fn expected(&self, client: &Arc<str>, deployment: &Arc<str>) -> Likely {
+        self.expected
+            .of(&(Arc::clone(client), Arc::clone(deployment)))
     }
 
     /// Learns from an answer whose usage was reported.

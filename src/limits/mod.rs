@@ -30,7 +30,7 @@ pub use book::Reservation;
 pub use calendar::{Calendar, NoTimeZone};
 pub use demand::Demand;
 pub use exceeded::{Exceeded, Until};
-pub use expected::Seen;
+pub use expected::{Likely, Seen};
 pub use gate::{Attempt, Limits, Waiting};
 pub use moment::Moment;
 pub use rate_limits::{RateLimits, Resets, Standing};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rule::{Rule, Span};
+use super::rule::{Meter, Rule, Span};
 
 /// What is left of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +45,13 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
+    /// Whether limits of this kind are among them.
+    pub(super) const fn have(meter: Meter) -> bool {
+        matches!(meter.span, Span::Second | Span::Minute)
+    }
+
     pub(super) fn add(&mut self, standing: Standing) {
-        let Rule { meter, .. } = standing.rule;
-        if !matches!(meter.span, Span::Second | Span::Minute) {
-            return;
-        }
-        let place = match meter.measure.is_tokens() {
+        let place = match standing.rule.meter.measure.is_tokens() {
             true => &mut self.tokens,
             false => &mut self.requests,
         };

@@ -100,6 +100,11 @@ impl Window {
     /// How long it takes until no more than this is left; zero where that is so now.
     pub(super) fn wait_ms(&mut self, at_most: u64, now_ms: u64) -> u64 {
         self.forget(now_ms);
+        // What a caller is told with every answer.
+        if at_most == 0 {
+            let last = self.entries.back();
+            return last.map_or(0, |last| self.leaves_ms(last.slot).saturating_sub(now_ms));
+        }
         let mut left = self.sum;
         let mut until = now_ms;
         for entry in &self.entries {

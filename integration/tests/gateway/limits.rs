@@ -279,3 +279,44 @@ async fn a_budget_holds_also_where_only_the_answer_names_the_price() {
     let line = audit.wait_for_json("the refusal", |line| line["reason"] == "quota_exceeded");
     assert_eq!(line.await["detail"], "client mobile-app: cost per month");
 }
+
+#[tokio::test]
+async fn a_key_that_is_suspended_while_its_request_waits_gets_nothing() {
+    let product =
+        "    limits: { concurrent_requests: 1 }\n    queue: { max_wait: 4s, max_requests: 10 }\n";
+    let stack = stack("", product, "").await;
+    let mut first = send(
+        stack
+            .chat(&hello_stream())
+            .header("x-fake-token-delay-ms", "5000"),
+    )
+    .await;
+    assert_eq!(first.status(), 200);
+    first.chunk().await.expect("a piece").expect("a piece");
+    let second = tokio::spawn(chat(&stack, &other(), &hello()).send());
+    let of_concurrent = [r#"measure="concurrent_requests""#];
+    wait_for("the second to wait", async || {
+        let refusals = metric(&stack, "tollgate_limit_refusals_total", &of_concurrent);
+        (refusals.await > 0.0).then_some(())
+    })
+    .await;
+    let yaml = std::fs::read_to_string(stack.config_path()).expect("a file");
+    let key = format!("sha256: \"{}\"", other().sha256());
+    let yaml = yaml.replacen(&key, &format!("{key}, state: suspended"), 1);
+    std::fs::write(stack.config_path(), yaml).expect("written");
+    wait_for("the new configuration", async || {
+        let outcome = [r#"outcome="success""#];
+        let reloads = metric(&stack, "tollgate_config_reloads_total", &outcome);
+        (reloads.await > 0.0).then_some(())
+    })
+    .await;
+    let before = stack.azure.requests().len();
+    drop(first);
+    let answer = second.await.expect("it ran").expect("an answer");
+    refused(answer, 401, "invalid_api_key").await;
+    assert_eq!(
+        stack.azure.requests().len(),
+        before,
+        "it reached the backend"
+    );
+}
