@@ -86,8 +86,15 @@ pub enum RenderError {
     #[error("backend `{0}` has no `endpoint`: write `endpoint: https://NAME.openai.azure.com`")]
     NoEndpoint(String),
     /// A template is wrong, which a test would have found.
-    #[error("the template can't be filled in: {0}")]
+    #[error("the template can't be filled in: {}", chain(.0))]
     Template(#[from] Error),
+}
+
+/// An error with what has caused it: of templates that include each other the outermost is named first, and
+/// the reason comes last.
+fn chain(error: &Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |it| it.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 
 /// Writes a part of the configuration.

@@ -34,14 +34,41 @@ fn settings() -> Settings {
         body_buffer_bytes: 1,
         audio_body_buffer_bytes: 2,
         pooled: false,
-        backends: vec![Backend {
-            name: "sweden".to_owned(),
-            cluster: "azure_openai".to_owned(),
-            host: Some("acme.openai.azure.com".to_owned()),
-            port: 443,
-            trusted_ca: "/ca.pem".to_owned(),
-        }],
+        backends: vec![backend("sweden", "azure_openai")],
     }
+}
+
+fn backend(name: &str, cluster: &str) -> Backend {
+    Backend {
+        name: name.to_owned(),
+        cluster: cluster.to_owned(),
+        host: Some(format!("acme-{name}.openai.azure.com")),
+        port: 443,
+        trusted_ca: "/ca.pem".to_owned(),
+    }
+}
+
+/// tollgate on a Unix socket and on a loopback address, each in front of one backend and of three.
+fn all_kinds() -> Vec<Settings> {
+    let socket = TollgateAddress::Socket(Address {
+        address: "127.0.0.1".to_owned(),
+        port: 9000,
+    });
+    let mut kinds = Vec::new();
+    for tollgate in [settings().tollgate, socket] {
+        let one = Settings {
+            tollgate,
+            ..settings()
+        };
+        let named = ["sweden", "east", "west"].map(|it| backend(it, &format!("azure_openai.{it}")));
+        kinds.push(one.clone());
+        kinds.push(Settings {
+            pooled: true,
+            backends: named.into(),
+            ..one
+        });
+    }
+    kinds
 }
 
 fn read(text: &str) -> serde_json::Value {
@@ -50,40 +77,90 @@ fn read(text: &str) -> serde_json::Value {
 
 #[test]
 fn each_part_is_in_the_whole_as_it_is() {
-    let settings = settings();
-    let whole = render(&settings, Part::Whole).expect("a configuration");
-    let left: Vec<_> = whole.lines().map(str::trim_start).collect();
-    for part in PARTS {
-        let text = render(&settings, part).expect("a part");
-        let lines: Vec<_> = text.lines().map(str::trim_start).collect();
-        let is_in = left.windows(lines.len()).any(|window| window == lines);
-        assert!(is_in, "{part:?} is not in the whole:\n{text}");
-        read(&text);
+    for settings in all_kinds() {
+        let whole = render(&settings, Part::Whole).expect("a configuration");
+        let left: Vec<_> = whole.lines().map(str::trim_start).collect();
+        for part in PARTS {
+            let text = render(&settings, part).expect("a part");
+            let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+            let is_in = left.windows(lines.len()).any(|window| window == lines);
+            assert!(is_in, "{part:?} is not in the whole:\n{text}");
+            read(&text);
+        }
+        assert_eq!(whole, render(&settings, Part::Whole).expect("a second one"));
     }
-    assert_eq!(whole, render(&settings, Part::Whole).expect("a second one"));
+}
+
+#[test]
+fn tollgate_is_where_it_listens() {
+    let at = |settings: &Settings| {
+        let whole = read(&render(settings, Part::Whole).expect("a configuration"));
+        let endpoint = "/static_resources/clusters/0/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address";
+        whole.pointer(endpoint).cloned().unwrap_or_default()
+    };
+    let pipe = serde_json::json!({ "pipe": { "path": "/run/t.sock" } });
+    let socket = serde_json::json!({
+        "socket_address": { "address": "127.0.0.1", "port_value": 9000 }
+    });
+    let there: Vec<_> = all_kinds().iter().map(at).collect();
+    assert_eq!(there, [pipe.clone(), pipe, socket.clone(), socket]);
 }
 
 #[test]
 fn a_hostile_value_stays_one_value() {
     let hostile = "x\"\n  admin: { address: evil } #{{ listen }}";
-    let mut settings = settings();
-    settings.allowed_origins = vec![hostile.to_owned()];
-    settings.user_headers = vec![hostile.to_owned()];
-    settings.tls = Some(Tls {
-        certificate: hostile.to_owned(),
-        key: hostile.to_owned(),
-    });
-    if let Some(backend) = settings.backends.first_mut() {
-        backend.host = Some(hostile.to_owned());
+    for mut settings in all_kinds() {
+        let first = settings.backends.len() - 1;
+        settings.allowed_origins = vec![hostile.to_owned()];
+        settings.user_headers = vec![hostile.to_owned()];
+        settings.tls = Some(Tls {
+            certificate: hostile.to_owned(),
+            key: hostile.to_owned(),
+        });
+        settings.tollgate = match settings.tollgate {
+            TollgateAddress::Pipe { .. } => TollgateAddress::Pipe {
+                pipe: hostile.to_owned(),
+            },
+            socket @ TollgateAddress::Socket(_) => socket,
+        };
+        if let Some(backend) = settings.backends.last_mut() {
+            backend.name = hostile.to_owned();
+            backend.cluster = hostile.to_owned();
+            backend.host = Some(hostile.to_owned());
+            backend.trusted_ca = hostile.to_owned();
+        }
+        let whole = render(&settings, Part::Whole).expect("a configuration");
+        let whole = read(&whole);
+        assert_eq!(
+            whole["admin"]["address"]["socket_address"]["port_value"],
+            9901
+        );
+        let cluster = &whole["static_resources"]["clusters"][1 + first];
+        assert_eq!(cluster["name"], hostile);
+        let endpoint =
+            "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/address";
+        assert_eq!(cluster.pointer(endpoint), Some(&serde_json::json!(hostile)));
+        let filters = "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions/http_filters/0/typed_config/default_source_code/inline_string";
+        if let Some(script) = cluster.pointer(filters) {
+            let script = script.as_str().expect("text");
+            assert!(!script.contains("evil }"), "{script}");
+        }
     }
-    let whole = render(&settings, Part::Whole).expect("a configuration");
-    let whole = read(&whole);
-    assert_eq!(
-        whole["admin"]["address"]["socket_address"]["port_value"],
-        9901
-    );
-    let endpoint = "/static_resources/clusters/1/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/address";
-    assert_eq!(whole.pointer(endpoint), Some(&serde_json::json!(hostile)));
+}
+
+#[test]
+fn what_is_wrong_with_a_template_is_said_with_its_reason() {
+    let mut templates = Environment::new();
+    templates
+        .add_template("outer", "{% include \"inner\" %}")
+        .expect("a template");
+    templates
+        .add_template("inner", "{{ 1 + {} }}")
+        .expect("a template");
+    let outer = templates.get_template("outer").expect("one");
+    let error = RenderError::from(outer.render(()).expect_err("no sum"));
+    let said = error.to_string();
+    assert!(said.contains("outer") && said.contains("inner"), "{said}");
 }
 
 #[test]
