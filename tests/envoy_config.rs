@@ -68,15 +68,15 @@ fn a_file_that_can_not_be_used_is_an_error_and_nothing_is_written() {
 #[test]
 fn a_check_finds_an_envoy_file_that_is_out_of_date() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
-    let check = |file: &str| {
+    let check = |config: &str, file: &str| {
         Command::new(env!("CARGO_BIN_EXE_tollgate"))
-            .args(["check", "--config", "tollgate-pools.yaml", "--envoy", file])
+            .args(["check", "--config", config, "--envoy", file])
             .current_dir(&folder)
             .output()
             .expect("tollgate runs")
     };
-    assert!(check("pools.yaml").status.success());
-    let other = check("standalone.yaml");
+    assert!(check("tollgate-pools.yaml", "pools.yaml").status.success());
+    let other = check("tollgate-pools.yaml", "standalone.yaml");
     let said = String::from_utf8_lossy(&other.stderr);
     assert!(!other.status.success());
     let wanted = "tollgate envoy --config tollgate-pools.yaml > standalone.yaml";
@@ -84,4 +84,10 @@ fn a_check_finds_an_envoy_file_that_is_out_of_date() {
         said.starts_with("standalone.yaml:") && said.contains(wanted),
         "{said}"
     );
+    // A file for one backend does not hold back what is for another address.
+    let note = "go where that file says";
+    assert!(!said.contains(note), "{said}");
+    let one = check("tollgate.yaml", "standalone-mtls.yaml");
+    let said = String::from_utf8_lossy(&one.stderr);
+    assert!(!one.status.success() && said.contains(note), "{said}");
 }

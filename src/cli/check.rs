@@ -56,5 +56,10 @@ fn check_envoy(config: &Config, path: &Path, file: &Path) -> Result<ExitCode, St
         path.display()
     );
     say(&mut io::stderr(), &message);
+    if !config.envoy.pooled {
+        // Several backends are told apart by Envoy itself, which refuses what is for another address.
+        let note = "requests, and the gateway's identity with them, go where that file says until Envoy has the new one\n";
+        say(&mut io::stderr(), note);
+    }
     Ok(ExitCode::FAILURE)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_saphyr::Spanned;
 
+use super::pools::host_and_port;
 use super::problem::Problem;
 use super::problems::Problems;
 use super::written::{ClientCertificates, Envoy, File};
@@ -197,14 +198,12 @@ fn is_pooled(file: &File) -> bool {
     file.backends.value.len() > 1 || !file.pools.is_empty()
 }
 
-/// What is wrong with an endpoint is said where backends are read.
 fn backends(file: &File, directory: &Path) -> Vec<Backend> {
     let trusted_ca = file.envoy.trusted_ca.as_ref();
     let trusted_ca = trusted_ca.map_or(DEFAULT_TRUSTED_CA, |it| it.value.as_str());
     let pooled = is_pooled(file);
     let backend = |written: &super::written::Backend| {
-        let endpoint = written.endpoint.as_ref();
-        let url = endpoint.and_then(|it| Url::parse(&it.value).ok());
+        let (host, port) = host_and_port(written).unzip();
         let own = written.ca_file.as_ref();
         Backend {
             name: written.name.value.clone(),
@@ -212,12 +211,13 @@ fn backends(file: &File, directory: &Path) -> Vec<Backend> {
                 true => format!("{CLUSTER}.{}", written.name.value),
                 false => CLUSTER.to_owned(),
             },
-            host: url.as_ref().and_then(|it| it.host_str()).map(str::to_owned),
-            port: url
-                .and_then(|it| it.port_or_known_default())
-                .unwrap_or_default(),
+            host,
+            port: port.unwrap_or_default(),
             trusted_ca: own.map_or(trusted_ca.to_owned(), |file| {
-                directory.join(&file.value).display().to_string()
+                // However the path of tollgate.yaml is written, Envoy may be started elsewhere.
+                let path = directory.join(&file.value);
+                let absolute = std::path::absolute(&path).unwrap_or(path);
+                absolute.display().to_string()
             }),
         }
     };

@@ -11,6 +11,7 @@ use super::problem::Problem;
 use super::problems::{Problems, check_id, duplicate, not_empty};
 use super::written::{self, BackendTier};
 use crate::access::Deployment;
+use crate::auth::Url;
 use crate::upstream::{Backend, Member, Pool, Pools, Tier};
 
 /// Each may be the n-th of any request, so Envoy's choice grows with the square.
@@ -59,9 +60,17 @@ fn backend(written: &mut written::Backend, directory: &Path, problems: &mut Prob
     let mut backend = Backend::new(&written.name.value);
     backend.tier = tier(written.tier);
     backend.region = written.region.as_ref().map(|it| it.value.as_str().into());
-    backend.endpoint = written.endpoint.as_ref().map(|it| it.value.clone());
+    let address = host_and_port(written);
+    backend.address = address.map(|(host, port)| format!("{host}:{port}"));
     backend.identity = own.and_then(|own| identity(own, directory, problems));
     backend
+}
+
+/// Where a backend is reached; what is wrong with its endpoint is said where that is read.
+pub(super) fn host_and_port(backend: &written::Backend) -> Option<(String, u16)> {
+    let url = Url::parse(&backend.endpoint.as_ref()?.value).ok()?;
+    let host = url.host_str()?.to_owned();
+    Some((host, url.port_or_known_default()?))
 }
 
 const fn tier(written: BackendTier) -> Tier {

@@ -42,14 +42,17 @@ pub(super) fn decision(metadata: Option<&Metadata>) -> Option<DecisionId> {
     }
 }
 
-/// Path and identity at each backend of a request's order.
+/// Address, path and identity at each backend of a request's order.
 pub(super) fn of_way(way: &Way) -> Struct {
     let hop = |hop: &Hop| {
         let authorization = String::from_utf8_lossy(hop.authorization.as_bytes()).into_owned();
+        let address = hop.address.as_deref();
         let members = [
             ("path", text(hop.path.as_str())),
             ("authorization", text(authorization)),
-        ];
+        ]
+        .into_iter()
+        .chain(address.map(|it| ("address", text(it))));
         (hop.backend.to_string(), structure(object(members)))
     };
     let hops = Struct {

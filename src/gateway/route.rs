@@ -34,6 +34,8 @@ pub(crate) struct Way {
 /// A request at one backend.
 pub(crate) struct Hop {
     pub(crate) backend: Arc<str>,
+    /// Host and port: an Envoy that leads elsewhere by this name does not send it.
+    pub(crate) address: Option<String>,
     pub(crate) path: String,
     pub(crate) authorization: HeaderValue,
 }
@@ -85,6 +87,7 @@ pub(crate) fn choose(
         if let Some(authorization) = choice.backend.authorization(&gateway.identity) {
             hops.push(Hop {
                 backend: Arc::clone(&choice.backend.name),
+                address: choice.backend.address.clone(),
                 path: path_at(path, &choice.deployment),
                 authorization,
             });

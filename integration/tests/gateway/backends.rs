@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tollgate_integration::fakes::azure::script::Fault;
 use tollgate_integration::fakes::azure::{AzureOptions, FakeAzure};
-use tollgate_integration::stack::{Options, Stack};
+use tollgate_integration::stack::{Options, Stack, wait_for};
 
 use crate::support::{hello, hello_stream, send, send_json};
 
@@ -71,6 +71,17 @@ async fn charged(stack: &Stack, requests: usize) -> BTreeMap<String, u64> {
         }
     }
     charged
+}
+
+/// Waits until so many tokens have been fetched, of whichever identity.
+async fn tokens(stack: &Stack, count: usize) {
+    let log = stack.tollgate().log();
+    wait_for("tokens", async || {
+        let lines = log.all();
+        let fetched = lines.iter().filter(|it| it.contains("token was fetched"));
+        (fetched.count() >= count).then_some(())
+    })
+    .await;
 }
 
 fn assert_no_violations(stack: &Stack) {
@@ -313,8 +324,7 @@ async fn each_attempt_has_the_path_the_host_and_the_identity_of_its_backend() {
         yaml.replace("name: east,", own) + "pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, priority: 0, deployment: gpt-4o-mini }, { name: east, priority: 1 } ] }\n"
     }))
     .await;
-    let log = stack.tollgate().log();
-    log.wait_for_count("both identities", 3).await;
+    tokens(&stack, 2).await;
     assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
     stack.azure.set_fault(Some(Fault::Status(503)));
     assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
@@ -373,36 +383,66 @@ async fn weights_share_the_requests() {
 
 #[tokio::test]
 async fn an_envoy_file_that_is_out_of_date_sends_no_identity_elsewhere() {
-    let options = Options::default().more_backends(vec![azure("east")]);
-    let stack = Stack::start(options.edit_config(|yaml| {
-        yaml.replace(
-            "    deployments: [gpt-4o, text",
-            "    backends: { names: [east] }\n    deployments: [gpt-4o, text",
-        )
-        .replace(
-            "completions, embeddings, responses]",
-            "completions, embeddings]",
-        )
-    }))
-    .await;
-    assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
-    let text = std::fs::read_to_string(stack.config_path()).expect("a file");
-    let text = text
-        .replace("name: east", "name: ost")
-        .replace("names: [east]", "names: [ost]");
-    std::fs::write(stack.config_path(), text).expect("written");
-    let log = stack.tollgate().log();
-    log.wait_for_json("the new name", |line| {
-        line.to_string().contains("configuration is in force")
-    })
-    .await;
-    let failed = send(stack.chat(&hello())).await;
-    assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(
-        seen(&stack),
-        [0, 1],
-        "a backend that was not chosen was asked"
-    );
+    /// A change of tollgate.yaml, with the addresses of sweden and east, that Envoy does not know of.
+    type Change = fn(String, &str, &str) -> String;
+    let changes: [(&str, Change); 4] = [
+        ("another name", |yaml, _, _| {
+            yaml.replace("name: east", "name: ost")
+                .replace("names: [east]", "names: [ost]")
+        }),
+        ("another address", |yaml, _, east| {
+            yaml.replace(east, "https://elsewhere.example")
+        }),
+        ("another address and identity", |yaml, _, east| {
+            let own = "name: east, identity: { managed_identity: {}, scope: https://cognitiveservices.azure.us/.default },";
+            yaml.replace(east, "https://elsewhere.example")
+                .replace("name: east,", own)
+        }),
+        (
+            "addresses that have changed places",
+            |yaml, sweden, east| {
+                yaml.replace(sweden, "https://third.example")
+                    .replace(east, sweden)
+                    .replace("https://third.example", east)
+            },
+        ),
+    ];
+    for (case, change) in changes {
+        let options = Options::default().more_backends(vec![azure("east")]);
+        let stack = Stack::start(options.edit_config(|yaml| {
+            yaml.replace(
+                "    deployments: [gpt-4o, text",
+                "    backends: { names: [east] }\n    deployments: [gpt-4o, text",
+            )
+            .replace(
+                "completions, embeddings, responses]",
+                "completions, embeddings]",
+            )
+        }))
+        .await;
+        assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+        let text = std::fs::read_to_string(stack.config_path()).expect("a file");
+        let urls: Vec<_> = azures(&stack).iter().map(|it| it.url()).collect();
+        let text = change(text, &urls[0], &urls[1]);
+        std::fs::write(stack.config_path(), text).expect("written");
+        let log = stack.tollgate().log();
+        log.wait_for_json("the change", |line| {
+            line.to_string().contains("configuration is in force")
+        })
+        .await;
+        if case.contains("identity") {
+            // The common one before and after, and the backend's own.
+            tokens(&stack, 3).await;
+        }
+        let failed = send(stack.chat(&hello())).await;
+        assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE, "{case}");
+        let asked = seen(&stack);
+        assert_eq!(
+            asked,
+            [0, 1],
+            "{case}: a backend was asked that was not chosen"
+        );
+    }
 }
 
 #[tokio::test]

@@ -27,6 +27,17 @@ fn the_rest_of_the_file_says_what_envoy_needs() {
 }
 
 #[test]
+fn files_have_whole_paths_however_the_configuration_is_named() {
+    let text = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\nbackends: [ { name: sweden, endpoint: \"https://acme.openai.azure.com\", ca_file: devices-root.pem } ]\n";
+    // Tests run in the package's folder.
+    let folder = Path::new("integration/testdata");
+    let config = Config::parse("tollgate.yaml", text, folder).expect("good");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/testdata/devices-root.pem");
+    let backend = config.envoy.backends.first().expect("a backend");
+    assert_eq!(Path::new(&backend.trusted_ca), file);
+}
+
+#[test]
 fn what_is_wrong_says_where_and_why() {
     for (more, reason) in [
         (

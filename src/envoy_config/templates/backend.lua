@@ -1,11 +1,13 @@
 local backend = {{ backend.name | lua }}
+-- Where this cluster leads: what tollgate has for another address is not sent here.
+local address = {{ (backend.host ~ ":" ~ backend.port) | lua }}
 
 function envoy_on_request(handle)
   local headers = handle:headers()
   headers:remove("authorization")
   local order = handle:streamInfo():dynamicMetadata():get("tollgate.route")
   local own = order and order[backend]
-  if own == nil then
+  if own == nil or own.address ~= address then
     -- Nobody has decided that this request may go here.
     handle:respond({ [":status"] = "503" }, "")
     return

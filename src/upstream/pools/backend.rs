@@ -45,8 +45,9 @@ pub struct Backend {
     pub region: Option<Arc<str>>,
     /// Who the gateway is to it; `None`: as to all others.
     pub identity: Option<IdentityConfig>,
-    /// Where it is reached: what is known of it is another's where this is.
-    pub endpoint: Option<String>,
+    /// Host and port where it is reached: what is known of it is another's where this is, and its identity goes
+    /// nowhere else. `None`: only Envoy knows.
+    pub address: Option<String>,
     known: ArcSwap<Known>,
 }
 
@@ -75,7 +76,7 @@ impl Backend {
             tier: Tier::default(),
             region: None,
             identity: None,
-            endpoint: None,
+            address: None,
             known: ArcSwap::default(),
         }
     }
@@ -83,7 +84,7 @@ impl Backend {
     /// Takes over what was known of it.
     pub(super) fn adopt(&self, last: &Self) {
         let scope = |of: &Self| of.identity.as_ref().map(|it| it.scope.clone());
-        if self.endpoint == last.endpoint && scope(self) == scope(last) {
+        if self.address == last.address && scope(self) == scope(last) {
             self.known.store(last.known.load_full());
         }
     }
