@@ -244,10 +244,11 @@ impl Account {
         });
     }
 
-    /// What the shared counters are told, and asked for a request: what it needs of those limits that have
-    /// too little, or of all.
+    /// What the shared counters are told with a call, and asked for a request: what it needs of those limits
+    /// that have too little, or of all.
     pub(super) fn begin(
         &self,
+        call: u64,
         asking: Option<Asking<'_>>,
         by: &Surroundings<'_>,
     ) -> Vec<CounterCall> {
@@ -258,7 +259,7 @@ impl Account {
             let mut calls = Vec::new();
             for counter in counters {
                 let asked = asking.as_ref().and_then(|it| it.of(counter, by));
-                calls.extend(counter.begin(asked, by.calendar, &view));
+                calls.extend(counter.begin(asked, call, by.calendar, &view));
             }
             calls
         })

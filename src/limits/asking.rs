@@ -119,8 +119,9 @@ impl Book {
         let (Err(Short::Unknown), Some(link)) = (&reserved, &self.link) else {
             return reserved;
         };
-        let calls = account.begin(Some(asking), &self.surroundings(settings));
-        let said = link.call(&mut turn, &account.subject, &calls).await;
+        let number = link.number();
+        let calls = account.begin(number, Some(asking), &self.surroundings(settings));
+        let said = link.call(&mut turn, number, &account.subject, &calls).await;
         self.list(account);
         let by = self.surroundings(settings);
         match said {
@@ -230,8 +231,9 @@ impl Book {
         let mut has_arrived = true;
         let (is_due, mut is_live) = account.news(self.now());
         if is_due || (at_once && (is_live || account.is_recent(self.now()))) {
-            let calls = account.begin(None, &self.surroundings(settings));
-            let said = link.call(&mut turn, &account.subject, &calls).await;
+            let number = link.number();
+            let calls = account.begin(number, None, &self.surroundings(settings));
+            let said = link.call(&mut turn, number, &account.subject, &calls).await;
             has_arrived = said.is_some();
             if let Some(said) = said {
                 account.answered(&calls, &said, &self.surroundings(settings));

@@ -375,10 +375,11 @@ impl Counter {
         self.share.as_deref_mut()
     }
 
-    /// What the shared counter is told and asked.
+    /// What the shared counter is told and asked with a call.
     pub(super) fn begin(
         &mut self,
         asked: Option<Asked>,
+        call: u64,
         calendar: &Calendar,
         view: &View,
     ) -> Option<CounterCall> {
@@ -402,6 +403,7 @@ impl Counter {
             ask,
             seed,
             ends_ms,
+            call,
         };
         Some(share.begin(about, view))
     }
@@ -414,9 +416,12 @@ impl Counter {
         if let (true, Count::Window(window)) = (server.has_lost, &mut self.count) {
             share.lost(window.entries(view.now.uptime_ms), view);
         }
+        let unsent = share.unsent();
         let is_present = share.answered(ask, answer, server.now_ms, view);
         if let (true, Count::Quota(quota)) = (is_present, &mut self.count) {
-            quota.used = answer.used.saturating_add(share.unsent());
+            // Nothing that was known is forgotten because another server does not know it.
+            let before = quota.used.saturating_sub(unsent);
+            quota.used = answer.used.max(before).saturating_add(share.unsent());
             quota.elsewhere = answer.held_by_others;
             quota.known = quota.own();
         }

@@ -4,5 +4,6 @@
 mod contract;
 mod replicas;
 mod rig;
+mod script;
 mod servers;
 mod unavailable;

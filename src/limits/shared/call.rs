@@ -1,10 +1,23 @@
 //! What a replica says to the shared counters of one subject, and what they answer.
 
+/// No figure is larger: the server's integers end at 2^63.
+pub(super) const LARGEST: u64 = 1 << 62;
+
+/// What is being told until it is answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sending<T> {
+    /// The call that has told it first: if one since then has arrived, it is counted.
+    pub(super) since: u64,
+    pub(super) told: T,
+}
+
 /// What is said of one counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::limits) struct CounterCall {
     /// Its key, below the subject's.
     pub(in crate::limits) key: String,
+    /// The number of the call that has told the same first.
+    pub(in crate::limits) since: u64,
     pub(in crate::limits) kind: CounterKind,
     pub(in crate::limits) ask: Ask,
 }
@@ -67,6 +80,7 @@ impl CounterCall {
     /// As the script reads it.
     pub(super) fn words(&self, parts: u64, add: &mut impl FnMut(String)) {
         let Ask { most, need, want } = self.ask;
+        let figure = |figure: u64| figure.min(LARGEST).to_string();
         match &self.kind {
             CounterKind::Window {
                 span_ms,
@@ -75,9 +89,10 @@ impl CounterCall {
             } => {
                 add("window".to_owned());
                 let count = u64::try_from(changes.len()).unwrap_or(u64::MAX);
-                for figure in [*span_ms, *slot_ms, most, need, want, parts, count] {
-                    add(figure.to_string());
-                }
+                let all = [
+                    self.since, *span_ms, *slot_ms, most, need, want, parts, count,
+                ];
+                all.map(figure).into_iter().for_each(&mut *add);
                 for (slot, amount) in changes {
                     add(slot.to_string());
                     add(amount.to_string());
@@ -90,13 +105,11 @@ impl CounterCall {
                 ends_ms,
             } => {
                 add("stock".to_owned());
-                for figure in [*used, *held, *seed] {
-                    add(figure.to_string());
-                }
+                let told = [self.since, *used, *held, *seed];
+                told.map(figure).into_iter().for_each(&mut *add);
                 add(ends_ms.to_string());
-                for figure in [most, need, want, parts] {
-                    add(figure.to_string());
-                }
+                let asked = [most, need, want, parts];
+                asked.map(figure).into_iter().for_each(&mut *add);
             }
         }
     }

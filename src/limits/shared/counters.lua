@@ -2,19 +2,27 @@
 --
 -- KEYS: the mark of this replica at this subject, then a key for each counter; all have the same hash tag.
 -- ARGV: the replica, the number of its call, how long a lease lives (ms), then for each counter:
---   window SPAN SLOT MOST NEED WANT PARTS COUNT (SLOT AMOUNT)...
---   stock  USED HELD SEED END MOST NEED WANT PARTS
--- It answers the time (ms), whether the mark was there, and for each counter: granted, used, held by others,
+--   window SINCE SPAN SLOT MOST NEED WANT PARTS COUNT (SLOT AMOUNT)...
+--   stock  SINCE USED HELD SEED END MOST NEED WANT PARTS
+-- SINCE is the number of the call that has told the same first. It answers the time (ms), whether the mark was there, and for each counter: granted, used, held by others,
 -- and the ms until there is room (-1: that is not known).
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local replica, call, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local replica, call, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+-- No sum is larger: integers of the server end at 2^63.
+local largest = 2 ^ 62
 
--- A call that comes twice, because its answer was lost, changes what was used once.
+-- The last call of this replica. Numbers of calls rise: what was told since then or before is counted.
 local mark = redis.call('GET', KEYS[1])
-local is_new = mark ~= call
-redis.call('SET', KEYS[1], call, 'PX', 120000)
+mark = mark and tonumber(mark)
+if mark and mark > call then
+  return redis.error_reply('LATE a later call of this replica was counted, nobody waits for this one')
+end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', 120000)
+local function is_counted(since)
+  return mark and mark >= since
+end
 
 local at = 3
 local function word()
@@ -37,27 +45,30 @@ local function grant(free, need, want, parts)
 end
 
 local function window(key)
-  local span, slot_ms, most = number(), number(), number()
+  local since, span, slot_ms, most = number(), number(), number(), number()
   local need, want, parts, count = number(), number(), number(), number()
   local current = math.floor(now / slot_ms)
-  local oldest = math.floor((now - span) / slot_ms)
+  local horizon = math.floor((now - span) / slot_ms)
   local state = redis.call('HMGET', key, 'oldest', 'sum')
-  local first, sum = tonumber(state[1] or oldest), tonumber(state[2] or 0)
-  if oldest - first > 500 then
+  local oldest, sum = tonumber(state[1] or horizon), tonumber(state[2] or 0)
+  -- Nothing of that counts any more; or another server's clock was far ahead.
+  if math.abs(horizon - oldest) > 500 then
     redis.call('DEL', key)
-    sum = 0
-  else
-    for slot = first, oldest - 1 do
-      local gone = redis.call('HGET', key, whole(slot))
-      if gone then
-        redis.call('HDEL', key, whole(slot))
-        sum = sum - tonumber(gone)
-      end
+    oldest, sum = horizon, 0
+  end
+  for slot = oldest, horizon - 1 do
+    local gone = redis.call('HGET', key, whole(slot))
+    if gone then
+      redis.call('HDEL', key, whole(slot))
+      sum = sum - tonumber(gone)
     end
   end
-  oldest = math.max(first, oldest)
+  -- A clock that has fallen back a little: nothing goes where it was cleared before.
+  oldest = math.max(oldest, horizon)
+  current = math.max(current, oldest)
 
   local function add(slot, amount)
+    amount = math.min(amount, largest - sum)
     redis.call('HINCRBY', key, whole(slot), whole(amount))
     sum = sum + amount
   end
@@ -78,7 +89,8 @@ local function window(key)
   end
   for _ = 1, count do
     local slot, amount = number(), number()
-    if is_new and slot >= oldest then
+    if slot >= horizon and not is_counted(since) then
+      slot = math.max(slot, oldest)
       if amount > 0 then
         add(math.min(slot, current), amount)
       else
@@ -107,13 +119,17 @@ local function window(key)
       end
     end
   end
-  redis.call('HSET', key, 'oldest', whole(oldest), 'sum', whole(sum))
-  redis.call('PEXPIRE', key, 2 * span)
+  if sum > 0 then
+    redis.call('HSET', key, 'oldest', whole(oldest), 'sum', whole(sum))
+    redis.call('PEXPIRE', key, 2 * span)
+  else
+    redis.call('DEL', key)
+  end
   return { granted, sum, 0, wait }
 end
 
 local function stock(key)
-  local used_now, held, seed, ends = number(), number(), number(), number()
+  local since, used_now, held, seed, ends = number(), number(), number(), number(), number()
   local most, need, want, parts = number(), number(), number(), number()
   local used, others = nil, 0
   local all = redis.call('HGETALL', key)
@@ -129,13 +145,18 @@ local function stock(key)
       end
     end
   end
-  -- A server that knows nothing is told by whoever comes first.
-  used = used or seed
-  if is_new then
-    used = used + used_now
+  -- A server that knows nothing, or less, is told by everybody what they know.
+  used = math.max(used or 0, seed)
+  if not is_counted(since) then
+    used = math.min(used + used_now, largest)
   end
   local granted = grant(most - used - others - held, need, want, parts)
   held = held + granted
+  -- Whoever uses nothing leaves nothing behind, however long the period is.
+  if used + held + others == 0 then
+    redis.call('DEL', key)
+    return { 0, 0, 0, -1 }
+  end
   redis.call('HSET', key, 'used', whole(used))
   if held > 0 then
     redis.call('HSET', key, replica, whole(held) .. ' ' .. whole(now + lease))

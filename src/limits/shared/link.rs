@@ -60,8 +60,6 @@ enum Connection {
 /// The calls about one subject follow each other.
 #[derive(Debug, Default)]
 pub(in crate::limits) struct Turn {
-    /// The call of which nobody knows whether it has arrived.
-    unanswered: Option<u64>,
     answered_ms: Option<u64>,
 }
 
@@ -180,16 +178,20 @@ impl Link {
         }
     }
 
+    /// The number of the next call: each is higher than those before.
+    pub(in crate::limits) fn number(&self) -> u64 {
+        self.next_call.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Asks the counters of a subject; none where they do not answer.
     pub(in crate::limits) async fn call(
         &self,
         turn: &mut Turn,
+        number: u64,
         subject: &Subject,
         counters: &[CounterCall],
     ) -> Option<Said> {
         let connection = self.connection.load_full()?;
-        let next = || self.next_call.fetch_add(1, Ordering::Relaxed);
-        let number = *turn.unanswered.get_or_insert_with(next);
         let asked = self.ask((*connection).clone(), subject, number, counters);
         let answers = match timeout(ANSWER_TIMEOUT, asked).await {
             Ok(Ok(figures)) => Answers::parse(&figures, counters.len())
@@ -207,7 +209,6 @@ impl Link {
                 let ahead = answers.now_ms.saturating_sub(now.uptime_ms);
                 self.ahead_ms.store(ahead, Ordering::Relaxed);
                 let before = turn.answered_ms.replace(now.uptime_ms);
-                turn.unanswered = None;
                 let was_known = before.is_some_and(|at| now.uptime_ms.saturating_sub(at) < MARK_MS);
                 Some(Said {
                     has_lost: was_known && !answers.is_known,

@@ -1,6 +1,6 @@
 //! This replica's part in one shared counter.
 
-use super::call::{Answer, Ask, CounterCall, CounterKind};
+use super::call::{Answer, Ask, CounterCall, CounterKind, Sending};
 use super::stock::StockShare;
 use super::view::{Reach, View};
 use super::window_share::WindowShare;
@@ -213,25 +213,36 @@ impl Share {
             ask,
             seed,
             ends_ms,
+            call,
         } = about;
         self.trim(view.now.uptime_ms);
-        let kind = match &mut self.part {
-            Part::Window(window) => CounterKind::Window {
-                span_ms: window.span_ms,
-                slot_ms: window.slot_ms,
-                changes: window.begin(),
-            },
+        let (since, kind) = match &mut self.part {
+            Part::Window(window) => {
+                let Sending { since, told } = window.begin(call, view);
+                let kind = CounterKind::Window {
+                    span_ms: window.span_ms,
+                    slot_ms: window.slot_ms,
+                    changes: told,
+                };
+                (since, kind)
+            }
             Part::Stock(stock) => {
-                let (used, held) = stock.begin(view.now.uptime_ms);
-                CounterKind::Stock {
-                    used,
+                let (Sending { since, told }, held) = stock.begin(call, view.now.uptime_ms);
+                let kind = CounterKind::Stock {
+                    used: told,
                     held,
                     seed,
                     ends_ms,
-                }
+                };
+                (since, kind)
             }
         };
-        CounterCall { key, kind, ask }
+        CounterCall {
+            key,
+            since,
+            kind,
+            ask,
+        }
     }
 
     /// What the server has answered; says whether it is about the present period.
@@ -357,4 +368,6 @@ pub(in crate::limits) struct About {
     pub(in crate::limits) ask: Ask,
     pub(in crate::limits) seed: u64,
     pub(in crate::limits) ends_ms: i64,
+    /// The number of the call.
+    pub(in crate::limits) call: u64,
 }

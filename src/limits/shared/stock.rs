@@ -1,5 +1,7 @@
 //! This replica's part in a shared quota, or in a limit of requests under way.
 
+use super::call::Sending;
+
 /// How long a slice is kept that nobody uses: while there is plenty, and near the end.
 const LIFE_MS: u64 = 1_000;
 const TIGHT_LIFE_MS: u64 = 50;
@@ -17,7 +19,7 @@ pub(super) struct StockShare {
     /// What was used for good, and the server is not told yet.
     unsent: u64,
     /// What is being told.
-    sending: Option<u64>,
+    sending: Option<Sending<u64>>,
     /// What the server was told to be held, and when.
     told: u64,
     told_ms: u64,
@@ -75,17 +77,14 @@ impl StockShare {
         self.held() == 0 && self.told == 0 && self.sending.is_none()
     }
 
-    /// What to tell: used, and held. The same use as the last time, if nobody knows whether that has arrived.
-    pub(super) const fn begin(&mut self, now_ms: u64) -> (u64, u64) {
-        let used = match self.sending {
-            Some(used) => used,
-            None => {
-                let used = self.unsent;
-                self.unsent = 0;
-                self.sending = Some(used);
-                used
-            }
-        };
+    /// What to tell with a call: used, and held. The same use as the last time, if nobody knows whether that
+    /// has arrived.
+    pub(super) fn begin(&mut self, call: u64, now_ms: u64) -> (Sending<u64>, u64) {
+        let unsent = &mut self.unsent;
+        let used = *self.sending.get_or_insert_with(|| Sending {
+            since: call,
+            told: std::mem::take(unsent),
+        });
         self.told = self.held();
         self.told_ms = now_ms;
         (used, self.told)
@@ -109,7 +108,7 @@ impl StockShare {
     /// What was used and is not counted by the server yet.
     pub(super) const fn unsent(&self) -> u64 {
         match self.sending {
-            Some(sending) => self.unsent.saturating_add(sending),
+            Some(sending) => self.unsent.saturating_add(sending.told),
             None => self.unsent,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::call::{LARGEST, Sending};
 use super::view::View;
 
 /// A slice lives for this part of the span,
@@ -28,7 +29,7 @@ pub(super) struct WindowShare {
     /// What the server is not told yet, by its slots: used beyond the slices, or given back.
     changes: BTreeMap<u64, i64>,
     /// What is being told.
-    sending: Option<Vec<(u64, i64)>>,
+    sending: Option<Sending<Vec<(u64, i64)>>>,
 }
 
 impl WindowShare {
@@ -80,7 +81,12 @@ impl WindowShare {
                 self.slices.pop_front();
             }
         }
-        // Whoever goes on alone takes what it was not given, and says so later.
+        // Whoever goes on alone takes what it was not given, and says so later; of the last span alone, however
+        // long that is.
+        let oldest = self.oldest(view);
+        while let Some(first) = self.changes.first_entry().filter(|it| *it.key() < oldest) {
+            first.remove();
+        }
         self.change(view.slot(view.now.uptime_ms, self.slot_ms), signed(left));
     }
 
@@ -110,7 +116,9 @@ impl WindowShare {
     fn change(&mut self, slot: u64, amount: i64) {
         if amount != 0 {
             let change = self.changes.entry(slot).or_default();
-            *change = change.saturating_add(amount);
+            *change = change
+                .saturating_add(amount)
+                .clamp(-signed(u64::MAX), signed(u64::MAX));
         }
     }
 
@@ -119,13 +127,25 @@ impl WindowShare {
         self.sending.is_some() || !self.changes.is_empty()
     }
 
-    /// What to tell: the same as the last time, if nobody knows whether that has arrived.
-    pub(super) fn begin(&mut self) -> Vec<(u64, i64)> {
+    /// The oldest slot that still counts.
+    fn oldest(&self, view: &View) -> u64 {
+        let now = view.slot(view.now.uptime_ms, self.slot_ms);
+        now.saturating_sub(self.span_ms.div_ceil(self.slot_ms))
+    }
+
+    /// What to tell with a call: the same as the last time, if nobody knows whether that has arrived, as far as
+    /// it still counts.
+    pub(super) fn begin(&mut self, call: u64, view: &View) -> Sending<Vec<(u64, i64)>> {
+        let oldest = self.oldest(view);
         let changes = &mut self.changes;
         let sending = self.sending.get_or_insert_with(|| {
             let all = std::mem::take(changes).into_iter();
-            all.filter(|(_, amount)| *amount != 0).collect()
+            Sending {
+                since: call,
+                told: all.filter(|(_, amount)| *amount != 0).collect(),
+            }
         });
+        sending.told.retain(|(slot, _)| *slot >= oldest);
         sending.clone()
     }
 
@@ -143,7 +163,7 @@ impl WindowShare {
     /// The server has lost what it knew: it is told again what this replica has used, less what the last
     /// call has told it.
     pub(super) fn lost(&mut self, used: impl Iterator<Item = (u64, u64)>, view: &View) {
-        let told = self.sending.take().unwrap_or_default();
+        let told = self.sending.take().map(|it| it.told).unwrap_or_default();
         let told = told.iter().map(|(_, amount)| (*amount).max(0));
         let mut told = told.fold(0, i64::saturating_add);
         self.slices.clear();
@@ -157,5 +177,56 @@ impl WindowShare {
 }
 
 fn signed(amount: u64) -> i64 {
-    i64::try_from(amount).unwrap_or(i64::MAX)
+    i64::try_from(amount.min(LARGEST)).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::moment::Moment;
+    use crate::limits::shared::view::Reach;
+
+    fn view(uptime_ms: u64) -> View {
+        View {
+            now: Moment {
+                uptime_ms,
+                unix_ms: 0,
+            },
+            ahead_ms: 1_795_867_200_000,
+            reach: Reach::Alone,
+            replicas: 4,
+        }
+    }
+
+    #[test]
+    fn what_does_not_count_any_more_is_not_told() {
+        for (span_ms, slot_ms) in [(1_000, 5), (60_000, 250)] {
+            let mut share = WindowShare::new(span_ms, slot_ms);
+            share.reserve(7, &view(0));
+            let unanswered = share.begin(1, &view(0));
+            assert_eq!((unanswered.since, unanswered.told.len()), (1, 1));
+            // An hour alone.
+            for now in (0..3_600_000).step_by(5) {
+                share.reserve(2, &view(now));
+                share.settle(2, 1, now.saturating_sub(30_000), &view(now));
+            }
+            let again = share.begin(2, &view(3_600_000));
+            assert_eq!((again.since, again.told.len()), (1, 0), "it is long ago");
+            share.answered(0, 0, 3_600_000);
+            let next = share.begin(3, &view(3_600_000));
+            assert_eq!(next.since, 3);
+            assert!(next.told.len() <= 241, "{} entries", next.told.len());
+            assert!(next.told.len() >= 199, "{} entries", next.told.len());
+        }
+    }
+
+    #[test]
+    fn no_amount_is_more_than_the_server_can_count() {
+        let mut share = WindowShare::new(60_000, 250);
+        for _ in 0..3 {
+            share.reserve(u64::MAX, &view(0));
+        }
+        let told = share.begin(1, &view(0)).told;
+        assert_eq!(told.first().map(|it| it.1), Some(1 << 62));
+    }
 }
