@@ -32,6 +32,7 @@ identity: {{ managed_identity: {{}} }}
   - id: bench
     credentials: [ {credential} ]
     products: [standard]
+    limits: {{ concurrent_requests: 100000000, request_bytes: 100000000000000 }}
 {clients}products:
   - {{ id: standard, deployments: [gpt-4o], operations: [chat.completions] }}
 backends: [ {{ name: sweden }} ]

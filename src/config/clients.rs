@@ -64,7 +64,7 @@ fn client_rules(
     ClientRules {
         own: limits.rules(own, Whose::Client, problems),
         per_user: limits.rules(per_user, Whose::Other, problems),
-        priority: limits::priority(client.priority),
+        priority: limits::priority(client.priority.as_ref().map(|it| it.value)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::Spanned;
 
 use super::problem::Problem;
 use super::problems::Problems;
@@ -93,20 +93,20 @@ impl Reader {
                 rules.push(rule(measure, span, written.value));
             }
         }
-        for quota in &written.quotas {
-            let Some(quota) = self.quota(quota, problems) else {
+        for written in &written.quotas {
+            let Some(quota) = self.quota(written, problems) else {
                 continue;
             };
-            if rules.iter().any(|rule| rule.meter == quota.rule.meter) {
-                let message = format!("duplicate quota of {}", quota.rule.meter);
-                problems.push(Problem::at(quota.at, message));
+            if rules.iter().any(|rule| rule.meter == quota.meter) {
+                let message = format!("duplicate quota of {}", quota.meter);
+                problems.push(Problem::at(written.referenced, message));
             }
-            rules.push(quota.rule);
+            rules.push(quota);
         }
         rules.into()
     }
 
-    fn quota(&self, written: &Spanned<Quota>, problems: &mut Problems) -> Option<ReadQuota> {
+    fn quota(&self, written: &Spanned<Quota>, problems: &mut Problems) -> Option<Rule> {
         let Quota {
             requests,
             tokens,
@@ -116,26 +116,21 @@ impl Reader {
             per,
         } = &written.value;
         let span = Span::Period(period(*per));
-        let mut found = Vec::new();
-        for (written, measure) in [
+        let counts = [
             (requests, Measure::Requests),
             (tokens, Measure::TotalTokens),
             (input_tokens, Measure::InputTokens),
             (output_tokens, Measure::OutputTokens),
-        ] {
-            if let Some(written) = written {
+        ];
+        let mut counts = counts
+            .into_iter()
+            .filter_map(|(written, measure)| Some((written.as_ref()?, measure)));
+        match (counts.next(), counts.next(), cost) {
+            (Some((written, measure)), None, None) => {
                 at_least_one(written, problems);
-                found.push(rule(measure, span, written.value));
+                Some(rule(measure, span, written.value))
             }
-        }
-        if let Some(cost) = cost {
-            found.push(rule(Measure::Cost, span, self.cost(cost, problems)));
-        }
-        match found.as_slice() {
-            [rule] => Some(ReadQuota {
-                rule: *rule,
-                at: written.referenced,
-            }),
+            (None, None, Some(cost)) => Some(rule(Measure::Cost, span, self.cost(cost, problems))),
             _ => {
                 let message = "a quota must have exactly one of `requests`, `tokens`, `input_tokens`, `output_tokens` and `cost`";
                 problems.push(Problem::at(written.referenced, message));
@@ -147,7 +142,7 @@ impl Reader {
     fn cost(&self, written: &Spanned<String>, problems: &mut Problems) -> u64 {
         let amount = written.value.parse::<Amount>().ok();
         let nanos = amount.and_then(|amount| u64::try_from(amount.nanos()).ok());
-        if nanos.is_none_or(|nanos| nanos == 0) {
+        if self.currencies.len() == 1 && nanos.is_none_or(|nanos| nanos == 0) {
             let message = format!("`{}` is not an amount of money above 0", written.value);
             let help = "write digits, and up to nine decimals after a point, such as 250 or 2.50";
             problems.push(Problem::at(written.referenced, message).help(help));
@@ -161,11 +156,6 @@ impl Reader {
         problems.push(Problem::at(written.referenced, message).help(help));
         0
     }
-}
-
-struct ReadQuota {
-    rule: Rule,
-    at: Location,
 }
 
 const fn rule(measure: Measure, span: Span, most: u64) -> Rule {
@@ -187,7 +177,7 @@ const fn period(written: LimitsPeriod) -> Period {
 
 fn at_least_one(written: &Spanned<u64>, problems: &mut Problems) {
     if written.value == 0 {
-        let help = "leave the product out where nothing is to be allowed";
+        let help = "leave it out where there is no limit; whoever may use nothing needs no product";
         problems.push(Problem::at(written.referenced, "must be at least 1").help(help));
     }
 }
@@ -329,7 +319,8 @@ pub(super) fn queueing(written: Option<&Queue>, problems: &mut Problems) -> Opti
             "`{}` is not a duration that a request can wait",
             max_wait.value
         );
-        let help = format!("write `500ms` or `5s`, at most {}s", MAX_WAIT.as_secs());
+        let most = MAX_WAIT.as_secs();
+        let help = format!("write `500ms` or `2s`, at most {most}s: Envoy waits 5s for a reply");
         problems.push(Problem::at(max_wait.referenced, message).help(help));
     }
     if !(1..=MAX_QUEUED_REQUESTS).contains(&max_requests.value) {
@@ -342,3 +333,6 @@ pub(super) fn queueing(written: Option<&Queue>, problems: &mut Problems) -> Opti
         max_requests: max_requests.value,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod issuer_warnings;
 mod issuers;
 mod key_vault;
 mod ledger;
+mod limit_warnings;
 mod limits;
 mod listen;
 pub(crate) mod moment;
@@ -34,6 +35,7 @@ mod uses;
 mod validate;
 mod warnings;
 mod watch;
+mod wording;
 mod written;
 
 use std::fmt;

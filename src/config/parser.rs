@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 
 use super::ConfigError;
 use super::problem::Problem;
+use super::wording;
 
 /// Most values in a file. One client with a key has about 15; the parser's own limit ends at some
 /// 15,000 clients. Its limits on aliases, which can make a small file expand into a large one, stay.
@@ -19,11 +20,16 @@ pub(super) fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Co
         budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_events: MAX_EVENTS },
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let message = error.without_snippet().to_string();
-        let problem = match error.location() {
-            Some(at) => Problem::at(at, strip_location(&message)),
+        let error = error.without_snippet();
+        let (message, help) =
+            wording::of(error).unwrap_or_else(|| (strip_location(&error.to_string()), None));
+        let mut problem = match error.location() {
+            Some(at) => Problem::at(at, message),
             None => Problem::new(message),
         };
+        if let Some(help) = help {
+            problem = problem.help(help);
+        }
         ConfigError::new(name, text, vec![problem])
     })
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_saphyr::Spanned;
 
 use super::issuer_warnings::{id_tokens, plain_http};
+use super::limit_warnings::limits;
 use super::problem::Problem;
 use super::problems::Problems;
 use super::written::{File, Price, ServiceTier};
@@ -35,6 +36,7 @@ pub(super) fn warnings(file: &File) -> Problems {
         let help = "add lines with `service_tier: batch`: batches mostly cost less";
         warnings.extend(without_price(&file.prices, ServiceTier::Batch, help));
     }
+    warnings.extend(limits(file));
     for issuer in &file.issuers {
         warnings.extend(plain_http(issuer));
         warnings.extend(id_tokens(issuer, &file.clients));

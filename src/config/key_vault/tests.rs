@@ -91,9 +91,9 @@ fn every_mistake_says_what_is_wrong() {
             "must be a duration of at least 100ms",
         ),
         (with("certificate: a, ca_file: gone.pem"), "No such file"),
-        (with("certificate: a, key: b"), "unknown field `key`"),
-        ("{ vault: x }".to_owned(), "unknown field `vault`"),
-        ("{}".to_owned(), "missing field `key_vault`"),
+        (with("certificate: a, key: b"), "no member `key`"),
+        ("{ vault: x }".to_owned(), "no member `vault`"),
+        ("{}".to_owned(), "`key_vault` is missing"),
     ] {
         let error = parse(&vault).map(|_| ()).expect_err(&vault);
         assert!(error.contains(said), "{vault}: {error}");

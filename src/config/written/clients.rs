@@ -22,7 +22,7 @@ pub(in crate::config) struct Client {
     pub(in crate::config) max_output_tokens: Option<Spanned<u32>>,
     pub(in crate::config) api_versions: Option<Spanned<Vec<Spanned<String>>>>,
     pub(in crate::config) limits: Option<Limits>,
-    pub(in crate::config) priority: Option<Priority>,
+    pub(in crate::config) priority: Option<Spanned<Priority>>,
 }
 
 /// Where a client names the end user.

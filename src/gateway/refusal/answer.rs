@@ -201,7 +201,7 @@ impl Reason {
                 "The {} is reached. Please retry when a request has ended."),
             Self::QuotaExceeded => Answer::new(403, "quota_exceeded", "The {}."),
             Self::RequestExceedsLimit => Answer::new(400, "request_exceeds_limit",
-                "This request may use more than the whole {}. Ask for fewer output tokens or send less."),
+                "This request may use more than all of the {}. Ask for fewer output tokens or send less."),
 
             Self::BodyTooLarge => Answer::new(413, "request_too_large",
                 "The request body has more than the {} bytes that this gateway takes."),

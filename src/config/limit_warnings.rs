@@ -1,0 +1,167 @@
+//! Limits that can't do what they seem to be meant for.
+
+use serde_saphyr::Spanned;
+
+use super::problem::Problem;
+use super::problems::Problems;
+use super::written::{Client, File, Limits, Priority, Product};
+use crate::access::{Deployment, Deployments};
+
+/// What `tollgate check` says of the limits of a file that is good.
+pub(super) fn limits(file: &File) -> Problems {
+    let mut warnings = Problems::new();
+    warnings.extend(forgotten_quotas(file));
+    warnings.extend(file.clients.iter().filter_map(nobodys_users));
+    warnings.extend(limits_of_nothing(file));
+    warnings.extend(
+        file.products
+            .iter()
+            .filter_map(|product| idle_queue(file, product)),
+    );
+    warnings.extend(idle_reserve(file));
+    warnings.extend(
+        file.clients
+            .iter()
+            .filter_map(|client| idle_priority(file, client)),
+    );
+    warnings
+}
+
+/// All limits of a file, with those in them.
+fn all(file: &File) -> Vec<&Limits> {
+    let clients = file.clients.iter().filter_map(|it| it.limits.as_ref());
+    let products = file.products.iter().filter_map(|it| it.limits.as_ref());
+    let mut found: Vec<_> = clients.chain(products).collect();
+    let inner: Vec<_> = found
+        .iter()
+        .flat_map(|it| [&it.per_user, &it.per_client])
+        .filter_map(|it| it.as_ref().map(|it| &*it.value))
+        .collect();
+    found.extend(inner);
+    found.extend(shared_by_all(file));
+    found
+}
+
+/// Those of everything and of deployments.
+fn shared_by_all(file: &File) -> Vec<&Limits> {
+    let written = file.limits.as_ref();
+    let everything = written.and_then(|it| it.everything.as_ref());
+    let deployments = written.into_iter().flat_map(|it| it.deployments.values());
+    let deployments = deployments.map(|it| &it.value);
+    everything.into_iter().chain(deployments).collect()
+}
+
+fn forgotten_quotas(file: &File) -> Option<Problem> {
+    let is_kept = file.data_directory.is_some();
+    let quota = all(file).into_iter().find_map(|it| it.quotas.first());
+    quota.filter(|_| !is_kept).map(|quota| {
+        let message = "without `data_directory` quotas begin anew with each start";
+        let help = "what was used is read from the ledger: docs/limits.md, Where it counts";
+        Problem::at(quota.referenced, message).help(help)
+    })
+}
+
+fn nobodys_users(client: &Client) -> Option<Problem> {
+    let per_user = client.limits.as_ref()?.per_user.as_ref()?;
+    let mut credentials = client.credentials.value.iter();
+    let names_users = client.user_from.is_some()
+        || credentials.any(|it| it.token.is_some() || it.certificate.is_some());
+    (!names_users).then(|| {
+        let message = format!(
+            "client `{}` has limits `per_user` and never names a user: they hold for nobody",
+            client.id.value
+        );
+        let help = "say with `user_from` where it names them";
+        Problem::at(per_user.referenced, message).help(help)
+    })
+}
+
+fn limits_of_nothing(file: &File) -> Vec<Problem> {
+    let mut allowed = Deployments::default();
+    let names = file.products.iter().flat_map(|it| &it.deployments.value);
+    for name in names {
+        // What is wrong with it is a mistake, and said.
+        let _ = allowed.add(&name.value);
+    }
+    let limits = file.limits.iter().flat_map(|it| &it.deployments);
+    let is_of_nothing = |name: &str| {
+        let deployment = Deployment::parse(name);
+        deployment.is_some_and(|it| !allowed.contains(&it))
+    };
+    limits
+        .filter(|(name, _)| is_of_nothing(name))
+        .map(|(name, limits)| {
+            let message =
+                format!("no product allows the deployment `{name}`: its limits hold for nothing");
+            let help = "deployments are limited by the names that callers use";
+            Problem::at(limits.referenced, message).help(help)
+        })
+        .collect()
+}
+
+fn idle_queue(file: &File, product: &Product) -> Option<Problem> {
+    let queue = product.queue.as_ref()?;
+    let has_it = |client: &&Client| {
+        let mut products = client.products.value.iter();
+        products.any(|it| it.value == product.id.value)
+    };
+    let is_limited = product.limits.is_some()
+        || !shared_by_all(file).is_empty()
+        || file
+            .clients
+            .iter()
+            .filter(has_it)
+            .any(|it| it.limits.is_some());
+    (!is_limited).then(|| {
+        let message = format!(
+            "product `{}` has a `queue`, and nothing limits its requests: none will wait",
+            product.id.value
+        );
+        let help = "requests wait for room within limits: docs/limits.md";
+        Problem::at(queue.max_wait.referenced, message).help(help)
+    })
+}
+
+/// Whether several clients share a limit.
+fn is_shared(file: &File) -> bool {
+    let mut products = file.products.iter().filter_map(|it| it.limits.as_ref());
+    !shared_by_all(file).is_empty() || products.any(is_any)
+}
+
+/// Whether it limits all that it is for together.
+fn is_any(limits: &Limits) -> bool {
+    let rates = [
+        &limits.concurrent_requests,
+        &limits.requests_per_second,
+        &limits.requests_per_minute,
+        &limits.tokens_per_minute,
+        &limits.input_tokens_per_minute,
+        &limits.output_tokens_per_minute,
+    ];
+    rates.iter().any(|it| it.is_some()) || !limits.quotas.is_empty()
+}
+
+fn reserved(file: &File) -> Option<&Spanned<u8>> {
+    file.limits.as_ref()?.reserve.values().next()
+}
+
+fn idle_reserve(file: &File) -> Option<Problem> {
+    let reserve = reserved(file).filter(|_| !is_shared(file))?;
+    let message = "`reserve` keeps a part of limits that clients share, and there is none";
+    let help = "limits of `everything`, of `deployments` and of products are shared";
+    Some(Problem::at(reserve.referenced, message).help(help))
+}
+
+fn idle_priority(file: &File, client: &Client) -> Option<Problem> {
+    let priority = client.priority.as_ref()?;
+    let is_other = matches!(priority.value, Priority::High | Priority::Low);
+    let counts = reserved(file).is_some() || file.products.iter().any(|it| it.queue.is_some());
+    (is_other && !counts).then(|| {
+        let message = format!(
+            "the `priority` of client `{}` changes nothing: nothing is reserved, and no product has a `queue`",
+            client.id.value
+        );
+        let help = "say with `limits: { reserve }` what is kept for whom: docs/limits.md";
+        Problem::at(priority.referenced, message).help(help)
+    })
+}
