@@ -38,39 +38,47 @@ impl Redis {
         Self::with(port, &["--port", &port.to_string()])
     }
 
-    /// A server with a user, that takes connections with TLS alone.
+    /// A server with one user, by the rules of an ACL, that takes connections with TLS alone.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub fn with_tls(tls: &Certificates<'_>, user: &str, password: &str) -> Result<Self, Failure> {
+    pub fn with_tls(tls: &Certificates<'_>, user: &str, rules: &[&str]) -> Result<Self, Failure> {
         let port = free_port()?;
         let path = |path: &Path| path.display().to_string();
-        Self::with(
-            port,
-            &[
-                "--port",
-                "0",
-                "--tls-port",
-                &port.to_string(),
-                "--tls-cert-file",
-                &path(tls.certificate),
-                "--tls-key-file",
-                &path(tls.key),
-                "--tls-ca-cert-file",
-                &path(tls.authority),
-                "--tls-auth-clients",
-                "no",
-                "--user",
-                user,
-                "on",
-                &format!(">{password}"),
-                "~*",
-                "+@all",
-                "--user",
-                "default",
-                "off",
-            ],
-        )
+        let (listens, certificate) = (port.to_string(), path(tls.certificate));
+        let (key, authority) = (path(tls.key), path(tls.authority));
+        let mut arguments = vec![
+            "--port",
+            "0",
+            "--tls-port",
+            &listens,
+            "--tls-cert-file",
+            &certificate,
+            "--tls-key-file",
+            &key,
+            "--tls-ca-cert-file",
+            &authority,
+            "--tls-auth-clients",
+            "no",
+            "--user",
+            user,
+        ];
+        arguments.extend(rules);
+        arguments.extend(["--user", "default", "off"]);
+        Self::with(port, &arguments)
+    }
+
+    /// Makes a user, by the rules of an ACL.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub fn make_user(&self, user: &str, rules: &[&str]) -> Result<(), Failure> {
+        let mut command = vec!["acl", "setuser", user];
+        command.extend(rules);
+        match self.ask(&command)? {
+            said if said == "OK" => Ok(()),
+            said => Err(Failure::new("acl setuser", said)),
+        }
     }
 
     /// A copy of this server that follows it.

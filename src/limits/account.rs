@@ -77,7 +77,7 @@ impl Account {
         self.with(|counters| fits(counters, line, amounts, by))
     }
 
-    /// Sets amounts aside: all of them or none.
+    /// Sets amounts aside for a request that has begun at a moment: all of them or none.
     ///
     /// # Errors
     /// The limit that would be exceeded, or that it is not known.
@@ -85,9 +85,10 @@ impl Account {
         &self,
         line: &Line,
         amounts: &Amounts,
+        at: Moment,
         by: &Surroundings<'_>,
     ) -> Result<(), Short> {
-        self.with(|counters| reserve(counters, line, amounts, by))
+        self.with(|counters| reserve(counters, line, amounts, at, by))
     }
 
     /// Counts what was used in place of what was set aside; says which thresholds that has passed.
@@ -283,7 +284,7 @@ impl Account {
     ) -> Result<(), Short> {
         self.with(|counters| {
             answered(counters, calls, said, by);
-            reserve(counters, asking.line, asking.amounts, by)
+            reserve(counters, asking.line, asking.amounts, asking.at, by)
         })
     }
 
@@ -319,6 +320,8 @@ impl Account {
 pub(super) struct Asking<'a> {
     pub(super) line: &'a Line,
     pub(super) amounts: &'a Amounts,
+    /// When it has begun.
+    pub(super) at: Moment,
     /// Of all its limits, not only of those that have too little now.
     pub(super) of_all: bool,
 }
@@ -357,6 +360,14 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
+    /// The same where nothing more is asked.
+    pub(super) fn refusing(self) -> Self {
+        Self {
+            shared: self.shared.map(View::refusing),
+            ..self
+        }
+    }
+
     const fn clocks(&self) -> (&Calendar, Moment, Option<&View>) {
         (self.calendar, self.now, self.shared.as_ref())
     }
@@ -366,13 +377,14 @@ fn reserve(
     counters: &mut Vec<Counter>,
     line: &Line,
     amounts: &Amounts,
+    at: Moment,
     by: &Surroundings<'_>,
 ) -> Result<(), Short> {
     fits(counters, line, amounts, by)?;
     // Also those whose limit is not there any more: it may come back.
     for counter in counters {
         let amount = amounts.of(counter.meter.measure);
-        counter.reserve(amount, by.now, by.shared.as_ref());
+        counter.reserve(amount, at, by.now, by.shared.as_ref());
     }
     Ok(())
 }

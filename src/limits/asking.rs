@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, Asking, Short};
@@ -12,6 +12,7 @@ use super::book::{Book, Reservation};
 use super::demand::Demand;
 use super::exceeded::Exceeded;
 use super::settings::LimitSettings;
+use super::subject::{Line, Subject};
 
 /// How often the shared counters are told what has changed.
 const TELL_INTERVAL: Duration = Duration::from_millis(50);
@@ -19,6 +20,9 @@ const TELL_INTERVAL: Duration = Duration::from_millis(50);
 const TICKS_PER_ATTEMPT: u32 = 5;
 /// How often a server that answers is asked whether it still does.
 const TICKS_PER_PING: u32 = 20;
+/// How long a request waits for its turn to ask, at all its limits together. Envoy waits 5 s for a reply, and a
+/// queue takes up to 4 s of it.
+const MAX_WAIT_FOR_TURNS: Duration = Duration::from_millis(500);
 /// Accounts that are told of at a time.
 const AT_ONCE: usize = 64;
 /// What is held is given back before the process ends, if that is possible within this time.
@@ -37,19 +41,28 @@ impl Book {
         match self.attempt(demand, settings) {
             Ok(reservation) => Ok(reservation),
             Err(Short::Exceeded(exceeded)) => Err(exceeded),
-            Err(Short::Unknown) => {
-                let (book, demand) = (Arc::clone(self), demand.clone());
-                let settings = Arc::clone(settings);
-                // What is granted is given back also where the request has gone meanwhile; it takes no
-                // longer than a call may take.
-                let asked = tokio::spawn(async move { book.ask(&demand, &settings).await });
-                match asked.await.map_err(JoinError::try_into_panic) {
-                    Ok(decided) => decided,
-                    Err(Ok(panic)) => std::panic::resume_unwind(panic),
-                    // The runtime ends, and with it all requests.
-                    Err(Err(_)) => std::future::pending().await,
-                }
-            }
+            Err(Short::Unknown) => self.inquire(demand.clone(), settings).await,
+        }
+    }
+
+    /// The same where it is known that the shared counters have to be asked.
+    ///
+    /// # Errors
+    /// The limit that it would exceed.
+    pub(super) async fn inquire(
+        self: &Arc<Self>,
+        demand: Demand,
+        settings: &Arc<LimitSettings>,
+    ) -> Result<Reservation, Box<Exceeded>> {
+        let (book, settings) = (Arc::clone(self), Arc::clone(settings));
+        // What is granted is given back also where the request has gone meanwhile; it takes no longer than a
+        // call may take.
+        let asked = tokio::spawn(async move { book.ask(&demand, &settings).await });
+        match asked.await.map_err(JoinError::try_into_panic) {
+            Ok(decided) => decided,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // The runtime ends, and with it all requests.
+            Err(Err(_)) => std::future::pending().await,
         }
     }
 
@@ -63,15 +76,20 @@ impl Book {
             let account = self.account(&line.subject);
             account.open(line, &self.surroundings(settings));
         }
-        let mut reservation = self.nothing_yet(demand, settings, self.now());
-        for line in &demand.lines {
+        let at = self.now();
+        let patience = Instant::now() + MAX_WAIT_FOR_TURNS;
+        let mut reservation = self.nothing_yet(demand, settings, at);
+        let mut lines: Vec<_> = demand.lines.iter().collect();
+        lines.sort_by_key(|line| order(line));
+        for line in lines {
             let account = self.account(&line.subject);
             let asking = Asking {
                 line,
                 amounts: &demand.amounts,
+                at,
                 of_all: false,
             };
-            match self.obtain(&account, asking, settings).await {
+            match self.obtain(&account, asking, patience, settings).await {
                 Ok(()) => reservation.add(account, line, &self.surroundings(settings)),
                 Err(exceeded) => {
                     return Err(self.give_up(reservation, &account, exceeded, demand));
@@ -86,16 +104,15 @@ impl Book {
         &self,
         account: &Arc<Account>,
         asking: Asking<'_>,
+        patience: Instant,
         settings: &LimitSettings,
     ) -> Result<(), Box<Exceeded>> {
         let Asking { line, amounts, .. } = asking;
         account.queue(line, amounts, true, &self.surroundings(settings));
         let mut of_all = false;
         let obtained = loop {
-            match self
-                .exchange(account, Asking { of_all, ..asking }, settings)
-                .await
-            {
+            let asking = Asking { of_all, ..asking };
+            match self.exchange(account, asking, patience, settings).await {
                 Ok(()) => break Ok(()),
                 Err(Short::Exceeded(exceeded)) => break Err(exceeded),
                 // Meanwhile others have used what another of its limits had left. An answer about all of them
@@ -111,11 +128,18 @@ impl Book {
         &self,
         account: &Arc<Account>,
         asking: Asking<'_>,
+        patience: Instant,
         settings: &LimitSettings,
     ) -> Result<(), Short> {
-        let mut turn = account.turn.lock().await;
+        let Asking {
+            line, amounts, at, ..
+        } = asking;
+        let Ok(mut turn) = timeout_at(patience, account.turn.lock()).await else {
+            let by = self.surroundings(settings).refusing();
+            return account.reserve(line, amounts, at, &by);
+        };
         // Whoever had the turn before may have taken enough for this one, too.
-        let reserved = account.reserve(asking.line, asking.amounts, &self.surroundings(settings));
+        let reserved = account.reserve(line, amounts, at, &self.surroundings(settings));
         let (Err(Short::Unknown), Some(link)) = (&reserved, &self.link) else {
             return reserved;
         };
@@ -126,7 +150,7 @@ impl Book {
         let by = self.surroundings(settings);
         match said {
             Some(said) => account.answered_for(&asking, &calls, &said, &by),
-            None => account.reserve(asking.line, asking.amounts, &by),
+            None => account.reserve(line, amounts, at, &by),
         }
     }
 
@@ -244,5 +268,15 @@ impl Book {
             self.list(account);
         }
         has_arrived
+    }
+}
+
+/// In which order limits are asked: a client's own before its users', so that the servers know no users of a
+/// client that is over its limits; and what all share last.
+const fn order(line: &Line) -> u8 {
+    match line.subject {
+        Subject::Client(_) | Subject::ProductClient { .. } => 0,
+        Subject::User { .. } => 1,
+        Subject::Product(_) | Subject::Deployment(_) | Subject::Everything => 2,
     }
 }

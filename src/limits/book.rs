@@ -7,12 +7,12 @@ use dashmap::DashMap;
 use tokio::sync::mpsc;
 
 use super::account::{Account, SetAside, Short, Surroundings};
+use super::accounts::Accounts;
 use super::alarm::Alarm;
 use super::amounts::Amounts;
 use super::demand::Demand;
 use super::exceeded::{Exceeded, Until};
 use super::given_back::GivenBack;
-use super::memory::Accounts;
 use super::moment::{Clock, Moment};
 use super::rate_limits::{RateLimits, Standing};
 use super::rule::{Meter, Rule};
@@ -117,21 +117,48 @@ impl Book {
     ) -> Result<Reservation, Short> {
         let by = self.surroundings(settings);
         let mut reservation = self.nothing_yet(demand, settings, by.now);
-        for line in &demand.lines {
+        let mut lines = demand.lines.iter();
+        while let Some(line) = lines.next() {
             let account = self.accounts.of(&line.subject);
-            match account.reserve(line, &demand.amounts, &by) {
+            match account.reserve(line, &demand.amounts, by.now, &by) {
                 Ok(()) => reservation.add(account, line, &by),
                 Err(Short::Exceeded(exceeded)) => {
                     let exceeded = self.give_up(reservation, &account, exceeded, demand);
                     return Err(Short::Exceeded(exceeded));
                 }
+                // Whoever is refused for sure asks nothing: the servers need not know each user that a client
+                // over its limit invents.
                 Err(Short::Unknown) => {
-                    self.take_back(reservation);
-                    return Err(Short::Unknown);
+                    return Err(match self.surely_refuses(lines.as_slice(), demand, &by) {
+                        Some((account, exceeded)) => {
+                            let exceeded = self.give_up(reservation, &account, exceeded, demand);
+                            Short::Exceeded(exceeded)
+                        }
+                        None => {
+                            self.take_back(reservation);
+                            Short::Unknown
+                        }
+                    });
                 }
             }
         }
         Ok(reservation)
+    }
+
+    /// The first of some limits that refuses a request by what is known here.
+    fn surely_refuses(
+        &self,
+        lines: &[Line],
+        demand: &Demand,
+        by: &Surroundings<'_>,
+    ) -> Option<(Arc<Account>, Box<Exceeded>)> {
+        lines.iter().find_map(|line| {
+            let account = self.accounts.find(&line.subject)?;
+            match account.check(line, &demand.amounts, by) {
+                Err(Short::Exceeded(exceeded)) => Some((account, exceeded)),
+                Ok(()) | Err(Short::Unknown) => None,
+            }
+        })
     }
 
     /// A reservation of nothing.

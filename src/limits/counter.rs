@@ -37,6 +37,8 @@ struct Quota {
     /// In milliseconds since 1970.
     from: i64,
     until: i64,
+    /// When it began here, by the uptime: what was set aside before belongs to the period before.
+    began_ms: u64,
     /// By all replicas that count together, as far as this one knows.
     used: u64,
     /// What requests that are under way may use.
@@ -54,25 +56,33 @@ struct Quota {
 impl Quota {
     /// Begins a new period when the old one is over; says whether it does. What is under way then belongs
     /// to the old one.
-    fn turn(&mut self, calendar: &Calendar, meter: Meter, unix_ms: i64) -> bool {
-        let mut is_new = false;
-        if let Span::Period(period) = meter.span
-            && !self.has(unix_ms)
-        {
-            let now = calendar.period(period, unix_ms);
-            // A clock that is set back does not bring back the day before.
-            if now.start >= self.until {
-                (self.used, self.reserved, self.said) = (0, 0, 0);
-                (self.elsewhere, self.known) = (0, 0);
-                is_new = true;
-            }
-            (self.from, self.until) = (now.start, now.end);
+    fn turn(&mut self, calendar: &Calendar, meter: Meter, now: Moment) -> bool {
+        let Span::Period(period) = meter.span else {
+            return false;
+        };
+        if (self.from..self.until).contains(&now.unix_ms) {
+            return false;
+        }
+        let present = calendar.period(period, now.unix_ms);
+        let is_new = present.start >= self.until;
+        if is_new {
+            *self = Self {
+                began_ms: now.uptime_ms,
+                most: self.most,
+                ..Self::default()
+            };
+        }
+        // A clock that is set back does not bring back the day before, and when it is right again the day does
+        // not begin twice. One that was far ahead is believed no more.
+        if now.unix_ms >= self.until || present.end < self.from {
+            (self.from, self.until) = (present.start, present.end);
         }
         is_new
     }
 
-    fn has(&self, unix_ms: i64) -> bool {
-        (self.from..self.until).contains(&unix_ms)
+    /// Whether it is the period of what was set aside at a moment.
+    const fn has(&self, at: Moment) -> bool {
+        at.uptime_ms >= self.began_ms
     }
 
     /// Used, or set aside by this replica.
@@ -122,7 +132,7 @@ impl Counter {
     /// Begins a new period, where it is time.
     fn turn(&mut self, calendar: &Calendar, now: Moment) {
         if let Count::Quota(quota) = &mut self.count
-            && quota.turn(calendar, self.meter, now.unix_ms)
+            && quota.turn(calendar, self.meter, now)
             && let Some(share) = &mut self.share
         {
             share.renew();
@@ -220,10 +230,10 @@ impl Counter {
         })
     }
 
-    /// The part of it that is set aside. A window does not tell it from what was used.
+    /// The part of it that is set aside, by all replicas. A window does not tell it from what was used.
     pub(super) const fn set_aside(&self) -> Option<u64> {
         match &self.count {
-            Count::Quota(quota) => Some(quota.reserved),
+            Count::Quota(quota) => Some(quota.reserved.saturating_add(quota.elsewhere)),
             Count::Window(_) | Count::Level(_) => None,
         }
     }
@@ -255,9 +265,12 @@ impl Counter {
         }
     }
 
-    pub(super) fn reserve(&mut self, amount: u64, now: Moment, shared: Option<&View>) {
+    /// Sets something aside for a request that has begun at a moment.
+    pub(super) fn reserve(&mut self, amount: u64, at: Moment, now: Moment, shared: Option<&View>) {
         match &mut self.count {
             Count::Window(window) => window.add(amount, now.uptime_ms),
+            // It began in the period before, and is not settled in this one.
+            Count::Quota(quota) if !quota.has(at) => return,
             Count::Quota(quota) => quota.reserved = quota.reserved.saturating_add(amount),
             Count::Level(held) => *held += 1,
         }
@@ -287,7 +300,7 @@ impl Counter {
                 (reserved, used)
             }
             // What began in the period before was used in that one.
-            Count::Quota(quota) if !quota.has(at.unix_ms) => return,
+            Count::Quota(quota) if !quota.has(at) => return,
             Count::Quota(quota) => {
                 quota.reserved = quota.reserved.saturating_sub(reserved);
                 quota.used = quota.used.saturating_add(used);

@@ -15,7 +15,7 @@ use super::exceeded::Exceeded;
 use super::expected::{Expected, Likely, Seen};
 use super::given_back::GivenBack;
 use super::moment::{Clock, Moment};
-use super::queue::Queues;
+use super::queue::{Place, Queues};
 use super::rate_limits::Standing;
 use super::rule::{Meter, Rule};
 use super::settings::LimitSettings;
@@ -79,50 +79,44 @@ impl Limits {
 
     /// Sets aside what a request may use: of each of its limits, or of none.
     pub fn reserve(&self, demand: Demand, settings: &Arc<LimitSettings>) -> Attempt {
-        if let Some(subject) = self.queues.behind(&demand) {
-            let priority = demand.priority;
-            let queueing = demand.queueing;
-            let place = queueing.and_then(|it| self.queues.enter(&subject, priority, it));
-            if let Some(place) = place {
-                let (book, settings) = (Arc::clone(&self.book), Arc::clone(settings));
-                return Attempt::Later(Box::pin(place.wait(book, demand, settings)));
-            }
-            // The queue is full: it is decided at once, and mostly against it.
-            return match self.book.attempt(&demand, settings) {
-                Ok(reservation) => Attempt::Now(Ok(reservation)),
-                Err(Short::Exceeded(exceeded)) => Attempt::Now(Err(exceeded)),
-                Err(Short::Unknown) => {
-                    let (book, settings) = (Arc::clone(&self.book), Arc::clone(settings));
-                    Attempt::Later(Box::pin(
-                        async move { book.reserve(&demand, &settings).await },
-                    ))
-                }
-            };
+        let behind = self.queues.behind(&demand);
+        let queueing = demand.queueing;
+        if let (Some(subject), Some(queueing)) = (&behind, queueing)
+            && let Some(place) = self.queues.enter(subject, demand.priority, queueing)
+        {
+            return self.later(place, demand, settings);
         }
-        let exceeded = match self.book.attempt(&demand, settings) {
-            Ok(reservation) => return Attempt::Now(Ok(reservation)),
-            Err(Short::Exceeded(exceeded)) => exceeded,
+        // Where the queue is full, it is decided at once, and mostly against it.
+        let may_wait = behind.is_none();
+        match self.book.attempt(&demand, settings) {
+            Ok(reservation) => Attempt::Now(Ok(reservation)),
+            Err(Short::Exceeded(exceeded)) => {
+                let place = may_wait.then(|| self.queues.place(&demand, &exceeded));
+                match place.flatten() {
+                    Some(place) => self.later(place, demand, settings),
+                    None => Attempt::Now(Err(exceeded)),
+                }
+            }
             Err(Short::Unknown) => {
                 let (book, settings) = (Arc::clone(&self.book), Arc::clone(settings));
-                let queues = Arc::clone(&self.queues);
-                return Attempt::Later(Box::pin(async move {
-                    match book.reserve(&demand, &settings).await {
-                        Ok(reservation) => Ok(reservation),
-                        Err(exceeded) => match queues.place(&demand, &exceeded) {
-                            Some(place) => place.wait(book, demand, settings).await,
-                            None => Err(exceeded),
-                        },
+                let queues = may_wait.then(|| Arc::clone(&self.queues));
+                Attempt::Later(Box::pin(async move {
+                    let exceeded = match book.inquire(demand.clone(), &settings).await {
+                        Ok(reservation) => return Ok(reservation),
+                        Err(exceeded) => exceeded,
+                    };
+                    match queues.and_then(|queues| queues.place(&demand, &exceeded)) {
+                        Some(place) => place.wait(book, demand, settings).await,
+                        None => Err(exceeded),
                     }
-                }));
+                }))
             }
-        };
-        match self.queues.place(&demand, &exceeded) {
-            Some(place) => {
-                let (book, settings) = (Arc::clone(&self.book), Arc::clone(settings));
-                Attempt::Later(Box::pin(place.wait(book, demand, settings)))
-            }
-            None => Attempt::Now(Err(exceeded)),
         }
+    }
+
+    fn later(&self, place: Place, demand: Demand, settings: &Arc<LimitSettings>) -> Attempt {
+        let (book, settings) = (Arc::clone(&self.book), Arc::clone(settings));
+        Attempt::Later(Box::pin(place.wait(book, demand, settings)))
     }
 
     /// Where replicas count together: keeps the shared counters up to date until it is stopped, then gives

@@ -3,6 +3,7 @@
 //! This room knows no requests: it counts amounts for subjects, within rules.
 
 mod account;
+mod accounts;
 mod alarm;
 mod amounts;
 mod asking;
@@ -14,7 +15,7 @@ mod exceeded;
 mod expected;
 mod gate;
 mod given_back;
-mod memory;
+
 mod moment;
 mod queue;
 mod rate_limits;

@@ -1,5 +1,8 @@
 //! The two clocks that limits run by.
 
+#[cfg(test)]
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use tokio::time::Instant;
 
 use crate::unix_time;
@@ -19,7 +22,7 @@ pub(super) struct Clock {
     started: Instant,
     /// Milliseconds since 1970 when it was started; `None`: the system's clock is asked each time.
     #[cfg(test)]
-    unix_ms: Option<i64>,
+    unix_ms: Option<&'static AtomicI64>,
 }
 
 impl Clock {
@@ -35,8 +38,16 @@ impl Clock {
     #[cfg(test)]
     pub(super) fn simulated(unix_ms: i64) -> Self {
         Self {
-            unix_ms: Some(unix_ms),
+            unix_ms: Some(Box::leak(Box::new(AtomicI64::new(unix_ms)))),
             ..Self::start()
+        }
+    }
+
+    /// Somebody sets the clock.
+    #[cfg(test)]
+    pub(super) fn set(self, by_ms: i64) {
+        if let Some(start) = self.unix_ms {
+            start.fetch_add(by_ms, Ordering::Relaxed);
         }
     }
 
@@ -51,7 +62,7 @@ impl Clock {
         if let Some(start) = self.unix_ms {
             let passed = i64::try_from(moment.uptime_ms).unwrap_or(i64::MAX);
             return Moment {
-                unix_ms: start.saturating_add(passed),
+                unix_ms: start.load(Ordering::Relaxed).saturating_add(passed),
                 ..moment
             };
         }

@@ -3,6 +3,7 @@
 mod queues;
 mod quotas;
 mod shares;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ struct World {
     limits: Arc<Limits>,
     alarms: mpsc::Receiver<Alarm>,
     settings: Arc<LimitSettings>,
+    clock: Clock,
 }
 
 impl World {
@@ -30,8 +32,10 @@ impl World {
     }
 
     fn with(settings: LimitSettings) -> Self {
-        let (limits, alarms) = Limits::by(Clock::simulated(NOON), None);
+        let clock = Clock::simulated(NOON);
+        let (limits, alarms) = Limits::by(clock, None);
         Self {
+            clock,
             limits,
             alarms,
             settings: Arc::new(settings),

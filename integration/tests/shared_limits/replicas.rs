@@ -92,6 +92,8 @@ async fn four_replicas_share_what_comes_back_with_each_second() {
     let all = sum(&used);
     println!("at most {most} in a second, {all} in {SECONDS} s of {LIMIT} each");
     assert!(most <= LIMIT / 100 * 101, "{most} in one second");
+    let all_of_it = LIMIT * SECONDS;
+    assert!(all >= all_of_it / 100 * 90, "{all}, there was room");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,4 +209,31 @@ async fn the_ledger_counts_where_the_server_knows_nothing() {
         .reserve(&lines, tokens(1, 0))
         .await
         .expect_err("nothing is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_that_a_client_over_its_limit_invents_leave_nothing_in_the_server() {
+    let server = Redis::start().expect("a Redis");
+    let replica = Replica::shared(options(&server)).await;
+    let yearly = rule(Measure::Cost, Span::Period(Period::Year), 1_000);
+    let of_client = client("app", &[rule(Measure::Requests, Span::Minute, 3)]);
+    let mut passed = 0;
+    for number in 0..100 {
+        let user = Subject::User {
+            client: "app".into(),
+            user: Some(format!("user {number}").into()),
+        };
+        let amounts = Amounts {
+            cost: 10,
+            ..tokens(0, 0)
+        };
+        let lines = [line(user, &[yearly]), of_client.clone()];
+        if let Ok(reservation) = replica.reserve(&lines, amounts).await {
+            sent(Ok(reservation)).settle(amounts);
+            passed += 1;
+        }
+    }
+    assert_eq!(passed, 3);
+    let count = "return #redis.call('keys', 'test:{user:*}:cost:year:*')";
+    wait_for(|| server.ask(&["eval", count, "0"]).expect("an answer") == "3").await;
 }

@@ -9,6 +9,34 @@ use tollgate_integration::redis::{Certificates, Redis};
 use super::rig::*;
 
 const DAILY: Span = Span::Period(Period::Day);
+const USER: &str = "tollgate";
+const PASSWORD: &str = "loopback-only";
+
+/// What the user may do, as docs/limits.md says it: each command is a rule of an ACL.
+fn documented_rights() -> Vec<String> {
+    let row = include_str!("../../../docs/limits.md")
+        .lines()
+        .find(|line| line.starts_with("| `username`"))
+        .expect("a row about it");
+    let is_command = |word: &&str| {
+        let is_sign = |sign: char| sign.is_ascii_uppercase() || sign == ' ';
+        word.starts_with(char::is_alphabetic) && word.chars().all(is_sign)
+    };
+    // Every other part is between backticks.
+    let commands = row.split('`').skip(1).step_by(2).filter(is_command);
+    let rules = commands.map(|it| format!("+{}", it.to_lowercase().replace(' ', "|")));
+    let all = ["on", "~*"].map(str::to_owned).into_iter();
+    all.chain([format!(">{PASSWORD}")]).chain(rules).collect()
+}
+
+/// The same servers, as a user who may do what is documented.
+fn as_user(servers: Servers) -> SharedOptions {
+    SharedOptions {
+        username: Some(USER.to_owned()),
+        password: Some(PASSWORD.into()),
+        ..of(servers)
+    }
+}
 
 /// Two replicas share every kind of limit.
 async fn is_shared(options: &SharedOptions) {
@@ -54,7 +82,12 @@ async fn a_cluster_of_three() {
     let urls = nodes
         .each_ref()
         .map(|node| ServerUrl::parse(&node.url()).expect("an address"));
-    is_shared(&of(Servers::Cluster(urls[..1].to_vec()))).await;
+    let rights = documented_rights();
+    let rights: Vec<&str> = rights.iter().map(String::as_str).collect();
+    for node in &nodes {
+        node.make_user(USER, &rights).expect("a user");
+    }
+    is_shared(&as_user(Servers::Cluster(urls[..1].to_vec()))).await;
     let keys = nodes
         .each_ref()
         .map(|node| node.ask(&["dbsize"]).expect("an answer"));
@@ -84,12 +117,12 @@ async fn tls_with_an_authority_of_ones_own_and_a_password() {
         key: &at("key.pem"),
         authority: &at("ca.pem"),
     };
-    let server = Redis::with_tls(&certificates, "tollgate", "loopback-only").expect("a Redis");
+    let rights = documented_rights();
+    let rights: Vec<&str> = rights.iter().map(String::as_str).collect();
+    let server = Redis::with_tls(&certificates, USER, &rights).expect("a Redis");
     let good = SharedOptions {
         trust: Some(authority.pem().into_bytes()),
-        username: Some("tollgate".to_owned()),
-        password: Some("loopback-only".into()),
-        ..of(Servers::Single(
+        ..as_user(Servers::Single(
             ServerUrl::parse(&server.tls_url()).expect("an address"),
         ))
     };
@@ -118,7 +151,12 @@ async fn sentinels_say_who_goes_on_when_the_primary_dies() {
     let primary = Redis::start().expect("a Redis");
     let follower = primary.follower().expect("a follower");
     let sentinel = Redis::sentinel_of(&primary).expect("a sentinel");
-    let options = of(Servers::Sentinel {
+    let rights = documented_rights();
+    let rights: Vec<&str> = rights.iter().map(String::as_str).collect();
+    for server in [&primary, &follower] {
+        server.make_user(USER, &rights).expect("a user");
+    }
+    let options = as_user(Servers::Sentinel {
         sentinels: vec![ServerUrl::parse(&sentinel.url()).expect("an address")],
         name: "main".to_owned(),
     });

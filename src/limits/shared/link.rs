@@ -163,6 +163,12 @@ impl Link {
         }
     }
 
+    /// As if a server had answered.
+    #[cfg(test)]
+    pub(in crate::limits) fn pretend_up(&self) {
+        self.is_up.store(true, Ordering::Relaxed);
+    }
+
     fn down(&self, reason: &str) {
         self.is_up.store(false, Ordering::Relaxed);
         self.connection.store(None);
@@ -223,7 +229,7 @@ impl Link {
         }
     }
 
-    /// Looks whether the server still answers, where nobody has asked it lately.
+    /// Looks whether the server still answers: it may be that nobody else asks.
     pub(in crate::limits) async fn ping(&self) {
         let Some(connection) = self.connection.load_full() else {
             return;

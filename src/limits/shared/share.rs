@@ -5,7 +5,7 @@ use super::stock::StockShare;
 use super::view::{Reach, View};
 use super::window_share::WindowShare;
 
-/// How long a refusal stands without asking again; of a window, a twentieth of this part of its span.
+/// How long a refusal stands without asking again: so long at most, and of a window for this part of its span.
 const DENIED_MS: u64 = 25;
 const DENIED_OF_SPAN: u64 = 200;
 /// A figure of the server is shown for so long.
@@ -47,8 +47,10 @@ struct Denied {
     /// The smallest and the largest amount.
     smallest: u64,
     largest: u64,
+    /// From here on nothing fits: the smallest, and what this replica has given back meanwhile.
+    too_much: u64,
     until_ms: u64,
-    /// When there is room for the largest.
+    /// When there is room for the largest amount that was asked for; for a larger one, not before.
     room_ms: Option<u64>,
 }
 
@@ -161,6 +163,10 @@ impl Share {
 
     /// In place of what was set aside at a moment: what was used.
     pub(in crate::limits) fn settle(&mut self, reserved: u64, used: u64, at_ms: u64, view: &View) {
+        if let Some(denied) = &mut self.denied {
+            let back = reserved.saturating_sub(used);
+            denied.too_much = denied.too_much.saturating_add(back);
+        }
         match &mut self.part {
             Part::Window(window) => window.settle(reserved, used, at_ms, view),
             Part::Stock(stock) => stock.settle(reserved, used),
@@ -286,6 +292,7 @@ impl Share {
                 most: ask.most,
                 smallest: ask.need,
                 largest: ask.need,
+                too_much: ask.need,
                 until_ms: now_ms.saturating_add(denied_ms.clamp(1, DENIED_MS)),
                 room_ms: wait_ms.map(|wait| now_ms.saturating_add(wait)),
             };
@@ -346,7 +353,8 @@ impl Denied {
     /// Whether it answers a question, too.
     const fn holds(&self, amount: u64, most: u64, now_ms: u64) -> bool {
         let is_between = self.smallest <= amount && amount <= self.largest;
-        now_ms < self.until_ms && is_between && most <= self.most
+        let is_refused = is_between || amount >= self.too_much;
+        now_ms < self.until_ms && is_refused && most <= self.most
     }
 
     fn and(self, other: Self) -> Self {
@@ -354,6 +362,7 @@ impl Denied {
             most: self.most,
             smallest: self.smallest.min(other.smallest),
             largest: self.largest.max(other.largest),
+            too_much: self.too_much.min(other.too_much),
             // The one that was just asked for holds for a moment at least.
             until_ms: self.until_ms,
             room_ms: self.room_ms.max(other.room_ms),
@@ -371,3 +380,6 @@ pub(in crate::limits) struct About {
     /// The number of the call.
     pub(in crate::limits) call: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,14 @@ pub(in crate::limits) enum Reach {
 }
 
 impl View {
+    /// The same for one that can't ask.
+    pub(in crate::limits) const fn refusing(self) -> Self {
+        Self {
+            reach: Reach::Refusing,
+            ..self
+        }
+    }
+
     /// The slot that the server's clock was in at a moment of the uptime.
     pub(in crate::limits) const fn slot(&self, uptime_ms: u64, slot_ms: u64) -> u64 {
         uptime_ms.saturating_add(self.ahead_ms) / slot_ms

@@ -70,3 +70,48 @@ async fn who_has_used_nothing_for_long_is_forgotten_and_quotas_are_not() {
     world.limits.sweep(&world.settings);
     assert_eq!(world.limits.users_of("app"), []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_over_midnight_begins_no_day_twice() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let world = World::new();
+    let lines = [client("app", &[rule(Measure::TotalTokens, DAILY, 1_000)])];
+    let used = || {
+        let line = lines.first().expect("one");
+        let standing = world.limits.standing(line, &world.settings);
+        let standing = standing.first().expect("one");
+        (standing.used, standing.set_aside)
+    };
+    sent(world.now(&lines, tokens(0, 300))).settle(tokens(0, 300));
+    advance(12 * HOUR).await;
+    let of_the_day = sent(world.now(&lines, tokens(0, 600)));
+    // An hour back, to the day before.
+    world.clock.set(-HOUR_MS);
+    assert_eq!(used(), (600, Some(600)));
+    let meanwhile = sent(world.now(&lines, tokens(0, 300)));
+    let exceeded = world.now(&lines, tokens(0, 101)).expect_err("100 are left");
+    assert_eq!(exceeded.until, Until::Renewed(NOON + 36 * HOUR_MS));
+    meanwhile.settle(tokens(0, 200));
+    assert_eq!(used(), (800, Some(600)), "nothing stays set aside");
+    // Midnight, once more.
+    advance(HOUR).await;
+    of_the_day.settle(tokens(0, 500));
+    assert_eq!(used(), (700, Some(0)));
+    assert!(world.now(&lines, tokens(0, 301)).is_err());
+    advance(24 * HOUR).await;
+    assert_eq!(used(), (0, Some(0)), "the next day");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_far_ahead_is_believed_no_more() {
+    let world = World::new();
+    let lines = [client("app", &[rule(Measure::TotalTokens, DAILY, 1_000)])];
+    const YEAR_MS: i64 = 365 * 24 * HOUR_MS;
+    world.clock.set(YEAR_MS);
+    sent(world.now(&lines, tokens(0, 900))).settle(tokens(0, 900));
+    world.clock.set(-YEAR_MS);
+    let exceeded = world.now(&lines, tokens(0, 101)).expect_err("900 are used");
+    assert_eq!(exceeded.until, Until::Renewed(NOON + 12 * HOUR_MS));
+    advance(Duration::from_secs(12 * 3600)).await;
+    assert!(world.now(&lines, tokens(0, 1_000)).is_ok());
+}

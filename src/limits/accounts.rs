@@ -1,8 +1,9 @@
-//! The accounts of all subjects, in memory.
+//! The accounts of all subjects.
 
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 
 use super::account::Account;
 use super::calendar::Calendar;
@@ -10,7 +11,7 @@ use super::moment::Moment;
 use super::subject::Subject;
 
 /// Users of one client that have accounts of their own; all others share one. A client that invents users
-/// fills neither the memory nor gets quotas anew.
+/// does not fill the memory.
 const MAX_USERS_PER_CLIENT: usize = 100_000;
 
 /// The accounts.
@@ -27,18 +28,26 @@ impl Accounts {
         if let Some(account) = self.all.get(subject) {
             return Arc::clone(&account);
         }
-        let subject = match subject {
-            Subject::User {
-                client,
-                user: Some(_),
-            } if !self.has_room(client) => Subject::User {
+        let of_others = match (self.all.entry(subject.clone()), subject) {
+            (Entry::Occupied(made), _) => return Arc::clone(made.get()),
+            // Who is counted here has no account yet, and nobody else can make it meanwhile.
+            (
+                Entry::Vacant(_),
+                Subject::User {
+                    client,
+                    user: Some(_),
+                },
+            ) if !self.has_room(client) => Subject::User {
                 client: Arc::clone(client),
                 user: None,
             },
-            subject => subject.clone(),
+            (Entry::Vacant(place), _) => {
+                let account = Arc::new(Account::new(subject.clone()));
+                return Arc::clone(&place.insert(account));
+            }
         };
-        let make = || Arc::new(Account::new(subject.clone()));
-        Arc::clone(&self.all.entry(subject.clone()).or_insert_with(make))
+        let make = || Arc::new(Account::new(of_others.clone()));
+        Arc::clone(&self.all.entry(of_others.clone()).or_insert_with(make))
     }
 
     /// The account of a subject, if it has one.
@@ -80,5 +89,40 @@ impl Accounts {
             stays
         });
         self.users.retain(|_, count| *count > 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn a_user_that_comes_twice_at_the_same_moment_is_counted_once() {
+        const USERS: usize = 2_000;
+        let accounts = Accounts::default();
+        let start = Barrier::new(2);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for user in 0..USERS {
+                        start.wait();
+                        accounts.of(&Subject::User {
+                            client: "app".into(),
+                            user: Some(user.to_string().into()),
+                        });
+                    }
+                });
+            }
+        });
+        let counted = accounts.users.get("app").map(|count| *count);
+        assert_eq!((counted, accounts.all().len()), (Some(USERS), USERS));
+        let now = Moment {
+            uptime_ms: 0,
+            unix_ms: 0,
+        };
+        accounts.sweep(&Calendar::default(), now);
+        assert!(accounts.users.is_empty(), "none is left");
     }
 }
