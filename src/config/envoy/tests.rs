@@ -54,7 +54,10 @@ fn what_is_wrong_says_where_and_why() {
             "envoy: { plaintext: true, tls: { certificate: a, key: b } }",
             "`plaintext: true` has no certificate",
         ),
-        ("envoy: { alowed_origins: [] }", "no member `alowed_origins`"),
+        (
+            "envoy: { alowed_origins: [] }",
+            "no member `alowed_origins`",
+        ),
         (
             "envoy: { allowed_origins: [\"*\"] }",
             "`*` is not an origin",
