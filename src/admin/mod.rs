@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::certificate::{AuthorityState, CrlState};
 use crate::auth::{IssuedKeys, Issuer, KeyStatus};
-use crate::limits::{SharedState, WhenUnavailable};
+use crate::limits::SharedState;
 use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
 use crate::upstream::Identity;
@@ -76,15 +76,7 @@ impl Readiness {
     /// refused by a rule that somebody has chosen: no obstacle.
     pub fn limits_concern(&self) -> Option<&'static str> {
         let state = self.limits.get()?()?;
-        match (state.is_up, state.when_unavailable) {
-            (true, _) => None,
-            (false, WhenUnavailable::LocalShare) => Some(
-                "the shared counts can't be reached, this replica goes on with its part of each limit",
-            ),
-            (false, WhenUnavailable::Refuse) => {
-                Some("the shared counts can't be reached, requests with limits are refused")
-            }
-        }
+        (!state.is_up).then(|| state.when_unavailable.concern())
     }
 
     /// Whether usage of background responses can't be asked for just now; it is charged later.

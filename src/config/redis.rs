@@ -8,6 +8,7 @@ use super::problem::Problem;
 use super::problems::Problems;
 use super::secret::read_secret;
 use super::written::{Redis, WhenUnavailable};
+use crate::auth::certificate::parse_certificates;
 use crate::limits::{self, ServerUrl, Servers, SharedOptions};
 
 const DEFAULT_KEY_PREFIX: &str = "tollgate";
@@ -68,10 +69,18 @@ fn servers(whole: &Spanned<Redis>, problems: &mut Problems) -> Option<Servers> {
     match (&written.url, &written.cluster, &written.sentinel) {
         (Some(url), None, None) => Some(Servers::Single(address(url, problems)?)),
         (None, Some(nodes), None) => Some(Servers::Cluster(addresses(nodes, whole, problems)?)),
-        (None, None, Some(sentinel)) => Some(Servers::Sentinel {
-            sentinels: addresses(&sentinel.urls, whole, problems)?,
-            name: sentinel.name.clone(),
-        }),
+        (None, None, Some(sentinel)) => {
+            let sentinels = addresses(&sentinel.urls, whole, problems)?;
+            let all = sentinel.urls.iter().zip(&sentinels);
+            for (written, _) in all.filter(|(_, url)| !url.has_port()) {
+                let message = "the address of a sentinel needs its port, which mostly is 26379";
+                problems.push(Problem::at(written.referenced, message));
+            }
+            Some(Servers::Sentinel {
+                sentinels,
+                name: sentinel.name.clone(),
+            })
+        }
         _ => {
             let message = "`redis` must have exactly one of `url`, `cluster` and `sentinel`";
             problems.push(Problem::at(whole.referenced, message));
@@ -91,6 +100,15 @@ fn addresses(
         .collect();
     if found.len() < written.len() {
         return None;
+    }
+    for (written, _) in written
+        .iter()
+        .zip(&found)
+        .filter(|(_, url)| url.database() != 0)
+    {
+        let message = "only `url` may end with the number of a database";
+        let help = "clusters have one database; gateways that do not share limits need different `key_prefix`";
+        problems.push(Problem::at(written.referenced, message).help(help));
     }
     let secured = found.iter().filter(|url| url.is_tls()).count();
     let message = match secured {
@@ -127,16 +145,11 @@ fn trust(
     let read = std::fs::read(&file);
     let read = read.map_err(|error| failed(format!("{}: {error}", file.display())));
     let text = read.ok()?;
-    use rustls_pki_types::pem::PemObject;
-    let certificates: Result<Vec<_>, _> =
-        rustls_pki_types::CertificateDer::pem_slice_iter(&text).collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Some(text),
-        _ => {
-            failed(format!("{}: not a certificate in PEM", file.display()));
-            None
-        }
+    if parse_certificates(&text).is_none() {
+        failed(format!("{}: not a certificate in PEM", file.display()));
+        return None;
     }
+    Some(text)
 }
 
 #[cfg(test)]
@@ -186,6 +199,19 @@ mod tests {
             ("url: \"redis://a\", replicas: 0", "must be from 1 to 1000"),
             ("url: \"redis://:pw@a\", replicas: 1", "no password in it"),
             ("url: \"a:6379\", replicas: 1", "not the address"),
+            ("url: \"redis://a/two\", replicas: 1", "not the address"),
+            (
+                "cluster: [\"redis://a/2\"], replicas: 1",
+                "only `url` may end with",
+            ),
+            (
+                "sentinel: { urls: [\"redis://a:26379/2\"], name: main }, replicas: 1",
+                "only `url` may end with",
+            ),
+            (
+                "sentinel: { urls: [\"redis://a\"], name: main }, replicas: 1",
+                "needs its port",
+            ),
             ("cluster: [], replicas: 1", "at least one address"),
             (
                 "cluster: [\"redis://a\", \"rediss://b\"], replicas: 1",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::error::ControlError;
 use super::limits::{Foreseen, IntendedBody, Intent, SubjectStandings};
 use super::v1;
+use super::v1::exceeded::Room;
 use crate::access::Operation;
 use crate::limits::{
     Amounts, Exceeded, Measure, Meter, RateLimits, Resets, Rule, Span, Standing, Subject, Until,
@@ -91,12 +92,11 @@ pub(super) fn of_foreseen(foreseen: &Foreseen) -> v1::ForeseeResponse {
 }
 
 fn of_exceeded(exceeded: &Exceeded) -> v1::Exceeded {
-    let (wait_ms, renews_at_ms) = match exceeded.until {
-        Until::After(wait) => (Some(wait_ms(wait)), None),
-        Until::Renewed(at) => (None, Some(at)),
-        Until::Never => (None, None),
-        // Nobody knows; it is asked again soon.
-        Until::Unavailable => (Some(1_000), None),
+    let room = match exceeded.until {
+        Until::After(wait) => Room::WaitMs(wait_ms(wait)),
+        Until::Renewed(at) => Room::RenewsAtMs(at),
+        Until::Never => Room::Never(v1::exceeded::Never {}),
+        Until::Unavailable => Room::Unavailable(v1::exceeded::Unavailable {}),
     };
     let of = Standing {
         rule: exceeded.rule,
@@ -108,8 +108,7 @@ fn of_exceeded(exceeded: &Exceeded) -> v1::Exceeded {
         subject: Some(subject(&exceeded.subject)),
         standing: Some(standing(&of)),
         amount: exceeded.amount,
-        wait_ms,
-        renews_at_ms,
+        room: Some(room),
     }
 }
 
@@ -209,10 +208,11 @@ fn exceeded(message: v1::Exceeded) -> Option<Exceeded> {
         rule: standing.rule,
         amount: message.amount,
         used: standing.used,
-        until: match (message.wait_ms, message.renews_at_ms) {
-            (Some(wait), _) => Until::After(Duration::from_millis(wait)),
-            (None, Some(at)) => Until::Renewed(at),
-            (None, None) => Until::Never,
+        until: match message.room? {
+            Room::WaitMs(wait) => Until::After(Duration::from_millis(wait)),
+            Room::RenewsAtMs(at) => Until::Renewed(at),
+            Room::Never(_) => Until::Never,
+            Room::Unavailable(_) => Until::Unavailable,
         },
         rate_limits: RateLimits::default(),
     })
@@ -282,6 +282,7 @@ mod tests {
             Until::After(Duration::from_millis(250)),
             Until::Renewed(1_780_000_000_000),
             Until::Never,
+            Until::Unavailable,
         ] {
             let exceeded = Exceeded {
                 subject: Subject::Everything,
@@ -330,6 +331,20 @@ mod tests {
             ..v1::Standing::default()
         }];
         assert_eq!(subject_standings(message), None);
+        // A limit that refuses, and nobody knows until when.
+        let nothing_more = v1::ForeseeResponse {
+            exceeded: Some(v1::Exceeded {
+                subject: Some(subject(&Subject::Everything)),
+                standing: Some(v1::Standing {
+                    measure: "cost".to_owned(),
+                    period: "day".to_owned(),
+                    ..v1::Standing::default()
+                }),
+                ..v1::Exceeded::default()
+            }),
+            ..v1::ForeseeResponse::default()
+        };
+        assert!(foreseen(nothing_more).is_none());
         assert!(intent(v1::ForeseeRequest::default()).is_err());
     }
 }

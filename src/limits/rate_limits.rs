@@ -29,6 +29,11 @@ pub enum Resets {
 }
 
 impl Standing {
+    /// What was used, without what is set aside, where that is known.
+    pub fn settled(&self) -> u64 {
+        self.used.saturating_sub(self.set_aside.unwrap_or(0))
+    }
+
     /// What is left.
     pub const fn remaining(&self) -> u64 {
         self.rule.most.saturating_sub(self.used)

@@ -190,6 +190,9 @@ async fn a_part_of_what_is_shared_is_kept_for_those_of_a_higher_priority() {
         }
         assert_eq!(taken, [5, 65, 10, 20], "{store}");
     }
+    let own = Subject::Client("app".into());
+    let of_its_own = reserves.percent(&own, Priority::Low);
+    assert_eq!(of_its_own, 100, "nobody shares it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,5 +217,32 @@ async fn whoever_waits_gets_what_is_given_back() {
         };
         let (second, ()) = tokio::join!(second, end);
         drop(second.expect(store));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nothing_was_set_aside_for_counts_and_each_threshold_is_said_once() {
+    const YEARLY: Span = Span::Period(Period::Year);
+    for (store, replica, _server) in each().await {
+        let lines = [client("app", &[rule(Measure::TotalTokens, YEARLY, 1_000)])];
+        let charge = |used| {
+            let settings = &replica.settings;
+            replica.limits.charge(&lines, tokens(used, 0), settings);
+        };
+        charge(490);
+        assert!(replica.alarms().is_empty(), "{store}: 490 of 1,000");
+        sent(replica.reserve(&lines, tokens(10, 0)).await).settle(tokens(10, 0));
+        assert_eq!(replica.alarms(), [50], "{store}");
+        let refused = replica.reserve(&lines, tokens(501, 0)).await;
+        assert_eq!(refused.expect_err(store).used, 500, "{store}");
+        assert!(replica.alarms().is_empty(), "{store}: it is half full");
+        charge(450);
+        assert_eq!(replica.alarms(), [80], "{store}");
+        for percent in [Some(100), None] {
+            let refused = replica.reserve(&lines, tokens(51, 0)).await;
+            refused.expect_err(store);
+            assert_eq!(replica.alarms(), Vec::from_iter(percent), "{store}");
+        }
+        drop(sent(replica.reserve(&lines, tokens(50, 0)).await));
     }
 }

@@ -1,6 +1,6 @@
 //! Limits in memory and in a real Redis.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -15,7 +15,7 @@ pub struct Replica {
     pub settings: Arc<LimitSettings>,
     stop: CancellationToken,
     keeper: Option<JoinHandle<()>>,
-    _alarms: mpsc::Receiver<Alarm>,
+    alarms: Mutex<mpsc::Receiver<Alarm>>,
 }
 
 pub type Reserved = Result<Reservation, Box<Exceeded>>;
@@ -28,7 +28,7 @@ impl Replica {
             settings: Arc::default(),
             stop: CancellationToken::new(),
             keeper: None,
-            _alarms: alarms,
+            alarms: Mutex::new(alarms),
         }
     }
 
@@ -51,7 +51,7 @@ impl Replica {
             settings,
             stop,
             keeper: Some(keeper),
-            _alarms: alarms,
+            alarms: Mutex::new(alarms),
         }
     }
 
@@ -64,6 +64,14 @@ impl Replica {
 
     pub async fn reserve(&self, lines: &[Line], amounts: Amounts) -> Reserved {
         self.ask(demand(lines, amounts)).await
+    }
+
+    /// The thresholds that were passed since it was last asked.
+    pub fn alarms(&self) -> Vec<u8> {
+        let mut alarms = self.alarms.lock().expect("not poisoned");
+        std::iter::from_fn(|| alarms.try_recv().ok())
+            .map(|alarm| alarm.percent)
+            .collect()
     }
 
     pub fn state(&self) -> SharedState {

@@ -198,16 +198,23 @@ fn nothing_stays_of_whoever_uses_nothing() {
 fn no_amount_is_more_than_the_server_can_count() {
     let server = Server::start();
     const LARGEST: u64 = 1 << 62;
-    let amount = i64::try_from(LARGEST).expect("an integer");
-    for number in 1..5 {
+    const EXACT: i64 = 1 << 53;
+    let tell = |number, now_ms, amount| {
         let said = server.call(
-            NOON,
+            now_ms,
             ("a", number),
             &[
-                ("w", window(number, LARGEST, 0, Some((NOON, amount)))),
+                ("w", window(number, LARGEST, 0, Some((now_ms, amount)))),
                 ("q", stock(number, [LARGEST; 3], LARGEST, 1)),
             ],
         );
-        assert!(said.iter().all(|it| it.used == amount), "{said:?}");
-    }
+        said.into_iter().map(|it| it.used).collect::<Vec<_>>()
+    };
+    let both = [EXACT, 1 << 62];
+    assert_eq!(tell(1, NOON, EXACT - 1)[0], EXACT - 1);
+    assert_eq!(tell(2, NOON + 500, 3), both);
+    assert_eq!(tell(3, NOON + 1_000, EXACT), both);
+    // Each part leaves in its time, and nothing stays.
+    assert_eq!(tell(4, NOON + MINUTE + 250, 0)[0], 1);
+    assert_eq!(tell(5, NOON + MINUTE + 750, 0)[0], 0);
 }

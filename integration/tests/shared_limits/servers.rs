@@ -98,6 +98,20 @@ async fn a_cluster_of_three() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_database_that_the_address_names() {
+    let server = Redis::start().expect("a Redis");
+    let rights = documented_rights();
+    let rights: Vec<&str> = rights.iter().map(String::as_str).collect();
+    server.make_user(USER, &rights).expect("a user");
+    let url = format!("{}/2", server.url());
+    let url = ServerUrl::parse(&url).expect("an address");
+    is_shared(&as_user(Servers::Single(url))).await;
+    let keyspace = server.ask(&["info", "keyspace"]).expect("an answer");
+    assert!(keyspace.contains("db2:"), "{keyspace}");
+    assert!(!keyspace.contains("db0:"), "{keyspace}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tls_with_an_authority_of_ones_own_and_a_password() {
     let directory = tempfile::tempdir().expect("a directory");
     let at = |name: &str| directory.path().join(name);

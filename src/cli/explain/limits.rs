@@ -38,7 +38,7 @@ impl Looking<'_> {
         let (foreseen, by) = match self.ask().await {
             Ok((foreseen, address)) => (
                 foreseen,
-                format!("by what the running service has counted until now ({address})"),
+                format!("by what this replica of the service knows of what is used ({address})"),
             ),
             Err(why) => (
                 alone,
@@ -114,7 +114,7 @@ impl Looking<'_> {
             let wants = amount(exceeded.amount);
             found += &match exceeded.until {
                 Until::Never => format!(": refuses {wants}, which is more than all of it"),
-                Until::Unavailable => ": refuses all while Redis does not answer".to_owned(),
+                Until::Unavailable => ": refuses all while the servers do not answer".to_owned(),
                 Until::After(wait) => {
                     format!(": refuses {wants} more; there is room in {}", seconds(wait))
                 }

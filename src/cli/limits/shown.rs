@@ -67,15 +67,11 @@ fn cells(subject: String, standing: &Standing, listed: &Listed) -> [String; 7] {
             .to_string_with(COST_DECIMALS),
         _ => grouped(amount),
     };
-    // What was used, without what is set aside where that is known.
-    let used = standing
-        .used
-        .saturating_sub(standing.set_aside.unwrap_or(0));
     [
         subject,
         printable(&what).into_owned(),
         amount(standing.rule.most),
-        amount(used),
+        amount(standing.settled()),
         standing.set_aside.map(amount).unwrap_or_default(),
         amount(standing.remaining()),
         renews(standing, listed),
@@ -141,9 +137,6 @@ impl<'a> Shown<'a> {
             Subject::User { user, .. } => (None, None, Some(user.as_deref())),
             Subject::Everything | Subject::Client(_) => (None, None, None),
         };
-        let used = standing
-            .used
-            .saturating_sub(standing.set_aside.unwrap_or(0));
         let (renews, resets_in_ms) = match standing.resets {
             Resets::At(at) => (Some(calendar(listed).written(at)), None),
             Resets::In(wait) => (None, Some(wait.as_millis())),
@@ -159,7 +152,7 @@ impl<'a> Shown<'a> {
             period: meter.span.as_str(),
             currency: is_cost.then_some(listed.currency.as_str()),
             limit: amount(standing.rule.most),
-            used: amount(used),
+            used: amount(standing.settled()),
             set_aside: standing.set_aside.map(amount),
             left: amount(standing.remaining()),
             renews,

@@ -22,13 +22,13 @@ pub(in crate::limits) struct CounterCall {
     pub(in crate::limits) ask: Ask,
 }
 
-/// What was used since the last call.
+/// What was used and is not known to be counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::limits) enum CounterKind {
     Window {
         span_ms: u64,
         slot_ms: u64,
-        /// What was used, and what is given back, by the slot of the server's clock.
+        /// What was used, and what is given back, by the slot of the server's clock: of the last span alone.
         changes: Vec<(u64, i64)>,
     },
     Stock {
@@ -36,7 +36,7 @@ pub(in crate::limits) enum CounterKind {
         used: u64,
         /// What this replica keeps for requests that are under way.
         held: u64,
-        /// What was used, if the server does not know.
+        /// What this replica knows to be used, for a server that knows less.
         seed: u64,
         /// When the counter is forgotten, in milliseconds since 1970; 0 where nobody holds any.
         ends_ms: i64,

@@ -10,8 +10,9 @@
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local replica, call, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
--- No sum is larger: integers of the server end at 2^63.
-local largest = 2 ^ 62
+-- No sum is larger: integers of the server end at 2^63. What leaves a window has to leave nothing behind, so
+-- its sums are those that are exact here.
+local largest, exact = 2 ^ 62, 2 ^ 53
 
 -- The last call of this replica. Numbers of calls rise: what was told since then or before is counted.
 local mark = redis.call('GET', KEYS[1])
@@ -68,7 +69,7 @@ local function window(key)
   current = math.max(current, oldest)
 
   local function add(slot, amount)
-    amount = math.min(amount, largest - sum)
+    amount = math.min(amount, exact - sum)
     redis.call('HINCRBY', key, whole(slot), whole(amount))
     sum = sum + amount
   end

@@ -173,14 +173,7 @@ impl Link {
         self.is_up.store(false, Ordering::Relaxed);
         self.connection.store(None);
         if !self.is_said.swap(true, Ordering::Relaxed) {
-            let rule = match self.options.when_unavailable {
-                WhenUnavailable::LocalShare => "this replica goes on with its part of each limit",
-                WhenUnavailable::Refuse => "requests with limits are refused",
-            };
-            tracing::warn!(
-                reason,
-                "the shared counts of limits can't be reached: {rule}"
-            );
+            tracing::warn!(reason, "{}", self.options.when_unavailable.concern());
         }
     }
 

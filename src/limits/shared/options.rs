@@ -66,7 +66,19 @@ pub enum WhenUnavailable {
     Refuse,
 }
 
-/// The address of a server: `redis://HOST:PORT`, or `rediss://` with TLS.
+impl WhenUnavailable {
+    /// What is said while no server answers.
+    pub const fn concern(self) -> &'static str {
+        match self {
+            Self::LocalShare => {
+                "the shared counts can't be reached, this replica goes on with its part of each limit"
+            }
+            Self::Refuse => "the shared counts can't be reached, requests with limits are refused",
+        }
+    }
+}
+
+/// The address of a server: `redis://HOST[:PORT][/DATABASE]`, or `rediss://` with TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerUrl(String);
 
@@ -86,16 +98,33 @@ impl ServerUrl {
     /// [`BadServerUrl`]
     pub fn parse(text: &str) -> Result<Self, BadServerUrl> {
         let is_known = ["redis://", "rediss://"].iter();
-        if !is_known.clone().any(|scheme| text.starts_with(scheme)) || text.contains('#') {
+        if !is_known.clone().any(|scheme| text.starts_with(scheme)) || text.contains(['#', '?']) {
             return Err(BadServerUrl::Malformed);
         }
         let info = text.into_connection_info();
         let info = info.map_err(|_| BadServerUrl::Malformed)?;
         let settings = info.redis_settings();
+        if settings.db() < 0 {
+            return Err(BadServerUrl::Malformed);
+        }
         match (settings.username(), settings.password()) {
             (None, None) => Ok(Self(text.to_owned())),
             _ => Err(BadServerUrl::Credentials),
         }
+    }
+
+    /// The number of the database, 0 where none is named.
+    pub fn database(&self) -> i64 {
+        let info = self.0.as_str().into_connection_info();
+        info.map_or(0, |info| info.redis_settings().db())
+    }
+
+    /// Whether it names a port; without one it is 6379.
+    pub fn has_port(&self) -> bool {
+        let (_, rest) = self.0.split_once("://").unwrap_or_default();
+        let (host, _) = rest.split_once('/').unwrap_or((rest, ""));
+        let port = host.rsplit_once(':').map(|(_, port)| port);
+        port.is_some_and(|port| port.bytes().all(|it| it.is_ascii_digit()) && !port.is_empty())
     }
 
     /// Whether its connections use TLS.
@@ -121,14 +150,24 @@ impl fmt::Display for ServerUrl {
 
 impl PartialEq for SharedOptions {
     fn eq(&self, other: &Self) -> bool {
-        let secret = |it: &Self| it.password.as_ref().map(|it| it.expose_secret().to_owned());
-        self.servers == other.servers
-            && self.trust == other.trust
-            && self.username == other.username
-            && self.key_prefix == other.key_prefix
-            && self.when_unavailable == other.when_unavailable
-            && self.replicas == other.replicas
-            && secret(self) == secret(other)
+        let Self {
+            servers,
+            trust,
+            username,
+            password,
+            key_prefix,
+            when_unavailable,
+            replicas,
+        } = other;
+        let secret =
+            |it: &Option<SecretString>| it.as_ref().map(|it| it.expose_secret().to_owned());
+        self.servers == *servers
+            && self.trust == *trust
+            && self.username == *username
+            && secret(&self.password) == secret(password)
+            && self.key_prefix == *key_prefix
+            && self.when_unavailable == *when_unavailable
+            && self.replicas == *replicas
     }
 }
 
@@ -140,13 +179,21 @@ mod tests {
 
     #[test]
     fn addresses_are_read_and_hold_no_secrets() {
-        for good in [
-            "redis://localhost",
-            "redis://10.0.0.1:6380/2",
-            "rediss://cache.example.net:6380",
+        for (good, database, has_port) in [
+            ("redis://localhost", 0, false),
+            ("redis://localhost/", 0, false),
+            ("redis://10.0.0.1:6380/2", 2, true),
+            ("redis://[::1]/3", 3, false),
+            ("redis://[::1]:6379", 0, true),
+            ("rediss://cache.example.net:6380", 0, true),
         ] {
             let url = ServerUrl::parse(good).expect(good);
             assert_eq!(url.is_tls(), good.starts_with("rediss"), "{good}");
+            assert_eq!(
+                (url.database(), url.has_port()),
+                (database, has_port),
+                "{good}"
+            );
         }
         for (bad, why) in [
             ("redis://:secret@localhost", BadServerUrl::Credentials),
@@ -156,6 +203,9 @@ mod tests {
             ("unix:///run/redis.sock", BadServerUrl::Malformed),
             ("rediss://localhost/#insecure", BadServerUrl::Malformed),
             ("redis://localhost:port", BadServerUrl::Malformed),
+            ("redis://localhost/two", BadServerUrl::Malformed),
+            ("redis://localhost/-1", BadServerUrl::Malformed),
+            ("redis://localhost?db=2", BadServerUrl::Malformed),
         ] {
             assert_eq!(ServerUrl::parse(bad), Err(why), "{bad}");
         }

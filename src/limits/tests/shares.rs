@@ -2,35 +2,6 @@
 
 use super::*;
 
-#[tokio::test(start_paused = true)]
-async fn a_part_of_what_is_shared_is_kept_for_those_of_a_higher_priority() {
-    let reserves = Reserves {
-        high: 20,
-        normal: 10,
-    };
-    let world = World::new();
-    let rules: Arc<[Rule]> = [rule(Measure::Requests, PER_MINUTE, 100)].into();
-    let taken = |priority| {
-        let subject = Subject::Deployment("gpt-4o".into());
-        let lines = [Line {
-            percent: reserves.percent(&subject, priority),
-            subject,
-            rules: Arc::clone(&rules),
-        }];
-        let take = || world.now(&lines, tokens(0, 0)).map(|it| drop(sent(Ok(it))));
-        std::iter::from_fn(|| take().ok()).count()
-    };
-    assert_eq!(taken(Priority::Low), 70);
-    assert_eq!(taken(Priority::Normal), 10);
-    assert_eq!(taken(Priority::High), 20);
-    let own = Subject::Client("app".into());
-    assert_eq!(
-        reserves.percent(&own, Priority::Low),
-        100,
-        "nobody shares it"
-    );
-}
-
 /// 200 callers at once that use less, as much, and more than they have set aside.
 #[tokio::test(start_paused = true)]
 async fn a_budget_is_not_exceeded_by_many_at_once() {
