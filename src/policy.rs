@@ -16,7 +16,7 @@ use crate::auth::{
     PresentedCertificate, PresentedHeaders, Proof, TokenError, Tokens,
 };
 use crate::limits::{LimitSettings, Period, Rule, Span};
-use crate::upstream::{Pools, Resource};
+use crate::upstream::Pools;
 use crate::usage::PriceList;
 
 /// Clients, their credentials and what they may use.
@@ -32,9 +32,7 @@ pub struct Policy {
     pub tokens: Arc<Tokens>,
     /// The backends, and which of them have which deployment.
     pub pools: Arc<Pools>,
-    /// The name of the backend that has what the service stores: the first, or the only one.
-    pub backend: Arc<str>,
-    /// What the gateway asks the backend for itself.
+    /// What the gateway asks backends for itself.
     pub background: Background,
     /// What usage costs.
     pub prices: Arc<PriceList>,
@@ -46,11 +44,9 @@ pub struct Policy {
     pub limits: Arc<LimitSettings>,
 }
 
-/// How the gateway asks the backend itself, and what it lets clients leave open.
+/// How the gateway asks a backend itself, and what it lets clients leave open.
 #[derive(Clone, Debug)]
 pub struct Background {
-    /// Where it asks; `None`: no product may leave anything to be asked for.
-    pub resource: Option<Resource>,
     /// How soon it asks for a response, and how long it waits at first until it asks again.
     pub poll_every: Duration,
     /// The same for a batch.

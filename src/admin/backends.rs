@@ -5,6 +5,8 @@ use tokio::time::Instant;
 
 use crate::upstream::{Availability, Pools};
 
+const HEALTHY: &str = "healthy";
+
 /// The state of one backend, as `/backends` gives it.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct BackendState {
@@ -14,7 +16,8 @@ pub struct BackendState {
     pub tier: String,
     /// Where it is.
     pub region: Option<String>,
-    /// `healthy`, `trial` (it has rested, and the next request tries it) or why it rests.
+    /// `healthy`, `trial` (it has rested, and the next request tries it), `no_token` (of its own identity) or why it
+    /// rests.
     pub state: String,
     /// For how many more milliseconds it rests.
     pub rests_ms: Option<u64>,
@@ -41,8 +44,9 @@ pub struct DeploymentState {
 
 fn state(availability: Availability, now: Instant) -> (String, Option<u64>) {
     match availability {
-        Availability::Ready => ("healthy".to_owned(), None),
+        Availability::Ready => (HEALTHY.to_owned(), None),
         Availability::Trial => ("trial".to_owned(), None),
+        Availability::NoToken => ("no_token".to_owned(), None),
         Availability::Resting(until, why) => {
             let left = until.saturating_duration_since(now).as_millis();
             (why.as_str().to_owned(), u64::try_from(left).ok())
@@ -79,6 +83,12 @@ pub(super) fn states(pools: &Pools) -> Vec<BackendState> {
     pools.backends().iter().map(of_one).collect()
 }
 
+/// Backends that do not accept the identity, a line each.
+pub(super) fn rejecting(pools: &Pools) -> Vec<String> {
+    let concerns = pools.backends().iter().filter_map(|it| it.concern());
+    concerns.map(|it| format!("identity: {it}")).collect()
+}
+
 /// Backends that are not healthy, a line each.
 pub(super) fn ailing(pools: &Pools) -> Vec<String> {
     let line = |name: &str, state: &str, rests_ms: Option<u64>| {
@@ -86,7 +96,7 @@ pub(super) fn ailing(pools: &Pools) -> Vec<String> {
         format!("backend {name}: {state}{rests}")
     };
     let lines = states(pools).into_iter().flat_map(|backend| {
-        let whole = (backend.state != "healthy")
+        let whole = (backend.state != HEALTHY)
             .then(|| line(&backend.name, &backend.state, backend.rests_ms));
         let name = backend.name;
         let of_deployment =

@@ -197,12 +197,10 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
                     "configuration: the file is rejected, the previous one is in force\n",
                 );
             }
-            if let Some(concern) = admin.readiness.identity.rejections().concern() {
-                text.push_str(&format!("identity: {concern}\n"));
-            }
             let issuers = admin.readiness.ailing_issuers();
             for line in issuers
                 .into_iter()
+                .chain(backends::rejecting(&admin.readiness.policy.load().pools))
                 .chain(backends::ailing(&admin.readiness.policy.load().pools))
                 .chain(admin.readiness.ailing_authorities())
             {

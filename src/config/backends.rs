@@ -25,25 +25,19 @@ const MIN_POLL_EVERY: Duration = Duration::from_millis(10);
 const DEFAULT_MAX_PER_CLIENT: usize = 1_000;
 const MAX_PER_CLIENT: usize = 50_000;
 
-/// What the first backend is asked for later: what the service stores is there.
+/// What backends are asked for later: the first, as what the service stores is there, or the one that was the
+/// first when something began.
 pub(super) fn background(
     file: &File,
     products: &HashMap<String, Arc<Product>>,
-    directory: &Path,
     problems: &mut Problems,
 ) -> Background {
     let (backends, later) = (&file.backends, &file.background);
-    let resources: Vec<_> = backends
-        .value
-        .iter()
-        .map(|backend| resource(backend, directory, problems))
-        .collect();
     let first = backends.value.first();
     if first.is_some_and(|backend| backend.endpoint.is_none()) {
         check_products(backends, products, problems);
     }
     Background {
-        resource: resources.into_iter().next().flatten(),
         poll_every: pause(&later.poll_every, DEFAULT_POLL_EVERY, problems),
         poll_batches_every: pause(
             &later.poll_batches_every,
@@ -77,7 +71,8 @@ fn check_products(
     }
 }
 
-fn resource(
+/// Where the gateway asks a backend itself.
+pub(super) fn resource(
     backend: &written::Backend,
     directory: &Path,
     problems: &mut Problems,

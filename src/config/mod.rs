@@ -22,6 +22,7 @@ pub(crate) mod moment;
 mod options;
 mod parser;
 mod pins;
+mod pool_warnings;
 mod pools;
 mod prices;
 mod problem;

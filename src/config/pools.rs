@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_saphyr::Spanned;
 
+use super::backends::resource;
 use super::identity::identity;
 use super::problem::Problem;
 use super::problems::{Problems, check_id, duplicate, not_empty};
@@ -60,6 +61,7 @@ fn backend(written: &mut written::Backend, directory: &Path, problems: &mut Prob
     let mut backend = Backend::new(&written.name.value);
     backend.tier = tier(written.tier);
     backend.region = written.region.as_ref().map(|it| it.value.as_str().into());
+    backend.resource = resource(written, directory, problems);
     let address = host_and_port(written);
     backend.address = address.map(|(host, port)| format!("{host}:{port}"));
     backend.identity = own.and_then(|own| identity(own, directory, problems));

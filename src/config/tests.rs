@@ -49,7 +49,8 @@ fn a_good_file_is_understood() {
     );
     assert_eq!(config.policy.clients.len(), 1);
     assert_eq!(config.policy.keys.len(), 1);
-    assert_eq!(&*config.policy.backend, "sweden");
+    let home = config.policy.pools.home().expect("a backend");
+    assert_eq!(&*home.name, "sweden");
     assert_eq!(config.policy.drain_timeout.as_secs(), 5);
 }
 

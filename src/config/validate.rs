@@ -40,7 +40,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     let limits = limits::settings(file.limits.as_ref(), &reader, &mut problems);
     let pools = pools(&mut file.backends, &file.pools, directory, &mut problems);
     let products = products(&file.products, &reader, &file.backends.value, &mut problems);
-    let background = background(&file, &products, directory, &mut problems);
+    let background = background(&file, &products, &mut problems);
     let identity = identity(file.identity, directory, &mut problems);
     let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
     let (clients, keys) = clients(
@@ -62,9 +62,8 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     );
     let prices = prices(&file.prices, pools.backends(), &mut problems);
     let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
-    let home = pools.home().map(|it| Arc::clone(&it.name));
-    match (listen, identity, home) {
-        (Some(listen), Some(identity), Some(backend)) if problems.is_empty() => Ok(Config {
+    match (listen, identity) {
+        (Some(listen), Some(identity)) if problems.is_empty() => Ok(Config {
             envoy: surface.settings(&listen, &clients, body_limits),
             listen,
             identity,
@@ -74,7 +73,6 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
                 certificates,
                 tokens: Arc::new(tokens),
                 pools: Arc::new(pools),
-                backend,
                 background,
                 prices: Arc::new(prices),
                 drain_timeout,

@@ -6,6 +6,7 @@ use serde_saphyr::Spanned;
 
 use super::issuer_warnings::{id_tokens, plain_http};
 use super::limit_warnings::limits;
+use super::pool_warnings;
 use super::problem::Problem;
 use super::problems::Problems;
 use super::written::{File, Price, ServiceTier};
@@ -37,6 +38,8 @@ pub(super) fn warnings(file: &File) -> Problems {
         warnings.extend(without_price(&file.prices, ServiceTier::Batch, help));
     }
     warnings.extend(limits(file));
+    warnings.extend(file.pools.iter().filter_map(pool_warnings::names));
+    warnings.extend(pool_warnings::without_pool(file));
     for issuer in &file.issuers {
         warnings.extend(plain_http(issuer));
         warnings.extend(id_tokens(issuer, &file.clients));

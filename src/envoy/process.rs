@@ -30,7 +30,7 @@ use super::{headers, metadata, rate_limits, reply, way};
 use crate::access::Endpoint;
 use crate::gateway::{
     self, Admitted, Answered, Attempt, Decided, End, Forwarded, Gateway, Lease, Reason, Recorded,
-    Refusal, Settlement, Transaction, check_content, choose,
+    Refusal, Settlement, Transaction, check_content,
 };
 use crate::telemetry::RequestContext;
 use crate::usage::{BodyFormat, Receipt, TraceId, Unwritable};
@@ -299,7 +299,7 @@ impl Exchange {
         transaction.attempted(notes, attempts, answered.status);
         transaction.region(headers::get(map, "x-ms-region"));
         let is_read = transaction.answered(answered);
-        if transaction.is_identity_rejected(answered.status) {
+        if Transaction::is_identity_rejected(answered.status) {
             return self.ended(reply::refusal(&Reason::IdentityRejected.into()));
         }
         let changes_length =
@@ -404,29 +404,23 @@ impl Exchange {
         forwarded: Forwarded,
         reply: impl FnOnce(Vec<reply::Header>, Option<Vec<u8>>) -> ProcessingResponse,
     ) -> ProcessingResponse {
-        let chosen = match choose(&self.gateway, &forwarded) {
-            Ok(chosen) => chosen,
-            Err(refusal) => return self.refuse(&refusal, forwarded.outgoing.admitted.context),
-        };
+        let Forwarded {
+            outgoing,
+            way,
+            asked,
+            rewritten,
+        } = forwarded;
         // An answer that can be read.
         let mut fields = vec![headers::set("accept-encoding", b"identity")];
-        let (body, content_type) = match forwarded.rewritten {
+        let (body, content_type) = match rewritten {
             Some(rewritten) => (Some(rewritten.body), rewritten.content_type),
             None => (None, None),
         };
         let content_type = content_type.as_deref();
         fields.extend(content_type.map(|it| headers::set("content-type", it.as_bytes())));
-        let transaction = Transaction::new(Arc::clone(&self.gateway), forwarded.outgoing);
-        let Some((way, asked)) = chosen else {
-            let authorization = forwarded.authorization.as_bytes();
-            fields.push(headers::set("authorization", authorization));
-            let path = forwarded.path.as_deref();
-            fields.extend(path.map(|path| headers::set(":path", path.as_bytes())));
-            self.stage = Stage::Forwarded(transaction);
-            return reply(fields, body);
-        };
         fields.extend(way::headers(&way));
-        self.stage = Stage::Forwarded(transaction.asks(asked));
+        let gateway = Arc::clone(&self.gateway);
+        self.stage = Stage::Forwarded(Transaction::new(gateway, outgoing, asked));
         way::routed(reply(fields, body), &way)
     }
 

@@ -14,8 +14,21 @@ const BACKEND_OF_ATTEMPT: &str = "x-tollgate-";
 const RETRY_ON: &[u8] = b"connect-failure,refused-stream,reset,retriable-status-codes";
 const RETRIABLE_STATUSES: &[u8] = b"401,403,408,429,500,502,503,504";
 
-/// The order, and how often to try. Envoy removes its own ones before the request goes out.
+/// Where there is a choice, the order, and how often to try; Envoy removes its own ones before the request goes
+/// out. Elsewhere path and identity themselves.
 pub(super) fn headers(way: &Way) -> Vec<reply::Header> {
+    match way.is_pooled {
+        true => order(way),
+        false => way.hops.first().map_or_else(Vec::new, |hop| {
+            let path = headers::set(":path", hop.path.as_bytes());
+            let identity = headers::set("authorization", hop.authorization.as_bytes());
+            let path = Some(path).filter(|_| way.has_new_path);
+            std::iter::once(identity).chain(path).collect()
+        }),
+    }
+}
+
+fn order(way: &Way) -> Vec<reply::Header> {
     let mut fields = Vec::with_capacity(way.hops.len() + 3);
     for (nth, hop) in way.hops.iter().enumerate() {
         let name = format!("{BACKEND_OF_ATTEMPT}{}", nth + 1);
@@ -36,6 +49,9 @@ pub(super) fn headers(way: &Way) -> Vec<reply::Header> {
 
 /// With the way in its metadata, and the route chosen anew by the headers.
 pub(super) fn routed(mut reply: ProcessingResponse, way: &Way) -> ProcessingResponse {
+    if !way.is_pooled {
+        return reply;
+    }
     reply.dynamic_metadata = Some(metadata::of_way(way));
     let common = match &mut reply.response {
         Some(Response::RequestHeaders(it)) => it.response.as_mut(),

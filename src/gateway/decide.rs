@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::observer::{Observer, Step};
 use super::refusal::{Reason, Refusal};
 use crate::access::{
-    AccessRequest, Client, Deployment, Endpoint, Grant, Known, ObjectKind, ObjectOwners, Operation,
+    AccessRequest, Client, Endpoint, Grant, Known, ObjectKind, ObjectOwners, Operation,
     StoredAction, Target, Wanted, authorize_any_deployment, authorize_deployment,
     authorize_operation,
 };
@@ -92,8 +92,8 @@ pub(crate) struct Decision {
     pub(crate) target: Target,
     /// Which backends have which deployment.
     pub(crate) pools: Arc<Pools>,
-    /// The path with its query, where there is a choice of backends.
-    pub(crate) path: Option<String>,
+    /// The path with its query.
+    pub(crate) path: String,
     /// Where the path names the deployment, what was granted.
     pub(crate) grant: Option<Grant>,
     /// Where it comes from.
@@ -131,20 +131,6 @@ impl Decision {
     /// Whether Envoy holds the body, which decides.
     const fn holds_body(&self) -> bool {
         matches!(self.target.endpoint, Endpoint::Create { .. })
-    }
-
-    /// What a body calls a deployment behind the gateway. Where the path names it, the body's is not read
-    /// there, and says what was authorised.
-    pub(crate) fn name_in_body<'a>(&'a self, deployment: &'a Deployment) -> &'a str {
-        let name = deployment.as_str();
-        match &self.target.endpoint {
-            Endpoint::Create {
-                deployment: Some(_),
-                ..
-            } => name,
-            endpoint if endpoint.operation().is_stored() => self.pools.name_at_home(name),
-            _ => self.pools.name_in_body(name),
-        }
     }
 
     /// What is asked, as products look at it: the path's operation, or that of a batch's lines.
@@ -204,7 +190,7 @@ where
         max_body_bytes: rules.policy.body_limits.of(target.endpoint.operation()),
         announced_bytes: 0,
         target,
-        path: rules.policy.pools.is_pooled().then(|| head.path.to_owned()),
+        path: head.path.to_owned(),
         pools: Arc::clone(&rules.policy.pools),
         grant: None,
         address: head.address,

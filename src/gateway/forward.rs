@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::HeaderValue;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::body::{BodyDecision, Rewritten, decide_body};
@@ -12,6 +11,7 @@ use super::limited::{Limited, Wanted, wants, wants_request};
 use super::outgoing::Outgoing;
 use super::pending::Admitted;
 use super::refusal::{Reason, Refusal};
+use super::route::{Asked, Chosen, Way, choose};
 use super::state::Gateway;
 use super::unsettled;
 use crate::access::{Endpoint, Known, Place};
@@ -23,10 +23,9 @@ use crate::usage::{Prompt, Units};
 /// A request on its way out.
 pub(crate) struct Forwarded {
     pub(crate) outgoing: Outgoing,
-    /// The identity in place of the caller's credential.
-    pub(crate) authorization: HeaderValue,
-    /// The path, if it changes.
-    pub(crate) path: Option<String>,
+    /// Where it goes, with the identity in place of the caller's credential.
+    pub(crate) way: Way,
+    pub(crate) asked: Asked,
     /// The body, if it changes.
     pub(crate) rewritten: Option<Rewritten>,
 }
@@ -193,29 +192,57 @@ impl Candidate {
             true => unsettled::place(gateway, &self.admitted).map(Some),
             false => Ok(None),
         };
-        let checked = checked.and_then(|place| Ok((place, admit(gateway)?)));
-        let (place, authorization) = match checked {
+        let checked = checked.and_then(|place| Ok((place, self.choose(gateway, asked.as_ref())?)));
+        let (place, chosen) = match checked {
             Ok(checked) => checked,
             Err(refusal) => return Err(Rejected::new(refusal, self.admitted.context)),
         };
         // The credential is kept no longer than this.
         self.admitted.basis = None;
-        Ok(match (asked, self.body) {
-            (Some(asked), Some(body)) => {
+        let Chosen {
+            way,
+            asked: at,
+            name,
+        } = chosen;
+        let (outgoing, rewritten) = match (asked, self.body) {
+            (Some(mut asked), Some(body)) => {
+                let change = std::mem::take(&mut asked.change);
+                let rewritten = match change.write(&body, &name) {
+                    Ok(rewritten) => rewritten,
+                    Err(error) => return Err(Rejected::new(error.into(), self.admitted.context)),
+                };
                 let creating = Creating { asked, body, place };
-                with_body(self.admitted, creating, limited, authorization)
+                (with_body(self.admitted, creating, limited), rewritten)
             }
-            _ => stored(gateway, self.admitted, limited, authorization),
+            _ => (stored(gateway, self.admitted, limited), None),
+        };
+        Ok(Forwarded {
+            outgoing,
+            way,
+            asked: at,
+            rewritten,
         })
+    }
+
+    /// Chooses its backends, if what they are used for can be accounted for.
+    fn choose(&self, gateway: &Gateway, asked: Option<&BodyDecision>) -> Result<Chosen, Refusal> {
+        if let Some(ledger) = &gateway.ledger {
+            ledger.admit().map_err(|_| Reason::LedgerUnwritable)?;
+        }
+        let decision = &self.admitted.decision;
+        let grant = decision.grant.as_ref();
+        let (deployment, product) = match asked {
+            Some(asked) => (asked.deployment.as_ref(), asked.product.as_ref()),
+            None => (
+                grant.map(|it| &it.deployment),
+                grant.map(|it| &it.product.id),
+            ),
+        };
+        choose(gateway, decision, product, deployment)
     }
 }
 
-fn stored(
-    gateway: &Gateway,
-    admitted: Admitted,
-    limited: Option<Limited>,
-    authorization: HeaderValue,
-) -> Forwarded {
+fn stored(gateway: &Gateway, admitted: Admitted, limited: Option<Limited>) -> Outgoing {
     let decision = &admitted.decision;
     let known = match &decision.target.endpoint {
         Endpoint::Stored { kind, id, .. } => {
@@ -225,25 +252,20 @@ fn stored(
         _ => Known::Nothing,
     };
     let grant = decision.grant.clone();
-    Forwarded {
-        path: decision.target.rewritten.clone(),
-        outgoing: Outgoing {
-            admitted,
-            deployment: grant.as_ref().map(|it| it.deployment.clone()),
-            product: grant.map(|it| it.product.id.clone()),
-            stream: false,
-            remove_usage_event: false,
-            awaits_usage: false,
-            prompt: Prompt::Length(0),
-            choices: 1,
-            units: Units::default(),
-            service_tier: None,
-            request_bytes: 0,
-            known,
-            limited,
-        },
-        authorization,
-        rewritten: None,
+    Outgoing {
+        admitted,
+        deployment: grant.as_ref().map(|it| it.deployment.clone()),
+        product: grant.map(|it| it.product.id.clone()),
+        stream: false,
+        remove_usage_event: false,
+        awaits_usage: false,
+        prompt: Prompt::Length(0),
+        choices: 1,
+        units: Units::default(),
+        service_tier: None,
+        request_bytes: 0,
+        known,
+        limited,
     }
 }
 
@@ -255,12 +277,7 @@ struct Creating {
     place: Option<Place>,
 }
 
-fn with_body(
-    mut admitted: Admitted,
-    creating: Creating,
-    limited: Option<Limited>,
-    authorization: HeaderValue,
-) -> Forwarded {
+fn with_body(mut admitted: Admitted, creating: Creating, limited: Option<Limited>) -> Outgoing {
     let Creating { asked, body, place } = creating;
     if asked.user.is_some() {
         admitted.decision.caller.user.clone_from(&asked.user);
@@ -271,25 +288,20 @@ fn with_body(
         }
         _ => asked.known,
     };
-    Forwarded {
-        path: admitted.decision.target.rewritten.clone(),
-        outgoing: Outgoing {
-            admitted,
-            deployment: asked.deployment,
-            product: asked.product,
-            stream: asked.stream,
-            remove_usage_event: asked.remove_usage_event,
-            awaits_usage: asked.awaits_usage,
-            choices: asked.choices,
-            units: asked.units,
-            service_tier: asked.service_tier,
-            request_bytes: body.len(),
-            known,
-            limited,
-            prompt: asked.prompt.unwrap_or_else(|| Prompt::of_body(body)),
-        },
-        authorization,
-        rewritten: asked.rewritten,
+    Outgoing {
+        admitted,
+        deployment: asked.deployment,
+        product: asked.product,
+        stream: asked.stream,
+        remove_usage_event: asked.remove_usage_event,
+        awaits_usage: asked.awaits_usage,
+        choices: asked.choices,
+        units: asked.units,
+        service_tier: asked.service_tier,
+        request_bytes: body.len(),
+        known,
+        limited,
+        prompt: asked.prompt.unwrap_or_else(|| Prompt::of_body(body)),
     }
 }
 
@@ -305,13 +317,4 @@ impl Gateway {
         let created = lease.in_turn(move || create(&gateway, admitted, body));
         self.settlements.spawn_on(created, &self.runtime)
     }
-}
-
-/// The identity, if what it is used for can be accounted for.
-fn admit(gateway: &Gateway) -> Result<HeaderValue, Refusal> {
-    if let Some(ledger) = &gateway.ledger {
-        ledger.admit().map_err(|_| Reason::LedgerUnwritable)?;
-    }
-    let authorization = gateway.identity.authorization();
-    Ok(authorization.ok_or(Reason::NoIdentity)?)
 }

@@ -142,7 +142,7 @@ mod tests {
         let client = Client::new(ClientId::new("app"), Vec::new());
         let decision = Decision {
             pools: Arc::default(),
-            path: None,
+            path: String::new(),
             caller: Caller {
                 client: Arc::new(client),
                 credential: CredentialKind::Key(KeySlot::Primary),

@@ -11,17 +11,29 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::decide::Decision;
-use super::forward::Forwarded;
 use super::refusal::{Reason, Refusal};
 use super::state::Gateway;
-use crate::access::Endpoint;
+use crate::access::{Deployment, Endpoint, Product, ProductId, Wanted};
 use crate::envoy_config::MAX_ATTEMPTS;
-use crate::upstream::{Choice, Member, NoBackend, Rejections, Rest, UnderWay};
+use crate::upstream::{
+    Backend, Choice, Member, NoBackend, Order, Rejections, Rest, UnderWay, Wish,
+};
 
 /// The path of a request that names its deployment begins so.
 const DEPLOYMENTS: &str = "/openai/deployments/";
 /// How long a deployment rests that answers 429 and does not say for how long.
 const DEFAULT_REST: Duration = Duration::from_secs(1);
+/// The longest rest where no backend has answered the request. Another caller's may well be answered: one that
+/// asks for more than anybody gives could take the deployment from all others.
+const MAX_REST_UNANSWERED: Duration = Duration::from_secs(5);
+
+/// Where a request goes, and what it is called there.
+pub(crate) struct Chosen {
+    pub(crate) way: Way,
+    pub(crate) asked: Asked,
+    /// What a body calls the deployment.
+    pub(super) name: Arc<str>,
+}
 
 /// The way of a request.
 pub(crate) struct Way {
@@ -29,6 +41,10 @@ pub(crate) struct Way {
     pub(crate) hops: Vec<Hop>,
     /// It may be made again at the next backend when one has failed to answer it.
     pub(crate) repeats: bool,
+    /// The path is not the caller's.
+    pub(crate) has_new_path: bool,
+    /// Envoy chooses by what it is told. Elsewhere it knows the one backend that there is.
+    pub(crate) is_pooled: bool,
 }
 
 /// A request at one backend.
@@ -42,9 +58,11 @@ pub(crate) struct Hop {
 
 /// Which backends a request may have been made at.
 pub(crate) struct Asked {
+    /// At least one.
     choices: Vec<Choice>,
-    /// Counts it as under way at the first; none where it has no choice.
-    _under_way: Option<UnderWay>,
+    /// Counts it as under way at the first, and then at the one that answers.
+    under_way: Option<UnderWay>,
+    is_pooled: bool,
 }
 
 /// How an attempt has ended, as far as its headers say it.
@@ -57,55 +75,72 @@ pub(crate) struct Attempt {
     pub(crate) utilization: Option<String>,
 }
 
-/// Chooses the backends of a request; `None` where there is only one, which Envoy knows.
+/// Chooses the backends of a request for what a product allows, if that is known.
 ///
 /// # Errors
 /// The refusal where no backend may be asked.
-pub(crate) fn choose(
+pub(super) fn choose(
     gateway: &Gateway,
-    forwarded: &Forwarded,
-) -> Result<Option<(Way, Asked)>, Refusal> {
-    let decision = &forwarded.outgoing.admitted.decision;
-    if !decision.pools.is_pooled() {
-        return Ok(None);
-    }
-    let called = forwarded.outgoing.deployment.as_ref();
-    let called = called.map(|name| name.as_str());
-    let (choices, under_way) = match is_at_home(&decision.target.endpoint) {
-        true => (at_home(decision, called), None),
+    decision: &Decision,
+    product: Option<&ProductId>,
+    deployment: Option<&Deployment>,
+) -> Result<Chosen, Refusal> {
+    let endpoint = &decision.target.endpoint;
+    let is_pooled = decision.pools.is_pooled();
+    let called = deployment.map(Deployment::as_str);
+    let (choices, under_way) = match !is_pooled || is_at_home(endpoint) {
+        true => {
+            let home = decision.pools.at_home(called.unwrap_or_default());
+            let under_way = home.as_ref().map(Choice::begin);
+            (home.into_iter().collect(), under_way)
+        }
         false => {
-            let order = order(forwarded, called)?;
+            let order = order(gateway, decision, product, called)?;
             (order.choices, Some(order.under_way))
         }
     };
-    let path = forwarded.path.as_deref().or(decision.path.as_deref());
-    let path = path.ok_or(Reason::NoDecision)?;
-    let mut hops = Vec::with_capacity(choices.len());
-    let mut asked = Vec::with_capacity(choices.len());
-    for choice in choices {
-        // One whose identity has no token just now is not asked.
-        if let Some(authorization) = choice.backend.authorization(&gateway.identity) {
-            hops.push(Hop {
-                backend: Arc::clone(&choice.backend.name),
-                address: choice.backend.address.clone(),
-                path: path_at(path, &choice.deployment),
-                authorization,
-            });
-            asked.push(choice);
-        }
-    }
-    if hops.is_empty() {
-        return Err(Reason::NoIdentity.into());
-    }
-    let way = Way {
-        hops,
-        repeats: !matches!(decision.target.endpoint, Endpoint::Realtime { .. }),
+    let new_path = decision.target.rewritten.as_deref();
+    let path = new_path.unwrap_or(&decision.path);
+    let hop = |choice: &Choice| {
+        let backend = choice.backend();
+        Some(Hop {
+            backend: Arc::clone(&backend.name),
+            address: backend.address.clone(),
+            path: path_at(path, &choice.deployment),
+            authorization: backend.authorization(&gateway.identity)?,
+        })
     };
-    let asked = Asked {
-        choices: asked,
-        _under_way: under_way,
+    // One whose token has ended since the order was made is not asked.
+    let (hops, choices): (Vec<_>, Vec<_>) = choices
+        .into_iter()
+        .filter_map(|choice| Some((hop(&choice)?, choice)))
+        .unzip();
+    let first = choices.first().ok_or(Reason::NoIdentity)?;
+    let name = match (endpoint, called) {
+        // The body's is not read there, and says what was authorised.
+        (
+            Endpoint::Create {
+                deployment: Some(_),
+                ..
+            },
+            Some(called),
+        ) => called.into(),
+        _ => Arc::clone(&first.deployment),
     };
-    Ok(Some((way, asked)))
+    Ok(Chosen {
+        way: Way {
+            hops,
+            repeats: !matches!(endpoint, Endpoint::Realtime { .. }),
+            has_new_path: new_path.is_some(),
+            is_pooled,
+        },
+        asked: Asked {
+            choices,
+            under_way,
+            is_pooled,
+        },
+        name,
+    })
 }
 
 /// What the service stores is at one backend, and so is what refers to it.
@@ -117,56 +152,60 @@ const fn is_at_home(endpoint: &Endpoint) -> bool {
     }
 }
 
-fn at_home(decision: &Decision, called: Option<&str>) -> Vec<Choice> {
-    let name = called.map_or("", |name| decision.pools.name_at_home(name));
-    let home = decision.pools.home();
-    let choice = home.map(|home| Choice {
-        backend: Arc::clone(home),
-        deployment: name.into(),
-    });
-    choice.into_iter().collect()
-}
-
 /// The order, of backends that the product allows and that call the deployment as this request does.
-fn order(forwarded: &Forwarded, called: Option<&str>) -> Result<crate::upstream::Order, Refusal> {
-    let outgoing = &forwarded.outgoing;
-    let decision = &outgoing.admitted.decision;
+fn order(
+    gateway: &Gateway,
+    decision: &Decision,
+    product: Option<&ProductId>,
+    called: Option<&str>,
+) -> Result<Order, Refusal> {
+    let endpoint = &decision.target.endpoint;
     let products = &decision.caller.client.products;
-    let product = outgoing.product.as_ref();
-    let is_pinned = |member: &Member| {
-        // What is of no product is of all of them.
-        let mut products = products
-            .iter()
-            .filter(|it| product.is_none_or(|id| it.id == *id));
-        products.all(|product| {
-            let backends = product.backends.as_ref();
-            backends.is_none_or(|allowed| allowed.contains(&member.backend.name))
-        })
+    let asked = decision.asked_for(endpoint.operation());
+    let may_go_to = |product: &Product, member: &Member| {
+        let allowed = product.backends.as_ref();
+        allowed.is_none_or(|it| it.contains(&member.backend.name))
     };
-    let is_named_so = |member: &Member| match (&decision.target.endpoint, called) {
-        // Each attempt has its own path.
-        (
-            Endpoint::Create {
-                deployment: Some(_),
-                ..
-            },
-            _,
-        )
-        | (_, None) => true,
-        (Endpoint::Realtime { .. }, Some(called)) => member.name(called) == called,
-        (_, Some(called)) => member.name(called) == decision.pools.name_in_body(called),
+    let is_allowed = |member: &Member| match product {
+        Some(id) => {
+            let mut product = products.iter().filter(|it| it.id == *id);
+            product.all(|it| may_go_to(it, member))
+        }
+        // What is of no product is allowed by any that allows the operation.
+        None => products
+            .iter()
+            .any(|it| it.check(&asked, Wanted::NotYetKnown).is_ok() && may_go_to(it, member)),
+    };
+    // A session has the name that its caller wrote.
+    let is_session = matches!(endpoint, Endpoint::Realtime { .. });
+    let is_named_so = |member: &Member| match called {
+        Some(called) if is_session => member.name(called) == called,
+        _ => true,
     };
     let now = Instant::now();
+    let wish = Wish {
+        called: called.unwrap_or_default(),
+        most: MAX_ATTEMPTS,
+        has_one_name: matches!(
+            endpoint,
+            Endpoint::Create {
+                deployment: None,
+                ..
+            }
+        ),
+    };
+    let has_token = |backend: &Backend| backend.authorization(&gateway.identity).is_some();
     let pool = decision.pools.of(called);
-    let order = pool.order(called.unwrap_or_default(), now, MAX_ATTEMPTS, |member| {
-        is_pinned(member) && is_named_so(member)
+    let order = pool.order(wish, now, has_token, |member| {
+        is_allowed(member) && is_named_so(member)
     });
+    let later =
+        |reason, until: Instant| Refusal::retrying_in(reason, until.saturating_duration_since(now));
     order.map_err(|none| match none {
         NoBackend::NotAllowed => Reason::BackendNotAllowed.into(),
-        NoBackend::Resting(until) => Refusal::retrying_in(
-            Reason::BackendsResting,
-            until.saturating_duration_since(now),
-        ),
+        NoBackend::NoToken => Reason::NoIdentity.into(),
+        NoBackend::Resting(until) => later(Reason::BackendsResting, until),
+        NoBackend::Rejecting(until) => later(Reason::BackendsRejecting, until),
     })
 }
 
@@ -182,13 +221,14 @@ fn path_at(path: &str, deployment: &str) -> String {
 impl Asked {
     /// The backend that is asked first.
     pub(super) fn first(&self) -> Option<Arc<str>> {
-        self.choices.first().map(|it| Arc::clone(&it.backend.name))
+        let first = self.choices.first();
+        first.map(|it| Arc::clone(&it.backend().name))
     }
 
     /// Learns from all attempts of a request, the last of which answers it; gives the name of the backend
     /// that does.
     pub(super) fn learn(
-        &self,
+        &mut self,
         notes: &HashMap<String, Attempt>,
         attempts: Option<u32>,
         status: u16,
@@ -198,31 +238,49 @@ impl Asked {
             .and_then(|it| usize::try_from(it).ok())
             .unwrap_or(1);
         let last = made.clamp(1, self.choices.len().max(1)) - 1;
-        let has_answered = notes.get(&*self.choices.get(last)?.backend.name);
-        let is_answered = has_answered.is_some() && !is_failure(status);
+        let answering = self.choices.get(last)?;
+        // Without a pool Envoy takes no notes, and the one backend is asked however it fares.
+        let is_noted = !self.is_pooled || notes.contains_key(&*answering.backend().name);
+        let is_answered = is_noted && !is_failure(status);
         for (nth, choice) in self.choices.iter().take(last + 1).enumerate() {
-            let note = notes.get(&*choice.backend.name);
+            let backend = choice.backend();
+            let note = notes.get(&*backend.name);
+            match note {
+                Some(note) => backend.answered(note.status),
+                None if !self.is_pooled => backend.answered(status),
+                None => {}
+            }
             if nth == last && is_answered {
-                choice.backend.served(&choice.deployment, now);
+                backend.served(&choice.deployment, now);
             } else {
-                choice.backend.count_failure();
-                failed(choice, note, is_answered, now);
+                backend.count_failure();
+                if self.is_pooled {
+                    failed(choice, note, is_answered, now);
+                }
             }
             if let Some(text) = note.and_then(|it| it.utilization.as_deref()) {
-                choice.backend.utilization(text);
+                backend.utilization(text);
             }
         }
-        self.choices
-            .get(last)
-            .map(|it| Arc::clone(&it.backend.name))
+        if last > 0 {
+            self.under_way = Some(answering.begin());
+        }
+        Some(Arc::clone(&answering.backend().name))
     }
 }
 
 /// What a failed attempt says of its backend. One that has not said how long to leave it alone is to blame
-/// only where another backend has answered the very same request: a caller could send requests that nobody
-/// can answer, to take the backends away from all others.
+/// only where another backend has answered the very same request, and no other is left alone for long: a caller
+/// could send requests that nobody can answer, to take the backends away from all others.
 fn failed(choice: &Choice, note: Option<&Attempt>, is_answered: bool, now: Instant) {
-    let (backend, deployment) = (&choice.backend, &*choice.deployment);
+    let (backend, deployment) = (choice.backend(), &*choice.deployment);
+    let rest = |time: Duration| {
+        let longest = match is_answered {
+            true => time,
+            false => time.min(MAX_REST_UNANSWERED),
+        };
+        backend.deployment(deployment, |it| it.rest(now, longest, Rest::Throttled));
+    };
     match note {
         Some(note) if Rejections::is_one(note.status) => {
             backend.whole(|it| it.failed(now, Rest::IdentityRejected));
@@ -230,10 +288,8 @@ fn failed(choice: &Choice, note: Option<&Attempt>, is_answered: bool, now: Insta
         Some(Attempt {
             retry_after: Some(time),
             ..
-        }) => backend.deployment(deployment, |it| it.rest(now, *time, Rest::Throttled)),
-        Some(Attempt { status: 429, .. }) => {
-            backend.deployment(deployment, |it| it.rest(now, DEFAULT_REST, Rest::Throttled));
-        }
+        }) => rest(*time),
+        Some(Attempt { status: 429, .. }) => rest(DEFAULT_REST),
         Some(_) if is_answered => {
             backend.deployment(deployment, |it| it.failed(now, Rest::Failing))
         }

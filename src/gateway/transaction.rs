@@ -76,8 +76,8 @@ struct Open {
     answered: Option<Answered>,
     meter: Option<Meter>,
     ending: Ending,
-    /// Where it may have been made, and where it was; none where there is no choice.
-    asked: Option<Asked>,
+    /// Where it may have been made, and where it was.
+    asked: Asked,
     backend: Option<Arc<str>>,
     region: Option<Arc<str>>,
     time_to_first_token: Option<Duration>,
@@ -85,7 +85,7 @@ struct Open {
 }
 
 impl Transaction {
-    pub(crate) fn new(gateway: Arc<Gateway>, mut outgoing: Outgoing) -> Self {
+    pub(crate) fn new(gateway: Arc<Gateway>, mut outgoing: Outgoing, asked: Asked) -> Self {
         if let Some(limited) = &mut outgoing.limited {
             limited.sent();
         }
@@ -96,7 +96,7 @@ impl Transaction {
             answered: None,
             meter: None,
             ending: Ending::default(),
-            asked: None,
+            asked,
             backend: None,
             region: None,
             time_to_first_token: None,
@@ -109,14 +109,6 @@ impl Transaction {
         }
     }
 
-    /// The same of a request that has several backends.
-    pub(crate) fn asks(mut self, asked: Asked) -> Self {
-        if let Some(open) = &mut self.open {
-            open.asked = Some(asked);
-        }
-        self
-    }
-
     /// How the attempts have ended, of which the last one answers.
     pub(crate) fn attempted(
         &mut self,
@@ -125,9 +117,9 @@ impl Transaction {
         status: u16,
     ) {
         if let Some(open) = &mut self.open
-            && let Some(asked) = open.asked.take()
+            && open.backend.is_none()
         {
-            open.backend = asked.learn(notes, attempts, status);
+            open.backend = open.asked.learn(notes, attempts, status);
         }
     }
 
@@ -151,11 +143,8 @@ impl Transaction {
     }
 
     /// Whether a backend's answer is about the gateway's identity and not for the caller, who gets
-    /// 502 in its place. It is noted what the backend says to the identity.
-    pub(crate) fn is_identity_rejected(&self, status: u16) -> bool {
-        let backend = self.open.as_ref().and_then(|open| open.backend.clone());
-        let backend = backend.unwrap_or_else(|| Arc::clone(&self.gateway.policy.load().backend));
-        self.gateway.identity.rejections().note(status, &backend);
+    /// 502 in its place.
+    pub(crate) const fn is_identity_rejected(status: u16) -> bool {
         Rejections::is_one(status)
     }
 
@@ -325,8 +314,9 @@ impl Open {
         let outcome = self.outcome(&mut metered, is_readable);
         let made = std::mem::take(&mut self.made);
         let changes = made.end(&gateway.owners, &self.outgoing, status);
-        let backend = self.backend.take();
-        let backend = backend.unwrap_or_else(|| self.first_backend(gateway));
+        // One that ended before its answer began was at the first.
+        let backend = self.backend.take().or_else(|| self.asked.first());
+        let backend = backend.unwrap_or_default();
         let assumed = unsettled::assume(&self.outgoing, source);
         let lease = Arc::clone(&self.outgoing.admitted.lease);
         let settling = Settling {
@@ -367,12 +357,6 @@ impl Open {
             (UsageSource::Estimated(_), _) => answer.thinking(&gateway.reasoning),
             _ => None,
         }
-    }
-
-    /// Where a request was that ended before its answer began.
-    fn first_backend(&self, gateway: &Gateway) -> Arc<str> {
-        let first = self.asked.as_ref().and_then(Asked::first);
-        first.unwrap_or_else(|| Arc::clone(&gateway.policy.load().backend))
     }
 
     fn outcome(&self, metered: &mut Metered, is_readable: bool) -> Outcome {

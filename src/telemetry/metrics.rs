@@ -151,7 +151,6 @@ impl Metrics {
     ) {
         let meter = self.provider.meter("tollgate");
         let expiry = Arc::clone(&identity);
-        let rejecting = Arc::clone(&identity);
         let _ = meter
             .u64_observable_gauge("tollgate.identity.token.expiry.timestamp")
             .with_unit("s")
@@ -169,15 +168,6 @@ impl Metrics {
                 let counts = identity.refreshes();
                 counter.observe(counts.success, &[KeyValue::new("outcome", "success")]);
                 counter.observe(counts.failure, &[KeyValue::new("outcome", "failure")]);
-            })
-            .build();
-        let _ = meter
-            .u64_observable_counter("tollgate.identity.rejections")
-            .with_description("Answers of backends that do not accept the identity, by status")
-            .with_callback(move |counter| {
-                let counts = rejecting.rejections().counts();
-                counter.observe(counts.unauthorized, &[KeyValue::new("status", "401")]);
-                counter.observe(counts.forbidden, &[KeyValue::new("status", "403")]);
             })
             .build();
         let _ = meter

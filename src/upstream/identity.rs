@@ -16,7 +16,6 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::rejections::Rejections;
 use crate::backoff::{Backoff, with_jitter};
 use crate::unix_time;
 
@@ -114,7 +113,6 @@ pub struct Identity {
     expires_unix_s: AtomicU64,
     success: AtomicU64,
     failure: AtomicU64,
-    rejections: Rejections,
 }
 
 impl fmt::Debug for Identity {
@@ -134,11 +132,6 @@ impl Identity {
     /// When the token ends, in seconds since 1970; `None` before the first.
     pub fn expires_unix_s(&self) -> Option<u64> {
         Some(self.expires_unix_s.load(Ordering::Relaxed)).filter(|at| *at > 0)
-    }
-
-    /// What backends say to it.
-    pub fn rejections(&self) -> &Rejections {
-        &self.rejections
     }
 
     /// How the fetches came out.

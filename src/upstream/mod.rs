@@ -14,7 +14,7 @@ pub use identity::{Identity, IdentityError, IssuedToken, RefreshCounts, TokenSou
 pub use key_vault::{KeyVaultSource, VaultObject};
 pub use pools::{
     Availability, Backend, BackendReport, Choice, Health, Member, NoBackend, Order, Pool, Pools,
-    Rest, Tier, UnderWay,
+    Rest, Tier, UnderWay, Wish,
 };
 pub(crate) use rejections::remedy;
 pub use rejections::{RejectionCounts, Rejections};

@@ -1,4 +1,4 @@
-//! Answers of backends that do not accept the identity: a role that is missing, a wrong audience, a network
+//! Answers of a backend that does not accept the identity: a role that is missing, a wrong audience, a network
 //! that is closed. They are the operator's to mend, and never a caller's.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// How often the log says it, at most.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What a backend has said to the identity.
+/// What one backend has said to the identity.
 #[derive(Debug)]
 pub struct Rejections {
     since: Instant,
@@ -68,16 +68,16 @@ impl Rejections {
             tracing::error!(
                 backend,
                 status,
-                "the backend does not accept the gateway's identity, callers get 502: {what_to_do}"
+                "the backend does not accept the gateway's identity; callers get 502, unless another backend answers: {what_to_do}"
             );
         }
     }
 
     /// What is wrong now, and what to do about it.
-    pub fn concern(&self) -> Option<String> {
+    pub fn concern(&self, backend: &str) -> Option<String> {
         let status = self.current.load(Ordering::Relaxed);
         let what_to_do = remedy(status);
-        (status != 0).then(|| format!("the backend answers {status} to it: {what_to_do}"))
+        (status != 0).then(|| format!("backend {backend} answers {status} to it: {what_to_do}"))
     }
 
     /// How often it happened.
@@ -118,11 +118,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_rejection_is_said_until_an_answer_accepts_the_identity_and_logged_once_a_minute() {
         let rejections = Rejections::default();
-        assert_eq!(rejections.concern(), None);
+        assert_eq!(rejections.concern("sweden"), None);
         rejections.note(401, "sweden");
         rejections.note(503, "sweden");
         rejections.note(403, "sweden");
-        let said = rejections.concern().expect("a concern");
+        let said = rejections.concern("sweden").expect("a concern");
         assert!(said.contains("403") && said.contains("role"), "{said}");
         let counts = RejectionCounts {
             unauthorized: 1,
@@ -133,6 +133,6 @@ mod tests {
         tokio::time::advance(LOG_INTERVAL).await;
         assert!(rejections.is_to_be_logged());
         rejections.note(404, "sweden");
-        assert_eq!(rejections.concern(), None);
+        assert_eq!(rejections.concern("sweden"), None);
     }
 }

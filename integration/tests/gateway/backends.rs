@@ -8,7 +8,8 @@ use tollgate_integration::fakes::azure::script::Fault;
 use tollgate_integration::fakes::azure::{AzureOptions, FakeAzure};
 use tollgate_integration::stack::{Options, Stack, wait_for};
 
-use crate::support::{hello, hello_stream, send, send_json};
+use crate::books::{SOON, ledger, rows, with_everything};
+use crate::support::{hello, hello_stream, metric, refused, send, send_json};
 
 const V1: &str = "/openai/v1/chat/completions";
 /// Sweden first, then east, then west.
@@ -251,23 +252,34 @@ async fn when_all_rest_the_caller_hears_when_the_first_returns() {
 
 #[tokio::test]
 async fn a_caller_chooses_no_backend() {
-    let stack = stack(2).await;
-    for (name, value) in [
-        ("x-tollgate-1", "east"),
+    let stack = two(IN_ORDER_OF_TWO).await;
+    let chosen = [
+        ("x-tollgate-1", "sweden"),
+        ("x-tollgate-2", "sweden"),
         ("x-tollgate-2", "east"),
-        ("x-envoy-attempt-count", "1"),
+        ("x-envoy-attempt-count", "2"),
         ("x-envoy-max-retries", "9"),
-        ("x-envoy-retry-on", "5xx"),
-    ] {
-        let chosen = stack.chat(&hello()).header(name, value);
-        assert_eq!(send(chosen).await.status(), StatusCode::OK, "{name}");
-    }
-    assert_eq!(seen(&stack), [5, 0]);
-    for request in stack.azure.requests() {
-        assert!(
-            !format!("{request:?}").contains("x-envoy-max-retries"),
-            "{request:?}"
-        );
+        ("x-envoy-retry-on", "5xx,retriable-status-codes"),
+        ("x-envoy-retriable-status-codes", "503"),
+        ("x-envoy-upstream-alt-stat-name", "mine"),
+    ];
+    let with_all = |request: reqwest::RequestBuilder| {
+        let add = |request: reqwest::RequestBuilder, (name, value)| request.header(name, value);
+        chosen.into_iter().fold(request, add)
+    };
+    // A chat goes where the pool says, which is east; a response is made once, at the first backend.
+    let chat = send(with_all(stack.chat(&hello()))).await;
+    assert_eq!((chat.status(), seen(&stack)), (StatusCode::OK, vec![0, 1]));
+    stack.azure.set_fault(Some(Fault::Status(503)));
+    let body = json!({ "model": "gpt-4o", "input": "Say hello." });
+    let made = send(with_all(stack.post("/openai/v1/responses", &body))).await;
+    assert_eq!(made.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(seen(&stack), [1, 1], "tried again as the caller says");
+    for azure in azures(&stack) {
+        let requests = format!("{:?}", azure.requests());
+        for name in ["x-envoy-max-retries", "mine"] {
+            assert!(!requests.contains(name), "{name}: {requests}");
+        }
     }
 }
 
@@ -370,6 +382,146 @@ async fn on_v1_the_body_has_the_backends_own_name() {
     let failed = send(stack.post(V1, &body)).await;
     assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(seen(&stack), [0, 2]);
+}
+
+#[tokio::test]
+async fn on_v1_the_next_request_goes_to_the_next_backend_where_each_has_its_own_name() {
+    let stack = two("pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, deployment: gpt-4o-mini, priority: 0 }, { name: east, priority: 1 } ] }\n").await;
+    let mut body = hello();
+    body["model"] = json!("gpt-4o");
+    stack.azure.fail_next(&[Fault::Status(429)]);
+    let throttled = stack
+        .post(V1, &body)
+        .header("x-fake-retry-after-ms", "600000");
+    let first = send(throttled).await;
+    assert_eq!(first.status(), StatusCode::TOO_MANY_REQUESTS);
+    let (status, answer) = send_json(stack.post(V1, &body)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert!(
+        answer["model"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("gpt-4o-2")),
+        "{answer}"
+    );
+    assert_eq!(seen(&stack), [1, 1]);
+}
+
+#[tokio::test]
+async fn on_v1_a_product_is_served_where_it_may_go_by_the_name_there() {
+    let options = Options::default().more_backends(vec![azure("east")]);
+    let stack = Stack::start(options.edit_config(|yaml| {
+        let pinned = yaml
+            .replace(
+                "    deployments: [gpt-4o, text",
+                "    backends: { names: [east] }\n    deployments: [gpt-4o, text",
+            )
+            .replace("embeddings, responses]", "embeddings]");
+        pinned + "pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, deployment: gpt-4o-mini, priority: 0 }, { name: east, priority: 1 } ] }\n"
+    }))
+    .await;
+    let mut body = hello();
+    body["model"] = json!("gpt-4o");
+    let (status, answer) = send_json(stack.post(V1, &body)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(seen(&stack), [0, 1]);
+}
+
+#[tokio::test]
+async fn a_client_of_products_with_other_backends_sees_the_models_of_one() {
+    let options = Options::default().more_backends(vec![azure("east")]);
+    let stack = Stack::start(options.edit_config(|yaml| {
+        yaml.replace("products: [standard]", "products: [standard, other]")
+            .replace(
+                "products:\n  - id: standard\n",
+                "products:\n  - { id: other, deployments: [gpt-4o], operations: [models], backends: { names: [sweden] } }\n  - id: standard\n    backends: { names: [east] }\n",
+            )
+            .replace("embeddings, responses]", "embeddings]")
+    }))
+    .await;
+    let models = stack
+        .callers
+        .http1()
+        .get(stack.callers.url("/openai/v1/models"))
+        .header("api-key", stack.key.text());
+    assert_eq!(send(models).await.status(), StatusCode::OK);
+    assert_eq!(seen(&stack), [1, 0], "the product that lists no models");
+}
+
+#[tokio::test]
+async fn a_backend_that_rejects_the_identity_is_named_while_another_one_answers() {
+    let stack = stack(2).await;
+    stack.azure.set_fault(Some(Fault::Status(401)));
+    for _ in 0..3 {
+        assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+    }
+    let (_, ready) = stack.tollgate().admin("/readyz").await.expect("a page");
+    let line = "identity: backend sweden answers 401 to it: ";
+    assert!(ready.contains(line), "{ready}");
+    assert!(!ready.contains("backend east"), "{ready}");
+    let count = async |backend: &str| {
+        let label = format!("tollgate_backend=\"{backend}\"");
+        let name = "tollgate_identity_rejections_total";
+        metric(&stack, name, &[&label, "status=\"401\""]).await
+    };
+    assert!(count("sweden").await >= 1.0);
+    assert_eq!(count("east").await, 0.0);
+    let log = stack.tollgate().log().all();
+    let is_said = |line: &&String| {
+        line.contains("does not accept the gateway's identity") && line.contains("sweden")
+    };
+    assert_eq!(log.iter().filter(is_said).count(), 1, "{log:?}");
+}
+
+#[tokio::test]
+async fn where_no_backend_accepts_the_identity_it_is_not_the_callers_who_are_too_many() {
+    let stack = stack(2).await;
+    for azure in azures(&stack) {
+        azure.set_fault(Some(Fault::Status(403)));
+    }
+    assert_eq!(
+        send(stack.chat(&hello())).await.status(),
+        StatusCode::BAD_GATEWAY
+    );
+    let (status, code) = refused(stack.chat(&hello())).await;
+    assert_eq!((status, code.as_str()), (503, "identity_unavailable"));
+}
+
+#[tokio::test]
+async fn what_goes_on_is_asked_for_where_it_was_begun() {
+    let options = with_everything(&format!("background: {{ poll_every: {SOON} }}\n"));
+    let stack = Stack::start(options.more_backends(vec![azure("east")])).await;
+    let body = json!({ "model": "gpt-4o", "input": "Think about it", "background": true });
+    let (status, made) = send_json(stack.post("/openai/v1/responses", &body)).await;
+    assert_eq!(status, StatusCode::OK, "{made}");
+    // Nobody can say how it goes, until east is the first backend.
+    stack.azure.set_fault(Some(Fault::Status(503)));
+    let text = std::fs::read_to_string(stack.config_path()).expect("a file");
+    let line = |name: &str| {
+        let mut lines = text.lines();
+        let begins = format!("  - {{ name: {name}");
+        let line = lines.find(|it| it.starts_with(&begins)).expect("a backend");
+        line.to_owned()
+    };
+    let (sweden, east) = (line("sweden"), line("east"));
+    let other = text
+        .replace(&sweden, "THIRD")
+        .replace(&east, &sweden)
+        .replace("THIRD", &east);
+    std::fs::write(stack.config_path(), other).expect("written");
+    let log = stack.tollgate().log();
+    log.wait_for_json("the other order", |line| {
+        line.to_string().contains("configuration is in force")
+    })
+    .await;
+    stack.azure.set_fault(None);
+    let store = ledger(&stack).await;
+    let row = wait_for("its record", async || {
+        let rows = rows(&store).await;
+        rows.into_iter().find(|row| row.source != "none")
+    })
+    .await;
+    assert_eq!((&*row.source, &*row.backend), ("reported", "sweden"));
+    assert_eq!(seen(&stack)[1], 0, "the new first backend was asked");
 }
 
 #[tokio::test]

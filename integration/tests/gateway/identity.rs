@@ -243,7 +243,7 @@ async fn a_backend_that_does_not_accept_the_identity_is_the_operators_matter_and
             assert!(!said.contains("principal"), "what Azure said: {said}");
         }
         let said = readyz().await;
-        let line = format!("identity: the backend answers {status} to it: ");
+        let line = format!("identity: backend sweden answers {status} to it: ");
         assert!(said.contains(&line) && said.contains("role"), "{said}");
     }
     let counted =
@@ -271,4 +271,22 @@ async fn a_backend_that_does_not_accept_the_identity_is_the_operators_matter_and
     );
     assert_eq!(send(stack.chat(&hello())).await.status(), 200);
     assert_eq!(readyz().await, "ready\n", "it is accepted again");
+}
+
+#[tokio::test]
+async fn a_single_backend_gets_the_identity_that_is_its_own() {
+    let government = AzureOptions {
+        audience: "https://cognitiveservices.azure.us".to_owned(),
+        ..AzureOptions::default()
+    };
+    let stack = Stack::start(Options::default().azure(government).edit_config(|yaml| {
+        yaml.replace("name: sweden", "name: sweden, identity: { managed_identity: {}, scope: https://cognitiveservices.azure.us/.default }")
+    }))
+    .await;
+    wait_for("its token", async || {
+        (send(stack.chat(&hello())).await.status() != 503).then_some(())
+    })
+    .await;
+    assert_eq!(send(stack.chat(&hello())).await.status(), 200);
+    assert_no_violations(&stack);
 }

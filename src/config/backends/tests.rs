@@ -2,32 +2,35 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::policy::Background;
+use crate::policy::Policy;
 
 const BEFORE: &str = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\n";
 const SWEDEN: &str = "backends: [ { name: sweden, endpoint: \"https://acme.openai.azure.com\" } ]";
 
-fn parse(more: &str) -> Result<Background, String> {
+fn parse(more: &str) -> Result<Policy, String> {
     let text = format!("{BEFORE}{more}\n");
     let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
     parsed
-        .map(|config| config.policy.background)
+        .map(|config| config.policy)
         .map_err(|error| error.lines().concat())
 }
 
 #[test]
 fn what_is_asked_for_later_has_defaults() {
-    let background = parse(SWEDEN).expect("good");
-    assert!(background.resource.is_some());
+    let has_resource =
+        |policy: &Policy| policy.pools.home().is_some_and(|it| it.resource.is_some());
+    let policy = parse(SWEDEN).expect("good");
+    assert!(has_resource(&policy));
+    let background = policy.background;
     assert_eq!(background.poll_every, Duration::from_secs(30));
     assert_eq!(background.poll_batches_every, Duration::from_secs(600));
     assert_eq!(background.max_per_client, 1_000);
     let other = format!("{SWEDEN}\nbackground: {{ poll_every: 2m, max_per_client: 5 }}");
-    let other = parse(&other).expect("good");
+    let other = parse(&other).expect("good").background;
     assert_eq!(other.poll_every, Duration::from_secs(120));
     assert_eq!(other.max_per_client, 5);
     let without = parse("backends: [ { name: sweden } ]").expect("good");
-    assert!(without.resource.is_none());
+    assert!(!has_resource(&without));
 }
 
 #[test]
@@ -68,7 +71,7 @@ fn what_is_wrong_says_where_and_why() {
             "must be from 1 to 50000",
         ),
     ] {
-        let error = parse(&more).expect_err("wrong");
+        let error = parse(&more).err().expect("wrong");
         assert!(error.contains(reason), "{more}: {error}");
     }
 }

@@ -49,8 +49,8 @@ fn a_pool_says_priority_weight_and_name() {
     let expected = ["sweden 0 3 gpt-4o-eu", "east 5 1 -"];
     assert_eq!(members(&pools, "gpt-4o"), expected);
     assert_eq!(members(&pools, "o3"), ["east 0 1 -", "sweden 1 1 -"]);
-    assert_eq!(pools.name_in_body("gpt-4o"), "gpt-4o-eu");
-    assert_eq!(pools.name_in_body("o3"), "o3");
+    let at_home = |called| pools.at_home(called).map(|it| it.deployment.to_string());
+    assert_eq!(at_home("gpt-4o").as_deref(), Some("gpt-4o"));
 }
 
 #[test]

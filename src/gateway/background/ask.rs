@@ -30,8 +30,8 @@ const NOT_FOUND: u16 = 404;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AskError {
-    /// The configuration has no `endpoint` any more.
-    #[error("the backend has no `endpoint`")]
+    /// The configuration has no such backend any more, or no `endpoint` of it.
+    #[error("the backend is no more in the configuration, or has no `endpoint`")]
     NoEndpoint,
     /// The identity has no token.
     #[error("the identity has no token")]
@@ -96,18 +96,23 @@ pub(super) fn is_over(answer: &Metered) -> bool {
     status.is_some_and(|status| OVER.contains(&status))
 }
 
-/// Where to ask, and with what; nothing is asked for that could not be charged.
-pub(super) fn admitted(gateway: &Gateway) -> Result<(Resource, HeaderValue), AskError> {
-    let resource = gateway.policy.load().background.resource.clone();
-    let resource = resource.ok_or(AskError::NoEndpoint)?;
+/// Where to ask for something, and with what; nothing is asked for that could not be charged. It is where it was
+/// begun, wherever what is new goes by now.
+pub(super) fn admitted(
+    gateway: &Gateway,
+    task: &Task,
+) -> Result<(Resource, HeaderValue), AskError> {
+    let policy = gateway.policy.load();
+    let backend = match &task.work.asked_by.backend {
+        Some(name) => policy.pools.named(name),
+        None => policy.pools.home(),
+    };
+    let backend = backend.ok_or(AskError::NoEndpoint)?;
+    let resource = backend.resource.clone().ok_or(AskError::NoEndpoint)?;
     if let Some(ledger) = &gateway.ledger {
         ledger.admit().map_err(|_| AskError::Ledger)?;
     }
-    let policy = gateway.policy.load();
-    let authorization = match policy.pools.home() {
-        Some(home) => home.authorization(&gateway.identity),
-        None => None,
-    };
+    let authorization = backend.authorization(&gateway.identity);
     Ok((resource, authorization.ok_or(AskError::NoIdentity)?))
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn ask(gateway: &Arc<Gateway>, task: &Task) -> Outcome {
 /// The batch itself.
 async fn retrieve(gateway: &Gateway, task: &Task) -> Result<Metered, AskError> {
     let (_, id) = &task.key;
-    let (resource, authorization) = admitted(gateway)?;
+    let (resource, authorization) = admitted(gateway, task)?;
     let mut document = resource.get(Asked::Batch(id), authorization).await?;
     let mut meter = Meter::new(Operation::Batches, BodyFormat::Json, false);
     while let Some(piece) = document.chunk().await? {
@@ -102,7 +102,7 @@ impl<'a> Lines<'a> {
     }
 
     async fn read(&mut self, file: &str) -> Result<(), AskError> {
-        let (resource, authorization) = admitted(self.gateway)?;
+        let (resource, authorization) = admitted(self.gateway, self.task)?;
         let mut document = resource
             .get(Asked::FileContent(file), authorization)
             .await?;

@@ -44,7 +44,7 @@ pub(super) async fn ask(gateway: &Arc<Gateway>, task: &Task) -> Outcome {
 /// Reads the response as it comes.
 async fn retrieve(gateway: &Gateway, task: &Task) -> Result<Metered, AskError> {
     let (_, id) = &task.key;
-    let (resource, authorization) = admitted(gateway)?;
+    let (resource, authorization) = admitted(gateway, task)?;
     let mut document = resource.get(Asked::Response(id), authorization).await?;
     let mut meter = Meter::new(Operation::Responses, BodyFormat::Json, false);
     while let Some(piece) = document.chunk().await? {

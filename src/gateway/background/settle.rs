@@ -125,7 +125,7 @@ fn record(gateway: &Gateway, task: &Task, charge: Charge) -> UsageRecord {
             (_, None, UsageSource::Estimated(_)) => asked_by.service_tier.clone(),
             (_, tier, _) => tier.map(Arc::from),
         },
-        backend: Arc::clone(&gateway.policy.load().backend),
+        backend: backend(gateway, asked_by),
         region: None,
         stream: false,
         status: Some(OK),
@@ -150,6 +150,15 @@ fn record(gateway: &Gateway, task: &Task, charge: Charge) -> UsageRecord {
             .unwrap_or_default(),
         time_to_first_token: None,
     }
+}
+
+/// The backend that has done it.
+fn backend(gateway: &Gateway, asked_by: &AskedBy) -> Arc<str> {
+    let home = || {
+        let policy = gateway.policy.load();
+        policy.pools.home().map(|it| Arc::clone(&it.name))
+    };
+    asked_by.backend.clone().or_else(home).unwrap_or_default()
 }
 
 /// What was asked for: a response, or that of a batch's lines.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::observer::Observer;
 use super::super::refusal::{Reason, Refusal};
-use super::{BodyDecision, Deciding, GoesOn};
+use super::{BodyChange, BodyDecision, Deciding, GoesOn};
 use crate::access::{
     ApiShape, BATCH_PURPOSE, BatchBody, BatchInput, BatchLine, Endpoint, Form, Known, ObjectKind,
     Target, Uses, batch_lines, limit_output,
@@ -42,7 +42,7 @@ impl<O: Observer> Deciding<'_, O> {
             product: Some(input.product.clone()),
             prompt: Some(Prompt::Length(0)),
             known: Known::Input(Arc::new(input)),
-            rewritten: Some(form.write().into()),
+            change: BodyChange::File(form.write().into()),
             ..BodyDecision::default()
         })
     }

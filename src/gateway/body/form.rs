@@ -2,12 +2,11 @@
 
 use super::super::observer::Observer;
 use super::super::refusal::Refusal;
-use super::{BodyDecision, Deciding};
+use super::change::MODEL;
+use super::{BodyChange, BodyDecision, Deciding};
 use crate::access::{BodyError, Form, Uses, word};
 use crate::usage::{Prompt, Units};
 
-/// The field that names the deployment.
-const MODEL: &str = "model";
 /// The field whose text the model reads.
 const PROMPT: &str = "prompt";
 
@@ -31,7 +30,7 @@ impl<O: Observer> Deciding<'_, O> {
             ..Uses::default()
         };
         let grant = self.grant_model(model, &uses)?;
-        let deployment = self.decision.name_in_body(&grant.deployment);
+        let deployment = grant.deployment.as_str();
         if model.is_some_and(|model| model != deployment) {
             form.set(MODEL, deployment.to_owned());
         }
@@ -49,7 +48,7 @@ impl<O: Observer> Deciding<'_, O> {
                 image_quality: word_of("quality")?,
                 ..Units::default()
             },
-            rewritten: Some(form.write().into()),
+            change: BodyChange::Form(form.write().into()),
             ..BodyDecision::default()
         })
     }

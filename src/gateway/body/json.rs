@@ -2,7 +2,7 @@
 
 use super::super::observer::{Observer, Step};
 use super::super::refusal::Refusal;
-use super::{BodyDecision, Deciding, GoesOn, Rewritten};
+use super::{BodyChange, BodyDecision, Deciding, GoesOn};
 use crate::access::{
     ApiShape, Edit, IncludeUsage, MediaRequest, Operation, RequestBody, Target, limit_output,
 };
@@ -41,14 +41,12 @@ impl<O: Observer> Deciding<'_, O> {
         let asked_for = remove_usage_event || parsed.include_usage == IncludeUsage::Requested;
         let is_response = operation == Operation::Responses;
         let is_said_last = is_response || (operation.usage_must_be_asked_for() && asked_for);
-        let model = rename_model(self.decision.name_in_body(&grant.deployment), &parsed);
         let written = parsed.output.max_output_tokens;
         let written = written.and_then(|span| span.text(body).parse().ok());
         let limit = options
             .max_output_tokens
             .map(|limit| u64::from(limit.get()));
         let output_at_most = parsed.output.at_most(body).or(limit);
-        let edits: Vec<_> = cap.into_iter().chain(usage).chain(model).collect();
         Ok(BodyDecision {
             deployment: Some(grant.deployment),
             product: Some(grant.product.id.clone()),
@@ -62,20 +60,13 @@ impl<O: Observer> Deciding<'_, O> {
             goes_on: (is_response && parsed.uses.background).then_some(GoesOn::Response),
             max_output_tokens: written.or(limit),
             output_at_most,
-            rewritten: (!edits.is_empty()).then(|| Rewritten {
-                body: Edit::apply(&edits, body),
-                content_type: None,
-            }),
+            change: BodyChange::Json {
+                edits: cap.into_iter().chain(usage).collect(),
+                model: parsed.model,
+            },
             ..BodyDecision::default()
         })
     }
-}
-
-/// The granted deployment, as backends call it, as the body's `model`, where the body says another one or none:
-/// what is authorised is all that anybody behind us can read.
-fn rename_model(name: &str, parsed: &RequestBody) -> Option<Edit> {
-    let model = parsed.model.as_ref()?;
-    (model.name.as_deref() != Some(name)).then(|| model.rename(name))
 }
 
 /// Images and speech, as the request asks for them.

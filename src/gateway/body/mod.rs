@@ -1,10 +1,13 @@
 //! The decision on a request's body: what it names is authorised, and what is passed on is made to say only that.
 
 mod batch;
+mod change;
 mod form;
 mod json;
 
 use std::sync::Arc;
+
+pub(crate) use change::{BodyChange, Rewritten};
 
 use super::decide::{Decision, Owners};
 use super::observer::{Observer, Step};
@@ -42,8 +45,8 @@ pub(crate) struct BodyDecision {
     /// How many tokens all answers together may have, where somebody has said so.
     pub(crate) output_at_most: Option<u64>,
     pub(crate) known: Known,
-    /// The body that is passed on, where it differs.
-    pub(crate) rewritten: Option<Rewritten>,
+    /// What is passed on in its place.
+    pub(crate) change: BodyChange,
 }
 
 /// What goes on when its request has ended.
@@ -53,24 +56,6 @@ pub(crate) enum GoesOn {
     Response,
     /// A batch of a file's lines.
     Batch(Arc<BatchInput>),
-}
-
-/// Another body in place of the client's.
-#[derive(Debug)]
-pub(crate) struct Rewritten {
-    pub(crate) body: Vec<u8>,
-    /// Its `content-type`, where it is another one, too.
-    pub(crate) content_type: Option<String>,
-}
-
-impl From<(String, Vec<u8>)> for Rewritten {
-    /// A form that is written anew, with its `content-type`.
-    fn from((content_type, body): (String, Vec<u8>)) -> Self {
-        Self {
-            body,
-            content_type: Some(content_type),
-        }
-    }
 }
 
 /// Decides. What becomes known of the request is noted in its context, so that a refusal can say it.

@@ -146,7 +146,7 @@ fn cost(
     let price = policy.prices.find(&Served {
         model: None,
         deployment: Some(deployment),
-        backend: &policy.backend,
+        backend: policy.pools.home().map_or("", |it| &it.name),
         service_tier: expecting.size.service_tier,
         at: expecting.at,
     });

@@ -18,7 +18,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
     let client = Client::new(ClientId::new(client), Vec::new());
     let decision = Decision {
         pools: Arc::default(),
-        path: None,
+        path: String::new(),
         caller: Caller {
             client: Arc::new(client),
             credential: CredentialKind::Key(KeySlot::Primary),

@@ -258,6 +258,8 @@ impl Reason {
 
             Self::BackendNotAllowed => Answer::new(403, "backend_not_allowed",
                 "No backend that this client may use has this deployment."),
+            Self::BackendsRejecting => Answer::retry_after(SOON_S, "identity_unavailable",
+                "The service does not accept the gateway just now. Please retry."),
             Self::BackendsResting => Answer::busy("backends_resting",
                 "The service takes no more requests for this deployment just now. Please retry after the time in `retry-after`."),
         }

@@ -151,6 +151,8 @@ pub(crate) enum Reason {
     // The backends.
     BackendNotAllowed,
     BackendsResting,
+    /// None of them accepts the gateway's identity.
+    BackendsRejecting,
 }
 
 impl Reason {

@@ -1,14 +1,15 @@
 use super::*;
-use crate::upstream::{Availability, Backend};
+use crate::upstream::{Availability, RejectionCounts};
 
 fn asked(names: &[&str]) -> Asked {
-    let choice = |name: &&str| Choice {
-        backend: Arc::new(Backend::new(name)),
-        deployment: "gpt-4o".into(),
+    let choice = |name: &&str| {
+        let member = Member::new(Arc::new(Backend::new(name)), None, 0, 1);
+        Choice::new(&Arc::new(member), "gpt-4o")
     };
     Asked {
         choices: names.iter().map(choice).collect(),
-        _under_way: None,
+        under_way: None,
+        is_pooled: true,
     }
 }
 
@@ -24,8 +25,12 @@ fn notes(statuses: &[(&str, u16)]) -> HashMap<String, Attempt> {
 }
 
 fn is_ready(asked: &Asked, at: usize) -> bool {
-    let backend = &asked.choices.get(at).expect("one").backend;
-    backend.availability("gpt-4o", Instant::now()) == Availability::Ready
+    availability(asked, at, Instant::now()) == Availability::Ready
+}
+
+fn availability(asked: &Asked, at: usize, now: Instant) -> Availability {
+    let choice = asked.choices.get(at).expect("one");
+    choice.backend().availability("gpt-4o", now)
 }
 
 #[test]
@@ -42,20 +47,20 @@ fn the_path_has_the_backends_own_name_for_the_deployment() {
 
 #[test]
 fn the_backend_of_the_last_attempt_has_served_it() {
-    let asked = asked(&["a", "b"]);
+    let mut asked = asked(&["a", "b"]);
     let first = asked.learn(&notes(&[("a", 200)]), Some(1), 200);
     assert_eq!(first.as_deref(), Some("a"));
     let second = asked.learn(&notes(&[("a", 503), ("b", 200)]), Some(2), 200);
     assert_eq!(second.as_deref(), Some("b"));
     // An order of one is tried again at the same backend.
-    let one = self::asked(&["a"]);
+    let mut one = self::asked(&["a"]);
     let again = one.learn(&notes(&[("a", 200)]), Some(3), 200);
     assert_eq!(again.as_deref(), Some("a"));
 }
 
 #[test]
 fn a_request_that_nobody_answers_takes_no_backend_from_others() {
-    let asked = asked(&["a", "b"]);
+    let mut asked = asked(&["a", "b"]);
     for _ in 0..100 {
         asked.learn(&notes(&[("a", 500), ("b", 500)]), Some(2), 500);
         asked.learn(&HashMap::new(), Some(2), 503);
@@ -66,7 +71,7 @@ fn a_request_that_nobody_answers_takes_no_backend_from_others() {
 #[test]
 fn failures_where_another_backend_answers_let_it_rest() {
     for failing in [notes(&[("a", 500), ("b", 200)]), notes(&[("b", 200)])] {
-        let asked = asked(&["a", "b"]);
+        let mut asked = asked(&["a", "b"]);
         for _ in 0..5 {
             assert!(is_ready(&asked, 0), "{failing:?}");
             asked.learn(&failing, Some(2), 200);
@@ -79,9 +84,78 @@ fn failures_where_another_backend_answers_let_it_rest() {
 #[test]
 fn too_many_requests_and_a_rejected_identity_let_it_rest_at_once() {
     for status in [429, 401, 403] {
-        let asked = asked(&["a", "b"]);
+        let mut asked = asked(&["a", "b"]);
         asked.learn(&notes(&[("a", status)]), Some(1), status);
         assert!(!is_ready(&asked, 0), "{status}");
         assert!(is_ready(&asked, 1), "{status}");
     }
+}
+
+#[test]
+fn what_no_backend_answers_lets_none_rest_for_as_long_as_it_says() {
+    let mut asked = asked(&["a", "b"]);
+    let throttled = Attempt {
+        status: 429,
+        retry_after: Some(Duration::from_secs(600)),
+        utilization: None,
+    };
+    let all = ["a", "b"].map(|name| (name.to_owned(), throttled.clone()));
+    asked.learn(&all.into(), Some(2), 429);
+    assert!(!is_ready(&asked, 0) && !is_ready(&asked, 1), "at once");
+    let later = Instant::now() + MAX_REST_UNANSWERED;
+    for at in [0, 1] {
+        assert_eq!(availability(&asked, at, later), Availability::Ready);
+    }
+    let mut answered = notes(&[("b", 200)]);
+    answered.insert("a".to_owned(), throttled);
+    asked.learn(&answered, Some(2), 200);
+    let resting = availability(&asked, 0, later);
+    assert!(matches!(resting, Availability::Resting(..)), "{resting:?}");
+}
+
+#[test]
+fn who_does_not_accept_the_identity_is_noted_by_its_name() {
+    let mut asked = asked(&["a", "b"]);
+    asked.learn(&notes(&[("a", 401), ("b", 200)]), Some(2), 200);
+    let backend = |at: usize| asked.choices.get(at).expect("one").backend();
+    let concern = backend(0).concern().expect("a concern");
+    assert!(concern.starts_with("backend a answers 401"), "{concern}");
+    assert_eq!(backend(1).concern(), None);
+    let counts = backend(0).report(Instant::now()).rejections;
+    let one = RejectionCounts {
+        unauthorized: 1,
+        forbidden: 0,
+    };
+    assert_eq!(counts, one);
+}
+
+#[test]
+fn one_backend_alone_is_counted_and_never_rests() {
+    let mut alone = Asked {
+        is_pooled: false,
+        ..asked(&["a"])
+    };
+    for status in [200, 404, 429, 503, 401] {
+        alone.learn(&HashMap::new(), Some(1), status);
+    }
+    assert!(is_ready(&alone, 0));
+    let backend = alone.choices.first().expect("one").backend();
+    let report = backend.report(Instant::now());
+    assert_eq!((report.served, report.failed), (2, 3));
+    assert!(backend.concern().is_some());
+}
+
+#[test]
+fn a_request_is_under_way_where_it_is_answered_until_its_end() {
+    let mut asked = asked(&["a", "b"]);
+    asked.under_way = asked.choices.first().map(Choice::begin);
+    let under_way = |asked: &Asked| -> Vec<u32> {
+        let choices = asked.choices.iter();
+        choices.map(Choice::under_way).collect()
+    };
+    assert_eq!(under_way(&asked), [1, 0]);
+    asked.learn(&notes(&[("a", 503), ("b", 200)]), Some(2), 200);
+    assert_eq!(under_way(&asked), [0, 1]);
+    asked.under_way = None;
+    assert_eq!(under_way(&asked), [0, 0]);
 }

@@ -11,18 +11,31 @@ use crate::policy::LivePolicy;
 use crate::upstream::{Availability, BackendReport};
 
 impl Metrics {
-    /// Shows the state of each backend, where there are several.
+    /// Shows how often each backend does not accept the identity, and where there is a choice the state of each.
     pub fn observe_backends(&self, policy: &Arc<LivePolicy>) {
         let meter = self.provider.meter("tollgate");
         let reports = |policy: &LivePolicy| -> Vec<(BackendReport, KeyValue)> {
             let pools = Arc::clone(&policy.load().pools);
-            let backends = pools.backends().iter().filter(|_| pools.is_pooled());
-            let report = backends.map(|backend| {
+            let report = pools.backends().iter().map(|backend| {
                 let label = KeyValue::new("tollgate.backend", Arc::clone(&backend.name));
                 (backend.report(Instant::now()), label)
             });
             report.collect()
         };
+        let source = Arc::clone(policy);
+        let _ = meter
+            .u64_observable_counter("tollgate.identity.rejections")
+            .with_description("Answers of backends that do not accept the identity, by status")
+            .with_callback(move |counter| {
+                for (report, label) in reports(&source) {
+                    let counts = report.rejections;
+                    for (status, count) in [("401", counts.unauthorized), ("403", counts.forbidden)]
+                    {
+                        counter.observe(count, &[label.clone(), KeyValue::new("status", status)]);
+                    }
+                }
+            })
+            .build();
         let source = Arc::clone(policy);
         let _ = meter
             .u64_observable_counter("tollgate.backend.attempts")

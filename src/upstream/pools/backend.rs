@@ -10,7 +10,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::health::{Availability, Health};
-use crate::upstream::{Identity, IdentityConfig};
+use crate::upstream::{Identity, IdentityConfig, RejectionCounts, Rejections, Resource};
 
 /// How many deployments of a backend may rest apart from it; their names are the operator's.
 const MAX_DEPLOYMENTS: usize = 10_000;
@@ -48,6 +48,8 @@ pub struct Backend {
     /// Host and port where it is reached: what is known of it is another's where this is, and its identity goes
     /// nowhere else. `None`: only Envoy knows.
     pub address: Option<String>,
+    /// Where the gateway asks it itself; `None`: nothing of it can be asked for later.
+    pub resource: Option<Resource>,
     known: ArcSwap<Known>,
 }
 
@@ -59,6 +61,7 @@ struct Known {
     identity: Arc<Identity>,
     served: AtomicU64,
     failed: AtomicU64,
+    rejections: Rejections,
     utilization: ArcSwap<Option<Arc<str>>>,
 }
 
@@ -77,6 +80,7 @@ impl Backend {
             region: None,
             identity: None,
             address: None,
+            resource: None,
             known: ArcSwap::default(),
         }
     }
@@ -103,11 +107,20 @@ impl Backend {
         }
     }
 
+    /// Whether it may be asked at all; what has no identity of its own has the common one.
+    fn whole_at(&self, known: &Known, now: Instant) -> Availability {
+        match self.identity.is_some() && known.identity.authorization().is_none() {
+            true => Availability::NoToken,
+            false => known.health.at(now),
+        }
+    }
+
     /// Whether it may be asked for a deployment.
     pub fn availability(&self, deployment: &str, now: Instant) -> Availability {
         let known = self.known.load();
         let of_deployment = known.deployments.get(deployment).map(|it| it.at(now));
-        match (known.health.at(now), of_deployment) {
+        match (self.whole_at(&known, now), of_deployment) {
+            (Availability::NoToken, _) => Availability::NoToken,
             (Availability::Resting(a, why), Some(Availability::Resting(b, other))) => match a > b {
                 true => Availability::Resting(a, why),
                 false => Availability::Resting(b, other),
@@ -123,10 +136,12 @@ impl Backend {
     pub(super) fn take_trial(&self, deployment: &str, now: Instant) -> bool {
         let known = self.known.load();
         let of_deployment = known.deployments.get(deployment).map(|it| Arc::clone(&it));
-        let mut halves = [Some(&known.health), of_deployment.as_deref()].into_iter();
-        halves.all(|half| match half {
-            Some(health) if health.at(now) == Availability::Trial => health.take_trial(now),
-            _ => true,
+        let mut halves = std::iter::once(&known.health).chain(of_deployment.as_deref());
+        halves.all(|health| match health.at(now) {
+            Availability::Trial => health.take_trial(now),
+            Availability::Ready => true,
+            // Another request has been quicker.
+            Availability::Resting(..) | Availability::NoToken => false,
         })
     }
 
@@ -164,6 +179,16 @@ impl Backend {
         self.known.load().failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The status of an answer of its, which may say that it does not accept the identity.
+    pub fn answered(&self, status: u16) {
+        self.known.load().rejections.note(status, &self.name);
+    }
+
+    /// What it has against the identity, and what to do about it.
+    pub fn concern(&self) -> Option<String> {
+        self.known.load().rejections.concern(&self.name)
+    }
+
     /// What it says of its provisioned throughput.
     pub fn utilization(&self, text: &str) {
         let known = self.known.load();
@@ -186,10 +211,11 @@ impl Backend {
             name: Arc::clone(&self.name),
             tier: self.tier,
             region: self.region.clone(),
-            availability: known.health.at(now),
+            availability: self.whole_at(&known, now),
             resting,
             served: known.served.load(Ordering::Relaxed),
             failed: known.failed.load(Ordering::Relaxed),
+            rejections: known.rejections.counts(),
             utilization: (**known.utilization.load()).clone(),
         }
     }
@@ -212,6 +238,8 @@ pub struct BackendReport {
     pub served: u64,
     /// Attempts that it has failed.
     pub failed: u64,
+    /// How often it has not accepted the identity.
+    pub rejections: RejectionCounts,
     /// What it last said of its provisioned throughput.
     pub utilization: Option<Arc<str>>,
 }

@@ -47,6 +47,8 @@ pub enum Availability {
     Trial,
     /// It rests until then.
     Resting(Instant, Rest),
+    /// There is no token of its own identity.
+    NoToken,
 }
 
 /// The health of a backend, or of one deployment at it.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub use backend::{Backend, BackendReport, Tier};
 pub use health::{Availability, Health, Rest};
-pub use pool::{Choice, Member, NoBackend, Order, Pool, UnderWay};
+pub use pool::{Choice, Member, NoBackend, Order, Pool, UnderWay, Wish};
 
 /// All backends, and the pools of deployments.
 #[derive(Debug, Default)]
@@ -49,6 +49,11 @@ impl Pools {
         &self.backends
     }
 
+    /// The backend of a name.
+    pub fn named(&self, name: &str) -> Option<&Arc<Backend>> {
+        self.backends.iter().find(|it| *it.name == *name)
+    }
+
     /// The backend that has what the service stores: the first.
     pub fn home(&self) -> Option<&Arc<Backend>> {
         self.backends.first()
@@ -60,27 +65,20 @@ impl Pools {
         named.unwrap_or(&self.all)
     }
 
-    /// What a deployment is called in a body that all attempts share: by its first backend's name for it. Only
-    /// backends that call it so take such a request.
-    pub fn name_in_body<'a>(&'a self, deployment: &'a str) -> &'a str {
-        let first = self.of(Some(deployment)).members().first();
-        let name = first.and_then(|it| it.deployment.as_deref());
-        name.unwrap_or(deployment)
-    }
-
-    /// What a deployment is called at the backend that has what the service stores.
-    pub fn name_at_home<'a>(&'a self, deployment: &'a str) -> &'a str {
-        let home = self.home();
-        let mut members = self.of(Some(deployment)).members().iter();
-        let member = members.find(|it| home.is_some_and(|home| Arc::ptr_eq(&it.backend, home)));
-        member.map_or(deployment, |member| member.name(deployment))
+    /// The backend that has what the service stores, for a deployment as callers call it.
+    pub fn at_home(&self, called: &str) -> Option<Choice> {
+        let home = self.home()?;
+        let is_home = |it: &&Arc<Member>| Arc::ptr_eq(&it.backend, home);
+        let mut members = self.of(Some(called)).members().iter();
+        let member = members.find(is_home);
+        let member = member.or_else(|| self.all.members().iter().find(is_home))?;
+        Some(Choice::new(member, called))
     }
 
     /// Takes over what the last configuration knew of the same backends.
     pub fn adopt(&self, last: &Self) {
         for backend in &self.backends {
-            let known = last.backends.iter().find(|it| it.name == backend.name);
-            if let Some(known) = known {
+            if let Some(known) = last.named(&backend.name) {
                 backend.adopt(known);
             }
         }

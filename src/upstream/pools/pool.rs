@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
 use super::backend::Backend;
-use super::health::Availability;
+use super::health::{Availability, Rest};
 
 /// How much more than its share of what is under way the first of an order may have, so that one that answers
 /// slowly does not gather all requests.
@@ -44,6 +44,10 @@ impl Member {
         }
     }
 
+    fn availability(&self, called: &str, now: Instant) -> Availability {
+        self.backend.availability(self.name(called), now)
+    }
+
     /// What the deployment is called there.
     pub fn name<'a>(&'a self, called: &'a str) -> &'a str {
         self.deployment.as_deref().unwrap_or(called)
@@ -53,10 +57,38 @@ impl Member {
 /// A backend in the order of a request, and what the deployment is called there.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    /// The backend.
-    pub backend: Arc<Backend>,
+    member: Arc<Member>,
     /// The deployment there.
     pub deployment: Arc<str>,
+}
+
+impl Choice {
+    /// A member, for a deployment as callers call it.
+    pub fn new(member: &Arc<Member>, called: &str) -> Self {
+        Self {
+            deployment: match &member.deployment {
+                Some(name) => Arc::clone(name),
+                None => called.into(),
+            },
+            member: Arc::clone(member),
+        }
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> &Arc<Backend> {
+        &self.member.backend
+    }
+
+    /// How many requests are under way there.
+    pub fn under_way(&self) -> u32 {
+        self.member.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request as under way there.
+    pub fn begin(&self) -> UnderWay {
+        self.member.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(&self.member))
+    }
 }
 
 /// One request is under way at a backend, until this is dropped.
@@ -67,6 +99,17 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// What a request wants of an order.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// The deployment, as callers call it.
+    pub called: &'a str,
+    /// How many backends at most.
+    pub most: usize,
+    /// All of them must call the deployment as the first one does: the attempts have one body, which names it.
+    pub has_one_name: bool,
 }
 
 /// The backends of a request, the first to be asked first.
@@ -83,8 +126,12 @@ pub struct Order {
 pub enum NoBackend {
     /// None of them is allowed.
     NotAllowed,
+    /// There is no token for any that is allowed.
+    NoToken,
     /// All that are allowed rest, the first of them until then.
     Resting(Instant),
+    /// All that are allowed rest as they do not accept the identity.
+    Rejecting(Instant),
 }
 
 /// The backends that have a deployment.
@@ -111,56 +158,48 @@ impl Pool {
         &self.members
     }
 
-    /// The order of backends for a request, `most` at most: the ready ones by priority, within a priority by
-    /// weight, and before them one that has rested and is to be tried, where `tries` allows it. A backend that
-    /// rests is not asked, nor one that `allowed` refuses.
+    /// The order of backends for a request: the ready ones by priority, within a priority by weight, and before
+    /// them one that has rested and is to be tried. A backend that rests or for which there is no token is not
+    /// asked, nor one that `allowed` refuses.
     ///
     /// # Errors
     /// [`NoBackend`]
     pub fn order(
         &self,
-        called: &str,
+        wish: Wish<'_>,
         now: Instant,
-        most: usize,
+        has_token: impl Fn(&Backend) -> bool,
         allowed: impl Fn(&Member) -> bool,
     ) -> Result<Order, NoBackend> {
-        let mut ready = Vec::new();
-        let mut trials = Vec::new();
-        let mut earliest: Option<Instant> = None;
+        let mut sorted = Sorted::default();
         for (at, member) in self.members.iter().enumerate() {
-            if !allowed(member) {
-                continue;
-            }
-            match member.backend.availability(member.name(called), now) {
-                Availability::Ready => ready.push((at, member)),
-                Availability::Trial => trials.push((at, member)),
-                Availability::Resting(until, _) => {
-                    earliest = Some(earliest.map_or(until, |it| it.min(until)));
-                }
+            if allowed(member) {
+                let availability = match has_token(&member.backend) {
+                    true => member.availability(wish.called, now),
+                    false => Availability::NoToken,
+                };
+                sorted.put(at, member, availability);
             }
         }
-        self.arrange(&mut ready);
-        let first = ready.first().map(|(_, member)| member.priority);
-        let trial = trials.into_iter().find(|(_, member)| {
-            let is_wanted = first.is_none_or(|first| member.priority <= first);
-            is_wanted && member.backend.take_trial(member.name(called), now)
-        });
-        let order: Vec<_> = trial.into_iter().chain(ready).map(|(_, it)| it).collect();
+        let trial = sorted.take_trial(wish.called, now);
+        sorted.ready.sort_by_key(|(at, _)| *at);
+        self.arrange(&mut sorted.ready);
+        let order = trial.into_iter().chain(sorted.ready.iter().copied());
+        let order: Vec<_> = order.map(|(_, it)| it).collect();
         let Some(first) = order.first() else {
-            return Err(earliest.map_or(NoBackend::NotAllowed, NoBackend::Resting));
+            return Err(sorted.obstacle);
         };
+        let name = first.name(wish.called);
+        let mut choices: Vec<Choice> = Vec::with_capacity(order.len().min(wish.most));
+        for member in &order {
+            let is_there = |it: &Choice| Arc::ptr_eq(it.backend(), &member.backend);
+            let is_named_so = !wish.has_one_name || member.name(wish.called) == name;
+            if choices.len() < wish.most && is_named_so && !choices.iter().any(is_there) {
+                choices.push(Choice::new(member, wish.called));
+            }
+        }
         first.under_way.fetch_add(1, Ordering::Relaxed);
         let under_way = UnderWay(Arc::clone(first));
-        let mut choices: Vec<Choice> = Vec::with_capacity(order.len().min(most));
-        for member in order {
-            let is_there = |it: &Choice| Arc::ptr_eq(&it.backend, &member.backend);
-            if choices.len() < most && !choices.iter().any(is_there) {
-                choices.push(Choice {
-                    backend: Arc::clone(&member.backend),
-                    deployment: member.name(called).into(),
-                });
-            }
-        }
         Ok(Order { choices, under_way })
     }
 
@@ -183,21 +222,96 @@ impl Pool {
     }
 }
 
-/// Whose turn it is goes first; the others follow by what they have in hand.
-fn take_turn(group: &mut [(usize, &Arc<Member>)], in_hand: &mut [i64]) {
-    let total: i64 = group.iter().map(|(_, it)| i64::from(it.weight)).sum();
-    for (at, member) in group.iter() {
-        if let Some(own) = in_hand.get_mut(*at) {
-            *own = own.saturating_add(i64::from(member.weight));
+/// The allowed members of a pool, by what may be asked of them.
+struct Sorted<'a> {
+    ready: Vec<(usize, &'a Arc<Member>)>,
+    trials: Vec<(usize, &'a Arc<Member>)>,
+    /// Why none is ready, if none is.
+    obstacle: NoBackend,
+}
+
+impl Default for Sorted<'_> {
+    fn default() -> Self {
+        Self {
+            ready: Vec::new(),
+            trials: Vec::new(),
+            obstacle: NoBackend::NotAllowed,
         }
     }
+}
+
+impl<'a> Sorted<'a> {
+    fn put(&mut self, at: usize, member: &'a Arc<Member>, availability: Availability) {
+        match availability {
+            Availability::Ready => self.ready.push((at, member)),
+            Availability::Trial => self.trials.push((at, member)),
+            Availability::NoToken => {
+                if self.obstacle == NoBackend::NotAllowed {
+                    self.obstacle = NoBackend::NoToken;
+                }
+            }
+            Availability::Resting(until, why) => self.rests(until, why),
+        }
+    }
+
+    /// The first that returns is what callers wait for; only where none accepts the identity it is not their
+    /// number that is in the way.
+    fn rests(&mut self, until: Instant, why: Rest) {
+        let is_rejected = why == Rest::IdentityRejected;
+        self.obstacle = match self.obstacle {
+            NoBackend::NotAllowed | NoBackend::NoToken if is_rejected => {
+                NoBackend::Rejecting(until)
+            }
+            NoBackend::NotAllowed | NoBackend::NoToken => NoBackend::Resting(until),
+            NoBackend::Rejecting(other) if is_rejected => NoBackend::Rejecting(until.min(other)),
+            NoBackend::Rejecting(other) | NoBackend::Resting(other) => {
+                NoBackend::Resting(until.min(other))
+            }
+        };
+    }
+
+    /// The one that this request is to try. Where another request has been quicker, its backend rests until that
+    /// one has ended, or is ready already.
+    fn take_trial(&mut self, called: &str, now: Instant) -> Option<(usize, &'a Arc<Member>)> {
+        let first = self.ready.iter().map(|(_, member)| member.priority).min();
+        for (at, member) in std::mem::take(&mut self.trials) {
+            if first.is_some_and(|first| member.priority > first) {
+                continue;
+            }
+            if member.backend.take_trial(member.name(called), now) {
+                return Some((at, member));
+            }
+            match member.availability(called, now) {
+                Availability::Trial => {}
+                other => self.put(at, member, other),
+            }
+        }
+        None
+    }
+}
+
+/// Whose turn it is goes first; the others follow by what they have in hand. One that is slow is passed over,
+/// and gathers no turns meanwhile: they would all come at once when it has caught up.
+fn take_turn(group: &mut [(usize, &Arc<Member>)], in_hand: &mut [i64]) {
     let least = group.iter().map(|(_, it)| load(it)).min().unwrap_or(0);
     let is_slow = |member: &Member| {
         let share = least.saturating_mul(MAX_TIMES_SHARE);
         load(member) > share.saturating_add(MIN_UNDER_WAY * LOAD_SCALE / u64::from(member.weight))
     };
+    // Others may begin and end meanwhile: it is looked at once.
+    let mut keyed: Vec<_> = group.iter().map(|it| (is_slow(it.1), *it)).collect();
+    let mut total = 0_i64;
+    for (slow, (at, member)) in &keyed {
+        if let Some(own) = in_hand.get_mut(*at).filter(|_| !slow) {
+            *own = own.saturating_add(i64::from(member.weight));
+            total = total.saturating_add(i64::from(member.weight));
+        }
+    }
     let left = |in_hand: &[i64], at: usize| in_hand.get(at).copied().unwrap_or(0);
-    group.sort_by_key(|(at, member)| (is_slow(member), std::cmp::Reverse(left(in_hand, *at))));
+    keyed.sort_by_key(|(slow, (at, _))| (*slow, std::cmp::Reverse(left(in_hand, *at))));
+    for (place, (_, member)) in group.iter_mut().zip(keyed) {
+        *place = member;
+    }
     if let Some((first, _)) = group.first()
         && let Some(own) = in_hand.get_mut(*first)
     {

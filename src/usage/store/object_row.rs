@@ -245,6 +245,7 @@ mod tests {
                 max_output_tokens: Some(500),
                 operation: Some("embeddings".into()),
                 lines: 3,
+                backend: Some("sweden".into()),
             },
         ));
         let batch = Some(Known::Batch(Arc::clone(&response)));

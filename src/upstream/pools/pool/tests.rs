@@ -4,6 +4,12 @@ use std::time::Duration;
 use super::*;
 use crate::upstream::Rest;
 
+const WISH: Wish<'_> = Wish {
+    called: "gpt-4o",
+    most: 5,
+    has_one_name: false,
+};
+
 /// A pool of backends with a priority and a weight each.
 fn pool(members: &[(&str, u32, u32)]) -> Pool {
     let member = |(name, priority, weight): &(&str, u32, u32)| {
@@ -13,12 +19,12 @@ fn pool(members: &[(&str, u32, u32)]) -> Pool {
 }
 
 fn names(order: &Order) -> Vec<String> {
-    let names = order.choices.iter().map(|it| it.backend.name.to_string());
+    let names = order.choices.iter().map(|it| it.backend().name.to_string());
     names.collect()
 }
 
 fn order(pool: &Pool, now: Instant) -> Result<Order, NoBackend> {
-    pool.order("gpt-4o", now, 5, |_| true)
+    pool.order(WISH, now, |_| true, |_| true)
 }
 
 fn backend<'a>(pool: &'a Pool, name: &str) -> &'a Backend {
@@ -71,6 +77,10 @@ fn one_that_is_slow_is_passed_over() {
     }
     let most = usize::try_from(MIN_UNDER_WAY + 1).expect("small");
     assert_eq!(held.len(), most, "all requests gather at the slow one");
+    // It has answered all of them, and has its share again, not what it has missed as well.
+    held.clear();
+    let firsts = (0..100).map(|_| names(&order(&pool, now).expect("an order")).remove(0));
+    assert_eq!(firsts.filter(|it| it == "slow").count(), 50);
 }
 
 #[test]
@@ -83,7 +93,11 @@ fn a_deployment_that_rests_is_not_asked_until_it_returns() {
     };
     rest("a", "gpt-4o", second);
     assert_eq!(names(&order(&pool, now).expect("b")), ["b"]);
-    let other = pool.order("o3", now, 5, |_| true).expect("both");
+    let o3 = Wish {
+        called: "o3",
+        ..WISH
+    };
+    let other = pool.order(o3, now, |_| true, |_| true).expect("both");
     assert_eq!(names(&other), ["a", "b"], "another deployment rests too");
     rest("b", "gpt-4o", 2 * second);
     let none = order(&pool, now).map(|it| names(&it));
@@ -114,11 +128,110 @@ fn one_request_tries_what_has_rested_and_the_others_do_not() {
 fn what_is_not_allowed_is_never_asked() {
     let pool = pool(&[("us", 0, 1), ("eu", 1, 1)]);
     let only = |name: &'static str| {
-        pool.order("gpt-4o", Instant::now(), 5, move |it| {
-            &*it.backend.name == name
-        })
+        let is_one = move |it: &Member| &*it.backend.name == name;
+        pool.order(WISH, Instant::now(), |_| true, is_one)
     };
     assert_eq!(names(&only("eu").expect("eu")), ["eu"]);
     let none = only("asia").map(|it| names(&it));
     assert_eq!(none, Err(NoBackend::NotAllowed));
+}
+
+#[test]
+fn all_have_one_name_where_the_body_is_shared() {
+    let member = |(name, deployment, priority): (&str, &str, u32)| {
+        Member::new(
+            Arc::new(Backend::new(name)),
+            Some(deployment.into()),
+            priority,
+            1,
+        )
+    };
+    let pool = Pool::new(
+        [("a", "x", 0), ("b", "y", 1), ("c", "x", 2), ("d", "y", 3)]
+            .into_iter()
+            .map(member)
+            .collect(),
+    );
+    let one = Wish {
+        has_one_name: true,
+        ..WISH
+    };
+    let now = Instant::now();
+    let order = || names(&pool.order(one, now, |_| true, |_| true).expect("an order"));
+    assert_eq!(order(), ["a", "c"]);
+    // The first that can be asked says the name.
+    backend(&pool, "a").deployment("x", |it| {
+        it.rest(now, Duration::from_secs(1), Rest::Throttled);
+    });
+    backend(&pool, "c").deployment("x", |it| {
+        it.rest(now, Duration::from_secs(1), Rest::Throttled);
+    });
+    assert_eq!(order(), ["b", "d"]);
+    let only_d = |it: &Member| &*it.backend.name == "d";
+    let pinned = pool.order(one, now, |_| true, only_d).expect("d");
+    assert_eq!(names(&pinned), ["d"]);
+}
+
+#[test]
+fn one_without_a_token_loses_no_turn_and_no_trial() {
+    let pool = pool(&[("a", 0, 1), ("b", 1, 1)]);
+    let now = Instant::now();
+    for _ in 0..5 {
+        backend(&pool, "a").whole(|it| it.failed(now, Rest::Failing));
+    }
+    let later = now + Duration::from_secs(1);
+    let without = |name: &'static str| {
+        let has_token = move |it: &Backend| !name.contains(&*it.name);
+        pool.order(WISH, later, has_token, |_| true)
+            .map(|it| names(&it))
+    };
+    assert_eq!(without("a"), Ok(vec!["b".to_owned()]));
+    assert_eq!(without("a, b"), Err(NoBackend::NoToken));
+    assert_eq!(names(&order(&pool, later).expect("a trial")), ["a", "b"]);
+}
+
+#[test]
+fn a_trial_that_another_request_has_is_waited_for() {
+    let pool = pool(&[("a", 0, 1), ("b", 0, 1)]);
+    let now = Instant::now();
+    for _ in 0..5 {
+        backend(&pool, "a").whole(|it| it.failed(now, Rest::Failing));
+    }
+    let later = now + Duration::from_secs(1);
+    // While this request looks at b, another one takes the trial of a.
+    let meanwhile = |it: &Member| match &*it.backend.name {
+        "a" => true,
+        _ => {
+            backend(&pool, "a").take_trial("gpt-4o", later);
+            false
+        }
+    };
+    let none = pool.order(WISH, later, |_| true, meanwhile);
+    let none = none.map(|it| names(&it));
+    assert!(matches!(none, Err(NoBackend::Resting(until)) if until > later));
+    // And here it has ended well by then.
+    let answered = |it: &Member| {
+        let is_a = &*it.backend.name == "a";
+        if !is_a {
+            backend(&pool, "a").served("gpt-4o", later);
+        }
+        is_a
+    };
+    let later = later + Duration::from_secs(60);
+    let order = pool.order(WISH, later, |_| true, answered).expect("a");
+    assert_eq!(names(&order), ["a"]);
+}
+
+#[test]
+fn where_none_accepts_the_identity_it_is_not_callers_who_are_too_many() {
+    let pool = pool(&[("a", 0, 1), ("b", 1, 1)]);
+    let now = Instant::now();
+    let second = Duration::from_secs(1);
+    backend(&pool, "a").whole(|it| it.failed(now, Rest::IdentityRejected));
+    backend(&pool, "b").whole(|it| it.failed(now, Rest::IdentityRejected));
+    let none = order(&pool, now).map(|it| names(&it));
+    assert_eq!(none, Err(NoBackend::Rejecting(now + second)));
+    backend(&pool, "b").whole(|it| it.rest(now, 2 * second, Rest::Throttled));
+    let none = order(&pool, now).map(|it| names(&it));
+    assert_eq!(none, Err(NoBackend::Resting(now + second)));
 }
