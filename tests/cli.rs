@@ -53,7 +53,7 @@ fn a_generated_key_and_its_line_belong_together_and_are_accepted() {
         let output = tollgate(&["check"], directory.path());
         assert_eq!(
             text(&output.stdout),
-            "tollgate.yaml: good: 1 clients, 1 keys\n"
+            "tollgate.yaml: good: 1 client, 1 key\n"
         );
         assert!(output.status.success());
     }

@@ -76,7 +76,7 @@ impl Readiness {
     /// refused by a rule that somebody has chosen: no obstacle.
     pub fn limits_concern(&self) -> Option<&'static str> {
         let state = self.limits.get()?()?;
-        (!state.is_up).then(|| state.when_unavailable.concern())
+        state.away.map(|away| away.rule.concern())
     }
 
     /// Whether usage of background responses can't be asked for just now; it is charged later.

@@ -13,14 +13,14 @@ pub(super) fn run(path: &Path, envoy: Option<&Path>) -> Result<ExitCode, String>
     match Config::load(path) {
         Ok(config) => {
             let certificates = match &config.policy.certificates {
-                Some(ring) => format!(", {} certificates", ring.identities()),
+                Some(ring) => format!(", {}", counted(ring.identities(), "certificate")),
                 None => String::new(),
             };
             let summary = format!(
-                "{}: good: {} clients, {} keys{certificates}\n",
+                "{}: good: {}, {}{certificates}\n",
                 path.display(),
-                config.policy.clients.len(),
-                config.policy.keys.len(),
+                counted(config.policy.clients.len(), "client"),
+                counted(config.policy.keys.len(), "key"),
             );
             for warning in &config.warnings {
                 say(&mut io::stderr(), &format!("warning: {warning}\n"));
@@ -35,6 +35,14 @@ pub(super) fn run(path: &Path, envoy: Option<&Path>) -> Result<ExitCode, String>
             say(&mut io::stderr(), &error.report());
             Ok(ExitCode::FAILURE)
         }
+    }
+}
+
+/// `1 key`, `2 keys`
+fn counted(count: usize, of: &str) -> String {
+    match count {
+        1 => format!("1 {of}"),
+        _ => format!("{count} {of}s"),
     }
 }
 

@@ -2,34 +2,55 @@
 
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
+use crate::config::control_socket;
+
 /// Longer than the service waits for its database.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_ADDRESS: &str = "unix:/run/tollgate-control/control.sock";
 
 /// Where the running service takes commands.
 #[derive(Args)]
 pub(super) struct Control {
-    /// The service's `listen.control`.
-    #[arg(
-        long = "control",
-        value_name = "ADDRESS",
-        env = "TOLLGATE_CONTROL",
-        default_value = "unix:/run/tollgate-control/control.sock"
-    )]
-    pub(super) address: String,
+    /// The service's `listen.control`; TOLLGATE_CONTROL if absent, or else
+    /// unix:/run/tollgate-control/control.sock.
+    #[arg(long = "control", value_name = "ADDRESS", conflicts_with = "config")]
+    address: Option<String>,
+    /// The configuration of the service, of which only `listen.control` is read.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl Control {
     /// The one that a configuration names.
     pub(super) fn at(path: &Path) -> Self {
-        let address = format!("unix:{}", path.display());
-        Self { address }
+        Self {
+            address: Some(format!("unix:{}", path.display())),
+            config: None,
+        }
+    }
+
+    /// Where that is.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration that says it.
+    pub(super) fn address(&self) -> Result<String, String> {
+        match (&self.address, &self.config) {
+            (Some(address), _) => Ok(address.clone()),
+            (None, Some(file)) => {
+                let socket = control_socket(file).map_err(|error| error.to_string())?;
+                Ok(format!("unix:{}", socket.display()))
+            }
+            (None, None) => Ok(
+                std::env::var("TOLLGATE_CONTROL").unwrap_or_else(|_| DEFAULT_ADDRESS.to_owned())
+            ),
+        }
     }
 
     /// A connection to the service.
@@ -37,7 +58,7 @@ impl Control {
     /// # Errors
     /// Why there is none, for a person.
     pub(super) async fn connect(&self) -> Result<Channel, String> {
-        let address = &self.address;
+        let address = &self.address()?;
         let path = address
             .strip_prefix("unix:")
             .filter(|path| !path.is_empty())
@@ -57,7 +78,7 @@ impl Control {
 fn unreachable(address: &str, error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => format!(
-            "no tollgate is listening for commands at {address}. Is it running here, with this `listen.control` in its tollgate.yaml? --control or TOLLGATE_CONTROL names another one"
+            "no tollgate is listening for commands at {address}. Is it running here, with this `listen.control` in its tollgate.yaml? --config, --control or TOLLGATE_CONTROL names another one"
         ),
         ErrorKind::PermissionDenied => format!(
             "this user may not open {address}: run this as the user that tollgate runs as, or as root"

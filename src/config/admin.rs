@@ -1,24 +1,30 @@
-//! Where the service's HTTP side is: all that `tollgate health` needs of a file.
+//! Where the running service is: all that commands to it need of a file.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::problem::Problem;
+use super::problems::Problems;
 use super::{ConfigError, listen, parser};
 
 /// The rest of the file is ignored: a mistake elsewhere does not change the address,
 /// and the running service goes on with the file that it has read before.
 #[derive(Deserialize)]
-struct Part {
-    listen: ListenPart,
+struct Part<Listen> {
+    listen: Listen,
 }
 
 #[derive(Deserialize)]
-struct ListenPart {
+struct Admin {
     admin: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+struct Control {
+    control: Option<Spanned<String>>,
 }
 
 /// Reads `listen.admin` of a file.
@@ -26,11 +32,9 @@ struct ListenPart {
 /// # Errors
 /// [`ConfigError`] where the address is missing or invalid.
 pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
-    let name = path.display().to_string();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(&name, &error))?;
+    let (name, text) = read(path)?;
     let refused = |problem: Problem| ConfigError::new(&name, &text, vec![problem]);
-    let part: Part = parser::parse(&name, &text)?;
+    let part: Part<Admin> = parser::parse(&name, &text)?;
     let address = listen::admin(&part.listen.admin).map_err(refused)?;
     if address.port() == 0 {
         let message = "the system chooses this port when the service starts";
@@ -42,16 +46,43 @@ pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
     Ok(address)
 }
 
+/// Reads `listen.control` of a file.
+///
+/// # Errors
+/// [`ConfigError`] where it is missing or invalid.
+pub fn control_socket(path: &Path) -> Result<PathBuf, ConfigError> {
+    let (name, text) = read(path)?;
+    let part: Part<Spanned<Control>> = parser::parse(&name, &text)?;
+    let mut problems = Problems::new();
+    let socket = match &part.listen.value.control {
+        Some(written) => listen::control_socket(written, &mut problems),
+        None => {
+            let message = "there is no `control`: the service takes no commands";
+            let help = "write `control: unix:/run/tollgate-control/control.sock`";
+            problems.push(Problem::at(part.listen.referenced, message).help(help));
+            None
+        }
+    };
+    socket.ok_or_else(|| ConfigError::new(&name, &text, problems))
+}
+
+fn read(path: &Path) -> Result<(String, String), ConfigError> {
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok((name, text)),
+        Err(error) => Err(ConfigError::unreadable(&name, &error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<SocketAddr, String> {
+    fn read<T>(text: &str, of: fn(&Path) -> Result<T, ConfigError>) -> Result<T, String> {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("t.yaml");
         std::fs::write(&path, text).expect("written");
-        let read = admin_address(&path);
-        read.map_err(|error| {
+        of(&path).map_err(|error| {
             error
                 .to_string()
                 .replace(&path.display().to_string(), "t.yaml")
@@ -61,7 +92,10 @@ mod tests {
     #[test]
     fn a_mistake_elsewhere_in_the_file_does_not_matter() {
         let text = "listen: { admin: \"0.0.0.0:9090\", grpc: nowhere, typo: 1 }\nclients: none\n";
-        assert_eq!(read(text), Ok(SocketAddr::from(([0, 0, 0, 0], 9090))));
+        let address = SocketAddr::from(([0, 0, 0, 0], 9090));
+        assert_eq!(read(text, admin_address), Ok(address));
+        let text = "listen: { control: \"unix:/c/s\", grpc: nowhere, typo: 1 }\nclients: none\n";
+        assert_eq!(read(text, control_socket), Ok(PathBuf::from("/c/s")));
     }
 
     #[test]
@@ -79,7 +113,27 @@ mod tests {
                 "chooses this port",
             ),
         ] {
-            let said = read(text).expect_err("not an IP address with a port");
+            let said = read(text, admin_address).expect_err("not an IP address with a port");
+            assert!(said.starts_with(place) && said.contains(reason), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_control_socket_that_is_missing_or_none_is_said_with_its_place() {
+        for (text, place, reason) in [
+            (
+                "listen: { grpc: \"unix:/s\" }\n",
+                "t.yaml:1:9: ",
+                "takes no commands",
+            ),
+            (
+                "listen: { control: \"127.0.0.1:1\" }\n",
+                "t.yaml:1:20: ",
+                "must be a Unix socket",
+            ),
+            ("clients: []\n", "t.yaml:1:", "listen"),
+        ] {
+            let said = read(text, control_socket).expect_err(text);
             assert!(said.starts_with(place) && said.contains(reason), "{said}");
         }
     }

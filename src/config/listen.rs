@@ -65,7 +65,10 @@ pub(super) fn admin(written: &Spanned<String>) -> Result<SocketAddr, Problem> {
     })
 }
 
-fn control_socket(control: &Spanned<String>, problems: &mut Problems) -> Option<PathBuf> {
+pub(super) fn control_socket(
+    control: &Spanned<String>,
+    problems: &mut Problems,
+) -> Option<PathBuf> {
     let path = control
         .value
         .strip_prefix("unix:")

@@ -43,7 +43,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-pub use admin::admin_address;
+pub use admin::{admin_address, control_socket};
 pub use problem::ConfigError;
 
 use crate::control::KEYS;

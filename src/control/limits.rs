@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::{ClientId, Operation};
-use crate::limits::{Amounts, Exceeded, Standing, Subject};
+use crate::limits::{Amounts, Away, Exceeded, Standing, Subject};
 
 /// What the running service knows of limits.
 pub trait LimitBook: Send + Sync {
@@ -35,6 +35,8 @@ pub struct ListedLimits {
     pub currency: Option<Arc<str>>,
     /// The time zone of quotas.
     pub time_zone: String,
+    /// The servers that replicas count together in, while they do not answer.
+    pub away: Option<Away>,
 }
 
 /// A request, by what its limits depend on.
@@ -76,4 +78,6 @@ pub struct Foreseen {
     pub limits: Vec<SubjectStandings>,
     /// The limit that would refuse it.
     pub exceeded: Option<Box<Exceeded>>,
+    /// The servers that replicas count together in, while they do not answer.
+    pub away: Option<Away>,
 }

@@ -10,7 +10,8 @@ use super::v1;
 use super::v1::exceeded::Room;
 use crate::access::Operation;
 use crate::limits::{
-    Amounts, Exceeded, Measure, Meter, RateLimits, Resets, Rule, Span, Standing, Subject, Until,
+    Amounts, Away, Exceeded, Measure, Meter, RateLimits, Resets, Rule, Span, Standing, Subject,
+    Until, WhenUnavailable,
 };
 
 pub(crate) fn of_subject(of: &SubjectStandings) -> v1::SubjectLimits {
@@ -50,6 +51,7 @@ fn standing(standing: &Standing) -> v1::Standing {
         measure: meter.measure.as_str().to_owned(),
         period: meter.span.as_str().to_owned(),
         limit: most,
+        whole: Some(standing.whole).filter(|whole| *whole != most),
         used: standing.used,
         set_aside: standing.set_aside,
         resets_in_ms,
@@ -88,6 +90,24 @@ pub(super) fn of_foreseen(foreseen: &Foreseen) -> v1::ForeseeResponse {
         cost,
         limits: foreseen.limits.iter().map(of_subject).collect(),
         exceeded: foreseen.exceeded.as_deref().map(of_exceeded),
+        away: foreseen.away.map(of_away),
+    }
+}
+
+pub(super) const fn of_away(away: Away) -> v1::Away {
+    v1::Away {
+        since_ms: away.since_ms,
+        is_refusing: matches!(away.rule, WhenUnavailable::Refuse),
+    }
+}
+
+pub(crate) const fn away(message: v1::Away) -> Away {
+    Away {
+        since_ms: message.since_ms,
+        rule: match message.is_refusing {
+            true => WhenUnavailable::Refuse,
+            false => WhenUnavailable::LocalShare,
+        },
     }
 }
 
@@ -100,6 +120,7 @@ fn of_exceeded(exceeded: &Exceeded) -> v1::Exceeded {
     };
     let of = Standing {
         rule: exceeded.rule,
+        whole: exceeded.rule.most,
         used: exceeded.used,
         set_aside: None,
         resets: Resets::WithRequests,
@@ -148,6 +169,7 @@ pub(crate) fn foreseen(message: v1::ForeseeResponse) -> Option<Foreseen> {
             Some(known) => Some(Box::new(known?)),
             None => None,
         },
+        away: message.away.map(away),
     })
 }
 
@@ -191,6 +213,7 @@ fn read_standing(message: &v1::Standing) -> Option<Standing> {
             meter: Meter { measure, span },
             most: message.limit,
         },
+        whole: message.whole.unwrap_or(message.limit),
         used: message.used,
         set_aside: message.set_aside,
         resets: match (message.resets_in_ms, message.renews_at_ms) {
@@ -262,6 +285,7 @@ mod tests {
             .zip(resets.into_iter().cycle())
             .map(|(meter, resets)| Standing {
                 rule: Rule { meter, most: 100 },
+                whole: if meter.span == Span::Minute { 125 } else { 100 },
                 used: 40,
                 set_aside: matches!(meter.span, Span::Period(_)).then_some(7),
                 resets,
@@ -278,6 +302,15 @@ mod tests {
 
     #[test]
     fn what_is_foreseen_comes_back_as_it_was() {
+        let away = |until| {
+            let rule = match until {
+                Until::Never => return None,
+                Until::Unavailable => WhenUnavailable::Refuse,
+                _ => WhenUnavailable::LocalShare,
+            };
+            let since_ms = 1_780_000_000_000;
+            Some(Away { since_ms, rule })
+        };
         for until in [
             Until::After(Duration::from_millis(250)),
             Until::Renewed(1_780_000_000_000),
@@ -307,10 +340,12 @@ mod tests {
                 },
                 limits: Vec::new(),
                 exceeded: Some(Box::new(exceeded.clone())),
+                away: away(until),
             };
             let read = foreseen(of_foreseen(&known)).expect("this version's own");
             assert_eq!(read.amounts, known.amounts);
             assert_eq!(read.exceeded.as_deref(), Some(&exceeded));
+            assert_eq!(read.away, known.away);
         }
     }
 

@@ -81,6 +81,7 @@ fn responses(listed: ListedLimits) -> Vec<Result<v1::ListLimitsResponse, Status>
         currency: listed.currency.as_deref().unwrap_or_default().to_owned(),
         time_zone: listed.time_zone,
         users_left_out: u64::try_from(listed.users_left_out).unwrap_or(u64::MAX),
+        away: listed.away.map(limits_message::of_away),
     };
     let each = listed.subjects.iter().map(|of| {
         Ok(v1::ListLimitsResponse {

@@ -9,7 +9,7 @@ use super::standings::{of_users, standings};
 use super::state::Gateway;
 use crate::access::{Client, ClientId, Deployment, ProductId};
 use crate::control::{Foreseen, IntendedBody, Intent, LimitBook, ListedLimits, SubjectStandings};
-use crate::limits::{Limits, Subject};
+use crate::limits::{Away, Limits, Subject};
 use crate::policy::Policy;
 use crate::usage::Prompt;
 
@@ -21,6 +21,7 @@ impl LimitBook for Gateway {
             currency: policy.prices.currency().map(Arc::clone),
             time_zone: policy.limits.calendar.zone().to_owned(),
             users_left_out: 0,
+            away: away(&self.limits),
         };
         if let Some(id) = client {
             let client = policy.clients.get(id)?;
@@ -35,6 +36,10 @@ impl LimitBook for Gateway {
     fn foresee(&self, intent: &Intent) -> Option<Foreseen> {
         foresee(&self.limits, &self.policy(), intent)
     }
+}
+
+fn away(limits: &Limits) -> Option<Away> {
+    limits.shared_state()?.away
 }
 
 /// Whether requests of a client can count for a subject.
@@ -92,5 +97,6 @@ pub(crate) fn foresee(limits: &Limits, policy: &Policy, intent: &Intent) -> Opti
         amounts: wanted.demand.amounts,
         limits: of.collect(),
         exceeded: limits.foresee(&wanted.demand, &policy.limits).err(),
+        away: away(limits),
     })
 }

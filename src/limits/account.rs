@@ -452,6 +452,7 @@ fn standing(
             most: rule.most_of(line.percent),
             ..*rule
         },
+        whole: rule.most,
         used: counter.used(by.calendar, by.now),
         set_aside: counter.set_aside(),
         resets: match counter.resets(by.now) {

@@ -37,7 +37,9 @@ pub use moment::Moment;
 pub use rate_limits::{RateLimits, Resets, Standing};
 pub use rule::{Measure, Meter, Period, Rule, Span};
 pub use settings::{LimitSettings, Priority, Queueing, Reserves};
-pub use shared::{BadServerUrl, ServerUrl, Servers, SharedOptions, SharedState, WhenUnavailable};
+pub use shared::{
+    Away, BadServerUrl, ServerUrl, Servers, SharedOptions, SharedState, WhenUnavailable,
+};
 pub use subject::{Line, Subject};
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use super::rule::{Meter, Rule, Span};
 pub struct Standing {
     /// The limit, as far as the caller may use it.
     pub rule: Rule,
+    /// All of it: the rest is kept for higher priorities.
+    pub whole: u64,
     /// What was used, with what is set aside for requests that are under way.
     pub used: u64,
     /// How much of that is set aside, where it is known.

@@ -3,7 +3,8 @@
 use tollgate_integration::redis::Redis;
 use tollgate_integration::stack::{Stack, wait_for};
 
-use crate::support::{hello, metric, send, stack_with};
+use crate::control::{Control, with_sqlite};
+use crate::support::{hello, metric, send};
 
 /// With a limit of one client, counted in this server.
 async fn stack(server: &Redis, when_unavailable: &str) -> Stack {
@@ -11,12 +12,12 @@ async fn stack(server: &Redis, when_unavailable: &str) -> Stack {
         "limits: {{ redis: {{ url: \"{}\", replicas: 2, when_unavailable: {when_unavailable} }} }}\n",
         server.url()
     );
-    stack_with(move |yaml| {
+    let options = with_sqlite().edit_config(move |yaml| {
         let client = "    products: [standard]\n    limits: { requests_per_minute: 6 }\n";
         let yaml = yaml.replacen("    products: [standard]\n", client, 1);
         format!("{yaml}{limits}")
-    })
-    .await
+    });
+    Stack::start(options).await
 }
 
 async fn until(stack: &Stack, words: &str, is_said: bool) {
@@ -44,12 +45,26 @@ async fn two_gateways_count_together_and_each_has_its_share_while_redis_is_away(
     assert_eq!(send(one.chat(&hello())).await.status(), 200);
     assert_eq!(send(one.chat(&hello())).await.status(), 429);
     assert!(metric(&one, "tollgate_limit_store_up", &[]).await < 1.0);
+    let remark = "the servers of shared limits have not answered since 20";
+    let said = limits(&one).await;
+    assert!(
+        said.starts_with(remark) && said.contains("its part of each limit\n"),
+        "{said}"
+    );
     server.up().expect("it starts");
     until(&one, "part of each limit", false).await;
     until(&other, "part of each limit", false).await;
     assert_eq!(send(other.chat(&hello())).await.status(), 200);
     assert_eq!(send(other.chat(&hello())).await.status(), 429, "six in all");
     assert!(metric(&one, "tollgate_limit_store_up", &[]).await > 0.0);
+    assert!(!limits(&one).await.contains("have not answered"));
+}
+
+/// What `tollgate limits` says.
+async fn limits(stack: &Stack) -> String {
+    let output = Control::of(stack).tollgate(&["limits"]).await;
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
 }
 
 #[tokio::test]

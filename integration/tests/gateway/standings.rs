@@ -102,8 +102,10 @@ async fn the_running_service_says_what_is_used_and_set_aside_of_each_limit() {
         "{text}"
     );
     assert!(text.contains("1 more users have used less"), "{text}");
-    // All subjects, without users.
-    let text = printed(&control, &["limits"]).await;
+    // All subjects, without users, of the service that a configuration is of.
+    let config = stack.config_path().to_string_lossy().into_owned();
+    let elsewhere = Control::at(&stack.directory().join("control/nowhere.sock"));
+    let text = printed(&elsewhere, &["limits", "--config", &config]).await;
     assert!(
         text.contains("client mobile-app") && !text.contains("user ann"),
         "{text}"
@@ -140,14 +142,16 @@ fn write(stack: &Stack, body: &Value) -> String {
 
 #[tokio::test]
 async fn explain_says_what_is_set_aside_and_which_limit_would_refuse() {
-    let stack = Stack::start(with(CLIENT, "")).await;
+    let shared =
+        "limits: { reserve: { high: 25 }, deployments: { gpt-4o: { tokens_per_minute: 1200 } } }\n";
+    let stack = Stack::start(with(CLIENT, shared)).await;
     let mut body = hello();
     body["max_tokens"] = json!(300);
     let file = write(&stack, &body);
     let (text, is_allowed) = explain(&stack, &["--request", &file]).await;
     assert!(is_allowed, "{text}");
     assert!(
-        text.contains("by what the running service has counted"),
+        text.contains("by what this replica of the service knows"),
         "{text}"
     );
     assert!(
@@ -176,7 +180,13 @@ async fn explain_says_what_is_set_aside_and_which_limit_would_refuse() {
     assert!(text.contains("refused: 429 rate_limit_of_tokens"), "{text}");
     let sent = send(stack.chat(&body).header("x-end-user", "ann")).await;
     assert_eq!(sent.status(), 429, "the service says so, too");
-    // More than a whole limit.
+    // More than a whole limit, which is the caller's part of one that is shared.
+    assert!(
+        text.contains(
+            "deployment gpt-4o: 900 tokens per minute (of 1200; 300 are kept for higher priorities)"
+        ),
+        "{text}"
+    );
     body["max_tokens"] = json!(2_000);
     let file = write(&stack, &body);
     let (text, _) = explain(&stack, &["--request", &file]).await;

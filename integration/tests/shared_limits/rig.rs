@@ -79,7 +79,7 @@ impl Replica {
     }
 
     pub async fn until_up(&self, is_up: bool) {
-        wait_for(|| self.state().is_up == is_up).await;
+        wait_for(|| self.state().is_up() == is_up).await;
     }
 
     /// Ends as a process does that is told to.

@@ -45,7 +45,7 @@ async fn is_shared(options: &SharedOptions) {
         Replica::shared(options.clone()).await,
     );
     assert!(
-        one.state().is_up && other.state().is_up,
+        one.state().is_up() && other.state().is_up(),
         "{:?}",
         options.servers
     );
@@ -156,7 +156,7 @@ async fn tls_with_an_authority_of_ones_own_and_a_password() {
             ..good.clone()
         },
     ] {
-        assert!(!Replica::shared(bad).await.state().is_up);
+        assert!(!Replica::shared(bad).await.state().is_up());
     }
 }
 
@@ -175,7 +175,7 @@ async fn sentinels_say_who_goes_on_when_the_primary_dies() {
         name: "main".to_owned(),
     });
     let replica = Replica::shared(options).await;
-    assert!(replica.state().is_up);
+    assert!(replica.state().is_up());
     let lines = [client(
         "app",
         &[rule(Measure::TotalTokens, Span::Minute, 1_000)],
@@ -200,5 +200,5 @@ async fn sentinels_say_who_goes_on_when_the_primary_dies() {
     };
     let passed = tokio::time::timeout(Duration::from_secs(30), passes).await;
     drop(passed.expect("the other server goes on"));
-    assert!(replica.state().is_up);
+    assert!(replica.state().is_up());
 }

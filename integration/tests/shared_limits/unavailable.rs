@@ -45,7 +45,7 @@ async fn killing_redis_under_load_loses_no_request_that_its_share_allows() {
         let before = answered();
         wait_for(|| answered() > before + 10 || tasks.iter().all(JoinHandle::is_finished)).await;
         server.kill();
-        wait_for(|| replicas.iter().all(|it| !it.state().is_up)).await;
+        wait_for(|| replicas.iter().all(|it| !it.state().is_up())).await;
         server.up().expect("it starts");
     }
     for task in tasks {
@@ -86,7 +86,7 @@ async fn alone_a_replica_has_its_share_and_no_more() {
     let server = Redis::start().expect("a Redis");
     server.kill();
     let replica = Replica::shared(options(&server)).await;
-    assert!(!replica.state().is_up);
+    assert!(!replica.state().is_up());
     for (rule, share) in [
         (rule(Measure::Requests, Span::Minute, 40), 10),
         (rule(Measure::Requests, DAILY, 40), 10),
@@ -144,7 +144,7 @@ async fn what_was_left_of_a_quota_is_divided() {
     // The first call finds out.
     let first = replica.reserve(&lines, tokens(101, 0)).await;
     first.expect_err("a quarter of 400");
-    assert!(!replica.state().is_up);
+    assert!(!replica.state().is_up());
     drop(sent(replica.reserve(&lines, tokens(100, 0)).await));
     replica
         .reserve(&lines, tokens(1, 0))
@@ -193,7 +193,7 @@ async fn a_server_that_hangs_holds_no_request() {
         replica.reserve(&other, tokens(0, 0)),
     );
     drop(sent(asked.await.expect("it is decided")));
-    assert!(!replica.state().is_up && replica.state().failed > 0);
+    assert!(!replica.state().is_up() && replica.state().failed > 0);
     server.hang(false).expect("it goes on");
     replica.until_up(true).await;
 }

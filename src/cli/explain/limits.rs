@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::access::{ClientId, ProductId};
+use crate::cli::limits::remark;
 use crate::cli::plain::printable;
 use crate::cli::remote::{Control, said};
 use crate::control::v1::limits_client::LimitsClient;
@@ -46,6 +47,9 @@ impl Looking<'_> {
             ),
         };
         to.note("limits", by);
+        if let Some(away) = foreseen.away {
+            to.note("limits", remark(away));
+        }
         to.note("sets aside", self.set_aside(&foreseen.amounts));
         for of in &foreseen.limits {
             for standing in &of.standings {
@@ -72,7 +76,7 @@ impl Looking<'_> {
     }
 
     /// Asks the running service, or says why that is not possible.
-    async fn ask(&self) -> Result<(Foreseen, &str), String> {
+    async fn ask(&self) -> Result<(Foreseen, String), String> {
         let service = self
             .service
             .ok_or("the configuration has no `listen.control` to ask the service by")?;
@@ -81,7 +85,7 @@ impl Looking<'_> {
         let answer = client.foresee(asked).await.map_err(said)?.into_inner();
         let foreseen = limits_message::foreseen(answer);
         let foreseen = foreseen.ok_or("the running service is of another version")?;
-        Ok((foreseen, &service.address))
+        Ok((foreseen, service.address()?))
     }
 
     fn set_aside(&self, amounts: &Amounts) -> String {
@@ -104,8 +108,17 @@ impl Looking<'_> {
         let meter = standing.rule.meter;
         let amount = |amount| self.amount(meter.measure, amount);
         let of = of.to_string();
+        let kept = standing.whole.saturating_sub(standing.rule.most);
+        let kept = match kept {
+            0 => String::new(),
+            kept => format!(
+                " (of {}; {} are kept for higher priorities)",
+                amount(standing.whole),
+                amount(kept)
+            ),
+        };
         let mut found = format!(
-            "{}: {} {meter}, {} used",
+            "{}: {} {meter}{kept}, {} used",
             printable(&of),
             amount(standing.rule.most),
             amount(standing.used),

@@ -10,10 +10,11 @@ use tokio_stream::StreamExt;
 
 use super::remote::{Control, said};
 use super::say;
-use crate::control::limits_message::subject_standings;
+use crate::control::limits_message::{away, subject_standings};
 use crate::control::v1;
 use crate::control::v1::limits_client::LimitsClient;
 use shown::Listed;
+pub(super) use shown::remark;
 
 #[derive(Args)]
 pub(super) struct LimitsArguments {
@@ -73,6 +74,7 @@ async fn list(arguments: &LimitsArguments) -> Result<Listed, String> {
         listed.currency = next.currency;
         listed.time_zone = next.time_zone;
         listed.users_left_out = next.users_left_out;
+        listed.away = next.away.map(away);
     }
     Ok(listed)
 }

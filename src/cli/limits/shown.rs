@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::cli::plain::printable;
 use crate::cli::tables::{grouped, no_lines_between_rows};
 use crate::control::SubjectStandings;
-use crate::limits::{Calendar, Measure, Resets, Standing, Subject};
-use crate::usage::Amount;
+use crate::limits::{Away, Calendar, Measure, Resets, Standing, Subject, WhenUnavailable};
+use crate::usage::{Amount, rfc3339};
 
 /// Decimals of a cost that a person wants to see.
 const COST_DECIMALS: usize = 2;
@@ -22,6 +22,19 @@ pub(super) struct Listed {
     pub(super) currency: String,
     pub(super) time_zone: String,
     pub(super) users_left_out: u64,
+    pub(super) away: Option<Away>,
+}
+
+/// What is said of figures that are those of one replica.
+pub(in crate::cli) fn remark(away: Away) -> String {
+    let meanwhile = match away.rule {
+        WhenUnavailable::LocalShare => "it goes on with its part of each limit",
+        WhenUnavailable::Refuse => "requests with limits are refused",
+    };
+    format!(
+        "the servers of shared limits have not answered since {}: this is what this replica knows, and {meanwhile}",
+        rfc3339(away.since_ms)
+    )
 }
 
 pub(super) fn table(listed: &Listed) -> String {
@@ -45,6 +58,8 @@ pub(super) fn table(listed: &Listed) -> String {
     for column in table.column_iter_mut().skip(2).take(4) {
         column.set_cell_alignment(CellAlignment::Right);
     }
+    let remark = listed.away.map(|away| remark(away) + "\n");
+    let remark = remark.unwrap_or_default();
     let note = match listed.users_left_out {
         0 => String::new(),
         count => format!(
@@ -52,7 +67,7 @@ pub(super) fn table(listed: &Listed) -> String {
             grouped(count)
         ),
     };
-    format!("{table}\n{note}")
+    format!("{remark}{table}\n{note}")
 }
 
 fn cells(subject: String, standing: &Standing, listed: &Listed) -> [String; 7] {
@@ -165,6 +180,8 @@ impl<'a> Shown<'a> {
 struct All<'a> {
     limits: Vec<Shown<'a>>,
     users_left_out: u64,
+    /// Since when the servers of shared limits have not answered.
+    servers_away_since: Option<String>,
 }
 
 pub(super) fn json(listed: &Listed) -> Result<String, String> {
@@ -175,6 +192,7 @@ pub(super) fn json(listed: &Listed) -> Result<String, String> {
     let all = All {
         limits: each.collect(),
         users_left_out: listed.users_left_out,
+        servers_away_since: listed.away.map(|away| rfc3339(away.since_ms)),
     };
     let text = serde_json::to_string_pretty(&all).map_err(|error| error.to_string())?;
     Ok(text + "\n")
@@ -198,6 +216,7 @@ mod tests {
                 meter: Meter { measure, span },
                 most,
             },
+            whole: most,
             used,
             set_aside: matches!(span, Span::Period(_)).then_some(1_500_000_000),
             resets,
@@ -229,6 +248,7 @@ mod tests {
             currency: "EUR".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
             users_left_out: 1_234,
+            away: None,
         }
     }
 
@@ -273,6 +293,31 @@ mod tests {
         }
         assert!(text.ends_with("1 234 more users have used less: --users shows more of them.\n"));
         assert_eq!(table(&Listed::default()), "there are no limits\n");
+    }
+
+    #[test]
+    fn figures_of_one_replica_alone_are_said_to_be_so() {
+        for (rule, meanwhile) in [
+            (WhenUnavailable::LocalShare, "its part of each limit"),
+            (WhenUnavailable::Refuse, "are refused"),
+        ] {
+            let away = Away {
+                since_ms: 1_796_079_600_000,
+                rule,
+            };
+            let alone = Listed {
+                away: Some(away),
+                ..listed()
+            };
+            let text = table(&alone);
+            let first = text.lines().next().expect("a line");
+            assert!(first.contains("since 2026-11-30T23:00:00"), "{first}");
+            assert!(first.ends_with(meanwhile), "{first}");
+            let all: Value = serde_json::from_str(&json(&alone).expect("JSON")).expect("JSON");
+            let since = all["servers_away_since"].as_str().expect("a moment");
+            assert!(since.starts_with("2026-11-30T23:00:00"), "{since}");
+        }
+        assert!(!table(&listed()).contains("servers"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -42,6 +42,8 @@ pub(in crate::limits) struct Link {
     replica: String,
     connection: ArcSwapOption<Connection>,
     is_up: AtomicBool,
+    /// Since when it is down, where it is.
+    away_since_ms: AtomicI64,
     /// Whether somebody was told that it is down.
     is_said: AtomicBool,
     /// What the server's clock is ahead of the uptime.
@@ -66,14 +68,28 @@ pub(in crate::limits) struct Turn {
 /// Whether the servers answer, and what they were asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedState {
-    /// Whether they answer.
-    pub is_up: bool,
-    /// What happens to requests while they do not.
-    pub when_unavailable: WhenUnavailable,
+    /// While they do not answer.
+    pub away: Option<Away>,
     /// Calls that were answered.
     pub answered: u64,
     /// Calls that were not.
     pub failed: u64,
+}
+
+/// Servers that do not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Away {
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: i64,
+    /// What happens to requests meanwhile.
+    pub rule: WhenUnavailable,
+}
+
+impl SharedState {
+    /// Whether they answer.
+    pub const fn is_up(&self) -> bool {
+        self.away.is_none()
+    }
 }
 
 /// What became of a call.
@@ -98,6 +114,7 @@ impl Link {
             replica: hex::encode(replica),
             connection: ArcSwapOption::empty(),
             is_up: AtomicBool::new(false),
+            away_since_ms: AtomicI64::new(now.unix_ms),
             is_said: AtomicBool::new(false),
             ahead_ms: AtomicU64::new(unix_ms.saturating_sub(now.uptime_ms)),
             next_call: AtomicU64::new(1),
@@ -127,8 +144,10 @@ impl Link {
 
     pub(in crate::limits) fn state(&self) -> SharedState {
         SharedState {
-            is_up: self.is_up(),
-            when_unavailable: self.options.when_unavailable,
+            away: (!self.is_up()).then(|| Away {
+                since_ms: self.away_since_ms.load(Ordering::Relaxed),
+                rule: self.options.when_unavailable,
+            }),
             answered: self.answered.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
         }
@@ -170,7 +189,10 @@ impl Link {
     }
 
     fn down(&self, reason: &str) {
-        self.is_up.store(false, Ordering::Relaxed);
+        if self.is_up.swap(false, Ordering::Relaxed) {
+            let now = self.clock.now().unix_ms;
+            self.away_since_ms.store(now, Ordering::Relaxed);
+        }
         self.connection.store(None);
         if !self.is_said.swap(true, Ordering::Relaxed) {
             tracing::warn!(reason, "{}", self.options.when_unavailable.concern());

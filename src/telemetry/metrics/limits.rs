@@ -43,7 +43,7 @@ impl Metrics {
             .with_description("Whether the servers that replicas count limits in answer: 1 or 0")
             .with_callback(move |gauge| {
                 if let Some(state) = store() {
-                    gauge.observe(u64::from(state.is_up), &[]);
+                    gauge.observe(u64::from(state.is_up()), &[]);
                 }
             })
             .build();
