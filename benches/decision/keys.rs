@@ -42,7 +42,7 @@ fn clients(count: usize) -> (Vec<Key>, String) {
         let credential = entry(key);
         writeln!(
             clients,
-            "  - {{ id: client-{number}, credentials: [ {credential} ], products: [standard] }}"
+            "  - {{ id: client-{number}, credentials: [ {credential} ], products: [standard], limits: {{ concurrent_requests: 100000000, request_bytes: 100000000000000 }} }}"
         )
         .expect("a string");
     }

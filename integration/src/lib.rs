@@ -1,6 +1,7 @@
 //! x
 
 pub mod fakes;
+pub mod ports;
 pub mod postgres;
 pub mod redis;
 pub mod stack;

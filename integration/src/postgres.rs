@@ -1,7 +1,6 @@
 //! A real PostgreSQL, from Debian's package, on loopback and in a directory of its own.
 
 use std::io::ErrorKind;
-use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::ports::free_port;
 use crate::stack::Failure;
 
 /// Where Debian's package puts its programs: one folder for each version.
@@ -171,15 +171,6 @@ fn programs() -> Result<PathBuf, Failure> {
     newest
         .map(|path| path.join("bin"))
         .ok_or_else(|| Failure::new("PostgreSQL is not installed", "apt-get install postgresql"))
-}
-
-/// A port that nobody listens on now. Another process may take it before the server does: then the
-/// server does not start, and says so.
-fn free_port() -> Result<u16, Failure> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).and_then(|it| it.local_addr());
-    listener
-        .map(|address| address.port())
-        .map_err(|error| Failure::new("no port", error))
 }
 
 /// Whether this process is root.

@@ -1,23 +1,20 @@
 //! Real Redis servers, from Debian's package, on loopback and in directories of their own.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::ports::free_port;
 use crate::stack::Failure;
 
 /// A server starts in a fraction of a second, a cluster in a few.
 const DEADLINE: Duration = Duration::from_secs(30);
-
-/// Where servers listen.
-const FIXED_PORTS: std::ops::Range<u16> = 20_000..30_000;
 
 /// A running server, stopped and removed when it is dropped.
 #[derive(Debug)]
@@ -288,20 +285,4 @@ impl Drop for Redis {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// A port below those that connections are given, so that none of them takes it before the server does.
-fn free_port() -> Result<u16, Failure> {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = std::process::id() % 1_000 * 10;
-    for _ in 0..FIXED_PORTS.len() {
-        let next = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let length = u32::try_from(FIXED_PORTS.len()).unwrap_or(1);
-        let offset = u16::try_from((first + next) % length).unwrap_or(0);
-        let port = FIXED_PORTS.start + offset;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    Err(Failure::new("no port", "all are taken"))
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::say;
 use crate::config::Config;
-use crate::envoy_config::{Part, render};
+use crate::envoy_config::{Discovery, Part, render};
 
 /// Exits with 0 only if the service would start with the file.
 pub(super) fn run(path: &Path, envoy: Option<&Path>) -> Result<ExitCode, String> {
@@ -48,6 +48,9 @@ fn counted(count: usize, of: &str) -> String {
 
 /// Whether Envoy's file is what would be written now; where it is not, its first line that differs.
 fn check_envoy(config: &Config, path: &Path, file: &Path) -> Result<ExitCode, String> {
+    if file.is_dir() {
+        return check_folder(config, path, file);
+    }
     let name = file.display();
     let there = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
     let wanted = render(&config.envoy, Part::Whole).map_err(|error| error.to_string())?;
@@ -69,5 +72,32 @@ fn check_envoy(config: &Config, path: &Path, file: &Path) -> Result<ExitCode, St
         let note = "requests, and the gateway's identity with them, go where that file says until Envoy has the new one\n";
         say(&mut io::stderr(), note);
     }
+    Ok(ExitCode::FAILURE)
+}
+
+/// Whether the files that a running Envoy follows are what would be written now.
+fn check_folder(config: &Config, path: &Path, folder: &Path) -> Result<ExitCode, String> {
+    let shown = folder.display();
+    let whole = folder.canonicalize();
+    let whole = whole.map_err(|error| format!("{shown}: {error}"))?;
+    let wanted = Discovery::render(&config.envoy, &whole).map_err(|error| error.to_string())?;
+    let mut differing = Vec::new();
+    for (name, text) in wanted.files() {
+        let there = std::fs::read_to_string(whole.join(name));
+        // What goes is still among the clusters for a while.
+        if !there.is_ok_and(|there| there.starts_with(text)) {
+            differing.push(name);
+        }
+    }
+    if differing.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let command = format!("tollgate envoy --config {} --watch {shown}", path.display());
+    let message = format!(
+        "{shown}: not what is written from {} now: {}: is `{command}` running?\n",
+        path.display(),
+        differing.join(", ")
+    );
+    say(&mut io::stderr(), &message);
     Ok(ExitCode::FAILURE)
 }

@@ -71,7 +71,7 @@ pub(super) fn page(listens: SocketAddr, name: &str) -> Result<Url, String> {
 }
 
 /// Status and text of a page. No proxy of the environment stands between the service and this.
-async fn ask(url: &Url) -> Result<(StatusCode, String), reqwest::Error> {
+pub(super) async fn ask(url: &Url) -> Result<(StatusCode, String), reqwest::Error> {
     let http = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

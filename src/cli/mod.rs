@@ -17,6 +17,7 @@ mod reload;
 mod remote;
 mod serve;
 mod tables;
+mod terminated;
 mod usage;
 
 use std::io::{self, Write};
@@ -51,7 +52,8 @@ enum Command {
         /// The configuration.
         #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
         config: PathBuf,
-        /// Also whether this is the Envoy configuration that `tollgate envoy` writes from it.
+        /// Also whether this is the Envoy configuration that `tollgate envoy` writes from it, or the folder that
+        /// `tollgate envoy --watch` does.
         #[arg(long, value_name = "FILE")]
         envoy: Option<PathBuf>,
     },

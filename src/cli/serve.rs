@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{interval, timeout};
@@ -18,6 +17,7 @@ use super::generation::Generation;
 use super::ledger::{LedgerTasks, RunningLedger};
 use super::quotas;
 use super::reload::{Parts, Reload};
+use super::terminated::Terminated;
 use crate::admin::{self, Readiness};
 use crate::auth::IssuedKeys;
 use crate::config::{Config, Watch};
@@ -354,29 +354,6 @@ async fn sweep(gateway: Arc<Gateway>, stop: CancellationToken) {
                 }
             }
             () = stop.cancelled() => return,
-        }
-    }
-}
-
-/// SIGTERM, as Kubernetes and systemd send it, or SIGINT from a terminal.
-struct Terminated {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Terminated {
-    fn new() -> Result<Self, String> {
-        let listen = |kind| signal(kind).map_err(|error| error.to_string());
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
         }
     }
 }

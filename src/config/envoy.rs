@@ -26,8 +26,6 @@ const DEFAULT_MAX_CONNECTIONS: u64 = 20_000;
 /// Less, and Envoy refuses requests as soon as it has started.
 const MIN_HEAP_BYTES: u64 = 64 * 1024 * 1024;
 const DEFAULT_MAX_HEAP_BYTES: u64 = 1024 * 1024 * 1024;
-/// The cluster of the only backend, and what those of several begin with.
-const CLUSTER: &str = "azure_openai";
 
 /// What is written about Envoy, checked.
 pub(super) struct Surface {
@@ -207,10 +205,7 @@ fn backends(file: &File, directory: &Path) -> Vec<Backend> {
         let own = written.ca_file.as_ref();
         Backend {
             name: written.name.value.clone(),
-            cluster: match pooled {
-                true => format!("{CLUSTER}.{}", written.name.value),
-                false => CLUSTER.to_owned(),
-            },
+            cluster: Backend::cluster_of(&written.name.value, pooled),
             host,
             port: port.unwrap_or_default(),
             trusted_ca: own.map_or(trusted_ca.to_owned(), |file| {

@@ -29,8 +29,8 @@ use super::reply::ResponseHeaders;
 use super::{headers, metadata, rate_limits, reply, way};
 use crate::access::Endpoint;
 use crate::gateway::{
-    self, Admitted, Answered, Attempt, Decided, End, Forwarded, Gateway, Lease, Reason, Recorded,
-    Refusal, Settlement, Transaction, check_content,
+    self, Admitted, Answered, Attempt, Decided, End, Forwarded, Gateway, Lease, Reach, Reason,
+    Recorded, Refusal, Settlement, Transaction, check_content,
 };
 use crate::telemetry::RequestContext;
 use crate::usage::{BodyFormat, Receipt, TraceId, Unwritable};
@@ -57,12 +57,14 @@ impl ExternalProcessor for Processor {
         &self,
         request: Request<Streaming<ProcessingRequest>>,
     ) -> Result<Response<Exchange>, Status> {
+        let reach = way::reach(request.metadata());
         Ok(Response::new(Exchange {
             messages: request.into_inner(),
             gateway: Arc::clone(&self.0),
             stage: Stage::New,
             held: Held::default(),
             lease: None,
+            reach,
         }))
     }
 }
@@ -75,6 +77,8 @@ pub struct Exchange {
     held: Held,
     /// Until Envoy ends the exchange, which it does with the request.
     lease: Option<Arc<Lease>>,
+    /// Which backends Envoy leads to, until the request has been seen.
+    reach: Reach,
 }
 
 /// How far the request has come.
@@ -194,6 +198,7 @@ impl Exchange {
             return Some(self.no_decision(fields));
         };
         let removed = headers_to_remove(fields);
+        admitted.reach = std::mem::take(&mut self.reach);
         admitted.trace_id = headers::get(fields, "traceparent").and_then(TraceId::of_traceparent);
         Some(match &admitted.decision.target.endpoint {
             Endpoint::Stored { .. } | Endpoint::Models | Endpoint::Realtime { .. } => {

@@ -4,8 +4,10 @@
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
 use envoy_types::pb::envoy::service::ext_proc::v3::{CommonResponse, ProcessingResponse};
 
+use tonic::metadata::MetadataMap;
+
 use super::{headers, metadata, reply};
-use crate::gateway::Way;
+use crate::gateway::{Reach, Way};
 
 /// Before the number of an attempt: which backend it goes to.
 const BACKEND_OF_ATTEMPT: &str = "x-tollgate-";
@@ -13,6 +15,21 @@ const BACKEND_OF_ATTEMPT: &str = "x-tollgate-";
 /// (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter>).
 const RETRY_ON: &[u8] = b"connect-failure,refused-stream,reset,retriable-status-codes";
 const RETRIABLE_STATUSES: &[u8] = b"401,403,408,429,500,502,503,504";
+
+/// Which backends Envoy leads to, where there is a choice.
+const BACKENDS: &str = "tollgate-backends";
+/// The same where there is one.
+const BACKEND: &str = "tollgate-backend";
+
+/// Which backends Envoy leads to, as its configuration says to each exchange.
+pub(super) fn reach(metadata: &MetadataMap) -> Reach {
+    let fields = metadata.as_ref();
+    match (fields.get(BACKENDS), fields.get(BACKEND)) {
+        (Some(list), _) => Reach::Several(list.clone()),
+        (None, Some(one)) => Reach::One(one.clone()),
+        (None, None) => Reach::Unsaid,
+    }
+}
 
 /// Where there is a choice, the order, and how often to try; Envoy removes its own ones before the request goes
 /// out. Elsewhere path and identity themselves.

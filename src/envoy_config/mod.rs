@@ -3,9 +3,11 @@
 //! `templates/` has a file for each part; `envoy.yaml` puts them together. A value is always written as one
 //! whole scalar (`scalar.rs`), so that no name can become YAML of its own.
 
+mod discovery;
 mod render;
 mod scalar;
 mod settings;
 
+pub use discovery::{BOOTSTRAP, CLUSTERS, Clusters, Discovery, LISTENERS, ROUTES};
 pub use render::{MAX_ATTEMPTS, Part, RenderError, render};
 pub use settings::{Address, Backend, Settings, Tls, TollgateAddress};

@@ -7,11 +7,29 @@ use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 use super::scalar::scalar;
-use super::settings::Settings;
+use super::settings::{Backend, Settings};
 
 /// The templates by the names that they include each other by.
-const TEMPLATES: [(&str, &str); 12] = [
+const TEMPLATES: [(&str, &str); 18] = [
     ("envoy.yaml", include_str!("templates/envoy.yaml")),
+    ("listener.yaml", include_str!("templates/listener.yaml")),
+    ("guards.yaml", include_str!("templates/guards.yaml")),
+    (
+        "discovery-bootstrap.yaml",
+        include_str!("templates/discovery-bootstrap.yaml"),
+    ),
+    (
+        "discovery-listeners.yaml",
+        include_str!("templates/discovery-listeners.yaml"),
+    ),
+    (
+        "discovery-routes.yaml",
+        include_str!("templates/discovery-routes.yaml"),
+    ),
+    (
+        "discovery-clusters.yaml",
+        include_str!("templates/discovery-clusters.yaml"),
+    ),
     (
         "connection-manager.yaml",
         include_str!("templates/connection-manager.yaml"),
@@ -102,6 +120,19 @@ fn chain(error: &Error) -> String {
 /// # Errors
 /// [`RenderError`]
 pub fn render(settings: &Settings, part: Part) -> Result<String, RenderError> {
+    write_template(part.template(), settings, None)
+}
+
+/// Fills a template in. `discovery` has the files that Envoy reads again when they change, by what they hold;
+/// without it all is in one file.
+///
+/// # Errors
+/// [`RenderError`]
+pub(super) fn write_template(
+    name: &str,
+    settings: &Settings,
+    discovery: Option<&BTreeMap<&str, String>>,
+) -> Result<String, RenderError> {
     if let Some(backend) = settings.backends.iter().find(|it| it.host.is_none()) {
         return Err(RenderError::NoEndpoint(backend.name.clone()));
     }
@@ -119,12 +150,15 @@ pub fn render(settings: &Settings, part: Part) -> Result<String, RenderError> {
     templates.add_filter("at", at);
     templates.add_filter("lua", lua);
     templates.add_global("attempts", attempts(settings.backends.len()));
+    templates.add_global("known", known(&settings.backends));
+    templates.add_global(
+        "discovery",
+        discovery.cloned().map_or(Value::from(false), Value::from),
+    );
     for (name, text) in TEMPLATES {
         templates.add_template(name, text)?;
     }
-    let text = templates
-        .get_template(part.template())?
-        .render(Serde(settings))?;
+    let text = templates.get_template(name)?.render(Serde(settings))?;
     Ok(text.trim_end().to_owned() + "\n")
 }
 
@@ -140,6 +174,16 @@ fn write(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
         }
     };
     out.write_str(&text).map_err(Error::from)
+}
+
+/// The backends and where each of them is, as tollgate is told: `NAME=HOST:PORT`, with a space between two.
+fn known(backends: &[Backend]) -> String {
+    let one = |it: &Backend| {
+        let host = it.host.as_deref().unwrap_or_default();
+        format!("{}={host}:{}", it.name, it.port)
+    };
+    let all: Vec<_> = backends.iter().map(one).collect();
+    all.join(" ")
 }
 
 /// The attempts after the first, and how many there have been before each.
@@ -174,4 +218,4 @@ fn at(block: &str, spaces: usize) -> Value {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

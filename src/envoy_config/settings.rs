@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// The cluster of the only backend, and what those of several begin with.
+const CLUSTER: &str = "azure_openai";
+
 /// Everything that goes into the templates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Settings {
@@ -33,6 +36,28 @@ pub struct Settings {
     pub pooled: bool,
     /// Where requests go.
     pub backends: Vec<Backend>,
+}
+
+impl Settings {
+    /// With a cluster for each backend and the choice between them, also where there is only one.
+    #[must_use]
+    pub fn with_choice(mut self) -> Self {
+        self.pooled = true;
+        for backend in &mut self.backends {
+            backend.cluster = Backend::cluster_of(&backend.name, true);
+        }
+        self
+    }
+}
+
+impl Backend {
+    /// The name of the cluster of a backend, which is the only one or one of several to choose from.
+    pub fn cluster_of(name: &str, pooled: bool) -> String {
+        match pooled {
+            true => format!("{CLUSTER}.{name}"),
+            false => CLUSTER.to_owned(),
+        }
+    }
 }
 
 /// An address to listen at.

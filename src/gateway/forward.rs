@@ -238,7 +238,12 @@ impl Candidate {
                 grant.map(|it| &it.product.id),
             ),
         };
-        choose(gateway, decision, product, deployment)
+        choose(
+            gateway,
+            (decision, &self.admitted.reach),
+            product,
+            deployment,
+        )
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::basis::Basis;
 use super::decide::Decision;
+use super::reach::Reach;
 use super::share::Lease;
 use crate::access::ClientId;
 use crate::telemetry::RequestContext;
@@ -41,6 +42,8 @@ pub(crate) struct Admitted {
     /// The name of its usage record.
     pub(crate) record: RecordId,
     pub(crate) trace_id: Option<TraceId>,
+    /// Where its Envoy leads; ext_proc fills it in.
+    pub(crate) reach: Reach,
     pub(crate) at: Instant,
 }
 
@@ -60,6 +63,7 @@ impl Admitted {
             content_type: String::new(),
             context,
             trace_id: None,
+            reach: Reach::default(),
             at: Instant::now(),
         })
     }

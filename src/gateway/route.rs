@@ -11,6 +11,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::decide::Decision;
+use super::reach::Reach;
 use super::refusal::{Reason, Refusal};
 use super::state::Gateway;
 use crate::access::{Deployment, Endpoint, Product, ProductId, Wanted};
@@ -81,21 +82,27 @@ pub(crate) struct Attempt {
 /// The refusal where no backend may be asked.
 pub(super) fn choose(
     gateway: &Gateway,
-    decision: &Decision,
+    (decision, reach): (&Decision, &Reach),
     product: Option<&ProductId>,
     deployment: Option<&Deployment>,
 ) -> Result<Chosen, Refusal> {
     let endpoint = &decision.target.endpoint;
-    let is_pooled = decision.pools.is_pooled();
+    let is_pooled = reach.chooses(decision.pools.is_pooled());
     let called = deployment.map(Deployment::as_str);
-    let (choices, under_way) = match !is_pooled || is_at_home(endpoint) {
+    let (choices, under_way) = match !decision.pools.is_pooled() || is_at_home(endpoint) {
         true => {
             let home = decision.pools.at_home(called.unwrap_or_default());
+            if home
+                .as_ref()
+                .is_some_and(|it| !reach.leads_to(it.backend()))
+            {
+                return Err(Reason::EnvoyOutOfDate.into());
+            }
             let under_way = home.as_ref().map(Choice::begin);
             (home.into_iter().collect(), under_way)
         }
         false => {
-            let order = order(gateway, decision, product, called)?;
+            let order = order(gateway, (decision, reach), product, called)?;
             (order.choices, Some(order.under_way))
         }
     };
@@ -116,6 +123,7 @@ pub(super) fn choose(
         .filter_map(|choice| Some((hop(&choice)?, choice)))
         .unzip();
     let first = choices.first().ok_or(Reason::NoIdentity)?;
+    let has_new_path = hops.iter().any(|hop: &Hop| hop.path != decision.path);
     let name = match (endpoint, called) {
         // The body's is not read there, and says what was authorised.
         (
@@ -131,7 +139,7 @@ pub(super) fn choose(
         way: Way {
             hops,
             repeats: !matches!(endpoint, Endpoint::Realtime { .. }),
-            has_new_path: new_path.is_some(),
+            has_new_path,
             is_pooled,
         },
         asked: Asked {
@@ -155,7 +163,7 @@ const fn is_at_home(endpoint: &Endpoint) -> bool {
 /// The order, of backends that the product allows and that call the deployment as this request does.
 fn order(
     gateway: &Gateway,
-    decision: &Decision,
+    (decision, reach): (&Decision, &Reach),
     product: Option<&ProductId>,
     called: Option<&str>,
 ) -> Result<Order, Refusal> {
@@ -185,7 +193,10 @@ fn order(
     let now = Instant::now();
     let wish = Wish {
         called: called.unwrap_or_default(),
-        most: MAX_ATTEMPTS,
+        most: match reach.chooses(true) {
+            true => MAX_ATTEMPTS,
+            false => 1,
+        },
         has_one_name: matches!(
             endpoint,
             Endpoint::Create {
@@ -196,12 +207,17 @@ fn order(
     };
     let has_token = |backend: &Backend| backend.authorization(&gateway.identity).is_some();
     let pool = decision.pools.of(called);
+    let mut is_elsewhere = false;
     let order = pool.order(wish, now, has_token, |member| {
-        is_allowed(member) && is_named_so(member)
+        let is_one = is_allowed(member) && is_named_so(member);
+        let is_known = !is_one || reach.leads_to(&member.backend);
+        is_elsewhere |= !is_known;
+        is_one && is_known
     });
     let later =
         |reason, until: Instant| Refusal::retrying_in(reason, until.saturating_duration_since(now));
     order.map_err(|none| match none {
+        NoBackend::NotAllowed if is_elsewhere => Reason::EnvoyOutOfDate.into(),
         NoBackend::NotAllowed => Reason::BackendNotAllowed.into(),
         NoBackend::NoToken => Reason::NoIdentity.into(),
         NoBackend::Resting(until) => later(Reason::BackendsResting, until),

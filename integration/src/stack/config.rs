@@ -138,10 +138,19 @@ impl EnvoyConfig {
         }
     }
 
-    /// Where Azure OpenAI is.
+    /// Where Azure OpenAI is, which is not where the file says: as in an Envoy of one's own, tollgate is not told
+    /// which backends there are.
     pub fn backend(&mut self, backend: Backend<'_>) {
         self.pass_switches_of_fakes();
+        self.say_no_backends();
         self.backend_of(BACKEND_CLUSTER, backend);
+    }
+
+    /// tollgate is not told which backends there are.
+    pub fn say_no_backends(&mut self) {
+        let policies = "route_config/virtual_hosts/0/typed_per_filter_config";
+        let policies = self.at(&format!("{CONNECTION_MANAGER}/{policies}"));
+        remove(policies, "envoy.filters.http.ext_proc");
     }
 
     /// Where each of several backends is, by the name of its cluster.

@@ -48,10 +48,19 @@ impl Envoy {
         directory: &Path,
         launch: Launch,
     ) -> Result<Self, Failure> {
+        Self::start_with(&write(config, directory)?, directory, launch).await
+    }
+
+    /// The same with a file that is there already.
+    pub async fn start_with(
+        file: &Path,
+        directory: &Path,
+        launch: Launch,
+    ) -> Result<Self, Failure> {
         let admin_file = directory.join("envoy-admin");
         let mut child = Child::spawn(
             "envoy",
-            command(config, directory, &admin_file, launch.concurrency)?,
+            command(file, &admin_file, launch.concurrency)?,
             launch.access_log,
         )?;
         let admin = format!("http://{}", admin_address(&mut child, &admin_file).await?);
@@ -123,16 +132,11 @@ pub async fn validate(config: &EnvoyConfig, directory: &Path) -> Result<(), Fail
     }
 }
 
-fn command(
-    config: &EnvoyConfig,
-    directory: &Path,
-    admin_file: &Path,
-    concurrency: u32,
-) -> Result<Command, Failure> {
+fn command(file: &Path, admin_file: &Path, concurrency: u32) -> Result<Command, Failure> {
     let mut command = Command::new(paths::envoy()?);
     command
         .arg("-c")
-        .arg(write(config, directory)?)
+        .arg(file)
         .arg("--admin-address-path")
         .arg(admin_file)
         .args(["--concurrency", &concurrency.to_string()])

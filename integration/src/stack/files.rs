@@ -38,9 +38,12 @@ impl Files {
         self.pki.certificate_pem()
     }
 
-    /// A free port of this machine with a certificate for `host`, and for its address.
+    /// A free port of this machine with a certificate for `host`, and for the machine's own name and address.
     pub(super) fn listen_as(&self, host: &str) -> Result<Listen, Failure> {
-        let certified = self.pki.server(&[host, "127.0.0.1"]).map_err(failed)?;
+        let certified = self
+            .pki
+            .server(&[host, "localhost", "127.0.0.1"])
+            .map_err(failed)?;
         Ok(Listen {
             address: ANY_LOCAL_PORT,
             tls: Some(certified.server_config().map_err(failed)?),

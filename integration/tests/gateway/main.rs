@@ -13,6 +13,7 @@ mod control;
 mod cors;
 mod crash;
 mod deployments;
+mod discovery;
 mod explain;
 mod faults;
 mod forms;

@@ -10,7 +10,7 @@ const PARTS: [Part; 6] = [
     Part::Clusters,
 ];
 
-fn settings() -> Settings {
+pub(in crate::envoy_config) fn settings() -> Settings {
     let address = |port| Address {
         address: "127.0.0.1".to_owned(),
         port,
@@ -38,7 +38,7 @@ fn settings() -> Settings {
     }
 }
 
-fn backend(name: &str, cluster: &str) -> Backend {
+pub(in crate::envoy_config) fn backend(name: &str, cluster: &str) -> Backend {
     Backend {
         name: name.to_owned(),
         cluster: cluster.to_owned(),
@@ -71,7 +71,7 @@ fn all_kinds() -> Vec<Settings> {
     kinds
 }
 
-fn read(text: &str) -> serde_json::Value {
+pub(in crate::envoy_config) fn read(text: &str) -> serde_json::Value {
     serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\nin\n{text}"))
 }
 

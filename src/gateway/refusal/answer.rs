@@ -253,6 +253,8 @@ impl Reason {
                 "The service did not accept the gateway's own sign-in. Please tell the gateway's operator."),
             Self::NoDecision => Answer::new(503, "gateway_misconfigured",
                 "The gateway is not set up correctly. Please tell its operator."),
+            Self::EnvoyOutOfDate => Answer::retry_after(SOON_S, "gateway_misconfigured",
+                "The gateway is being set up anew. Please retry; if that does not help, tell its operator."),
             Self::Overloaded => Answer::retry_after(1, "overloaded",
                 "The gateway is overloaded. Please retry."),
 

@@ -146,6 +146,8 @@ pub(crate) enum Reason {
     /// A backend does not accept the gateway's identity.
     IdentityRejected,
     NoDecision,
+    /// It leads to none of the backends that the request may go to.
+    EnvoyOutOfDate,
     Overloaded,
 
     // The backends.

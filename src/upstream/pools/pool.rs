@@ -169,7 +169,7 @@ impl Pool {
         wish: Wish<'_>,
         now: Instant,
         has_token: impl Fn(&Backend) -> bool,
-        allowed: impl Fn(&Member) -> bool,
+        mut allowed: impl FnMut(&Member) -> bool,
     ) -> Result<Order, NoBackend> {
         let mut sorted = Sorted::default();
         for (at, member) in self.members.iter().enumerate() {

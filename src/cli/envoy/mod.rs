@@ -1,5 +1,8 @@
 //! `tollgate envoy`: the Envoy configuration that fits a tollgate.yaml.
 
+mod files;
+mod watch;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,6 +21,10 @@ pub(super) struct EnvoyArguments {
     /// Only this part, to paste into the configuration of an Envoy that is there already.
     #[arg(long, value_enum)]
     part: Option<PartName>,
+    /// Write the files of a running Envoy into this folder, and again whenever the configuration changes, until told
+    /// to stop. Envoy is started with `envoy.yaml` in it, and takes the others from there.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "part")]
+    watch: Option<PathBuf>,
 }
 
 /// The parts, as the option names them.
@@ -50,8 +57,11 @@ impl From<PartName> for Part {
     }
 }
 
-/// Writes it to standard output; a file that is half written is an error.
+/// Writes it to standard output, where a file that is half written is an error, or into a folder.
 pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
+    if let Some(folder) = &arguments.watch {
+        return watch::run(&arguments.config, folder);
+    }
     let config = match Config::load(&arguments.config) {
         Ok(config) => config,
         Err(error) => {

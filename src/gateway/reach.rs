@@ -1,0 +1,88 @@
+//! Which backends the Envoy of a request leads to. Its configuration says so itself: tollgate.yaml may have become
+//! another one since it was written, and a request must go to no place that only one of the two knows.
+
+use http::HeaderValue;
+
+use crate::upstream::Backend;
+
+/// The backends that an Envoy leads to, each as `NAME=HOST:PORT`, with a space between two.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It does not say, as with a configuration of the operator's own.
+    #[default]
+    Unsaid,
+    /// This one, without a choice.
+    One(HeaderValue),
+    /// These, among which it chooses by what it is told.
+    Several(HeaderValue),
+}
+
+impl Reach {
+    /// Whether the Envoy chooses by what it is told; `expected` where it does not say.
+    pub(super) fn chooses(&self, expected: bool) -> bool {
+        match self {
+            Self::Unsaid => expected,
+            Self::One(_) => false,
+            Self::Several(_) => true,
+        }
+    }
+
+    /// Whether it leads to this backend, and to its address. One without an address can be in no list.
+    pub(super) fn leads_to(&self, backend: &Backend) -> bool {
+        let list = match self {
+            Self::Unsaid => return true,
+            Self::One(list) | Self::Several(list) => list.to_str().unwrap_or_default(),
+        };
+        list.split(' ').any(|known| {
+            let known = known.split_once('=');
+            known.is_some_and(|(name, address)| {
+                *name == *backend.name && Some(address) == backend.address.as_deref()
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sweden() -> Backend {
+        let mut backend = Backend::new("sweden");
+        backend.address = Some("acme-sweden.openai.azure.com:443".to_owned());
+        backend
+    }
+
+    #[test]
+    fn a_backend_is_known_by_its_name_and_its_address() {
+        for (list, is_known) in [
+            ("sweden=acme-sweden.openai.azure.com:443", true),
+            (
+                "east=acme-east.openai.azure.com:443 sweden=acme-sweden.openai.azure.com:443",
+                true,
+            ),
+            ("sweden=acme-sweden.openai.azure.com:8443", false),
+            ("east=acme-sweden.openai.azure.com:443", false),
+            ("sweden=", false),
+            ("sweden", false),
+            ("", false),
+        ] {
+            let list = HeaderValue::from_static(list);
+            for reach in [Reach::One(list.clone()), Reach::Several(list)] {
+                assert_eq!(reach.leads_to(&sweden()), is_known, "{reach:?}");
+            }
+        }
+        assert!(Reach::Unsaid.leads_to(&sweden()));
+        let nowhere = Reach::One(HeaderValue::from_static("sweden="));
+        assert!(!nowhere.leads_to(&Backend::new("sweden")));
+    }
+
+    #[test]
+    fn who_does_not_say_chooses_as_expected() {
+        let list = HeaderValue::from_static("a=b:1");
+        for expected in [false, true] {
+            assert_eq!(Reach::Unsaid.chooses(expected), expected);
+            assert!(!Reach::One(list.clone()).chooses(expected));
+            assert!(Reach::Several(list.clone()).chooses(expected));
+        }
+    }
+}
