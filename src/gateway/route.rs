@@ -90,17 +90,7 @@ pub(super) fn choose(
     let is_pooled = reach.chooses(decision.pools.is_pooled());
     let called = deployment.map(Deployment::as_str);
     let (choices, under_way) = match !decision.pools.is_pooled() || is_at_home(endpoint) {
-        true => {
-            let home = decision.pools.at_home(called.unwrap_or_default());
-            if home
-                .as_ref()
-                .is_some_and(|it| !reach.leads_to(it.backend()))
-            {
-                return Err(Reason::EnvoyOutOfDate.into());
-            }
-            let under_way = home.as_ref().map(Choice::begin);
-            (home.into_iter().collect(), under_way)
-        }
+        true => at_home(decision, reach, called)?,
         false => {
             let order = order(gateway, (decision, reach), product, called)?;
             (order.choices, Some(order.under_way))
@@ -149,6 +139,23 @@ pub(super) fn choose(
         },
         name,
     })
+}
+
+/// The backend that has what the service stores, alone.
+fn at_home(
+    decision: &Decision,
+    reach: &Reach,
+    called: Option<&str>,
+) -> Result<(Vec<Choice>, Option<UnderWay>), Refusal> {
+    let home = decision.pools.at_home(called.unwrap_or_default());
+    if home
+        .as_ref()
+        .is_some_and(|it| !reach.leads_to(it.backend()))
+    {
+        return Err(Reason::EnvoyOutOfDate.into());
+    }
+    let under_way = home.as_ref().map(Choice::begin);
+    Ok((home.into_iter().collect(), under_way))
 }
 
 /// What the service stores is at one backend, and so is what refers to it.
