@@ -79,7 +79,7 @@ fn a_check_finds_an_envoy_file_that_is_out_of_date() {
     let other = check("tollgate-pools.yaml", "standalone.yaml");
     let said = String::from_utf8_lossy(&other.stderr);
     assert!(!other.status.success());
-    let wanted = "tollgate envoy --config tollgate-pools.yaml > standalone.yaml";
+    let wanted = "tollgate envoy --config tollgate-pools.yaml > standalone.yaml.new && mv standalone.yaml.new standalone.yaml\n";
     assert!(
         said.contains("\nstandalone.yaml:") && said.contains(wanted),
         "{said}"

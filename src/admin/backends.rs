@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::upstream::{Availability, Pools};
+use crate::upstream::{Availability, Pools, Rest};
 
 const HEALTHY: &str = "healthy";
 
@@ -16,8 +16,8 @@ pub struct BackendState {
     pub tier: String,
     /// Where it is.
     pub region: Option<String>,
-    /// `healthy`, `trial` (it has rested, and the next request tries it), `no_token` (of its own identity) or why it
-    /// rests.
+    /// `healthy`, `failing` (it has not answered since its last failure, and does not rest), `trial` (it has rested,
+    /// and the next request tries it), `no_token` (of its own identity) or why it rests.
     pub state: String,
     /// For how many more milliseconds it rests.
     pub rests_ms: Option<u64>,
@@ -27,6 +27,9 @@ pub struct BackendState {
     pub served: u64,
     /// Attempts that it has failed.
     pub failed: u64,
+    /// Those since its last answer, without 429.
+    #[serde(default)]
+    pub failures_in_a_row: u64,
     /// What it last said of its provisioned throughput.
     pub utilization: Option<String>,
 }
@@ -59,7 +62,12 @@ pub(super) fn states(pools: &Pools) -> Vec<BackendState> {
     let now = Instant::now();
     let of_one = |backend: &std::sync::Arc<crate::upstream::Backend>| {
         let report = backend.report(now);
-        let (state, rests_ms) = state(report.availability, now);
+        let (state, rests_ms) = match report.availability {
+            Availability::Ready if report.failures_in_a_row > 0 => {
+                (Rest::Failing.as_str().to_owned(), None)
+            }
+            other => state(other, now),
+        };
         let deployments = report.resting.iter().map(|(name, availability)| {
             let (state, rests_ms) = self::state(*availability, now);
             DeploymentState {
@@ -77,6 +85,7 @@ pub(super) fn states(pools: &Pools) -> Vec<BackendState> {
             deployments: deployments.collect(),
             served: report.served,
             failed: report.failed,
+            failures_in_a_row: report.failures_in_a_row,
             utilization: report.utilization.as_deref().map(str::to_owned),
         }
     };

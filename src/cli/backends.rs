@@ -66,7 +66,7 @@ fn table(states: &[BackendState]) -> String {
             backend.name.clone(),
             backend.tier.clone(),
             backend.region.clone().unwrap_or_default(),
-            words(&backend.state, backend.rests_ms),
+            words(&backend.state, backend.failures_in_a_row, backend.rests_ms),
             backend.served.to_string(),
             share(backend.served, all),
             backend.failed.to_string(),
@@ -74,18 +74,22 @@ fn table(states: &[BackendState]) -> String {
         ]);
         for deployment in &backend.deployments {
             let name = format!("  {}", deployment.name);
-            let state = words(&deployment.state, deployment.rests_ms);
+            let state = words(&deployment.state, 0, deployment.rests_ms);
             table.add_row([name, String::new(), String::new(), state]);
         }
     }
     format!("{table}\n")
 }
 
-fn words(state: &str, rests_ms: Option<u64>) -> String {
-    match rests_ms {
-        Some(left) => format!("{state}, back in {}.{:03} s", left / 1000, left % 1000),
-        None => state.to_owned(),
+fn words(state: &str, failures_in_a_row: u64, rests_ms: Option<u64>) -> String {
+    let mut words = state.to_owned();
+    if failures_in_a_row > 0 {
+        words.push_str(&format!(" ({failures_in_a_row} in a row)"));
     }
+    if let Some(left) = rests_ms {
+        words.push_str(&format!(", back in {}.{:03} s", left / 1000, left % 1000));
+    }
+    words
 }
 
 /// In percent, rounded down to a tenth.
@@ -108,7 +112,9 @@ mod tests {
         assert_eq!(share(0, 0), "-");
         assert_eq!(share(1, 3), "33.3 %");
         assert_eq!(share(3, 3), "100.0 %");
-        assert_eq!(words("throttled", Some(1234)), "throttled, back in 1.234 s");
-        assert_eq!(words("healthy", None), "healthy");
+        let throttled = words("throttled", 0, Some(1234));
+        assert_eq!(throttled, "throttled, back in 1.234 s");
+        assert_eq!(words("healthy", 0, None), "healthy");
+        assert_eq!(words("failing", 3, None), "failing (3 in a row)");
     }
 }

@@ -61,10 +61,11 @@ fn check_envoy(config: &Config, path: &Path, file: &Path) -> Result<ExitCode, St
     let wanted = wanted.lines().map(Some).chain(std::iter::once(None));
     let same = lines.zip(wanted).take_while(|(a, b)| a == b && b.is_some());
     let line = same.count() + 1;
-    let command = format!("tollgate envoy --config {} > {name}", path.display());
+    let from = path.display();
+    // A shell empties the file before anything is written, also where nothing will be.
+    let command = format!("tollgate envoy --config {from} > {name}.new && mv {name}.new {name}");
     let message = format!(
-        "{name}:{line}: not what is written from {} now: {command}\n",
-        path.display()
+        "{name}:{line}: not what is written from {from} now; this puts another one in its place, which Envoy reads when it starts: {command}\n"
     );
     say(&mut io::stderr(), &message);
     if !config.envoy.pooled {

@@ -1,11 +1,15 @@
 //! Which backends a product may use.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use serde_saphyr::Spanned;
+
+use super::pools::no_backend;
 use super::problem::Problem;
 use super::problems::{Problems, not_empty};
-use super::written::{Backend, BackendTier, Product};
+use super::wording::instead;
+use super::written::{Backend, Product};
 
 /// The names of the backends that fit; `None` where the product says nothing of them.
 pub(super) fn pins(
@@ -24,8 +28,7 @@ pub(super) fn pins(
                     .is_some_and(|it| it.value == region.value)
             };
             if !backends.iter().any(is_one) {
-                let message = format!("no backend is in the region `{}`", region.value);
-                problems.push(Problem::at(region.referenced, message));
+                problems.push(no_region(region, backends));
             }
         }
     }
@@ -33,8 +36,8 @@ pub(super) fn pins(
         not_empty("names", names, problems);
         for name in &names.value {
             if !backends.iter().any(|it| it.name.value == name.value) {
-                let message = format!("there is no backend `{}`", name.value);
-                problems.push(Problem::at(name.referenced, message));
+                let names = backends.iter().map(|it| &*it.name.value);
+                problems.push(no_backend(name, names));
             }
         }
     }
@@ -48,7 +51,7 @@ pub(super) fn pins(
         let tiers = pins.tiers.as_ref().map(|it| &it.value);
         regions.is_none_or(|it| it.iter().any(|it| Some(&it.value) == region))
             && names.is_none_or(|it| it.iter().any(|it| it.value == backend.name.value))
-            && tiers.is_none_or(|it| it.iter().any(|it| is_same(*it, backend.tier)))
+            && tiers.is_none_or(|it| it.contains(&backend.tier))
     };
     let allowed: HashSet<Arc<str>> = backends
         .iter()
@@ -61,6 +64,20 @@ pub(super) fn pins(
     }
     check_home(product, backends, &allowed, problems);
     Some(allowed)
+}
+
+fn no_region(region: &Spanned<String>, backends: &[Backend]) -> Problem {
+    let message = format!("no backend is in the region `{}`", region.value);
+    let regions: BTreeSet<&str> = backends
+        .iter()
+        .filter_map(|it| Some(it.region.as_ref()?.value.as_str()))
+        .collect();
+    let regions: Vec<_> = regions.into_iter().collect();
+    let help = match &*regions {
+        [] => "write the `region` of each backend".to_owned(),
+        _ => instead(&region.value, &regions),
+    };
+    Problem::at(region.referenced, message).help(help)
 }
 
 /// What is stored is at the first backend, so whoever stores must be allowed to go there.
@@ -83,11 +100,4 @@ fn check_home(
         let help = "write a backend that it may use first in `backends`, or remove the operation";
         problems.push(Problem::at(operation.referenced, message).help(help));
     }
-}
-
-const fn is_same(a: BackendTier, b: BackendTier) -> bool {
-    matches!(
-        (a, b),
-        (BackendTier::Ptu, BackendTier::Ptu) | (BackendTier::Payg, BackendTier::Payg)
-    )
 }

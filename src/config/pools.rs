@@ -9,7 +9,8 @@ use serde_saphyr::Spanned;
 use super::backends::resource;
 use super::identity::identity;
 use super::problem::Problem;
-use super::problems::{Problems, check_id, duplicate, not_empty};
+use super::problems::{Problems, check_id, duplicate};
+use super::wording::instead;
 use super::written::{self, BackendTier};
 use crate::access::Deployment;
 use crate::auth::Url;
@@ -27,10 +28,12 @@ pub(super) fn pools(
 ) -> Pools {
     if backends.value.is_empty() {
         let message = "there is no backend: requests could go nowhere";
-        problems.push(Problem::at(backends.referenced, message));
+        let help =
+            "write `backends: [ { name: NAME, endpoint: \"https://NAME.openai.azure.com\" } ]`";
+        problems.push(Problem::at(backends.referenced, message).help(help));
     }
     if backends.value.len() > MAX_BACKENDS {
-        let message = format!("there may be {MAX_BACKENDS} backends");
+        let message = format!("there are more than {MAX_BACKENDS} backends");
         problems.push(Problem::at(backends.referenced, message));
     }
     let mut read: Vec<Arc<Backend>> = Vec::new();
@@ -46,7 +49,12 @@ pub(super) fn pools(
     }
     let mut named = HashMap::new();
     for pool in written {
-        not_empty("backends", &pool.backends, problems);
+        if pool.backends.value.is_empty() {
+            let message = "`backends` is empty: the deployment could be asked for nowhere";
+            let help =
+                "write the backends that have it, such as `[ { name: NAME } ]`, or remove the pool";
+            problems.push(Problem::at(pool.backends.referenced, message).help(help));
+        }
         let name = deployment(&pool.deployment, problems);
         let members = members(&pool.backends.value, &read, problems);
         if named.insert(name, Pool::new(members)).is_some() {
@@ -91,6 +99,16 @@ fn deployment(written: &Spanned<String>, problems: &mut Problems) -> Arc<str> {
     written.value.as_str().into()
 }
 
+/// A name that no backend has, with those that there are.
+pub(super) fn no_backend<'a>(
+    name: &Spanned<String>,
+    names: impl Iterator<Item = &'a str>,
+) -> Problem {
+    let message = format!("there is no backend `{}`", name.value);
+    let names: Vec<_> = names.collect();
+    Problem::at(name.referenced, message).help(instead(&name.value, &names))
+}
+
 fn members(
     written: &[written::Member],
     backends: &[Arc<Backend>],
@@ -101,8 +119,8 @@ fn members(
     for member in written {
         let name = &member.name;
         let Some(backend) = backends.iter().find(|it| *it.name == name.value) else {
-            let message = format!("there is no backend `{}`", name.value);
-            problems.push(Problem::at(name.referenced, message));
+            let names = backends.iter().map(|it| &*it.name);
+            problems.push(no_backend(name, names));
             continue;
         };
         let own = member.deployment.as_ref();
@@ -116,14 +134,10 @@ fn members(
             let message = format!("must be from 1 to {MAX_WEIGHT}");
             problems.push(Problem::at(written.referenced, message));
         }
-        let by_tier = match backend.tier {
-            Tier::Ptu => 0,
-            Tier::Payg => 1,
-        };
         members.push(Member::new(
             Arc::clone(backend),
             own.map(|it| deployment(it, problems)),
-            member.priority.unwrap_or(by_tier),
+            member.priority.unwrap_or(backend.tier.priority()),
             weight,
         ));
     }

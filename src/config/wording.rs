@@ -55,7 +55,7 @@ fn is_whole_number(name: &str) -> bool {
 }
 
 /// The word that may have been meant, or all that there are.
-fn instead(written: &str, words: &[&str]) -> String {
+pub(super) fn instead(written: &str, words: &[&str]) -> String {
     let likeness = |word: &&&str| strsim::jaro_winkler(written, word);
     let nearest = words
         .iter()

@@ -1,20 +1,22 @@
 //! The order of a request's backends, as the Envoy configuration of `tollgate envoy` reads it: names in headers
 //! for the choice of a cluster, path and identity in metadata for the cluster's own filter.
 
+use std::sync::LazyLock;
+
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
 use envoy_types::pb::envoy::service::ext_proc::v3::{CommonResponse, ProcessingResponse};
-
 use tonic::metadata::MetadataMap;
 
 use super::{headers, metadata, reply};
-use crate::gateway::{Reach, Way};
+use crate::gateway::{FAILURES, Reach, Way};
 
 /// Before the number of an attempt: which backend it goes to.
 const BACKEND_OF_ATTEMPT: &str = "x-tollgate-";
 /// After what a request may be made again at the next backend, if it may be repeated
 /// (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter>).
 const RETRY_ON: &[u8] = b"connect-failure,refused-stream,reset,retriable-status-codes";
-const RETRIABLE_STATUSES: &[u8] = b"401,403,408,429,500,502,503,504";
+static RETRIABLE_STATUSES: LazyLock<String> =
+    LazyLock::new(|| FAILURES.map(|it| it.to_string()).join(","));
 
 /// Which backends Envoy leads to, where there is a choice.
 const BACKENDS: &str = "tollgate-backends";
@@ -57,7 +59,10 @@ fn order(way: &Way) -> Vec<reply::Header> {
         fields.push(headers::set("x-envoy-max-retries", retries.as_bytes()));
         if way.repeats {
             fields.push(headers::set("x-envoy-retry-on", RETRY_ON));
-            let statuses = headers::set("x-envoy-retriable-status-codes", RETRIABLE_STATUSES);
+            let statuses = headers::set(
+                "x-envoy-retriable-status-codes",
+                RETRIABLE_STATUSES.as_bytes(),
+            );
             fields.push(statuses);
         }
     }

@@ -11,7 +11,7 @@ use super::limited::{Limited, Wanted, wants, wants_request};
 use super::outgoing::Outgoing;
 use super::pending::Admitted;
 use super::refusal::{Reason, Refusal};
-use super::route::{Asked, Chosen, Way, choose};
+use super::route::{Asked, Chosen, Sought, Way, choose};
 use super::state::Gateway;
 use super::unsettled;
 use crate::access::{Endpoint, Known, Place};
@@ -231,19 +231,22 @@ impl Candidate {
         }
         let decision = &self.admitted.decision;
         let grant = decision.grant.as_ref();
-        let (deployment, product) = match asked {
-            Some(asked) => (asked.deployment.as_ref(), asked.product.as_ref()),
-            None => (
-                grant.map(|it| &it.deployment),
-                grant.map(|it| &it.product.id),
-            ),
+        let reach = &self.admitted.reach;
+        let sought = match asked {
+            Some(asked) => Sought {
+                deployment: asked.deployment.as_ref(),
+                product: asked.product.as_ref(),
+                is_made_once: asked.is_kept,
+                reach,
+            },
+            None => Sought {
+                deployment: grant.map(|it| &it.deployment),
+                product: grant.map(|it| &it.product.id),
+                is_made_once: false,
+                reach,
+            },
         };
-        choose(
-            gateway,
-            (decision, &self.admitted.reach),
-            product,
-            deployment,
-        )
+        choose(gateway, decision, sought)
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) use pending::{Admitted, DecisionId};
 pub(crate) use reach::Reach;
 pub(crate) use refusal::{Reason, Refusal};
 pub(crate) use request_headers::is_passed_on;
-pub(crate) use route::{Attempt, Hop, Way};
+pub(crate) use route::{Attempt, FAILURES, Hop, Way};
 pub(crate) use share::Lease;
 pub(crate) use standings::standings;
 pub use state::Gateway;

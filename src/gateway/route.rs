@@ -24,6 +24,8 @@ use crate::upstream::{
 const DEPLOYMENTS: &str = "/openai/deployments/";
 /// How long a deployment rests that answers 429 and does not say for how long.
 const DEFAULT_REST: Duration = Duration::from_secs(1);
+/// Statuses of what another backend may answer better.
+pub(crate) const FAILURES: [u16; 8] = [401, 403, 408, 429, 500, 502, 503, 504];
 /// The longest rest where no backend has answered the request. Another caller's may well be answered: one that
 /// asks for more than anybody gives could take the deployment from all others.
 const MAX_REST_UNANSWERED: Duration = Duration::from_secs(5);
@@ -76,23 +78,36 @@ pub(crate) struct Attempt {
     pub(crate) utilization: Option<String>,
 }
 
-/// Chooses the backends of a request for what a product allows, if that is known.
+/// What a backend is sought for.
+#[derive(Clone, Copy)]
+pub(super) struct Sought<'a> {
+    /// The deployment, if it is known.
+    pub(super) deployment: Option<&'a Deployment>,
+    /// The product that allows it, if that is known.
+    pub(super) product: Option<&'a ProductId>,
+    /// It is not asked for elsewhere: one backend may have made what another one would make again.
+    pub(super) is_made_once: bool,
+    /// Which backends its Envoy leads to.
+    pub(super) reach: &'a Reach,
+}
+
+/// Chooses the backends of a request.
 ///
 /// # Errors
 /// The refusal where no backend may be asked.
 pub(super) fn choose(
     gateway: &Gateway,
-    (decision, reach): (&Decision, &Reach),
-    product: Option<&ProductId>,
-    deployment: Option<&Deployment>,
+    decision: &Decision,
+    sought: Sought<'_>,
 ) -> Result<Chosen, Refusal> {
     let endpoint = &decision.target.endpoint;
+    let reach = sought.reach;
     let is_pooled = reach.chooses(decision.pools.is_pooled());
-    let called = deployment.map(Deployment::as_str);
+    let called = sought.deployment.map(Deployment::as_str);
     let (choices, under_way) = match !decision.pools.is_pooled() || is_at_home(endpoint) {
         true => at_home(decision, reach, called)?,
         false => {
-            let order = order(gateway, (decision, reach), product, called)?;
+            let order = order(gateway, decision, sought)?;
             (order.choices, Some(order.under_way))
         }
     };
@@ -168,12 +183,9 @@ const fn is_at_home(endpoint: &Endpoint) -> bool {
 }
 
 /// The order, of backends that the product allows and that call the deployment as this request does.
-fn order(
-    gateway: &Gateway,
-    (decision, reach): (&Decision, &Reach),
-    product: Option<&ProductId>,
-    called: Option<&str>,
-) -> Result<Order, Refusal> {
+fn order(gateway: &Gateway, decision: &Decision, sought: Sought<'_>) -> Result<Order, Refusal> {
+    let called = sought.deployment.map(Deployment::as_str);
+    let reach = sought.reach;
     let endpoint = &decision.target.endpoint;
     let products = &decision.caller.client.products;
     let asked = decision.asked_for(endpoint.operation());
@@ -181,7 +193,7 @@ fn order(
         let allowed = product.backends.as_ref();
         allowed.is_none_or(|it| it.contains(&member.backend.name))
     };
-    let is_allowed = |member: &Member| match product {
+    let is_allowed = |member: &Member| match sought.product {
         Some(id) => {
             let mut product = products.iter().filter(|it| it.id == *id);
             product.all(|it| may_go_to(it, member))
@@ -200,7 +212,7 @@ fn order(
     let now = Instant::now();
     let wish = Wish {
         called: called.unwrap_or_default(),
-        most: match reach.chooses(true) {
+        most: match reach.chooses(true) && !sought.is_made_once {
             true => MAX_ATTEMPTS,
             false => 1,
         },
@@ -276,7 +288,10 @@ impl Asked {
             if nth == last && is_answered {
                 backend.served(&choice.deployment, now);
             } else {
-                backend.count_failure();
+                backend.failed(match self.is_pooled {
+                    true => note.map(|it| it.status),
+                    false => Some(status),
+                });
                 if self.is_pooled {
                     failed(choice, note, is_answered, now);
                 }
@@ -322,9 +337,8 @@ fn failed(choice: &Choice, note: Option<&Attempt>, is_answered: bool, now: Insta
     }
 }
 
-/// What another backend may answer better.
-const fn is_failure(status: u16) -> bool {
-    matches!(status, 401 | 403 | 408 | 429 | 500 | 502 | 503 | 504)
+fn is_failure(status: u16) -> bool {
+    FAILURES.contains(&status)
 }
 
 #[cfg(test)]

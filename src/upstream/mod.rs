@@ -7,6 +7,7 @@ mod key_vault;
 mod pools;
 mod rejections;
 mod resource;
+mod seldom;
 mod settings;
 
 pub use azure::AzureTokenSource;

@@ -2,23 +2,17 @@
 //! that is closed. They are the operator's to mend, and never a caller's.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-use std::time::Duration;
 
-use tokio::time::Instant;
-
-/// How often the log says it, at most.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
+use super::seldom::Seldom;
 
 /// What one backend has said to the identity.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rejections {
-    since: Instant,
     unauthorized: AtomicU64,
     forbidden: AtomicU64,
     /// The status of the last answer that did not accept it; 0 once one did, if only to refuse the request.
     current: AtomicU16,
-    /// When the log said it, in milliseconds from `since` on, plus one; 0 for never.
-    logged_ms: AtomicU64,
+    log: Seldom,
 }
 
 /// How often a backend has not accepted the identity.
@@ -28,18 +22,6 @@ pub struct RejectionCounts {
     pub unauthorized: u64,
     /// Answers of 403.
     pub forbidden: u64,
-}
-
-impl Default for Rejections {
-    fn default() -> Self {
-        Self {
-            since: Instant::now(),
-            unauthorized: AtomicU64::default(),
-            forbidden: AtomicU64::default(),
-            current: AtomicU16::default(),
-            logged_ms: AtomicU64::default(),
-        }
-    }
 }
 
 impl Rejections {
@@ -63,7 +45,7 @@ impl Rejections {
             _ => return,
         };
         self.current.store(status, Ordering::Relaxed);
-        if self.is_to_be_logged() {
+        if self.log.is_due() {
             let what_to_do = remedy(status);
             tracing::error!(
                 backend,
@@ -87,16 +69,6 @@ impl Rejections {
             forbidden: self.forbidden.load(Ordering::Relaxed),
         }
     }
-
-    fn is_to_be_logged(&self) -> bool {
-        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1;
-        let interval = u64::try_from(LOG_INTERVAL.as_millis()).unwrap_or(u64::MAX);
-        let is_due = |last: u64| last == 0 || now.saturating_sub(last) >= interval;
-        let update = |last| is_due(last).then_some(now);
-        let logged = &self.logged_ms;
-        let order = Ordering::Relaxed;
-        logged.fetch_update(order, order, update).is_ok()
-    }
 }
 
 /// <https://learn.microsoft.com/azure/ai-services/openai/how-to/role-based-access-control>
@@ -114,6 +86,7 @@ pub(crate) const fn remedy(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::seldom::INTERVAL;
 
     #[tokio::test(start_paused = true)]
     async fn a_rejection_is_said_until_an_answer_accepts_the_identity_and_logged_once_a_minute() {
@@ -129,9 +102,9 @@ mod tests {
             forbidden: 1,
         };
         assert_eq!(rejections.counts(), counts);
-        assert!(!rejections.is_to_be_logged(), "within the minute");
-        tokio::time::advance(LOG_INTERVAL).await;
-        assert!(rejections.is_to_be_logged());
+        assert!(!rejections.log.is_due(), "within the minute");
+        tokio::time::advance(INTERVAL).await;
+        assert!(rejections.log.is_due());
         rejections.note(404, "sweden");
         assert_eq!(rejections.concern("sweden"), None);
     }

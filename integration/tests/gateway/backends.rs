@@ -303,6 +303,53 @@ async fn what_the_service_stores_stays_at_one_backend_and_is_made_once() {
     assert_eq!(seen(&stack), [3, 0], "a second response may have been made");
 }
 
+#[tokio::test]
+async fn a_chat_that_the_service_keeps_is_made_once() {
+    let stack = stack(2).await;
+    stack.azure.set_fault(Some(Fault::Status(503)));
+    let mut body = hello();
+    body["store"] = json!(true);
+    let kept = send(stack.chat(&body)).await;
+    assert_eq!(kept.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(seen(&stack), [1, 0], "a second one may be kept");
+    body["store"] = json!(false);
+    assert_eq!(send(stack.chat(&body)).await.status(), StatusCode::OK);
+    assert_eq!(seen(&stack), [2, 1]);
+}
+
+#[tokio::test]
+async fn a_backend_that_only_fails_is_not_shown_as_healthy_and_is_said_once() {
+    for backends in [1, 2] {
+        let stack = stack(backends).await;
+        for azure in azures(&stack) {
+            azure.set_fault(Some(Fault::Status(500)));
+        }
+        for _ in 0..3 {
+            send(stack.chat(&hello())).await;
+        }
+        let state = async || {
+            let (_, text) = stack.tollgate().admin("/backends").await.expect("a page");
+            let states: Value = serde_json::from_str(&text).expect("JSON");
+            let sweden = &states[0];
+            let row = sweden["failures_in_a_row"].as_u64();
+            (sweden["state"].as_str().map(str::to_owned), row)
+        };
+        assert_eq!(state().await, (Some("failing".to_owned()), Some(3)));
+        let (_, ready) = stack.tollgate().admin("/readyz").await.expect("a page");
+        assert!(ready.contains("backend sweden: failing"), "{ready}");
+        let said = |what: &str| {
+            let log = stack.tollgate().log().all();
+            let is_said = |line: &&String| line.contains(what) && line.contains("sweden");
+            log.iter().filter(is_said).count()
+        };
+        assert_eq!(said("the backend fails"), 1);
+        stack.azure.set_fault(None);
+        assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+        assert_eq!(state().await, (Some("healthy".to_owned()), Some(0)));
+        assert_eq!(said("the backend answers again"), 1);
+    }
+}
+
 /// What is stored is at the first of `backends`, whatever a pool prefers.
 const IN_ORDER_OF_TWO: &str = "pools:\n  - { deployment: gpt-4o, backends: [ { name: east, priority: 0 }, { name: sweden, priority: 1 } ] }\n";
 

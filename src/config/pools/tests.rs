@@ -10,7 +10,7 @@ const BACKENDS: &str = "backends:\n  - { name: east, tier: ptu, region: eastus, 
 fn load(more: &str) -> Result<Config, String> {
     let text = format!("{BEFORE}{BACKENDS}{more}\n");
     let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
-    parsed.map_err(|error| error.lines().concat())
+    parsed.map_err(|error| error.lines_with_help().concat())
 }
 
 fn pools(more: &str) -> Arc<Pools> {
@@ -69,8 +69,18 @@ fn a_product_keeps_to_regions_tiers_and_backends() {
         product(pins).unwrap_or_else(|error| panic!("{pins}: {error}"));
     }
     for (pins, reason) in [
-        ("{ regions: [mars] }", "no backend is in the region `mars`"),
-        ("{ names: [west] }", "there is no backend `west`"),
+        (
+            "{ regions: [mars] }",
+            "no backend is in the region `mars` (write one of: eastus, swedencentral)",
+        ),
+        (
+            "{ regions: [eastsu] }",
+            "no backend is in the region `eastsu` (did you mean `eastus`?)",
+        ),
+        (
+            "{ names: [atlantis] }",
+            "there is no backend `atlantis` (write one of: east, sweden)",
+        ),
         ("{ tiers: [ptu], names: [sweden] }", "no backend fits"),
         ("{ tiers: [] }", "`tiers` is empty"),
     ] {
@@ -93,11 +103,14 @@ fn what_is_wrong_says_where_and_why() {
     let pool =
         |members: &str| format!("pools: [ {{ deployment: gpt-4o, backends: [ {members} ] }} ]");
     for (more, reason) in [
-        (pool("{ name: west }"), "tollgate.yaml:6:52: there is no backend `west`"),
+        (
+            pool("{ name: swedne }"),
+            "tollgate.yaml:6:52: there is no backend `swedne` (did you mean `sweden`?)",
+        ),
         (pool("{ name: east, weight: 0 }"), "must be from 1 to 1000000"),
         (pool("{ name: east }, { name: east }"), "duplicate backend `east`"),
         (pool("{ name: east, deployment: \"a/../b\" }"), "is not a valid deployment name"),
-        (pool(""), "`backends` is empty"),
+        (pool(""), "`backends` is empty: the deployment could be asked for nowhere (write the backends that have it"),
         (
             "pools: [ { deployment: a, backends: [ { name: east } ] }, { deployment: a, backends: [ { name: east } ] } ]".to_owned(),
             "duplicate pool of deployment `a`",

@@ -20,7 +20,7 @@ pub(in crate::config) struct Backend {
 }
 
 /// How a backend is paid for.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum BackendTier {
     Ptu,

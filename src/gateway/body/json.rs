@@ -57,6 +57,7 @@ impl<O: Observer> Deciding<'_, O> {
             awaits_usage: parsed.stream && is_said_last && !parsed.uses.unreported_usage,
             units: units(parsed.media),
             service_tier: parsed.service_tier,
+            is_kept: parsed.is_kept,
             goes_on: (is_response && parsed.uses.background).then_some(GoesOn::Response),
             max_output_tokens: written.or(limit),
             output_at_most,

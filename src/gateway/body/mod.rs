@@ -38,6 +38,8 @@ pub(crate) struct BodyDecision {
     pub(crate) units: Units,
     /// The service tier that is asked for.
     pub(crate) service_tier: Option<String>,
+    /// The service keeps what it makes, wherever that is: twice would be one too many.
+    pub(crate) is_kept: bool,
     /// What goes on when the request has ended.
     pub(crate) goes_on: Option<GoesOn>,
     /// How many tokens the model may write, where somebody has said so.

@@ -9,6 +9,7 @@ use dashmap::DashMap;
 use http::HeaderValue;
 use tokio::time::Instant;
 
+use super::failures::FailuresInARow;
 use super::health::{Availability, Health};
 use crate::upstream::{Identity, IdentityConfig, RejectionCounts, Rejections, Resource};
 
@@ -31,6 +32,14 @@ impl Tier {
         match self {
             Self::Ptu => "ptu",
             Self::Payg => "payg",
+        }
+    }
+
+    /// What is paid anyway is used first.
+    pub const fn priority(self) -> u32 {
+        match self {
+            Self::Ptu => 0,
+            Self::Payg => 1,
         }
     }
 }
@@ -61,6 +70,7 @@ struct Known {
     identity: Arc<Identity>,
     served: AtomicU64,
     failed: AtomicU64,
+    row: FailuresInARow,
     rejections: Rejections,
     utilization: ArcSwap<Option<Arc<str>>>,
 }
@@ -168,15 +178,18 @@ impl Backend {
     pub fn served(&self, deployment: &str, now: Instant) {
         let known = self.known.load();
         known.served.fetch_add(1, Ordering::Relaxed);
+        known.row.end(&self.name);
         known.health.served(now);
         if let Some(health) = known.deployments.get(deployment) {
             health.served(now);
         }
     }
 
-    /// An attempt has failed, for whichever reason.
-    pub fn count_failure(&self) {
-        self.known.load().failed.fetch_add(1, Ordering::Relaxed);
+    /// An attempt has failed, with a status or without an answer.
+    pub fn failed(&self, status: Option<u16>) {
+        let known = self.known.load();
+        known.failed.fetch_add(1, Ordering::Relaxed);
+        known.row.add(&self.name, status);
     }
 
     /// The status of an answer of its, which may say that it does not accept the identity.
@@ -215,6 +228,7 @@ impl Backend {
             resting,
             served: known.served.load(Ordering::Relaxed),
             failed: known.failed.load(Ordering::Relaxed),
+            failures_in_a_row: known.row.count(),
             rejections: known.rejections.counts(),
             utilization: (**known.utilization.load()).clone(),
         }
@@ -238,6 +252,8 @@ pub struct BackendReport {
     pub served: u64,
     /// Attempts that it has failed.
     pub failed: u64,
+    /// Those since its last answer, without those that only say that it has too much to do.
+    pub failures_in_a_row: u64,
     /// How often it has not accepted the identity.
     pub rejections: RejectionCounts,
     /// What it last said of its provisioned throughput.

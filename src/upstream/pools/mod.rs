@@ -1,6 +1,7 @@
 //! Many backends: which of them have a deployment, and which of those is asked.
 
 mod backend;
+mod failures;
 mod health;
 mod pool;
 
@@ -25,10 +26,7 @@ impl Pools {
     /// Backends in the order of the file, and the pools of some deployments.
     pub fn new(backends: Vec<Arc<Backend>>, named: HashMap<Arc<str>, Pool>) -> Self {
         let member = |backend: &Arc<Backend>| {
-            let priority = match backend.tier {
-                Tier::Ptu => 0,
-                Tier::Payg => 1,
-            };
+            let priority = backend.tier.priority();
             Member::new(Arc::clone(backend), None, priority, 1)
         };
         Self {

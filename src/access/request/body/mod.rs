@@ -99,6 +99,8 @@ pub struct RequestBody {
     pub has_data_sources: bool,
     /// Whether a message of a chat has an image.
     pub has_images: bool,
+    /// `store` of a chat: the service keeps it.
+    pub is_kept: bool,
     /// `user`, the end user.
     pub user: Option<Span>,
     /// How much may be answered.
@@ -143,6 +145,7 @@ impl RequestBody {
             include_usage: stream_options::include_usage(body, top.stream_options)?,
             has_data_sources: top.has_data_sources,
             has_images: top.found.has_images,
+            is_kept: top.is_kept,
             user: span(top.user)?,
             output: OutputMembers {
                 max_tokens: span(top.max_tokens)?,

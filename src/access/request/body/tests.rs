@@ -356,3 +356,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_the_service_keeps_of_a_chat_is_known() {
+    for (body, is_kept) in [
+        (r#"{"model":"gpt-4o","store":true}"#, true),
+        (r#"{"model":"gpt-4o","store":false}"#, false),
+        (r#"{"model":"gpt-4o","store":null}"#, false),
+        (r#"{"model":"gpt-4o"}"#, false),
+    ] {
+        assert_eq!(parse(body).expect("a body").is_kept, is_kept, "{body}");
+    }
+    let twice = r#"{"model":"gpt-4o","store":false,"store":true}"#;
+    assert!(parse(twice).is_err(), "which one does the service read?");
+}

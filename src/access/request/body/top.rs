@@ -39,6 +39,7 @@ const MEMBERS: &[&str] = &[
     "quality",
     "stream_format",
     "service_tier",
+    "store",
 ];
 
 /// Members of chats and responses in which nothing of the service's can be named.
@@ -97,6 +98,7 @@ pub(super) struct Top<'de> {
     pub(super) best_of: Option<&'de RawValue>,
     pub(super) prompts: u64,
     pub(super) media: MediaRequest,
+    pub(super) is_kept: bool,
     pub(super) found: References,
 }
 
@@ -164,6 +166,10 @@ impl TopVisitor {
                         ..HostedTool::default()
                     });
                 }
+                return Ok(());
+            }
+            (Operation::ChatCompletions, "store") => {
+                top.is_kept = map.next_value::<Option<bool>>()?.unwrap_or(false);
                 return Ok(());
             }
             (Operation::Completions, "prompt") => {
