@@ -140,3 +140,32 @@ fn without_an_address_to_ask_it_says_what_is_missing() {
     let both = ["--config", "tollgate.yaml", "--url", "http://127.0.0.1:9/"];
     assert_eq!(health(&both, directory.path()).status.code(), Some(2));
 }
+
+#[test]
+fn the_state_of_many_backends_is_read_to_its_end() {
+    let deployment = |nth: usize| {
+        format!(r#"{{"name":"deployment-{nth}","state":"throttled","rests_ms":1000}}"#)
+    };
+    let deployments: Vec<_> = (0..5_000).map(deployment).collect();
+    let body = format!(
+        r#"[{{"name":"sweden","tier":"ptu","region":null,"state":"healthy","rests_ms":null,"deployments":[{}],"served":1,"failed":0,"utilization":null}}]"#,
+        deployments.join(",")
+    );
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (address, asked) = answer_once(answer.leak());
+    let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["backends", "--url", &format!("http://{address}/backends")])
+        .output()
+        .expect("tollgate runs");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("deployment-4999"),
+        "{} lines",
+        shown.lines().count()
+    );
+    asked.join().expect("asked");
+}

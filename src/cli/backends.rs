@@ -11,7 +11,12 @@ use reqwest::{StatusCode, Url};
 use super::health::{answer, page};
 use super::say;
 use crate::admin::BackendState;
-use crate::config::admin_address;
+use crate::config::{MAX_BACKENDS, admin_address};
+use crate::upstream::MAX_DEPLOYMENTS;
+
+/// More than the page of as many backends as there may be, each with as many deployments that rest as are
+/// known apart: names of 64 bytes in lines of 160.
+const MAX_PAGE_BYTES: usize = MAX_BACKENDS * MAX_DEPLOYMENTS * 256;
 
 #[derive(Args)]
 pub(super) struct BackendsArguments {
@@ -34,7 +39,7 @@ pub(super) fn run(arguments: &BackendsArguments) -> Result<ExitCode, String> {
             page(address, "backends")?
         }
     };
-    let (status, text) = answer(&url)?;
+    let (status, text) = answer(&url, MAX_PAGE_BYTES)?;
     let states = serde_json::from_str(&text).ok();
     let states: Vec<BackendState> = states
         .filter(|_| status == StatusCode::OK)

@@ -15,7 +15,7 @@ use crate::config::admin_address;
 /// For the whole answer: a prober gives up after some seconds, and then nobody reads the reason.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// As much of an answer as a person reads.
-const MAX_ANSWER_BYTES: usize = 16 * 1024;
+pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
 /// Whom to ask.
 #[derive(Args)]
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &HealthArguments) -> Result<ExitCode, String> {
             page(address, "readyz")?
         }
     };
-    let (status, text) = answer(&url)?;
+    let (status, text) = answer(&url, MAX_ANSWER_BYTES)?;
     match status {
         StatusCode::OK => {
             say(&mut io::stdout(), &text);
@@ -49,13 +49,13 @@ pub(super) fn run(arguments: &HealthArguments) -> Result<ExitCode, String> {
     }
 }
 
-/// Asks a page, and waits for the answer.
-pub(super) fn answer(url: &Url) -> Result<(StatusCode, String), String> {
+/// Asks a page, and waits for the answer, of which so many bytes are read.
+pub(super) fn answer(url: &Url, most_bytes: usize) -> Result<(StatusCode, String), String> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime could not be started: {error}"))?
-        .block_on(ask(url))
+        .block_on(ask(url, most_bytes))
         .map_err(|error| unanswered(url, &error))
 }
 
@@ -71,7 +71,10 @@ pub(super) fn page(listens: SocketAddr, name: &str) -> Result<Url, String> {
 }
 
 /// Status and text of a page. No proxy of the environment stands between the service and this.
-pub(super) async fn ask(url: &Url) -> Result<(StatusCode, String), reqwest::Error> {
+pub(super) async fn ask(
+    url: &Url,
+    most_bytes: usize,
+) -> Result<(StatusCode, String), reqwest::Error> {
     let http = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -79,12 +82,12 @@ pub(super) async fn ask(url: &Url) -> Result<(StatusCode, String), reqwest::Erro
         .build()?;
     let mut response = http.get(url.clone()).send().await?;
     let mut body = Vec::new();
-    while body.len() < MAX_ANSWER_BYTES
+    while body.len() < most_bytes
         && let Some(chunk) = response.chunk().await?
     {
         body.extend_from_slice(&chunk);
     }
-    body.truncate(MAX_ANSWER_BYTES);
+    body.truncate(most_bytes);
     let text = String::from_utf8_lossy(&body).into_owned();
     Ok((response.status(), text))
 }

@@ -52,7 +52,6 @@ impl Reload {
         parts: Parts,
     ) -> Result<Self, String> {
         parts.metrics.configured();
-        parts.metrics.observe_backends(&parts.policy);
         Ok(Self {
             path: path.to_owned(),
             watch,

@@ -223,6 +223,7 @@ impl State {
         );
         metrics.observe_issuers(&policy);
         metrics.observe_certificates(&policy);
+        metrics.observe_backends(&policy);
         let (shared, policy_of) = (Arc::clone(&metrics), Arc::clone(&policy));
         observe_limits(&metrics, &limits, &policy);
         let of_limits = Arc::clone(&limits);

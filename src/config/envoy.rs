@@ -1,7 +1,7 @@
 //! `envoy`, and all that the Envoy configuration takes from the rest of the file.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use super::{GrpcAddress, Listen};
 use crate::access::{BodyLimits, Client, MAX_GROWTH_BYTES};
 use crate::auth::Url;
 use crate::envoy_config::{self, Address, Backend, Settings, TollgateAddress};
+use crate::upstream::is_choice;
 
 const DEFAULT_LISTEN: &str = "0.0.0.0:8443";
 const DEFAULT_ADMIN: &str = "127.0.0.1:9901";
@@ -191,9 +192,12 @@ fn at_least(
     written.value
 }
 
-/// As [`Pools`](crate::upstream::Pools) sees it.
 fn is_pooled(file: &File) -> bool {
-    file.backends.value.len() > 1 || !file.pools.is_empty()
+    is_choice(file.backends.value.len(), file.pools.len())
+}
+
+fn is_address(host: &str) -> bool {
+    host.parse::<IpAddr>().is_ok()
 }
 
 fn backends(file: &File, directory: &Path) -> Vec<Backend> {
@@ -206,6 +210,7 @@ fn backends(file: &File, directory: &Path) -> Vec<Backend> {
         Backend {
             name: written.name.value.clone(),
             cluster: Backend::cluster_of(&written.name.value, pooled),
+            is_address: host.as_deref().is_some_and(is_address),
             host,
             port: port.unwrap_or_default(),
             trusted_ca: own.map_or(trusted_ca.to_owned(), |file| {

@@ -17,7 +17,7 @@ use crate::auth::Url;
 use crate::upstream::{Backend, Member, Pool, Pools, Tier};
 
 /// Each may be the n-th of any request, so Envoy's choice grows with the square.
-const MAX_BACKENDS: usize = 20;
+pub(crate) const MAX_BACKENDS: usize = 20;
 const MAX_WEIGHT: u32 = 1_000_000;
 
 pub(super) fn pools(
@@ -79,7 +79,8 @@ fn backend(written: &mut written::Backend, directory: &Path, problems: &mut Prob
 /// Where a backend is reached; what is wrong with its endpoint is said where that is read.
 pub(super) fn host_and_port(backend: &written::Backend) -> Option<(String, u16)> {
     let url = Url::parse(&backend.endpoint.as_ref()?.value).ok()?;
-    let host = url.host_str()?.to_owned();
+    // An IPv6 address has its brackets in URLs only.
+    let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
     Some((host, url.port_or_known_default()?))
 }
 

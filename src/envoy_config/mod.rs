@@ -9,5 +9,5 @@ mod scalar;
 mod settings;
 
 pub use discovery::{BOOTSTRAP, CLUSTERS, Clusters, Discovery, LISTENERS, ROUTES};
-pub use render::{MAX_ATTEMPTS, Part, RenderError, render};
+pub use render::{Part, RenderError, render};
 pub use settings::{Address, Backend, Settings, Tls, TollgateAddress};

@@ -8,6 +8,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 use super::scalar::scalar;
 use super::settings::{Backend, Settings};
+use crate::upstream::MAX_ATTEMPTS;
 
 /// The templates by the names that they include each other by.
 const TEMPLATES: [(&str, &str); 18] = [
@@ -60,9 +61,6 @@ const TEMPLATES: [(&str, &str); 18] = [
         include_str!("templates/cluster-backend.yaml"),
     ),
 ];
-
-/// How often one request is tried at most, each time at another backend.
-pub const MAX_ATTEMPTS: usize = 5;
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -100,6 +100,8 @@ pub struct Backend {
     pub cluster: String,
     /// Its host; `None` where tollgate.yaml has no `endpoint`.
     pub host: Option<String>,
+    /// The host is an IP address.
+    pub is_address: bool,
     /// Its port.
     pub port: u16,
     /// The PEM file of the authorities that may have signed its certificate.

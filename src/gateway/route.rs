@@ -15,9 +15,8 @@ use super::reach::Reach;
 use super::refusal::{Reason, Refusal};
 use super::state::Gateway;
 use crate::access::{Deployment, Endpoint, Product, ProductId, Wanted};
-use crate::envoy_config::MAX_ATTEMPTS;
 use crate::upstream::{
-    Backend, Choice, Member, NoBackend, Order, Rejections, Rest, UnderWay, Wish,
+    Backend, Choice, MAX_ATTEMPTS, Member, NoBackend, Order, Rejections, Rest, UnderWay, Wish,
 };
 
 /// The path of a request that names its deployment begins so.

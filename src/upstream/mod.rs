@@ -13,9 +13,10 @@ mod settings;
 pub use azure::AzureTokenSource;
 pub use identity::{Identity, IdentityError, IssuedToken, RefreshCounts, TokenSource};
 pub use key_vault::{KeyVaultSource, VaultObject};
+pub(crate) use pools::MAX_DEPLOYMENTS;
 pub use pools::{
-    Availability, Backend, BackendReport, Choice, Health, Member, NoBackend, Order, Pool, Pools,
-    Rest, Tier, UnderWay, Wish,
+    Availability, Backend, BackendReport, Choice, Health, MAX_ATTEMPTS, Member, NoBackend, Order,
+    Pool, Pools, Rest, Tier, UnderWay, Wish, is_choice,
 };
 pub(crate) use rejections::remedy;
 pub use rejections::{RejectionCounts, Rejections};

@@ -130,7 +130,7 @@ impl EnvoyConfig {
     }
 
     /// Lets the switches of the fake Azure OpenAI through: tollgate does not see them, and can't remove them.
-    fn pass_switches_of_fakes(&mut self) {
+    pub(super) fn pass_switches_of_fakes(&mut self) {
         let proc = self.http_filter("envoy.filters.http.ext_proc");
         let unseen = proc.pointer_mut("/forward_rules/disallowed_headers/patterns");
         if let Some(unseen) = unseen.and_then(Value::as_array_mut) {
@@ -153,11 +153,18 @@ impl EnvoyConfig {
         remove(policies, "envoy.filters.http.ext_proc");
     }
 
-    /// Where each of several backends is, by the name of its cluster.
+    /// Where each of several backends is, by the name of its cluster: the file has their addresses, in place of the
+    /// names that they have at Azure.
     pub fn backends(&mut self, backends: &[(String, Backend<'_>)]) {
-        self.pass_switches_of_fakes();
         for (cluster, backend) in backends {
             self.backend_of(cluster, *backend);
+            let cluster = self.cluster(cluster);
+            cluster["type"] = json!("LOGICAL_DNS");
+            let tls = at(cluster, "/transport_socket/typed_config");
+            tls["auto_host_sni"] = json!(true);
+            tls["auto_sni_san_validation"] = json!(true);
+            let trust = at(tls, "/common_tls_context/validation_context");
+            remove(trust, "match_typed_subject_alt_names");
         }
     }
 

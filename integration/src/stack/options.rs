@@ -45,6 +45,7 @@ pub struct Options {
     pub(super) echo: bool,
     pub(super) wait_until_ready: bool,
     pub(super) mtls: bool,
+    pub(super) by_address: bool,
 }
 
 impl Default for Options {
@@ -65,6 +66,7 @@ impl Default for Options {
             echo: false,
             wait_until_ready: true,
             mtls: false,
+            by_address: false,
         }
     }
 }
@@ -126,6 +128,12 @@ impl Options {
     /// `tollgate envoy` writes then.
     pub fn more_backends(mut self, others: Vec<AzureOptions>) -> Self {
         self.others = others;
+        self
+    }
+
+    /// Envoy runs the file for several backends as it is written, with their addresses for names.
+    pub fn backends_by_address(mut self) -> Self {
+        self.by_address = true;
         self
     }
 

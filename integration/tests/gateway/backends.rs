@@ -413,6 +413,41 @@ async fn each_attempt_has_the_path_the_host_and_the_identity_of_its_backend() {
 }
 
 #[tokio::test]
+async fn a_backend_can_be_named_by_its_address() {
+    let options = Options::default()
+        .more_backends(vec![azure("east")])
+        .backends_by_address();
+    let stack = Stack::start(options).await;
+    assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+    let requests: Vec<_> = azures(&stack).iter().flat_map(|it| it.requests()).collect();
+    let request = requests.first().expect("a request");
+    let host = request.headers.iter().find(|(name, _)| name == "host");
+    assert_eq!(host.map(|(_, value)| value.as_str()), Some("127.0.0.1"));
+}
+
+#[tokio::test]
+async fn a_backend_whose_certificate_is_for_another_address_gets_nothing() {
+    let options = Options::default()
+        .more_backends(vec![azure("east")])
+        .backends_by_address()
+        .edit_envoy(|envoy| {
+            for name in ["sweden", "east"] {
+                let cluster = envoy.cluster(&format!("azure_openai.{name}"));
+                let trust = "/transport_socket/typed_config/common_tls_context/validation_context";
+                let matcher = "/match_typed_subject_alt_names/0/matcher/exact";
+                let address = cluster.pointer_mut(&format!("{trust}{matcher}"));
+                *address.expect("the address") = json!("127.0.0.2");
+            }
+        });
+    let stack = Stack::start(options).await;
+    assert_eq!(
+        send(stack.chat(&hello())).await.status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(seen(&stack), [0, 0]);
+}
+
+#[tokio::test]
 async fn on_v1_the_body_has_the_backends_own_name() {
     let stack = two("pools:\n  - { deployment: gpt-4o, backends: [ { name: east, deployment: gpt-4o-mini }, { name: sweden, priority: 2 } ] }\n").await;
     let mut body = hello();

@@ -150,6 +150,6 @@ async fn has(admin: &Address, cluster: &str) -> bool {
     url.query_pairs_mut()
         .append_pair("resource", "dynamic_active_clusters")
         .append_pair("name_regex", &cluster.replace('.', "[.]"));
-    let answer = health::ask(&url).await;
+    let answer = health::ask(&url, health::MAX_ANSWER_BYTES).await;
     answer.is_ok_and(|(_, text)| text.contains(&format!("\"name\": \"{cluster}\"")))
 }

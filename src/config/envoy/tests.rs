@@ -27,6 +27,27 @@ fn the_rest_of_the_file_says_what_envoy_needs() {
 }
 
 #[test]
+fn an_endpoint_can_be_an_address() {
+    for (endpoint, host, is_address) in [
+        ("https://10.1.2.3", "10.1.2.3", true),
+        ("https://[fd00::7]:8443", "fd00::7", true),
+        (
+            "https://acme.openai.azure.com",
+            "acme.openai.azure.com",
+            false,
+        ),
+    ] {
+        let text = format!(
+            "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nbackends: [ {{ name: sweden, endpoint: \"{endpoint}\" }} ]\n"
+        );
+        let config = Config::parse("tollgate.yaml", &text, Path::new("/nowhere")).expect("good");
+        let backend = config.envoy.backends.first().expect("a backend");
+        assert_eq!(backend.host.as_deref(), Some(host));
+        assert_eq!(backend.is_address, is_address, "{endpoint}");
+    }
+}
+
+#[test]
 fn files_have_whole_paths_however_the_configuration_is_named() {
     let text = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\nbackends: [ { name: sweden, endpoint: \"https://acme.openai.azure.com\", ca_file: devices-root.pem } ]\n";
     // Tests run in the package's folder.

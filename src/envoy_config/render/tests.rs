@@ -43,6 +43,7 @@ pub(in crate::envoy_config) fn backend(name: &str, cluster: &str) -> Backend {
         name: name.to_owned(),
         cluster: cluster.to_owned(),
         host: Some(format!("acme-{name}.openai.azure.com")),
+        is_address: false,
         port: 443,
         trusted_ca: "/ca.pem".to_owned(),
     }
@@ -174,4 +175,34 @@ fn a_backend_without_an_endpoint_is_said() {
         error.to_string().contains("`sweden` has no `endpoint`"),
         "{error}"
     );
+}
+
+#[test]
+fn an_address_is_in_the_certificate_and_not_in_sni() {
+    for (host, hostname) in [("10.1.2.3", "10.1.2.3"), ("fd00::7", "[fd00::7]")] {
+        let by_address = Backend {
+            host: Some(host.to_owned()),
+            is_address: true,
+            ..backend("sweden", "azure_openai")
+        };
+        let settings = Settings {
+            backends: vec![by_address],
+            ..settings()
+        };
+        let whole = read(&render(&settings, Part::Whole).expect("a file"));
+        let clusters = whole["static_resources"]["clusters"].as_array();
+        let clusters = clusters.expect("clusters");
+        let cluster = clusters.iter().find(|it| it["name"] == "azure_openai");
+        let cluster = cluster.expect("the backend's");
+        assert_eq!(cluster["type"], "STATIC");
+        let endpoint = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
+        assert_eq!(endpoint["hostname"], hostname);
+        assert_eq!(endpoint["address"]["socket_address"]["address"], host);
+        let tls = &cluster["transport_socket"]["typed_config"];
+        let names =
+            &tls["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"];
+        assert_eq!(names[0]["san_type"], "IP_ADDRESS");
+        assert_eq!(names[0]["matcher"]["exact"], host);
+        assert_eq!(tls["auto_host_sni"], serde_json::Value::Null);
+    }
 }

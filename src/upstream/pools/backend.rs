@@ -14,7 +14,7 @@ use super::health::{Availability, Health};
 use crate::upstream::{Identity, IdentityConfig, RejectionCounts, Rejections, Resource};
 
 /// How many deployments of a backend may rest apart from it; their names are the operator's.
-const MAX_DEPLOYMENTS: usize = 10_000;
+pub(crate) const MAX_DEPLOYMENTS: usize = 10_000;
 
 /// How a backend is paid for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

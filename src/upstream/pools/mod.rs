@@ -8,9 +8,18 @@ mod pool;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(crate) use backend::MAX_DEPLOYMENTS;
 pub use backend::{Backend, BackendReport, Tier};
 pub use health::{Availability, Health, Rest};
 pub use pool::{Choice, Member, NoBackend, Order, Pool, UnderWay, Wish};
+
+/// How often one request is tried at most, each time at another backend.
+pub const MAX_ATTEMPTS: usize = 5;
+
+/// Whether there is anything to choose: another backend, or what a deployment is called.
+pub const fn is_choice(backends: usize, pools: usize) -> bool {
+    backends > 1 || pools > 0
+}
 
 /// All backends, and the pools of deployments.
 #[derive(Debug, Default)]
@@ -31,7 +40,7 @@ impl Pools {
         };
         Self {
             all: Pool::new(backends.iter().map(member).collect()),
-            is_pooled: backends.len() > 1 || !named.is_empty(),
+            is_pooled: is_choice(backends.len(), named.len()),
             backends,
             named,
         }
