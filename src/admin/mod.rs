@@ -167,7 +167,7 @@ struct Admin {
     metrics: Arc<Metrics>,
 }
 
-/// Serves `/livez`, `/readyz`, `/metrics` and `/backends` until told to stop.
+/// Serves `/livez`, `/readyz`, `/metrics`, `/backends` and `/version` until told to stop.
 ///
 /// # Errors
 /// The listener's.
@@ -182,6 +182,10 @@ pub async fn serve(
         .route("/readyz", get(readyz))
         .route("/metrics", get(render))
         .route("/backends", get(backends))
+        .route(
+            "/version",
+            get(|| async { concat!(env!("CARGO_PKG_VERSION"), "\n") }),
+        )
         .with_state(Admin { readiness, metrics });
     axum::serve(listener, router)
         .with_graceful_shutdown(stop.cancelled_owned())

@@ -23,7 +23,7 @@ pub use caller::{Caller, CredentialKind};
 pub use certificate::{CertificateError, CertificateRing, PresentedCertificate};
 pub use credential::{CREDENTIAL_HEADERS, Credential, PresentedHeaders};
 pub use error::AuthError;
-pub use fetch::{Document, FetchError, FetchRules, Fetcher, FetcherError, Reach, Url};
+pub use fetch::{Answer, Document, FetchError, FetchRules, Fetcher, FetcherError, Reach, Url};
 pub use issued::{IssuedKey, IssuedKeys, KeyCounts, KeyEvent, KeyId};
 pub use jwks::{
     DiscoverySource, Fetching, FileSource, KEY_WAIT, KeySet, KeySetError, KeySource, KeyStatus,

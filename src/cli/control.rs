@@ -10,9 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 
-use super::private_folder;
 use crate::config::{Config, Listen};
-use crate::control::{KeyCommands, LimitsService, Replica, Service};
+use crate::control::{KeyCommands, LimitsService, Replica, Service, prepare_folder};
 use crate::database::DatabaseUrl;
 use crate::envoy::bind_unix;
 use crate::gateway::Gateway;
@@ -54,7 +53,7 @@ pub(super) async fn start(
             let path = path.display();
             format!("listen.control: can't listen on unix:{path}: {error}")
         };
-        private_folder::prepare(path, &listen.grpc)?;
+        prepare_folder(path, listen.grpc.path())?;
         let listener = bind_unix(path, SOCKET_MODE).await.map_err(failed)?;
         let own_uid = std::fs::metadata(path).map_err(failed)?.uid();
         let (clients, events) = (Arc::clone(gateway), Arc::clone(gateway));

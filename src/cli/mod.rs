@@ -3,6 +3,7 @@
 mod backends;
 mod check;
 mod control;
+mod doctor;
 mod envoy;
 mod explain;
 mod generation;
@@ -11,7 +12,6 @@ mod key;
 mod ledger;
 mod limits;
 mod plain;
-mod private_folder;
 mod quotas;
 mod reload;
 mod remote;
@@ -59,6 +59,8 @@ enum Command {
     },
     /// Write the Envoy configuration that fits a tollgate.yaml.
     Envoy(envoy::EnvoyArguments),
+    /// Try for real what the configuration says, and say what to do where it does not work.
+    Doctor(doctor::DoctorArguments),
     /// Show the state of each backend, as the running service knows it.
     Backends(backends::BackendsArguments),
     /// Ask the running service whether it can serve requests: exits with 0 only if it can.
@@ -83,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Serve { config, log_format } => serve::run(&config, log_format),
         Command::Check { config, envoy } => check::run(&config, envoy.as_deref()),
         Command::Envoy(arguments) => envoy::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Backends(arguments) => backends::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

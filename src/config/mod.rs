@@ -103,6 +103,16 @@ pub enum GrpcAddress {
     Tcp(SocketAddr),
 }
 
+impl GrpcAddress {
+    /// The path of the Unix socket.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Unix(path) => Some(path),
+            Self::Tcp(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for GrpcAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

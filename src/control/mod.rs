@@ -11,6 +11,7 @@ pub(crate) mod limits_message;
 mod limits_service;
 mod message;
 mod peer;
+mod private_folder;
 mod replica;
 mod service;
 /// The tables of the keys.
@@ -34,6 +35,7 @@ pub use command::{Clients, KeyAction, KeyCommands, KeyEvents};
 pub use error::ControlError;
 pub use limits::{Foreseen, IntendedBody, Intent, LimitBook, ListedLimits, SubjectStandings};
 pub use limits_service::LimitsService;
+pub use private_folder::{check as check_folder, prepare as prepare_folder};
 pub use replica::Replica;
 pub use service::Service;
 pub use store::{KEYS, KeyChangeError, KeyStore, NewKey, PAGE_ROWS};

@@ -87,6 +87,14 @@ impl Database {
         }
     }
 
+    /// Whether a server takes this user, and may be written to. Neither tables nor rows are looked at.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Open`]
+    pub async fn is_writable(url: &PostgresUrl) -> Result<bool, DatabaseError> {
+        open::is_writable(url).await
+    }
+
     /// How a transaction begins that writes. SQLite must be told, or two that have read and then both
     /// want to write would each wait for the other one, and one fails at once.
     pub const fn begin_write(&self) -> &'static str {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Database as Kind, Executor, Postgres};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database as Kind, Executor, Postgres};
 
 use super::postgres::PostgresUrl;
 use super::{Database, DatabaseError, Purpose, Synchronous};
@@ -85,6 +85,20 @@ pub(super) async fn postgres(
         return Err(failed_migration(&name, error));
     }
     Ok(Database::Postgres(pool))
+}
+
+/// Whether a server takes this user, and may be written to; nothing in it is changed.
+pub(super) async fn is_writable(url: &PostgresUrl) -> Result<bool, DatabaseError> {
+    let name = url.to_string();
+    let failed = |error| failed_open(&name, error);
+    let options = url.options().disable_statement_logging();
+    let mut connection = options.connect().await.map_err(failed)?;
+    let read_only: String = sqlx::query_scalar("SHOW transaction_read_only")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(failed)?;
+    connection.close().await.map_err(failed)?;
+    Ok(read_only == "off")
 }
 
 /// SQLite gives the files next to it (`-wal`, `-shm`) the permissions of this one.

@@ -39,6 +39,7 @@ pub use rule::{Measure, Meter, Period, Rule, Span};
 pub use settings::{LimitSettings, Priority, Queueing, Reserves};
 pub use shared::{
     Away, BadServerUrl, ServerUrl, Servers, SharedOptions, SharedState, WhenUnavailable,
+    try_servers,
 };
 pub use subject::{Line, Subject};
 

@@ -80,8 +80,13 @@ impl IssuedToken {
     }
 
     /// The header.
-    pub(super) fn authorization(&self) -> &HeaderValue {
+    pub fn authorization(&self) -> &HeaderValue {
         &self.authorization
+    }
+
+    /// How long it lives from when it was issued.
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
     }
 }
 

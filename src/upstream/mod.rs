@@ -5,6 +5,7 @@ mod azure;
 mod identity;
 mod key_vault;
 mod pools;
+mod probe;
 mod rejections;
 mod resource;
 mod seldom;
@@ -18,6 +19,7 @@ pub use pools::{
     Availability, Backend, BackendReport, Choice, Health, MAX_ATTEMPTS, Member, NoBackend, Order,
     Pool, Pools, Rest, Tier, UnderWay, Wish, is_choice,
 };
+pub use probe::Presented;
 pub(crate) use rejections::remedy;
 pub use rejections::{RejectionCounts, Rejections};
 pub use resource::{Asked, Resource};

@@ -28,8 +28,8 @@ pub enum Asked<'a> {
 /// The resource behind the gateway.
 #[derive(Clone)]
 pub struct Resource {
-    endpoint: Url,
-    fetcher: Fetcher,
+    pub(super) endpoint: Url,
+    pub(super) fetcher: Fetcher,
 }
 
 impl fmt::Debug for Resource {

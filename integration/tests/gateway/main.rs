@@ -14,6 +14,7 @@ mod cors;
 mod crash;
 mod deployments;
 mod discovery;
+mod doctor;
 mod explain;
 mod faults;
 mod forms;

@@ -204,6 +204,15 @@ impl TrustStore {
         asking.wait().await;
     }
 
+    /// Asks every source once, and says of each what became of it.
+    pub async fn fetch_once(&self) -> Vec<(String, Result<(), String>)> {
+        let mut all = Vec::new();
+        for held in &self.held {
+            all.push((held.source.name().to_owned(), self.ask(held).await));
+        }
+        all
+    }
+
     async fn keep_one_fresh(&self, at: usize, authority: &str, stop: CancellationToken) {
         let Some(held) = self.held.get(at) else {
             return;

@@ -96,6 +96,20 @@ impl Authority {
         &self.trust
     }
 
+    /// Its certificates as they are held now: who they are, and until when they are valid, since 1970.
+    pub fn certificates(&self) -> Vec<(String, Duration)> {
+        let shown = |decoded: &Decoded| (decoded.subject().to_string(), decoded.validity().1);
+        let anchors = self.trust.current();
+        let mut all: Vec<_> = anchors
+            .certificates
+            .iter()
+            .map(|it| shown(&it.decoded))
+            .collect();
+        let intermediates = self.intermediates.iter().map(Decoded::read);
+        all.extend(intermediates.flatten().map(|it| shown(&it)));
+        all
+    }
+
     /// Takes over what the authority of this name held under the last configuration.
     pub fn adopt(&self, old: &Self) {
         self.trust.adopt(&old.trust);

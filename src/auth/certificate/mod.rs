@@ -17,6 +17,7 @@ mod profile;
 mod revocation;
 mod ring;
 mod seen;
+mod server;
 mod status;
 mod verdict;
 mod xfcc;
@@ -27,9 +28,10 @@ pub use error::{AuthorityError, CertificateError};
 pub use identity::{CertificateIdentity, Field, FieldError, IdentityError, IdentityIndex, Pin};
 pub use pem::{PemError, certificates as read_certificates, parse as parse_certificates};
 pub use presented::{KeptCertificate, PresentedCertificate};
-pub use revocation::{CrlError, CrlMode, CrlSource, CrlState, Revocation};
+pub use revocation::{CrlError, CrlMode, CrlSource, CrlState, HeldList, Revocation};
 pub use ring::{CertificateRing, CertifiedCaller};
 pub use seen::{AuthorityState, ClientExpiry};
+pub use server::{ServerCertificate, ServerKeyError};
 
 #[cfg(test)]
 mod testing;

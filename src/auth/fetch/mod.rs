@@ -4,6 +4,7 @@
 //! under rules of its own. Redirects are not followed and no proxy of the environment is used.
 
 mod address;
+mod answer;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +17,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, StatusCode};
 
+pub use answer::Answer;
 pub use reqwest::Url;
 
 use crate::access::Network;
@@ -73,6 +75,8 @@ pub enum Reach {
     /// Whatever the operator has written out, and behind a name all but this machine's own: for
     /// sources that live in private networks.
     Private,
+    /// The same, and this machine's own: for what the operator names where it is asked.
+    Anywhere,
 }
 
 impl Reach {
@@ -81,6 +85,7 @@ impl Reach {
         match self {
             Self::Public(allowed) => address::is_allowed(address, allowed),
             Self::Private => address::is_elsewhere(address),
+            Self::Anywhere => !address::is_never_allowed(address),
         }
     }
 
@@ -88,14 +93,14 @@ impl Reach {
     fn allows_literal(&self, address: IpAddr) -> bool {
         match self {
             Self::Public(_) => self.allows(address),
-            Self::Private => !address::is_never_allowed(address),
+            Self::Private | Self::Anywhere => !address::is_never_allowed(address),
         }
     }
 
     fn hint(&self) -> &'static str {
         match self {
             Self::Public(_) => ": it is not public, and not in `allow_addresses`",
-            Self::Private => "",
+            Self::Private | Self::Anywhere => "",
         }
     }
 }

@@ -152,6 +152,12 @@ impl KeySet {
         self.keys.get(id).map(Vec::as_slice)
     }
 
+    /// Whether a key can verify what is signed with one of these algorithms.
+    pub fn has_any_for(&self, algorithms: &[Algorithm]) -> bool {
+        let mut keys = self.keys.values().flatten();
+        keys.any(|key| algorithms.iter().any(|it| key.fits(*it)))
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.keys.values().map(Vec::len).sum()

@@ -107,6 +107,11 @@ impl Issuer {
         &self.rules.name
     }
 
+    /// The algorithms that its tokens may be signed with.
+    pub fn algorithms(&self) -> &[Algorithm] {
+        &self.rules.algorithms
+    }
+
     /// Its keys.
     pub fn keys(&self) -> &Arc<KeyStore> {
         &self.keys

@@ -288,6 +288,25 @@ impl Link {
     }
 }
 
+/// Connects once, and asks for a sign of life.
+///
+/// # Errors
+/// What the server or the network says.
+pub async fn try_servers(options: &SharedOptions) -> Result<(), String> {
+    let tried = async {
+        let ping = redis::cmd("PING");
+        match connect(options).await? {
+            Connection::Server(mut server) => ping.query_async::<()>(&mut server).await,
+            Connection::Cluster(mut cluster) => ping.query_async::<()>(&mut cluster).await,
+        }
+    };
+    match timeout(CONNECT_TIMEOUT, tried).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())),
+    }
+}
+
 async fn connect(options: &SharedOptions) -> Result<Connection, RedisError> {
     let certificates = options.trust.clone().map(|root_cert| TlsCertificates {
         client_tls: None,

@@ -15,7 +15,7 @@ mod window_share;
 
 pub(super) use call::{Answer, Ask, CounterCall};
 pub(super) use keys::of_counter;
-pub use link::{Away, SharedState};
+pub use link::{Away, SharedState, try_servers};
 pub(super) use link::{Link, Said, Turn};
 pub use options::{BadServerUrl, ServerUrl, Servers, SharedOptions, WhenUnavailable};
 pub(super) use share::{About, Room, Share};

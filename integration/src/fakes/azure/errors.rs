@@ -64,6 +64,7 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Key => Self::InvalidKey,
+            Refusal::KeysDisabled => Self::KeysDisabled,
             Refusal::Token => Self::InvalidToken,
             Refusal::Role => Self::RoleMissing,
         }

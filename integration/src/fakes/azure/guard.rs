@@ -50,6 +50,8 @@ pub struct Violation {
 pub enum Refusal {
     /// It carries a caller's credential.
     Key,
+    /// It carries a key, and the resource has none.
+    KeysDisabled,
     /// It has no valid token.
     Token,
     /// The identity has no role on this resource.
@@ -62,6 +64,7 @@ pub(super) struct Guard {
     secret: TokenSecret,
     audience: String,
     principals: Option<Vec<String>>,
+    has_keys: bool,
     remembered: RwLock<HashMap<String, Arc<Claims>>>,
     violations: Mutex<Vec<Violation>>,
 }
@@ -71,11 +74,13 @@ impl Guard {
         secret: TokenSecret,
         audience: String,
         principals: Option<Vec<String>>,
+        has_keys: bool,
     ) -> Self {
         Self {
             secret,
             audience,
             principals,
+            has_keys,
             remembered: RwLock::default(),
             violations: Mutex::default(),
         }
@@ -87,6 +92,12 @@ impl Guard {
         for name in forbidden(parts) {
             self.accuse(name, parts);
             refused = true;
+        }
+        if parts.headers.contains_key("api-key") && !parts.headers.contains_key(AUTHORIZATION) {
+            return Err(match self.has_keys {
+                true => Refusal::Key,
+                false => Refusal::KeysDisabled,
+            });
         }
         let claims = self.claims(parts)?;
         if refused {
@@ -208,7 +219,7 @@ mod tests {
     const AUDIENCE: &str = "https://cognitiveservices.azure.com";
 
     fn guard(secret: &TokenSecret) -> Guard {
-        Guard::new(secret.clone(), AUDIENCE.to_owned(), None)
+        Guard::new(secret.clone(), AUDIENCE.to_owned(), None, true)
     }
 
     fn request(uri: &str, headers: &[(&str, &str)]) -> Parts {
@@ -235,6 +246,16 @@ mod tests {
             assert_eq!(guard.check(&parts), Err(Refusal::Key), "{name} got in");
             let names: Vec<String> = guard.violations().into_iter().map(|v| v.name).collect();
             assert_eq!(names, [name], "not the header's name");
+        }
+    }
+
+    #[test]
+    fn a_key_alone_is_refused_by_what_the_resource_has() {
+        for (has_keys, refusal) in [(true, Refusal::Key), (false, Refusal::KeysDisabled)] {
+            let guard = Guard::new(TokenSecret::random(), AUDIENCE.to_owned(), None, has_keys);
+            let parts = request("/openai/v1/models", &[("api-key", "k")]);
+            assert_eq!(guard.check(&parts), Err(refusal));
+            assert_eq!(guard.violations()[0].name, "api-key");
         }
     }
 
@@ -270,7 +291,7 @@ mod tests {
         let claims = guard(&secret).check(&parts).expect("a good token");
         assert_eq!(claims.appid, "app");
         let others = Some(vec!["another".to_owned()]);
-        let strict = Guard::new(secret, AUDIENCE.to_owned(), others);
+        let strict = Guard::new(secret, AUDIENCE.to_owned(), others, true);
         assert_eq!(strict.check(&parts), Err(Refusal::Role));
     }
 }

@@ -69,6 +69,10 @@ pub struct AzureOptions {
     pub audience: String,
     /// The client ids that have a role on this resource; none for all.
     pub principals: Option<Vec<String>>,
+    /// Whether it has keys: not with `disableLocalAuth: true`.
+    pub has_keys: bool,
+    /// What its clock says, in the form of a `date` header; none is the time.
+    pub date: Option<&'static str>,
     /// The deployments, until they are changed.
     pub deployments: Deployments,
 }
@@ -82,6 +86,8 @@ impl Default for AzureOptions {
             token_secret: TokenSecret::random(),
             audience: COGNITIVE_SERVICES_AUDIENCE.to_owned(),
             principals: None,
+            has_keys: true,
+            date: None,
             deployments: default_deployments(),
         }
     }

@@ -10,7 +10,7 @@ use super::script::Fault;
 use super::{AzureOptions, canned, exchange, headers, inspect, realtime};
 use crate::fakes::body::{ReplyBody, Reset};
 use crate::fakes::server::Handler;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::collections::VecDeque;
@@ -28,6 +28,7 @@ pub(super) struct Service {
     pub(super) objects: ObjectStore,
     pub(super) canned: canned::Cache,
     region: HeaderValue,
+    date: Option<HeaderValue>,
     deployments: RwLock<Arc<Deployments>>,
     fault: Mutex<Option<Fault>>,
     /// Each of one request, before the one of all.
@@ -38,7 +39,12 @@ impl Service {
     pub(super) fn new(options: AzureOptions) -> Self {
         Self {
             name: options.name,
-            guard: Guard::new(options.token_secret, options.audience, options.principals),
+            guard: Guard::new(
+                options.token_secret,
+                options.audience,
+                options.principals,
+                options.has_keys,
+            ),
             ledger: Arc::default(),
             log: RequestLog::default(),
             limiter: Limiter::default(),
@@ -47,6 +53,7 @@ impl Service {
             canned: canned::Cache::default(),
             region: HeaderValue::try_from(options.region)
                 .expect("a region's name is text that fits into a header"),
+            date: options.date.map(HeaderValue::from_static),
             deployments: RwLock::new(Arc::new(options.deployments)),
             fault: Mutex::default(),
             next_faults: Mutex::default(),
@@ -125,6 +132,9 @@ impl Handler for Service {
             exchange::answer(&self, &parts, &body, bill).await?
         };
         headers::add_common(&mut response, &parts.headers, &self.region);
+        if let Some(date) = &self.date {
+            response.headers_mut().insert(header::DATE, date.clone());
+        }
         Ok(response)
     }
 }

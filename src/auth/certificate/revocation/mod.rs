@@ -22,7 +22,7 @@ pub use error::CrlError;
 pub(super) use judge::{Standing, Subject, judge};
 pub(super) use scope::{Point, uris};
 pub(super) use store::IssuerKey;
-pub use store::Revocation;
+pub use store::{HeldList, Revocation};
 
 /// What a certificate's unknown status means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::location::{ListLocation, read};
 use super::{CrlError, CrlMode, Revocation, points};
-use crate::auth::fetch::Fetcher;
+use crate::auth::fetch::{Fetcher, FetcherError};
 
 /// Wait after a failure, where the ordinary wait is longer.
 const RETRY: Duration = Duration::from_secs(30);
@@ -44,6 +44,28 @@ impl Revocation {
 
     async fn refresh(self: &Arc<Self>, authority: &str, fetcher: &Fetcher) -> bool {
         let mut all_good = true;
+        for (source, taken) in self.take_all(fetcher).await {
+            self.count(taken.is_ok());
+            if let Err(error) = taken {
+                all_good = false;
+                tracing::warn!(authority, source, %error, "a revocation list was rejected");
+            }
+        }
+        all_good
+    }
+
+    /// Reads and fetches every list once, and says of each source what became of it.
+    ///
+    /// # Errors
+    /// [`FetcherError`] where nothing can be fetched.
+    pub async fn fetch_once(
+        self: &Arc<Self>,
+    ) -> Result<Vec<(String, Result<(), CrlError>)>, FetcherError> {
+        Ok(self.take_all(&Fetcher::new(points::rules(), None)?).await)
+    }
+
+    async fn take_all(self: &Arc<Self>, fetcher: &Fetcher) -> Vec<(String, Result<(), CrlError>)> {
+        let mut all = Vec::new();
         for location in self.locations() {
             let name = location.to_string();
             let fetched = match &location {
@@ -59,12 +81,8 @@ impl Revocation {
             let taken = parse
                 .await
                 .unwrap_or_else(|error| Err(CrlError::Malformed(error.to_string())));
-            self.count(taken.is_ok());
-            if let Err(error) = taken {
-                all_good = false;
-                tracing::warn!(authority, source = name, %error, "a revocation list was rejected");
-            }
+            all.push((name, taken));
         }
-        all_good
+        all
     }
 }

@@ -44,6 +44,17 @@ struct LoadedLists {
     lists: Vec<Arc<List>>,
 }
 
+/// A list that is held, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldList {
+    /// Where it comes from.
+    pub source: String,
+    /// When it was issued, since 1970.
+    pub this_update: Duration,
+    /// When it expires, since 1970.
+    pub next_update: Duration,
+}
+
 /// The revocation lists of an authority.
 pub struct Revocation {
     source: CrlSource,
@@ -149,6 +160,23 @@ impl Revocation {
             .filter(is_current)
             .map(|list| list.next_update())
             .min()
+    }
+
+    /// Every list that no newer one replaces, by its source.
+    pub fn held(&self) -> Vec<HeldList> {
+        let lists = self.lists.load();
+        let is_current = |list: &Arc<List>| !lists.iter().any(|other| list.is_superseded_by(other));
+        let by_source = lock(&self.by_source);
+        let held = |(source, loaded): (&String, &LoadedLists)| {
+            let current = loaded.lists.iter().filter(|list| is_current(list));
+            let held = current.map(|list| HeldList {
+                source: source.clone(),
+                this_update: list.fields.this_update,
+                next_update: list.next_update(),
+            });
+            held.collect::<Vec<_>>()
+        };
+        by_source.iter().flat_map(held).collect()
     }
 
     /// The state of the lists at a time since 1970.

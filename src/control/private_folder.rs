@@ -9,8 +9,6 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use crate::config::GrpcAddress;
-
 /// Enter, read and write for the owner.
 const FOLDER_MODE: u32 = 0o700;
 /// What the group and all others may do.
@@ -18,14 +16,43 @@ const OF_OTHERS: u32 = 0o077;
 
 /// Makes the folder if it is missing; refuses one that is another user's, that others get into, or that
 /// Envoy's socket is in.
-pub(super) fn prepare(socket: &Path, grpc: &GrpcAddress) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn prepare(socket: &Path, envoys: Option<&Path>) -> Result<(), String> {
     let folder = folder_of(socket);
+    check_place(folder, envoys)?;
+    match DirBuilder::new().mode(FOLDER_MODE).create(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(failed(folder, &error)),
+        Ok(()) | Err(_) => check_owner(folder),
+    }
+}
+
+/// The same of the folder as it is. Where it is missing and can be made, nothing is wrong.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn check(socket: &Path, envoys: Option<&Path>) -> Result<(), String> {
+    let folder = folder_of(socket);
+    check_place(folder, envoys)?;
+    match folder.exists() {
+        true => check_owner(folder),
+        false => fs::metadata(folder_of(folder))
+            .map(|_| ())
+            .map_err(|error| failed(folder, &error)),
+    }
+}
+
+fn failed(folder: &Path, error: &io::Error) -> String {
+    format!("listen.control: the folder {}: {error}", folder.display())
+}
+
+fn check_place(folder: &Path, envoys: Option<&Path>) -> Result<(), String> {
     let shown = folder.display();
-    let failed = |error: io::Error| format!("listen.control: the folder {shown}: {error}");
     // What is written was compared already; this sees through links. Of a folder that is missing the one
     // above it says where it will be.
-    if let GrpcAddress::Unix(grpc) = grpc {
-        let real = |folder: &Path| fs::canonicalize(folder).map_err(failed);
+    if let Some(grpc) = envoys {
+        let real = |path: &Path| fs::canonicalize(path).map_err(|error| failed(folder, &error));
         let nearest = match folder.exists() {
             true => folder,
             false => folder_of(folder),
@@ -36,11 +63,12 @@ pub(super) fn prepare(socket: &Path, grpc: &GrpcAddress) -> Result<(), String> {
             ));
         }
     }
-    match DirBuilder::new().mode(FOLDER_MODE).create(folder) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let found = fs::metadata(folder).map_err(failed)?;
+    Ok(())
+}
+
+fn check_owner(folder: &Path) -> Result<(), String> {
+    let shown = folder.display();
+    let found = fs::metadata(folder).map_err(|error| failed(folder, &error))?;
     if found.uid() != rustix::process::geteuid().as_raw() {
         let owner = found.uid();
         return Err(format!(
@@ -66,6 +94,7 @@ fn folder_of(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -77,7 +106,7 @@ mod tests {
     /// A folder for Envoy's socket, and another one next to it.
     struct Rig {
         directory: tempfile::TempDir,
-        grpc: GrpcAddress,
+        grpc: PathBuf,
     }
 
     impl Rig {
@@ -87,13 +116,13 @@ mod tests {
             fs::create_dir(&envoy).expect("made");
             fs::set_permissions(&envoy, PermissionsExt::from_mode(0o700)).expect("set");
             Self {
-                grpc: GrpcAddress::Unix(envoy.join("tollgate.sock")),
+                grpc: envoy.join("tollgate.sock"),
                 directory,
             }
         }
 
         fn prepare(&self, socket: &str) -> Result<(), String> {
-            prepare(&self.directory.path().join(socket), &self.grpc)
+            prepare(&self.directory.path().join(socket), Some(&self.grpc))
         }
     }
 
@@ -105,6 +134,26 @@ mod tests {
         rig.prepare("control/control.sock").expect("as it is");
         let said = rig.prepare("far/away/control.sock").expect_err("one only");
         assert!(said.contains("far/away"), "{said}");
+    }
+
+    #[test]
+    fn a_check_makes_nothing() {
+        let rig = Rig::new();
+        let check = |socket: &str| {
+            let socket = rig.directory.path().join(socket);
+            check(&socket, Some(&rig.grpc))
+        };
+        assert_eq!(check("control/control.sock"), Ok(()));
+        let said = check("far/away/control.sock").expect_err("one only");
+        assert!(said.contains("far/away"), "{said}");
+        let said = check("envoy/control.sock").expect_err("Envoy's");
+        assert!(said.contains("is that of listen.grpc"), "{said}");
+        let folder = rig.directory.path().join("control");
+        assert!(!folder.exists(), "it was made");
+        fs::create_dir(&folder).expect("made");
+        fs::set_permissions(&folder, PermissionsExt::from_mode(0o755)).expect("set");
+        let said = check("control/control.sock").expect_err("open");
+        assert!(said.contains("(mode 0755)"), "{said}");
     }
 
     #[test]
@@ -148,7 +197,8 @@ mod tests {
             }
             false => Path::new("/"),
         };
-        let said = prepare(&foreign.join("control.sock"), &Rig::new().grpc).expect_err("not ours");
+        let said =
+            prepare(&foreign.join("control.sock"), Some(&Rig::new().grpc)).expect_err("not ours");
         assert!(said.contains("another user (uid "), "{said}");
     }
 }

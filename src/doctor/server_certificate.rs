@@ -1,0 +1,132 @@
+//! The certificate that Envoy shows to callers, where its files are visible here.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+
+use super::finding::{Checks, Subject};
+use super::patience::in_words;
+use crate::auth::certificate::{ServerCertificate, ServerKeyError};
+use crate::envoy_config::Tls;
+use crate::unix_time;
+
+/// Certificates that are renewed by themselves are renewed earlier.
+const WARNING: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// Looks at the certificate and at its key.
+pub(super) async fn examine(files: Tls) -> Checks {
+    let examined = spawn_blocking(move || examine_files(&files)).await;
+    examined.unwrap_or_default()
+}
+
+fn examine_files(files: &Tls) -> Checks {
+    let mut subject = Subject::new("certificate of Envoy");
+    let (certificate, key) = (Path::new(&files.certificate), Path::new(&files.key));
+    match std::fs::File::open(certificate) {
+        Ok(_) => {}
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::PermissionDenied
+            ) =>
+        {
+            let said = format!("{} is only Envoy's to see", files.certificate);
+            subject.skipped("expiry", said);
+            return subject.into_checks();
+        }
+        Err(error) => {
+            let said = format!("{}: {error}", files.certificate);
+            subject.error(
+                "expiry",
+                said,
+                "see that `envoy.tls.certificate` is a PEM file",
+            );
+            return subject.into_checks();
+        }
+    }
+    match ServerCertificate::read(certificate) {
+        Ok(read) => {
+            examine_validity(read.validity(), unix_time::now(), &mut subject);
+            examine_key(&read, key, &mut subject);
+        }
+        Err(error) => {
+            subject.error(
+                "expiry",
+                error,
+                "see that `envoy.tls.certificate` is a PEM file",
+            );
+        }
+    }
+    subject.into_checks()
+}
+
+fn examine_validity((begin, end): (Duration, Duration), now: Duration, subject: &mut Subject) {
+    let left = end.saturating_sub(now);
+    if begin > now {
+        let wait = in_words(begin.saturating_sub(now));
+        subject.error(
+            "expiry",
+            format!("it is not valid yet, but in {wait}"),
+            "give Envoy a certificate that is valid now",
+        );
+    } else if left.is_zero() {
+        let ago = in_words(now.saturating_sub(end));
+        subject.error(
+            "expiry",
+            format!("it expired {ago} ago: callers can't connect"),
+            "renew it; Envoy reads the file when it starts",
+        );
+    } else if left < WARNING {
+        subject.warning(
+            "expiry",
+            format!("it expires in {}", in_words(left)),
+            "renew it; Envoy reads the file when it starts",
+        );
+    } else {
+        subject.ok("expiry", format!("it is valid for {}", in_words(left)));
+    }
+}
+
+fn examine_key(certificate: &ServerCertificate, key: &Path, subject: &mut Subject) {
+    let shown = key.display();
+    match certificate.is_of_key(key) {
+        Ok(true) => subject.ok("key", format!("{shown} is its key")),
+        Ok(false) => subject.error(
+            "key",
+            format!("{shown} is the key of another certificate: Envoy does not start with it"),
+            "set `envoy.tls` to a certificate and its own key",
+        ),
+        Err(ServerKeyError::Unreadable(_)) => {
+            subject.skipped("key", format!("{shown} is only Envoy's to see"));
+        }
+        Err(ServerKeyError::NoKey) => subject.error(
+            "key",
+            format!("{shown}: {}", ServerKeyError::NoKey),
+            "see that `envoy.tls.key` is a PEM file with an RSA, ECDSA or Ed25519 key, without a password",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::finding::Outcome;
+
+    #[test]
+    fn a_certificate_is_early_good_soon_over_or_over() {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let now = DAY * 1000;
+        for (begin, end, result) in [
+            (now - DAY, now + DAY * 90, Outcome::Ok),
+            (now - DAY, now + DAY * 13, Outcome::Warning),
+            (now - DAY * 2, now - DAY, Outcome::Error),
+            (now + DAY, now + DAY * 90, Outcome::Error),
+        ] {
+            let mut subject = Subject::new("a");
+            examine_validity((begin, end), now, &mut subject);
+            assert_eq!(subject.into_checks()[0].result, result, "{begin:?} {end:?}");
+        }
+    }
+}

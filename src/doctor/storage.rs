@@ -1,0 +1,168 @@
+//! Where tollgate keeps things: the data directory, the database, Redis, and the folders of its sockets.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, open};
+use rustix::io::Errno;
+use tokio::task::spawn_blocking;
+
+use super::finding::{Checks, Subject};
+use super::patience::within;
+use crate::config::Config;
+use crate::control::check_folder;
+use crate::database::Database;
+use crate::limits::try_servers;
+
+/// Tries what is configured; nothing is made or changed.
+pub(super) async fn examine(config: Arc<Config>) -> Checks {
+    let of_files = Arc::clone(&config);
+    let files = spawn_blocking(move || examine_files(&of_files));
+    let (files, database, redis) =
+        tokio::join!(files, examine_database(&config), examine_redis(&config));
+    let mut checks = files.unwrap_or_default();
+    checks.extend(database);
+    checks.extend(redis);
+    checks
+}
+
+fn examine_files(config: &Config) -> Checks {
+    let mut subject = Subject::new("files");
+    if let Some(directory) = &config.data_directory {
+        let advice = "make it a directory of the user that tollgate runs as, mode 0700, on a disk with room that is mounted for writing";
+        let shown = directory.display();
+        match is_writable(directory) {
+            Ok(()) => subject.ok("data directory", format!("{shown} can be written to")),
+            Err(error) => subject.error(
+                "data directory",
+                format!("{shown} can't be written to: {error}"),
+                advice,
+            ),
+        }
+    }
+    let envoys = config.listen.grpc.path();
+    if let Some(socket) = envoys {
+        examine_socket_folder(socket, &mut subject);
+    }
+    if let Some(socket) = &config.listen.control {
+        match check_folder(socket, envoys) {
+            Ok(()) => subject.ok("control socket", "its folder is for this user alone"),
+            Err(error) => subject.error(
+                "control socket",
+                error,
+                "give the control socket a folder that nothing else uses; tollgate makes it where it is missing",
+            ),
+        }
+    }
+    subject.into_checks()
+}
+
+fn examine_socket_folder(socket: &Path, subject: &mut Subject) {
+    let folder = match socket.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let shown = folder.display();
+    match can_make_files_in(folder) {
+        Ok(()) => subject.ok("socket for Envoy", format!("its folder {shown} is there")),
+        Err(error) => subject.error(
+            "socket for Envoy",
+            format!("its folder {shown} can't be used: {error}"),
+            "make it a folder of the user that tollgate runs as, which Envoy's group may enter (docs/envoy.md)",
+        ),
+    }
+}
+
+/// Whether files can be made in a directory; one that is missing is made when the service starts.
+fn is_writable(directory: &Path) -> Result<(), Errno> {
+    match can_make_files_in(directory) {
+        Err(Errno::NOENT) => {
+            let above = directory.ancestors().skip(1);
+            let mut above = above.filter(|it| !it.as_os_str().is_empty());
+            let nearest = above.find(|it| it.exists()).unwrap_or(Path::new("."));
+            can_make_files_in(nearest)
+        }
+        tried => tried,
+    }
+}
+
+/// Makes a file that has no name and is gone at once; where a file system has no such files, asks for the
+/// permission alone.
+fn can_make_files_in(directory: &Path) -> Result<(), Errno> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    match open(directory, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(_) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+            let wanted = Access::WRITE_OK | Access::EXEC_OK;
+            accessat(CWD, directory, wanted, AtFlags::EACCESS)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn examine_database(config: &Config) -> Checks {
+    let mut subject = Subject::new("database");
+    let Some(url) = &config.database else {
+        return Checks::new();
+    };
+    match within(Database::is_writable(url)).await {
+        Ok(true) => subject.ok("connection", format!("{url} answers, and takes writes")),
+        Ok(false) => subject.error(
+            "connection",
+            format!("{url} answers, and takes no writes"),
+            "set `database` to the primary server: this one is a standby, or read-only",
+        ),
+        Err(error) => subject.error(
+            "connection",
+            error,
+            "see that the server is up and can be reached from here, that user, password and database are right, and that its certificate is trusted (`sslrootcert`)",
+        ),
+    }
+    subject.into_checks()
+}
+
+async fn examine_redis(config: &Config) -> Checks {
+    let mut subject = Subject::new("redis");
+    let Some(options) = &config.redis else {
+        return Checks::new();
+    };
+    let servers: Vec<_> = options
+        .servers
+        .urls()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let servers = servers.join(", ");
+    match within(try_servers(options)).await {
+        Ok(()) => subject.ok("connection", format!("{servers} answers")),
+        Err(error) => {
+            let meaning = options.when_unavailable.concern();
+            subject.error(
+                "connection",
+                format!("{servers} does not answer: {error}; {meaning}"),
+                "see that the server is up and can be reached from here, that user and password are right, and that its certificate is trusted (`ca_file`)",
+            );
+        }
+    }
+    subject.into_checks()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_missing_is_judged_by_the_one_above_it_and_not_made() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let below = folder.path().join("a/b");
+        assert_eq!(is_writable(&below), Ok(()));
+        assert!(!folder.path().join("a").exists(), "it was made");
+        assert_eq!(is_writable(folder.path()), Ok(()));
+        let left = std::fs::read_dir(folder.path()).expect("a folder");
+        assert_eq!(left.count(), 0, "a file was left");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").expect("written");
+        assert_eq!(is_writable(&file), Err(Errno::NOTDIR));
+        assert_eq!(is_writable(&file.join("x")), Err(Errno::NOTDIR));
+    }
+}
