@@ -23,6 +23,8 @@ pub mod doctor;
 pub mod envoy;
 /// The Envoy configuration that fits a tollgate.yaml: `tollgate envoy`.
 pub mod envoy_config;
+/// What other programs are told: CloudEvents.
+pub mod events;
 /// The pipeline of a request: decide, forward, account for, refuse.
 pub mod gateway;
 /// How much each client, user, product and deployment may use, and has used.

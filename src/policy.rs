@@ -15,6 +15,7 @@ use crate::auth::{
     AuthError, Caller, CertificateRing, Credential, CredentialKind, IssuedKeys, KeyDigest, KeyRing,
     PresentedCertificate, PresentedHeaders, Proof, TokenError, Tokens,
 };
+use crate::events::Target;
 use crate::limits::{LimitSettings, Period, Rule, Span};
 use crate::upstream::Pools;
 use crate::usage::PriceList;
@@ -42,6 +43,8 @@ pub struct Policy {
     pub body_limits: BodyLimits,
     /// The limits of all clients together, and how limits are counted.
     pub limits: Arc<LimitSettings>,
+    /// Where thresholds of quotas are sent.
+    pub events: Option<Arc<Target>>,
 }
 
 /// How the gateway asks a backend itself, and what it lets clients leave open.

@@ -272,7 +272,7 @@ fn each_outside_world_has_one_room() {
         ("clap::", &["cli", "telemetry"]),
         ("axum::", &["admin"]),
         // The database's URLs are of the same type; nothing is fetched there.
-        ("reqwest::", &["auth", "cli", "database"]),
+        ("reqwest::", &["auth", "cli", "database", "events"]),
         ("aws_lc_rs::", &["auth"]),
         ("webpki::", &["auth"]),
         ("tonic::", &["envoy", "control", "cli"]),

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod alarms;
 mod backends;
 mod check;
 mod control;

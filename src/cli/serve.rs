@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::alarms::{Passed, Told};
 use super::control;
 use super::generation::Generation;
 use super::ledger::{LedgerTasks, RunningLedger};
@@ -22,10 +22,11 @@ use crate::admin::{self, Readiness};
 use crate::auth::IssuedKeys;
 use crate::config::{Config, Watch};
 use crate::envoy::{self, Listener};
+use crate::events::{Outbox, Thresholds};
 use crate::gateway::{Gateway, collect, standings};
-use crate::limits::{Alarm, Limits};
+use crate::limits::Limits;
 use crate::policy::{LivePolicy, Policy};
-use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log, log_alarms};
+use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
 use crate::upstream::Identity;
 use crate::usage::LedgerWriter;
 
@@ -89,7 +90,7 @@ impl Service {
         let stop_background = CancellationToken::new();
         let ledger = RunningLedger::start(&config, &stop_background).await?;
         let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
-        let (limits, alarms) = restored_limits(&config, ledger.as_ref()).await?;
+        let (limits, passed) = restored_limits(&config, ledger.as_ref()).await?;
         let shared = Shared { issued, limits };
         let (state, audit_writer, ledger) = State::new(config.policy, shared, ledger)?;
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
@@ -103,7 +104,7 @@ impl Service {
             config.identity,
             &state.identity,
         );
-        background.push(state.share_limits(stop));
+        background.extend(state.follow_limits(passed, stop)?);
         let reload = Reload::new(path, watch, fixed, generation, state.parts())?;
         let State {
             gateway,
@@ -127,7 +128,7 @@ impl Service {
         let (ledger_writer, ledger_tasks) = ledger.unzip();
         background.extend(ledger_tasks.into_iter().flatten());
         background.extend([tokio::spawn(reload.run(stop.clone())), tokio::spawn(admin)]);
-        background.extend(follow(&gateway, alarms, stop));
+        background.extend(follow(&gateway, stop));
         tracing::info!(grpc = %config.listen.grpc, admin = %address, "listening");
         Ok(Self {
             gateway,
@@ -246,12 +247,29 @@ impl State {
         Ok((state, audit_writer, tasks))
     }
 
-    /// Keeps the limits that replicas count together up to date.
-    fn share_limits(&self, stop: &CancellationToken) -> JoinHandle<()> {
+    /// Keeps the limits that replicas count together up to date, and says which quotas come to their end.
+    fn follow_limits(
+        &self,
+        passed: Passed,
+        stop: &CancellationToken,
+    ) -> Result<[JoinHandle<()>; 3], String> {
         let (limits, policy) = (Arc::clone(&self.limits), Arc::clone(&self.policy));
         let settings = move || Arc::clone(&policy.load().limits);
-        let stop = stop.clone();
-        tokio::spawn(async move { limits.keep_shared(settings, stop).await })
+        let stop_sharing = stop.clone();
+        let policy = Arc::clone(&self.policy);
+        let (outbox, sending) = Outbox::new(move || policy.load().events.clone())?;
+        let state = Arc::clone(outbox.state());
+        self.metrics.observe_limit_events(move || state.outcomes());
+        let told = Told {
+            passed,
+            outbox,
+            policy: Arc::clone(&self.policy),
+        };
+        Ok([
+            tokio::spawn(async move { limits.keep_shared(settings, stop_sharing).await }),
+            tokio::spawn(told.run(stop.clone())),
+            tokio::spawn(sending.run(stop.clone())),
+        ])
     }
 
     /// What a change of the configuration changes.
@@ -286,13 +304,8 @@ async fn serve_admin(
 }
 
 /// What goes on besides the requests.
-fn follow(
-    gateway: &Arc<Gateway>,
-    alarms: mpsc::Receiver<Alarm>,
-    stop: &CancellationToken,
-) -> [JoinHandle<()>; 3] {
+fn follow(gateway: &Arc<Gateway>, stop: &CancellationToken) -> [JoinHandle<()>; 2] {
     [
-        tokio::spawn(tell(alarms, stop.clone())),
         tokio::spawn(sweep(Arc::clone(gateway), stop.clone())),
         tokio::spawn(collect(Arc::clone(gateway), stop.clone())),
     ]
@@ -302,16 +315,20 @@ fn follow(
 async fn restored_limits(
     config: &Config,
     ledger: Option<&RunningLedger>,
-) -> Result<(Arc<Limits>, mpsc::Receiver<Alarm>), String> {
-    let (limits, alarms) = match &config.redis {
-        None => Limits::new(),
-        Some(options) => Limits::shared(options.clone())?,
+) -> Result<(Arc<Limits>, Passed), String> {
+    let ((limits, alarms), thresholds) = match &config.redis {
+        None => (Limits::new(), Thresholds::alone()?),
+        Some(options) => (
+            Limits::shared(options.clone())?,
+            Thresholds::shared(&options.key_prefix),
+        ),
     };
     if let Some(ledger) = ledger {
         quotas::restore(&limits, &config.policy, &ledger.store).await?;
     }
     limits.connect(&config.policy.limits).await;
-    Ok((limits, alarms))
+    let passed = Passed { alarms, thresholds };
+    Ok((limits, passed))
 }
 
 fn observe_limits(metrics: &Metrics, limits: &Arc<Limits>, policy: &Arc<LivePolicy>) {
@@ -326,19 +343,6 @@ fn observe_limits(metrics: &Metrics, limits: &Arc<Limits>, policy: &Arc<LivePoli
             all.map(|it| (it.subject, it.standings)).collect()
         },
     );
-}
-
-/// Says which quotas come to their end.
-async fn tell(mut alarms: mpsc::Receiver<Alarm>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            alarm = alarms.recv() => match alarm {
-                Some(alarm) => log_alarms(&alarm),
-                None => return,
-            },
-            () = stop.cancelled() => return,
-        }
-    }
 }
 
 async fn sweep(gateway: Arc<Gateway>, stop: CancellationToken) {

@@ -19,6 +19,7 @@ pub(super) fn limits(file: &File) -> Problems {
             .filter_map(|product| idle_queue(file, product)),
     );
     warnings.extend(idle_reserve(file));
+    warnings.extend(idle_events(file));
     warnings.extend(
         file.clients
             .iter()
@@ -150,6 +151,17 @@ fn idle_reserve(file: &File) -> Option<Problem> {
     let message = "`reserve` keeps a part of limits that clients share, and there is none";
     let help = "limits of `everything`, of `deployments` and of products are shared";
     Some(Problem::at(reserve.referenced, message).help(help))
+}
+
+fn idle_events(file: &File) -> Option<Problem> {
+    let events = file.limits.as_ref()?.events.as_ref()?;
+    let has_none = all(file).iter().all(|it| it.quotas.is_empty());
+    has_none.then(|| {
+        let message = "there is no quota: no event will be sent";
+        let help =
+            "events say that a quota has reached a threshold: docs/limits.md, Budgets that warn";
+        Problem::at(events.referenced, message).help(help)
+    })
 }
 
 fn idle_priority(file: &File, client: &Client) -> Option<Problem> {

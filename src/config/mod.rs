@@ -7,6 +7,7 @@ mod clients;
 mod database;
 pub(crate) mod duration;
 mod envoy;
+mod events;
 mod files;
 mod hours;
 mod identities;

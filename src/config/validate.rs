@@ -9,6 +9,7 @@ use serde_saphyr::Spanned;
 use super::backends::background;
 use super::clients::clients;
 use super::envoy::Surface;
+use super::events::events;
 use super::identity::identity;
 use super::issuers::Issuers;
 use super::ledger::ledger;
@@ -38,6 +39,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     let body_limits = body_limits(&file, &mut problems);
     let reader = limits::Reader::new(&file);
     let limits = limits::settings(file.limits.as_ref(), &reader, &mut problems);
+    let events = events(file.limits.as_ref(), directory, &mut problems);
     let pools = pools(&mut file.backends, &file.pools, directory, &mut problems);
     let products = products(&file.products, &reader, &file.backends.value, &mut problems);
     let background = background(&file, &products, &mut problems);
@@ -78,6 +80,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
                 drain_timeout,
                 body_limits,
                 limits: Arc::new(limits),
+                events: events.map(Arc::new),
             },
             key_refreshes,
             files: storage.files,

@@ -41,7 +41,7 @@ pub use shared::{
     Away, BadServerUrl, ServerUrl, Servers, SharedOptions, SharedState, WhenUnavailable,
     try_servers,
 };
-pub use subject::{Line, Subject};
+pub use subject::{Line, Names, Subject};
 
 #[cfg(test)]
 mod tests;

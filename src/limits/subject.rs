@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::rule::Rule;
 
 /// Whose requests count together.
@@ -32,7 +34,41 @@ pub enum Subject {
     },
 }
 
+/// The names of a subject, as members of an object for programs.
+#[derive(Serialize)]
+pub struct Names<'a> {
+    scope: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deployment: Option<&'a str>,
+    /// `null`: all users that have no counter of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<Option<&'a str>>,
+}
+
 impl Subject {
+    /// Its names, for programs.
+    pub fn names(&self) -> Names<'_> {
+        let (product, deployment, user) = match self {
+            Self::Product(product) | Self::ProductClient { product, .. } => {
+                (Some(&**product), None, None)
+            }
+            Self::Deployment(name) => (None, Some(&**name), None),
+            Self::User { user, .. } => (None, None, Some(user.as_deref())),
+            Self::Everything | Self::Client(_) => (None, None, None),
+        };
+        Names {
+            scope: self.kind(),
+            client: self.client().map(|it| &**it),
+            product,
+            deployment,
+            user,
+        }
+    }
+
     /// Its kind, in metrics and events.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -15,6 +15,7 @@ mod crash;
 mod deployments;
 mod discovery;
 mod doctor;
+mod events;
 mod explain;
 mod faults;
 mod forms;

@@ -1,4 +1,4 @@
-//! Every query on the dashboard and in the alerts asks for a metric that docs/metrics.md lists.
+//! Every query on the dashboard, in the alerts and in docs/metrics.md asks for a metric that is listed there.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -58,6 +58,18 @@ fn alert_queries() -> Vec<String> {
         .collect()
 }
 
+/// The examples of the page, one after each comment.
+fn example_queries() -> Vec<String> {
+    let page = text("docs/metrics.md");
+    let examples = page.split("```promql\n").nth(1).expect("examples");
+    let examples = examples.split("```").next().expect("their end");
+    let queries = examples.split("\n\n").map(|example| {
+        let lines = example.lines().filter(|line| !line.starts_with('#'));
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    queries.collect()
+}
+
 /// The metrics that a PromQL query selects. Not a parser: our queries have no metric whose name has
 /// no underscore but `up`, and no label or function that begins like a tollgate metric.
 fn selected(query: &str) -> BTreeSet<String> {
@@ -108,7 +120,7 @@ fn base(metric: &str) -> &str {
 #[test]
 fn every_metric_asked_for_is_documented() {
     let documented = documented();
-    let queries = [dashboard_queries(), alert_queries()].concat();
+    let queries = [dashboard_queries(), alert_queries(), example_queries()].concat();
     assert!(
         queries.len() > 20,
         "only {} queries were found",
@@ -171,7 +183,8 @@ fn prometheus_takes_every_query() {
     if !there(promtool().arg("--version")) {
         return;
     }
-    let rules: Vec<Value> = dashboard_queries()
+    let rules: Vec<Value> = [dashboard_queries(), example_queries()]
+        .concat()
         .iter()
         .filter(|query| !query.starts_with("label_values"))
         .map(|query| query.replace("$__rate_interval", "1m"))

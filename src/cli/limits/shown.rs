@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cli::plain::printable;
 use crate::cli::tables::{grouped, no_lines_between_rows};
 use crate::control::SubjectStandings;
-use crate::limits::{Away, Calendar, Measure, Resets, Standing, Subject, WhenUnavailable};
+use crate::limits::{Away, Calendar, Measure, Names, Resets, Standing, Subject, WhenUnavailable};
 use crate::usage::{Amount, rfc3339};
 
 /// Decimals of a cost that a person wants to see.
@@ -113,16 +113,8 @@ fn money(nanos: u64) -> Amount {
 
 #[derive(Serialize)]
 struct Shown<'a> {
-    scope: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    product: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deployment: Option<&'a str>,
-    /// `null`: all users that have no counter of their own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<Option<&'a str>>,
+    #[serde(flatten)]
+    of: Names<'a>,
     measure: &'static str,
     period: &'static str,
     /// Only of cost.
@@ -144,25 +136,13 @@ impl<'a> Shown<'a> {
             true => Value::from(money(amount).to_string()),
             false => Value::from(amount),
         };
-        let (product, deployment, user) = match subject {
-            Subject::Product(product) | Subject::ProductClient { product, .. } => {
-                (Some(&**product), None, None)
-            }
-            Subject::Deployment(name) => (None, Some(&**name), None),
-            Subject::User { user, .. } => (None, None, Some(user.as_deref())),
-            Subject::Everything | Subject::Client(_) => (None, None, None),
-        };
         let (renews, resets_in_ms) = match standing.resets {
             Resets::At(at) => (Some(calendar(listed).written(at)), None),
             Resets::In(wait) => (None, Some(wait.as_millis())),
             Resets::WithRequests => (None, None),
         };
         Self {
-            scope: subject.kind(),
-            client: subject.client().map(|it| &**it),
-            product,
-            deployment,
-            user,
+            of: subject.names(),
             measure: meter.measure.as_str(),
             period: meter.span.as_str(),
             currency: is_cost.then_some(listed.currency.as_str()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::cloud_events::Collector;
+use super::cloud_events::Batches;
 use super::focus::{self, Line};
 use super::location::Opened;
 use super::report::priced_sums;
@@ -23,10 +23,7 @@ pub(super) async fn run(arguments: &ExportArguments) -> Result<ExitCode, String>
     let period = arguments.days.period()?;
     let opened = arguments.location.open().await?;
     let collector = match &arguments.to_url {
-        Some(url) => Some(Collector::new(
-            url.clone(),
-            arguments.bearer_file.as_deref(),
-        )?),
+        Some(url) => Some(Batches::new(url.clone(), arguments.bearer_file.as_deref())?),
         None => None,
     };
     let is_focus = arguments.format == ExportFormat::Focus && collector.is_none();
@@ -62,7 +59,7 @@ async fn records(
     opened: &Opened,
     period: Period,
     follow: bool,
-    collector: Option<&Collector>,
+    collector: Option<&Batches>,
 ) -> Result<(), String> {
     let store = &opened.store;
     let mut position = store.end().await.map_err(|error| failed(&error))?;
@@ -96,7 +93,7 @@ async fn records(
     }
 }
 
-async fn give(rows: &[LedgerRow], collector: Option<&Collector>) -> Result<(), String> {
+async fn give(rows: &[LedgerRow], collector: Option<&Batches>) -> Result<(), String> {
     if let Some(collector) = collector {
         return collector.send(rows).await;
     }

@@ -216,7 +216,7 @@ fn what_is_wrong_around_limits_is_said_too() {
 }
 
 /// Members of the client, of the product and of the file, and what is said of them.
-const WARNED: [(&str, &str, &str, Option<&str>); 13] = [
+const WARNED: [(&str, &str, &str, Option<&str>); 15] = [
     (
         "limits: { quotas: [ { tokens: 5, per: day } ] }",
         "",
@@ -275,6 +275,18 @@ const WARNED: [(&str, &str, &str, Option<&str>); 13] = [
         "",
         "limits: { requests_per_minute: 5 }",
         "limits: { reserve: { high: 5 } }",
+        None,
+    ),
+    (
+        "limits: { requests_per_minute: 5 }",
+        "",
+        "limits: { events: { url: \"https://events.example.net/\" } }",
+        Some("no event will be sent"),
+    ),
+    (
+        "limits: { quotas: [ { tokens: 5, per: day } ] }",
+        "",
+        "limits: { events: { url: \"https://events.example.net/\" } }\ndata_directory: data",
         None,
     ),
     ("priority: high", "", "", Some("changes nothing")),

@@ -59,6 +59,15 @@ pub(in crate::config) struct AllLimits {
     #[serde(default)]
     pub(in crate::config) reserve: BTreeMap<Priority, Spanned<u8>>,
     pub(in crate::config) redis: Option<Spanned<Redis>>,
+    pub(in crate::config) events: Option<Spanned<Events>>,
+}
+
+/// Where thresholds of quotas are sent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Events {
+    pub(in crate::config) url: Spanned<String>,
+    pub(in crate::config) bearer_file: Option<Spanned<PathBuf>>,
 }
 
 /// Where replicas count together.

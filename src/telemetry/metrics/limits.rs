@@ -66,6 +66,25 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    /// Shows what has become of events about limits, by the names of outcomes.
+    pub fn observe_limit_events(
+        &self,
+        outcomes: impl Fn() -> [(&'static str, u64); 3] + Send + Sync + 'static,
+    ) {
+        let meter = self.provider.meter("tollgate");
+        let _ = meter
+            .u64_observable_counter("tollgate.limit.events")
+            .with_description("Events about quotas, by what has become of them")
+            .with_callback(move |counter| {
+                for (outcome, count) in outcomes() {
+                    counter.observe(count, &[KeyValue::new("outcome", outcome)]);
+                }
+            })
+            .build();
+    }
+}
+
 fn labels(scope: &'static str, limit: Meter) -> [KeyValue; 3] {
     [
         KeyValue::new("tollgate.limit.scope", scope),
