@@ -38,6 +38,7 @@ mod operations;
 mod options;
 mod owners;
 mod pki;
+mod rate_limit_service;
 mod realtime;
 mod reload;
 mod secrets;
