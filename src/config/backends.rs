@@ -25,18 +25,14 @@ const MIN_POLL_EVERY: Duration = Duration::from_millis(10);
 const DEFAULT_MAX_PER_CLIENT: usize = 1_000;
 const MAX_PER_CLIENT: usize = 50_000;
 
-/// What backends are asked for later: the first, as what the service stores is there, or the one that was the
-/// first when something began.
+/// What backends are asked for later: each is asked for what was begun there.
 pub(super) fn background(
     file: &File,
     products: &HashMap<String, Arc<Product>>,
     problems: &mut Problems,
 ) -> Background {
     let (backends, later) = (&file.backends, &file.background);
-    let first = backends.value.first();
-    if first.is_some_and(|backend| backend.endpoint.is_none()) {
-        check_products(backends, products, problems);
-    }
+    check_products(backends, products, problems);
     Background {
         poll_every: pause(&later.poll_every, DEFAULT_POLL_EVERY, problems),
         poll_batches_every: pause(
@@ -54,6 +50,12 @@ fn check_products(
     products: &HashMap<String, Arc<Product>>,
     problems: &mut Problems,
 ) {
+    let without: Vec<_> = backends
+        .value
+        .iter()
+        .filter(|it| it.endpoint.is_none())
+        .map(|it| it.name.value.as_str())
+        .collect();
     let goes_on = |product: &Arc<Product>| {
         let what = if product.uses.background {
             "background"
@@ -62,10 +64,15 @@ fn check_products(
         } else {
             return None;
         };
-        Some((product.id.to_string(), what))
+        let pins = product.backends.as_ref();
+        let may_use = |it: &&&str| pins.is_none_or(|pins| pins.contains(**it));
+        let backend = without.iter().find(may_use)?;
+        Some((product.id.to_string(), what, *backend))
     };
-    if let Some((name, what)) = products.values().filter_map(goes_on).min() {
-        let message = format!("product `{name}` allows `{what}`: the backend needs an `endpoint`");
+    if let Some((name, what, backend)) = products.values().filter_map(goes_on).min() {
+        let message = format!(
+            "product `{name}` allows `{what}`: the backend `{backend}` needs an `endpoint`"
+        );
         let help = "write `endpoint: https://NAME.openai.azure.com`: the gateway asks there what has been used by batches, and by responses that their client does not retrieve";
         problems.push(Problem::at(backends.referenced, message).help(help));
     }

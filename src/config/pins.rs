@@ -62,7 +62,6 @@ pub(super) fn pins(
         let message = "no backend fits: the product could not be used";
         problems.push(Problem::at(written.referenced, message));
     }
-    check_home(product, backends, &allowed, problems);
     Some(allowed)
 }
 
@@ -78,26 +77,4 @@ fn no_region(region: &Spanned<String>, backends: &[Backend]) -> Problem {
         _ => instead(&region.value, &regions),
     };
     Problem::at(region.referenced, message).help(help)
-}
-
-/// What is stored is at the first backend, so whoever stores must be allowed to go there.
-fn check_home(
-    product: &Product,
-    backends: &[Backend],
-    allowed: &HashSet<Arc<str>>,
-    problems: &mut Problems,
-) {
-    let Some(home) = backends.first().map(|it| it.name.value.as_str()) else {
-        return;
-    };
-    let mut operations = product.operations.value.iter();
-    let stored = operations.find(|it| it.value.is_stored());
-    if let Some(operation) = stored.filter(|_| !allowed.contains(home)) {
-        let message = format!(
-            "what `{}` stores is at the first backend, `{home}`, which the product may not use",
-            operation.value
-        );
-        let help = "write a backend that it may use first in `backends`, or remove the operation";
-        problems.push(Problem::at(operation.referenced, message).help(help));
-    }
 }

@@ -57,7 +57,8 @@ pub(super) fn pools(
         }
         let name = deployment(&pool.deployment, problems);
         let members = members(&pool.backends.value, &read, problems);
-        if named.insert(name, Pool::new(members)).is_some() {
+        let made = Pool::new(members).repeating_stored(pool.repeat_stored);
+        if named.insert(name, made).is_some() {
             problems.push(duplicate("pool of deployment", &pool.deployment));
         }
     }

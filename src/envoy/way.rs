@@ -8,15 +8,19 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{CommonResponse, ProcessingRe
 use tonic::metadata::MetadataMap;
 
 use super::{headers, metadata, reply};
-use crate::gateway::{FAILURES, Reach, Way};
+use crate::gateway::{FAILURES, REFUSALS, Reach, Repeats, Way};
 
 /// Before the number of an attempt: which backend it goes to.
 const BACKEND_OF_ATTEMPT: &str = "x-tollgate-";
 /// After what a request may be made again at the next backend, if it may be repeated
 /// (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter>).
-const RETRY_ON: &[u8] = b"connect-failure,refused-stream,reset,retriable-status-codes";
-static RETRIABLE_STATUSES: LazyLock<String> =
+const RETRY_ON_FAILURES: &[u8] = b"connect-failure,refused-stream,reset,retriable-status-codes";
+static RETRIABLE_FAILURES: LazyLock<String> =
     LazyLock::new(|| FAILURES.map(|it| it.to_string()).join(","));
+/// The same of a request that may have made something before it was broken off.
+const RETRY_ON_REFUSALS: &[u8] = b"connect-failure,refused-stream,retriable-status-codes";
+static RETRIABLE_REFUSALS: LazyLock<String> =
+    LazyLock::new(|| REFUSALS.map(|it| it.to_string()).join(","));
 
 /// Which backends Envoy leads to, where there is a choice.
 const BACKENDS: &str = "tollgate-backends";
@@ -57,13 +61,17 @@ fn order(way: &Way) -> Vec<reply::Header> {
     if retries > 0 {
         let retries = retries.to_string();
         fields.push(headers::set("x-envoy-max-retries", retries.as_bytes()));
-        if way.repeats {
-            fields.push(headers::set("x-envoy-retry-on", RETRY_ON));
-            let statuses = headers::set(
+        let after: Option<(&[u8], &str)> = match way.repeats {
+            Repeats::Unsent => None,
+            Repeats::Refused => Some((RETRY_ON_REFUSALS, &RETRIABLE_REFUSALS)),
+            Repeats::Failed => Some((RETRY_ON_FAILURES, &RETRIABLE_FAILURES)),
+        };
+        if let Some((on, statuses)) = after {
+            fields.push(headers::set("x-envoy-retry-on", on));
+            fields.push(headers::set(
                 "x-envoy-retriable-status-codes",
-                RETRIABLE_STATUSES.as_bytes(),
-            );
-            fields.push(statuses);
+                statuses.as_bytes(),
+            ));
         }
     }
     fields

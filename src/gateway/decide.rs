@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::observer::{Observer, Step};
 use super::refusal::{Reason, Refusal};
 use crate::access::{
-    AccessRequest, Client, Endpoint, Grant, Known, ObjectKind, ObjectOwners, Operation,
+    AccessRequest, Client, Endpoint, Grant, Known, ObjectKind, ObjectOwners, Operation, Stored,
     StoredAction, Target, Wanted, authorize_any_deployment, authorize_deployment,
     authorize_operation,
 };
@@ -36,21 +36,25 @@ pub(crate) struct Rules<'a> {
 pub(crate) struct Owners<'a>(pub(crate) Option<&'a ObjectOwners>);
 
 impl Owners<'_> {
-    /// Refuses something stored that is not the client's.
+    /// What is known of something stored; `None` where there is nobody to know.
+    ///
+    /// # Errors
+    /// The refusal of what is not the client's.
     pub(super) fn check(
         self,
         client: &Client,
         kind: ObjectKind,
         id: &str,
         observer: &mut impl Observer,
-    ) -> Result<(), Refusal> {
-        match self.0 {
-            Some(owners) if owners.owns(kind, &client.id, id) => Ok(()),
-            Some(_) => Err(Refusal::object_not_found(kind, id)),
-            None => {
-                observer.step(Step::Stored(kind, id));
-                Ok(())
-            }
+    ) -> Result<Option<Stored>, Refusal> {
+        let Some(owners) = self.0 else {
+            observer.step(Step::Stored(kind, id));
+            return Ok(None);
+        };
+        let stored = owners.stored(kind, &client.id, id);
+        match stored {
+            Some(stored) => Ok(Some(stored)),
+            None => Err(Refusal::object_not_found(kind, id)),
         }
     }
 

@@ -11,8 +11,9 @@ use super::limited::{Limited, Wanted, wants, wants_request};
 use super::outgoing::Outgoing;
 use super::pending::Admitted;
 use super::refusal::{Reason, Refusal};
-use super::route::{Asked, Chosen, Sought, Way, choose};
+use super::route::{Asked, Chosen, Makes, Sought, Way, choose};
 use super::state::Gateway;
+use super::stored_at::StoredAt;
 use super::unsettled;
 use crate::access::{Endpoint, Known, Place};
 use crate::limits::{Attempt, Exceeded, LimitSettings};
@@ -236,17 +237,36 @@ impl Candidate {
             Some(asked) => Sought {
                 deployment: asked.deployment.as_ref(),
                 product: asked.product.as_ref(),
-                is_made_once: asked.is_kept,
+                makes: match (&asked.goes_on, asked.is_kept) {
+                    (Some(_), _) => Makes::Work,
+                    (None, true) => Makes::Stored,
+                    (None, false) => Makes::Nothing,
+                },
+                stored_at: asked.stored_at.clone(),
                 reach,
             },
             None => Sought {
                 deployment: grant.map(|it| &it.deployment),
                 product: grant.map(|it| &it.product.id),
-                is_made_once: false,
+                makes: Makes::Nothing,
+                stored_at: self.stored_at(gateway),
                 reach,
             },
         };
-        choose(gateway, decision, sought)
+        choose(gateway, decision, &sought)
+    }
+
+    /// Where that is which a request without a body is about.
+    fn stored_at(&self, gateway: &Gateway) -> StoredAt {
+        let decision = &self.admitted.decision;
+        match &decision.target.endpoint {
+            Endpoint::Stored { kind, id, .. } => {
+                let client = &decision.caller.client.id;
+                let stored = gateway.owners.stored(*kind, client, id);
+                StoredAt::Backend(stored.and_then(|it| it.backend))
+            }
+            _ => StoredAt::Anywhere,
+        }
     }
 }
 

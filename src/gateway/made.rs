@@ -1,10 +1,12 @@
 //! What an answer makes that the service stores, and what is deleted: remembered before the client can
 //! see the id and ask for it, and kept with the request's record.
 
+use std::sync::Arc;
+
 use super::outgoing::Outgoing;
 use crate::access::{
     ClientId, Endpoint, Known, ObjectChange, ObjectKind, ObjectOwners, Operation, Remembered,
-    StoredAction,
+    Stored, StoredAction,
 };
 use crate::usage::Meter;
 
@@ -25,14 +27,25 @@ impl Made {
     }
 
     /// Remembers what the last piece of the answer has shown.
-    pub(super) fn note(&mut self, owners: &ObjectOwners, outgoing: &Outgoing, meter: &mut Meter) {
+    pub(super) fn note(
+        &mut self,
+        owners: &ObjectOwners,
+        outgoing: &Outgoing,
+        backend: Option<&Arc<str>>,
+        meter: &mut Meter,
+    ) {
+        let stored = |known| Stored {
+            known,
+            backend: backend.cloned(),
+        };
         let endpoint = &outgoing.admitted.decision.target.endpoint;
         let client = &outgoing.admitted.decision.caller.client.id;
         if !self.has_own_id
             && let (Some(kind), Some(id)) = (makes(endpoint), meter.id())
         {
             self.has_own_id = true;
-            self.remember(owners, client, kind, id.to_owned(), outgoing.known.clone());
+            let stored = stored(outgoing.known.clone());
+            self.remember(owners, client, kind, id.to_owned(), stored);
         }
         for (kind, id) in meter.take_shown() {
             if shows(endpoint, kind) && !owners.owns(kind, client, &id) {
@@ -41,7 +54,7 @@ impl Made {
                     (ObjectKind::File, Some(batch)) => Known::Output(batch.into()),
                     _ => Known::Nothing,
                 };
-                self.remember(owners, client, kind, id, known);
+                self.remember(owners, client, kind, id, stored(known));
             }
         }
     }
@@ -55,9 +68,13 @@ impl Made {
         known: Known,
     ) {
         let kind = ObjectKind::Response;
-        match owners.remember(kind, id, client, known.clone()) {
+        let before = owners.stored(kind, client, id).unwrap_or_default();
+        let stored = Stored { known, ..before };
+        match owners.remember(kind, id, client, stored.clone()) {
             Remembered::Foreign => {}
-            Remembered::New | Remembered::Again => self.note_change(client, kind, id, Some(known)),
+            Remembered::New | Remembered::Again => {
+                self.note_change(client, kind, id, Some(stored));
+            }
         }
     }
 
@@ -88,9 +105,9 @@ impl Made {
         client: &ClientId,
         kind: ObjectKind,
         id: String,
-        known: Known,
+        stored: Stored,
     ) {
-        match owners.remember(kind, &id, client, known.clone()) {
+        match owners.remember(kind, &id, client, stored.clone()) {
             Remembered::Foreign => {
                 if !std::mem::replace(&mut self.has_warned, true) {
                     let kind = kind.as_str();
@@ -102,14 +119,25 @@ impl Made {
                     kind,
                     id,
                     owner: client.clone(),
-                    known: Some(known),
+                    known: Some(stored.known),
+                    backend: stored.backend,
                 });
             }
         }
     }
 
     /// What is known last is what is kept.
-    fn note_change(&mut self, client: &ClientId, kind: ObjectKind, id: &str, known: Option<Known>) {
+    fn note_change(
+        &mut self,
+        client: &ClientId,
+        kind: ObjectKind,
+        id: &str,
+        stored: Option<Stored>,
+    ) {
+        let (known, backend) = match stored {
+            Some(stored) => (Some(stored.known), stored.backend),
+            None => (None, None),
+        };
         self.changes
             .retain(|change| change.kind != kind || change.id != id);
         self.changes.push(ObjectChange {
@@ -117,6 +145,7 @@ impl Made {
             id: id.to_owned(),
             owner: client.clone(),
             known,
+            backend,
         });
     }
 }

@@ -25,6 +25,7 @@ mod route;
 mod share;
 mod standings;
 mod state;
+mod stored_at;
 mod transaction;
 mod unsettled;
 
@@ -42,7 +43,7 @@ pub(crate) use pending::{Admitted, DecisionId};
 pub(crate) use reach::Reach;
 pub(crate) use refusal::{Reason, Refusal};
 pub(crate) use request_headers::is_passed_on;
-pub(crate) use route::{Attempt, FAILURES, Hop, Way};
+pub(crate) use route::{Attempt, FAILURES, Hop, REFUSALS, Repeats, Way};
 pub(crate) use share::Lease;
 pub(crate) use standings::standings;
 pub use state::Gateway;

@@ -14,7 +14,8 @@ use super::decide::Decision;
 use super::reach::Reach;
 use super::refusal::{Reason, Refusal};
 use super::state::Gateway;
-use crate::access::{Deployment, Endpoint, Product, ProductId, Wanted};
+use super::stored_at::StoredAt;
+use crate::access::{Deployment, Endpoint, Operation, Product, ProductId, Wanted};
 use crate::upstream::{
     Backend, Choice, MAX_ATTEMPTS, Member, NoBackend, Order, Rejections, Rest, UnderWay, Wish,
 };
@@ -25,6 +26,8 @@ const DEPLOYMENTS: &str = "/openai/deployments/";
 const DEFAULT_REST: Duration = Duration::from_secs(1);
 /// Statuses of what another backend may answer better.
 pub(crate) const FAILURES: [u16; 8] = [401, 403, 408, 429, 500, 502, 503, 504];
+/// Those of them before which nothing was done.
+pub(crate) const REFUSALS: [u16; 3] = [401, 403, 429];
 /// The longest rest where no backend has answered the request. Another caller's may well be answered: one that
 /// asks for more than anybody gives could take the deployment from all others.
 const MAX_REST_UNANSWERED: Duration = Duration::from_secs(5);
@@ -41,8 +44,8 @@ pub(crate) struct Chosen {
 pub(crate) struct Way {
     /// In their order, at least one.
     pub(crate) hops: Vec<Hop>,
-    /// It may be made again at the next backend when one has failed to answer it.
-    pub(crate) repeats: bool,
+    /// When the next backend is asked.
+    pub(crate) repeats: Repeats,
     /// The path is not the caller's.
     pub(crate) has_new_path: bool,
     /// Envoy chooses by what it is told. Elsewhere it knows the one backend that there is.
@@ -78,16 +81,50 @@ pub(crate) struct Attempt {
 }
 
 /// What a backend is sought for.
-#[derive(Clone, Copy)]
 pub(super) struct Sought<'a> {
     /// The deployment, if it is known.
     pub(super) deployment: Option<&'a Deployment>,
     /// The product that allows it, if that is known.
     pub(super) product: Option<&'a ProductId>,
-    /// It is not asked for elsewhere: one backend may have made what another one would make again.
-    pub(super) is_made_once: bool,
+    /// What is there afterwards.
+    pub(super) makes: Makes,
+    /// Where that is which it refers to.
+    pub(super) stored_at: StoredAt,
     /// Which backends its Envoy leads to.
     pub(super) reach: &'a Reach,
+}
+
+/// What a request makes at its backend besides the answer. A second backend would make it once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Makes {
+    /// Nothing.
+    Nothing,
+    /// Something that the service stores.
+    Stored,
+    /// Work that goes on, and is paid for, when the request has ended.
+    Work,
+}
+
+/// After what a request may be made again at the next backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeats {
+    /// Only where no connection came about.
+    Unsent,
+    /// Also after a refusal, before which nothing was done.
+    Refused,
+    /// After every failure before the first byte of the answer.
+    Failed,
+}
+
+impl Repeats {
+    fn of(endpoint: &Endpoint, makes: Makes, repeats_stored: bool) -> Self {
+        match (endpoint, makes) {
+            (Endpoint::Realtime { .. }, _) => Self::Unsent,
+            (_, Makes::Stored) if repeats_stored => Self::Failed,
+            (_, Makes::Stored | Makes::Work) => Self::Refused,
+            (_, Makes::Nothing) => Self::Failed,
+        }
+    }
 }
 
 /// Chooses the backends of a request.
@@ -97,18 +134,16 @@ pub(super) struct Sought<'a> {
 pub(super) fn choose(
     gateway: &Gateway,
     decision: &Decision,
-    sought: Sought<'_>,
+    sought: &Sought<'_>,
 ) -> Result<Chosen, Refusal> {
     let endpoint = &decision.target.endpoint;
     let reach = sought.reach;
     let is_pooled = reach.chooses(decision.pools.is_pooled());
     let called = sought.deployment.map(Deployment::as_str);
-    let (choices, under_way) = match !decision.pools.is_pooled() || is_at_home(endpoint) {
-        true => at_home(decision, reach, called)?,
-        false => {
-            let order = order(gateway, decision, sought)?;
-            (order.choices, Some(order.under_way))
-        }
+    let Order { choices, under_way } = match (decision.pools.is_pooled(), &sought.stored_at) {
+        (false, _) => alone(decision, reach, called)?,
+        (true, StoredAt::Anywhere) => order(gateway, decision, sought)?,
+        (true, StoredAt::Backend(name)) => stored(decision, sought, name.as_deref())?,
     };
     let new_path = decision.target.rewritten.as_deref();
     let path = new_path.unwrap_or(&decision.path);
@@ -127,6 +162,8 @@ pub(super) fn choose(
         .filter_map(|choice| Some((hop(&choice)?, choice)))
         .unzip();
     let first = choices.first().ok_or(Reason::NoIdentity)?;
+    let repeats_stored = decision.pools.of(called).repeats_stored();
+    let repeats = Repeats::of(endpoint, sought.makes, repeats_stored);
     let has_new_path = hops.iter().any(|hop: &Hop| hop.path != decision.path);
     let name = match (endpoint, called) {
         // The body's is not read there, and says what was authorised.
@@ -142,76 +179,86 @@ pub(super) fn choose(
     Ok(Chosen {
         way: Way {
             hops,
-            repeats: !matches!(endpoint, Endpoint::Realtime { .. }),
+            repeats,
             has_new_path,
             is_pooled,
         },
         asked: Asked {
             choices,
-            under_way,
+            under_way: Some(under_way),
             is_pooled,
         },
         name,
     })
 }
 
-/// The backend that has what the service stores, alone.
-fn at_home(
-    decision: &Decision,
-    reach: &Reach,
-    called: Option<&str>,
-) -> Result<(Vec<Choice>, Option<UnderWay>), Refusal> {
-    let home = decision.pools.at_home(called.unwrap_or_default());
-    if home
-        .as_ref()
-        .is_some_and(|it| !reach.leads_to(it.backend()))
-    {
-        return Err(Reason::EnvoyOutOfDate.into());
-    }
-    let under_way = home.as_ref().map(Choice::begin);
-    Ok((home.into_iter().collect(), under_way))
+/// The backend that there is.
+fn alone(decision: &Decision, reach: &Reach, called: Option<&str>) -> Result<Order, Refusal> {
+    let only = decision.pools.at(None, called.unwrap_or_default());
+    only_at(only.ok_or(Reason::NoIdentity)?, reach)
 }
 
-/// What the service stores is at one backend, and so is what refers to it.
-const fn is_at_home(endpoint: &Endpoint) -> bool {
-    match endpoint {
-        Endpoint::Stored { .. } => true,
-        Endpoint::Create { operation, .. } => operation.is_stored(),
-        Endpoint::Models | Endpoint::Realtime { .. } => false,
+/// The backend that has what the request refers to, whether it rests or not: no other can answer.
+fn stored(decision: &Decision, sought: &Sought<'_>, name: Option<&str>) -> Result<Order, Refusal> {
+    let called = sought.deployment.map(Deployment::as_str);
+    let choice = decision.pools.at(name, called.unwrap_or_default());
+    let choice = choice.ok_or(Reason::StoredNowhere)?;
+    match is_allowed(decision, sought, choice.backend()) {
+        true => only_at(choice, sought.reach),
+        false => Err(Reason::BackendNotAllowed.into()),
+    }
+}
+
+fn only_at(choice: Choice, reach: &Reach) -> Result<Order, Refusal> {
+    match reach.leads_to(choice.backend()) {
+        true => Ok(Order {
+            under_way: choice.begin(),
+            choices: vec![choice],
+        }),
+        false => Err(Reason::EnvoyOutOfDate.into()),
+    }
+}
+
+/// Whether the products let a request go to a backend.
+fn is_allowed(decision: &Decision, sought: &Sought<'_>, backend: &Backend) -> bool {
+    let products = &decision.caller.client.products;
+    let may_go_there = |product: &Product| {
+        let allowed = product.backends.as_ref();
+        allowed.is_none_or(|it| it.contains(&backend.name))
+    };
+    match sought.product {
+        Some(id) => {
+            let mut product = products.iter().filter(|it| it.id == *id);
+            product.all(|it| may_go_there(it))
+        }
+        // What is of no product is allowed by any that allows the operation.
+        None => {
+            let asked = decision.asked_for(decision.target.endpoint.operation());
+            let mut products = products.iter();
+            products.any(|it| it.check(&asked, Wanted::NotYetKnown).is_ok() && may_go_there(it))
+        }
     }
 }
 
 /// The order, of backends that the product allows and that call the deployment as this request does.
-fn order(gateway: &Gateway, decision: &Decision, sought: Sought<'_>) -> Result<Order, Refusal> {
+fn order(gateway: &Gateway, decision: &Decision, sought: &Sought<'_>) -> Result<Order, Refusal> {
     let called = sought.deployment.map(Deployment::as_str);
     let reach = sought.reach;
     let endpoint = &decision.target.endpoint;
-    let products = &decision.caller.client.products;
-    let asked = decision.asked_for(endpoint.operation());
-    let may_go_to = |product: &Product, member: &Member| {
-        let allowed = product.backends.as_ref();
-        allowed.is_none_or(|it| it.contains(&member.backend.name))
+    // A session has the name that its caller wrote, and so have the lines of a file.
+    let has_written_name = match endpoint {
+        Endpoint::Realtime { .. } => true,
+        Endpoint::Create { operation, .. } => *operation == Operation::Files,
+        Endpoint::Stored { .. } | Endpoint::Models => false,
     };
-    let is_allowed = |member: &Member| match sought.product {
-        Some(id) => {
-            let mut product = products.iter().filter(|it| it.id == *id);
-            product.all(|it| may_go_to(it, member))
-        }
-        // What is of no product is allowed by any that allows the operation.
-        None => products
-            .iter()
-            .any(|it| it.check(&asked, Wanted::NotYetKnown).is_ok() && may_go_to(it, member)),
-    };
-    // A session has the name that its caller wrote.
-    let is_session = matches!(endpoint, Endpoint::Realtime { .. });
     let is_named_so = |member: &Member| match called {
-        Some(called) if is_session => member.name(called) == called,
+        Some(called) if has_written_name => member.name(called) == called,
         _ => true,
     };
     let now = Instant::now();
     let wish = Wish {
         called: called.unwrap_or_default(),
-        most: match reach.chooses(true) && !sought.is_made_once {
+        most: match reach.chooses(true) {
             true => MAX_ATTEMPTS,
             false => 1,
         },
@@ -227,7 +274,7 @@ fn order(gateway: &Gateway, decision: &Decision, sought: Sought<'_>) -> Result<O
     let pool = decision.pools.of(called);
     let mut is_elsewhere = false;
     let order = pool.order(wish, now, has_token, |member| {
-        let is_one = is_allowed(member) && is_named_so(member);
+        let is_one = is_allowed(decision, sought, &member.backend) && is_named_so(member);
         let is_known = !is_one || reach.leads_to(&member.backend);
         is_elsewhere |= !is_known;
         is_one && is_known

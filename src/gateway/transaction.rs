@@ -195,7 +195,9 @@ impl Transaction {
         if open.time_to_first_token.is_none() && meter.has_text() {
             open.time_to_first_token = Some(admitted.at.elapsed());
         }
-        open.made.note(&self.gateway.owners, &open.outgoing, meter);
+        let backend = open.backend.as_ref();
+        open.made
+            .note(&self.gateway.owners, &open.outgoing, backend, meter);
         // A stream without `[DONE]` ends with the event that has the usage.
         let operation = open.outgoing.admitted.decision.target.endpoint.operation();
         let has_said_all = meter.has_streamed_usage() && !operation.usage_must_be_asked_for();

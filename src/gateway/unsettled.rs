@@ -61,7 +61,6 @@ pub(super) fn begin(
         max_output_tokens: asked.max_output_tokens,
         operation: None,
         lines: 0,
-        backend: decision.pools.home().map(|it| Arc::clone(&it.name)),
     };
     let unsettled = |asked_by| {
         let work = Unsettled::new(asked.deployment.clone(), asked.product.clone(), asked_by);

@@ -22,6 +22,7 @@ fn object(kind: ObjectKind, id: &str, client: &str, known: Option<Known>) -> Obj
         id: id.to_owned(),
         owner: ClientId::new(client),
         known,
+        backend: Some("sweden".into()),
     };
     ObjectRow::new(&change, 0)
 }

@@ -47,6 +47,7 @@ mod shared_limits;
 mod shares;
 mod shown;
 mod standings;
+mod stored_at;
 mod support;
 mod swap;
 mod token_issuers;

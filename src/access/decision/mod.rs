@@ -22,6 +22,6 @@ pub use hours::{Hours, Minute};
 pub use ownership::{Begun, Later, ObjectOwners};
 pub use places::{NoPlace, Place, Places};
 pub use product::{AccessRequest, Product, Wanted};
-pub use stored::{BatchInput, Known, ObjectChange};
+pub use stored::{BatchInput, Known, ObjectChange, Stored};
 pub use unsettled::{AskedBy, Unsettled};
 pub use uses::{AllowedUses, ToolKind, UseNotAllowed};

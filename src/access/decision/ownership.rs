@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::fair_memory::{FairMemory, Remembered};
 use super::places::Places;
-use super::{Known, ObjectChange, Unsettled};
+use super::{Known, ObjectChange, Stored, Unsettled};
 use crate::access::client::ClientId;
 use crate::access::request::ObjectKind;
 
@@ -22,11 +22,11 @@ const ROOM_FOR_ITEMS: usize = 4 * ROOM;
 /// The owners of stored objects, by kind and id.
 #[derive(Debug)]
 pub struct ObjectOwners {
-    responses: Mutex<FairMemory<Known>>,
-    files: Mutex<FairMemory<Known>>,
-    batches: Mutex<FairMemory<Known>>,
-    items: Mutex<FairMemory<Known>>,
-    containers: Mutex<FairMemory<Known>>,
+    responses: Mutex<FairMemory<Stored>>,
+    files: Mutex<FairMemory<Stored>>,
+    batches: Mutex<FairMemory<Stored>>,
+    items: Mutex<FairMemory<Stored>>,
+    containers: Mutex<FairMemory<Stored>>,
     /// The places of what is charged later.
     places: Arc<Places>,
     /// To whoever asks for what is charged later.
@@ -65,6 +65,8 @@ pub struct Begun {
     pub owner: ClientId,
     /// What is known of it.
     pub work: Arc<Unsettled>,
+    /// The backend that has it, if that was kept.
+    pub backend: Option<Arc<str>>,
     /// Another replica has begun it, and asks for it while it lives.
     pub is_others: bool,
 }
@@ -104,11 +106,11 @@ impl ObjectOwners {
         kind: ObjectKind,
         id: &str,
         owner: &ClientId,
-        known: Known,
+        stored: Stored,
     ) -> Remembered {
-        let remembered = self.of(kind).remember(id, owner, known.clone());
+        let remembered = self.of(kind).remember(id, owner, stored.clone());
         if remembered != Remembered::Foreign {
-            self.follow(kind, id, owner, &known, false);
+            self.follow(kind, id, owner, &stored, false);
         }
         remembered
     }
@@ -130,10 +132,11 @@ impl ObjectOwners {
             id,
             owner,
             known,
+            backend,
         } = change;
         let mut memory = self.of(kind);
         let Some(known) = known else {
-            if let Some(work) = memory.get(&id, &owner).and_then(Known::unsettled) {
+            if let Some(work) = memory.get(&id, &owner).and_then(|it| it.known.unsettled()) {
                 // It was charged before it could be deleted.
                 work.count();
             }
@@ -141,20 +144,21 @@ impl ObjectOwners {
             return;
         };
         if let Some(before) = memory.get(&id, &owner) {
-            match (before.unsettled(), &known) {
+            match (before.known.unsettled(), &known) {
                 (Some(work), Known::Nothing) => {
                     work.count();
                 }
                 _ => return,
             }
         }
-        let remembered = memory.remember(&id, &owner, known.clone());
+        let stored = Stored { known, backend };
+        let remembered = memory.remember(&id, &owner, stored.clone());
         drop(memory);
-        if let (Some(work), Remembered::New) = (known.unsettled(), remembered)
+        if let (Some(work), Remembered::New) = (stored.known.unsettled(), remembered)
             && !work.is_counted()
         {
             work.occupy(self.places.take_again(&owner));
-            self.follow(kind, &id, &owner, &known, is_others);
+            self.follow(kind, &id, &owner, &stored, is_others);
         }
     }
 
@@ -174,8 +178,15 @@ impl ObjectOwners {
         let _ = self.later.send(Later::Hurry(kind, id.to_owned()));
     }
 
-    fn follow(&self, kind: ObjectKind, id: &str, owner: &ClientId, known: &Known, is_others: bool) {
-        if let Some(work) = known.unsettled()
+    fn follow(
+        &self,
+        kind: ObjectKind,
+        id: &str,
+        owner: &ClientId,
+        stored: &Stored,
+        is_others: bool,
+    ) {
+        if let Some(work) = stored.known.unsettled()
             && work.follow()
         {
             // Where nobody follows, this process serves no requests.
@@ -184,6 +195,7 @@ impl ObjectOwners {
                 id: id.to_owned(),
                 owner: owner.clone(),
                 work: Arc::clone(work),
+                backend: stored.backend.clone(),
                 is_others,
             }));
         }
@@ -201,10 +213,15 @@ impl ObjectOwners {
 
     /// What is known of an object of the client's; `None` for any other.
     pub fn known(&self, kind: ObjectKind, client: &ClientId, id: &str) -> Option<Known> {
+        self.stored(kind, client, id).map(|it| it.known)
+    }
+
+    /// The same with the backend that has it.
+    pub fn stored(&self, kind: ObjectKind, client: &ClientId, id: &str) -> Option<Stored> {
         self.of(kind).get(id, client).cloned()
     }
 
-    fn of(&self, kind: ObjectKind) -> MutexGuard<'_, FairMemory<Known>> {
+    fn of(&self, kind: ObjectKind) -> MutexGuard<'_, FairMemory<Stored>> {
         let memory = match kind {
             ObjectKind::Response => &self.responses,
             ObjectKind::File => &self.files,
@@ -226,7 +243,7 @@ mod tests {
         let owners = ObjectOwners::default();
         let (mine, other) = (ClientId::new("mine"), ClientId::new("other"));
         for kind in ObjectKind::ALL {
-            owners.remember(kind, "id_1", &mine, Known::Nothing);
+            owners.remember(kind, "id_1", &mine, Stored::default());
             assert!(owners.owns(kind, &mine, "id_1"), "its creator finds it");
             assert!(!owners.owns(kind, &other, "id_1"), "nobody else does");
             assert!(
@@ -240,7 +257,7 @@ mod tests {
     fn an_id_of_one_kind_is_none_of_another() {
         let owners = ObjectOwners::default();
         let mine = ClientId::new("mine");
-        owners.remember(ObjectKind::File, "id_1", &mine, Known::Nothing);
+        owners.remember(ObjectKind::File, "id_1", &mine, Stored::default());
         assert!(!owners.owns(ObjectKind::Batch, &mine, "id_1"));
     }
 
@@ -253,6 +270,7 @@ mod tests {
             id: "file-1".to_owned(),
             owner: mine.clone(),
             known,
+            backend: None,
         };
         owners.learn(change(Some(Known::Nothing)));
         assert!(owners.owns(ObjectKind::File, &mine, "file-1"));
@@ -273,6 +291,7 @@ mod tests {
             id: "resp_1".to_owned(),
             owner: mine.clone(),
             known: Some(known),
+            backend: None,
         };
         let (response, known) = background();
         owners.learn(says(known));

@@ -47,6 +47,25 @@ impl Known {
     }
 }
 
+/// What is remembered of a stored object besides its client.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// What it is for the gateway.
+    pub known: Known,
+    /// The backend that has it; not known of one from before that was kept.
+    pub backend: Option<Arc<str>>,
+}
+
+impl Stored {
+    /// Something of which nothing is known but the backend that has it.
+    pub fn at(backend: Option<Arc<str>>) -> Self {
+        Self {
+            known: Known::Nothing,
+            backend,
+        }
+    }
+}
+
 /// What an object has become: it was made, more is known of it, or it is deleted.
 #[derive(Clone, Debug)]
 pub struct ObjectChange {
@@ -58,4 +77,6 @@ pub struct ObjectChange {
     pub owner: ClientId,
     /// What is known of it; `None` once it is deleted.
     pub known: Option<Known>,
+    /// The backend that has it.
+    pub backend: Option<Arc<str>>,
 }

@@ -36,8 +36,6 @@ pub struct AskedBy {
     pub operation: Option<Arc<str>>,
     /// How many lines it has.
     pub lines: u64,
-    /// The backend that has it; not known of one from before that was kept.
-    pub backend: Option<Arc<str>>,
 }
 
 impl AskedBy {

@@ -40,14 +40,14 @@ fn what_is_wrong_says_where_and_why() {
     for (more, reason) in [
         (
             format!("{PRODUCT}backends: [ {{ name: sweden }} ]"),
-            "tollgate.yaml:4:11: product `deep` allows `background`: the backend needs an `endpoint`",
+            "tollgate.yaml:4:11: product `deep` allows `background`: the backend `sweden` needs an `endpoint`",
         ),
         (
             format!(
                 "{}backends: [ {{ name: sweden }} ]",
                 PRODUCT.replace("[responses], background: true", "[files, batches]")
             ),
-            "product `deep` allows `batches`: the backend needs an `endpoint`",
+            "product `deep` allows `batches`: the backend `sweden` needs an `endpoint`",
         ),
         (
             backend("endpoint: \"http://acme.openai.azure.com\""),

@@ -49,7 +49,7 @@ fn a_pool_says_priority_weight_and_name() {
     let expected = ["sweden 0 3 gpt-4o-eu", "east 5 1 -"];
     assert_eq!(members(&pools, "gpt-4o"), expected);
     assert_eq!(members(&pools, "o3"), ["east 0 1 -", "sweden 1 1 -"]);
-    let at_home = |called| pools.at_home(called).map(|it| it.deployment.to_string());
+    let at_home = |called| pools.at(None, called).map(|it| it.deployment.to_string());
     assert_eq!(at_home("gpt-4o").as_deref(), Some("gpt-4o"));
 }
 
@@ -87,15 +87,6 @@ fn a_product_keeps_to_regions_tiers_and_backends() {
         let error = product(pins).err().expect("wrong");
         assert!(error.contains(reason), "{pins}: {error}");
     }
-}
-
-#[test]
-fn what_is_stored_must_be_where_the_product_may_go() {
-    let error = load(
-        "products: [ { id: eu, deployments: [gpt-4o], operations: [responses], backends: { names: [sweden] } } ]",
-    );
-    let error = error.err().expect("wrong");
-    assert!(error.contains("at the first backend, `east`"), "{error}");
 }
 
 #[test]

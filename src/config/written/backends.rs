@@ -34,6 +34,8 @@ pub(in crate::config) enum BackendTier {
 pub(in crate::config) struct Pool {
     pub(in crate::config) deployment: Spanned<String>,
     pub(in crate::config) backends: Spanned<Vec<Member>>,
+    #[serde(default)]
+    pub(in crate::config) repeat_stored: bool,
 }
 
 #[derive(Deserialize)]

@@ -103,7 +103,7 @@ pub(super) fn admitted(
     task: &Task,
 ) -> Result<(Resource, HeaderValue), AskError> {
     let policy = gateway.policy.load();
-    let backend = match &task.work.asked_by.backend {
+    let backend = match &task.backend {
         Some(name) => policy.pools.named(name),
         None => policy.pools.home(),
     };

@@ -25,6 +25,8 @@ pub(super) struct Task {
     pub(super) key: Key,
     pub(super) owner: ClientId,
     pub(super) work: Arc<Unsettled>,
+    /// The backend that has it; the first where that was not kept.
+    pub(super) backend: Option<Arc<str>>,
     /// How often the service did not know it, in a row.
     pub(super) missing: u32,
     /// How often it was asked for.
@@ -62,6 +64,7 @@ impl Schedule {
             key,
             owner: begun.owner,
             work: begun.work,
+            backend: begun.backend,
             missing: 0,
             attempts: 0,
             lines_done: AtomicU64::new(0),

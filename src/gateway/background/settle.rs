@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::schedule::Task;
-use crate::access::{AskedBy, Known, ObjectChange, ObjectKind, Operation};
+use crate::access::{AskedBy, Known, ObjectChange, ObjectKind, Operation, Stored};
 use crate::auth::CredentialKind;
 use crate::gateway::state::{Gateway, Recorded};
 use crate::gateway::unsettled::{assumed_input, assumed_output};
@@ -65,14 +65,16 @@ pub(super) async fn close(gateway: &Arc<Gateway>, task: &Task, charge: Charge) -
     }
     let (kind, id) = &task.key;
     let owners = &gateway.owners;
+    let stored = Stored::at(task.backend.clone());
     if owners.owns(*kind, &task.owner, id) {
-        owners.remember(*kind, id, &task.owner, Known::Nothing);
+        owners.remember(*kind, id, &task.owner, stored);
     }
     let change = ObjectChange {
         kind: *kind,
         id: id.clone(),
         owner: task.owner.clone(),
         known: Some(Known::Nothing),
+        backend: task.backend.clone(),
     };
     let record = record(gateway, task, charge);
     if let Some(receipt) = gateway.record_later(record, vec![change]).receipt {
@@ -125,7 +127,7 @@ fn record(gateway: &Gateway, task: &Task, charge: Charge) -> UsageRecord {
             (_, None, UsageSource::Estimated(_)) => asked_by.service_tier.clone(),
             (_, tier, _) => tier.map(Arc::from),
         },
-        backend: backend(gateway, asked_by),
+        backend: backend(gateway, task),
         region: None,
         stream: false,
         status: Some(OK),
@@ -153,12 +155,12 @@ fn record(gateway: &Gateway, task: &Task, charge: Charge) -> UsageRecord {
 }
 
 /// The backend that has done it.
-fn backend(gateway: &Gateway, asked_by: &AskedBy) -> Arc<str> {
+fn backend(gateway: &Gateway, task: &Task) -> Arc<str> {
     let home = || {
         let policy = gateway.policy.load();
         policy.pools.home().map(|it| Arc::clone(&it.name))
     };
-    asked_by.backend.clone().or_else(home).unwrap_or_default()
+    task.backend.clone().or_else(home).unwrap_or_default()
 }
 
 /// What was asked for: a response, or that of a batch's lines.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::observer::Observer;
 use super::super::refusal::{Reason, Refusal};
+use super::super::stored_at::StoredAt;
 use super::{BodyChange, BodyDecision, Deciding, GoesOn};
 use crate::access::{
     ApiShape, BATCH_PURPOSE, BatchBody, BatchInput, BatchLine, Endpoint, Form, Known, ObjectKind,
@@ -23,11 +24,14 @@ impl<O: Observer> Deciding<'_, O> {
             return Err(Reason::FilePurpose.into());
         }
         let (file, mut count) = (form.file("file")?, 0_u64);
+        let mut stored_at = StoredAt::default();
         let mut input = None;
         for line in batch_lines(file) {
             count = count.saturating_add(1);
             let line = line?;
-            self.check_references(&line.parsed.references)?;
+            if let at @ StoredAt::Backend(_) = self.check_references(&line.parsed.references)? {
+                stored_at = at;
+            }
             self.check_output(&line)?;
             input = Some(self.same_input(input, line)?);
         }
@@ -42,6 +46,8 @@ impl<O: Observer> Deciding<'_, O> {
             product: Some(input.product.clone()),
             prompt: Some(Prompt::Length(0)),
             known: Known::Input(Arc::new(input)),
+            stored_at,
+            is_kept: true,
             change: BodyChange::File(form.write().into()),
             ..BodyDecision::default()
         })
@@ -105,11 +111,10 @@ impl<O: Observer> Deciding<'_, O> {
         let batch = BatchBody::parse(body)?;
         let (kind, id) = (ObjectKind::File, &batch.input_file_id);
         let client = &self.decision.caller.client;
-        let Some(owners) = self.owners.0 else {
-            self.owners.check(client, kind, id, self.observer)?;
+        let Some(stored) = self.owners.check(client, kind, id, self.observer)? else {
             return Ok(BodyDecision::default());
         };
-        let Some(Known::Input(input)) = owners.known(kind, &client.id, id) else {
+        let Known::Input(input) = stored.known else {
             return Err(Refusal::object_not_found(kind, id));
         };
         if input.operation != batch.operation {
@@ -126,6 +131,8 @@ impl<O: Observer> Deciding<'_, O> {
             prompt: Some(Prompt::Length(0)),
             max_output_tokens: limit.map(|limit| u64::from(limit.get())),
             goes_on: Some(GoesOn::Batch(input)),
+            stored_at: StoredAt::Backend(stored.backend),
+            is_kept: true,
             ..BodyDecision::default()
         })
     }

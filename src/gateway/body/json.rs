@@ -24,7 +24,7 @@ impl<O: Observer> Deciding<'_, O> {
         let usage = ask_for_usage(target, &parsed);
         parsed.uses.unreported_usage = !is_usage_reported(operation, &parsed, usage.is_some());
         let grant = self.grant_model(parsed.model_name(), &parsed.uses)?;
-        self.check_references(&parsed.references)?;
+        let stored_at = self.check_references(&parsed.references)?;
         let options = &self.decision.caller.client.options;
         let user = options.user_of_body(&parsed, body)?;
         if let Some(user) = &user {
@@ -58,6 +58,7 @@ impl<O: Observer> Deciding<'_, O> {
             units: units(parsed.media),
             service_tier: parsed.service_tier,
             is_kept: parsed.is_kept,
+            stored_at,
             goes_on: (is_response && parsed.uses.background).then_some(GoesOn::Response),
             max_output_tokens: written.or(limit),
             output_at_most,

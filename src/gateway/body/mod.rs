@@ -12,6 +12,7 @@ pub(crate) use change::{BodyChange, Rewritten};
 use super::decide::{Decision, Owners};
 use super::observer::{Observer, Step};
 use super::refusal::{Reason, Refusal};
+use super::stored_at::StoredAt;
 use crate::access::{
     BatchInput, BodyKind, Deployment, Grant, Known, ObjectKind, Operation, ProductId, References,
     Uses, Wanted, authorize_deployment,
@@ -47,6 +48,8 @@ pub(crate) struct BodyDecision {
     /// How many tokens all answers together may have, where somebody has said so.
     pub(crate) output_at_most: Option<u64>,
     pub(crate) known: Known,
+    /// Where what it refers to is.
+    pub(crate) stored_at: StoredAt,
     /// What is passed on in its place.
     pub(crate) change: BodyChange,
 }
@@ -148,13 +151,14 @@ impl<O: Observer> Deciding<'_, O> {
     }
 
     /// What the service has stored for another client can't be referred to.
-    fn check_references(&mut self, named: &References) -> Result<(), Refusal> {
+    fn check_references(&mut self, named: &References) -> Result<StoredAt, Refusal> {
         if named.has_conversation {
             return Err(Reason::Conversation.into());
         }
         if let Some(member) = &named.unsupported {
             return Err(Refusal::about(Reason::StoredReference, member));
         }
+        let mut at = StoredAt::default();
         let response = named.previous_response_id.as_slice();
         for (kind, ids) in [
             (ObjectKind::Response, response),
@@ -164,9 +168,12 @@ impl<O: Observer> Deciding<'_, O> {
         ] {
             for id in ids {
                 let client = &self.decision.caller.client;
-                self.owners.check(client, kind, id, self.observer)?;
+                let stored = self.owners.check(client, kind, id, self.observer)?;
+                if let Some(stored) = stored {
+                    at.and(stored.backend, id)?;
+                }
             }
         }
-        Ok(())
+        Ok(at)
     }
 }

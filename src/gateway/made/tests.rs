@@ -64,7 +64,7 @@ fn answer(owners: &ObjectOwners, outgoing: &Outgoing, status: u16, body: &str) -
     let mut made = Made::default();
     for piece in body.as_bytes().chunks(7) {
         meter.feed(piece, false);
-        made.note(owners, outgoing, &mut meter);
+        made.note(owners, outgoing, None, &mut meter);
     }
     let changes = made.end(owners, outgoing, Some(status)).into_iter();
     let kept = |change: ObjectChange| {
@@ -169,7 +169,7 @@ fn only_answers_that_can_show_an_id_are_believed() {
 fn what_is_deleted_is_forgotten_and_what_could_not_be_is_not() {
     let owners = ObjectOwners::default();
     let file = |owners: &ObjectOwners| owners.owns(ObjectKind::File, &client("a"), "file-1");
-    owners.remember(ObjectKind::File, "file-1", &client("a"), Known::Nothing);
+    owners.remember(ObjectKind::File, "file-1", &client("a"), Stored::default());
     let delete = request("a", "DELETE", "/openai/v1/files/file-1");
     for status in [404, 409, 500] {
         assert_eq!(answer(&owners, &delete, status, "{}"), [""; 0]);
@@ -187,7 +187,7 @@ fn of_a_response_the_last_that_is_known_is_kept() {
     let mut meter = Meter::new(Operation::Responses, BodyFormat::Json, false);
     let mut made = Made::default();
     meter.feed(br#"{"id":"resp_1","status":"queued"}"#, true);
-    made.note(&owners, &outgoing, &mut meter);
+    made.note(&owners, &outgoing, None, &mut meter);
     let work = Unsettled::new(None, None, AskedBy::default());
     let known = Known::Background(Arc::new(work));
     made.learn(&owners, &client("a"), "resp_1", known);

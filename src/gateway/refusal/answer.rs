@@ -258,6 +258,10 @@ impl Reason {
             Self::Overloaded => Answer::retry_after(1, "overloaded",
                 "The gateway is overloaded. Please retry."),
 
+            Self::StoredApart => Answer::new(400, "stored_apart",
+                "`{}` is not stored where the other things are that the request refers to. Please make both again, one after the other."),
+            Self::StoredNowhere => Answer::new(404, "not_found",
+                "What this request refers to was stored where the gateway does not go any more."),
             Self::BackendNotAllowed => Answer::new(403, "backend_not_allowed",
                 "No backend that this client may use has this deployment."),
             Self::BackendsRejecting => Answer::retry_after(SOON_S, "identity_unavailable",

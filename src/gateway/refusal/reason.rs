@@ -135,6 +135,10 @@ pub(crate) enum Reason {
     ContainerNotFound,
     FilePurpose,
     StoredReference,
+    /// What it refers to is at several backends.
+    StoredApart,
+    /// What it refers to is at a backend that is not configured any more.
+    StoredNowhere,
     ResponseNotSettled,
     FileNotSettled,
     BackgroundLimit,

@@ -61,7 +61,7 @@ impl Pools {
         self.backends.iter().find(|it| *it.name == *name)
     }
 
-    /// The backend that has what the service stores: the first.
+    /// The first backend, which has what the service stored before it was kept where that is.
     pub fn home(&self) -> Option<&Arc<Backend>> {
         self.backends.first()
     }
@@ -72,13 +72,16 @@ impl Pools {
         named.unwrap_or(&self.all)
     }
 
-    /// The backend that has what the service stores, for a deployment as callers call it.
-    pub fn at_home(&self, called: &str) -> Option<Choice> {
-        let home = self.home()?;
-        let is_home = |it: &&Arc<Member>| Arc::ptr_eq(&it.backend, home);
+    /// A backend by its name, without one the first, for a deployment as callers call it.
+    pub fn at(&self, name: Option<&str>, called: &str) -> Option<Choice> {
+        let backend = match name {
+            Some(name) => self.named(name)?,
+            None => self.home()?,
+        };
+        let is_one = |it: &&Arc<Member>| Arc::ptr_eq(&it.backend, backend);
         let mut members = self.of(Some(called)).members().iter();
-        let member = members.find(is_home);
-        let member = member.or_else(|| self.all.members().iter().find(is_home))?;
+        let member = members.find(is_one);
+        let member = member.or_else(|| self.all.members().iter().find(is_one))?;
         Some(Choice::new(member, called))
     }
 

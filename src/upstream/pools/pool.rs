@@ -141,6 +141,7 @@ pub struct Pool {
     members: Vec<Arc<Member>>,
     /// Smooth weighted round robin: what each member has in hand.
     in_hand: Mutex<Vec<i64>>,
+    repeats_stored: bool,
 }
 
 impl Pool {
@@ -150,7 +151,22 @@ impl Pool {
         Self {
             in_hand: Mutex::new(vec![0; members.len()]),
             members: members.into_iter().map(Arc::new).collect(),
+            repeats_stored: false,
         }
+    }
+
+    /// What makes something that is stored is made again after a failure, too, at the risk of making it twice.
+    #[must_use]
+    pub fn repeating_stored(self, repeats_stored: bool) -> Self {
+        Self {
+            repeats_stored,
+            ..self
+        }
+    }
+
+    /// Whether what makes something that is stored is made again after every failure.
+    pub fn repeats_stored(&self) -> bool {
+        self.repeats_stored
     }
 
     /// Its members, by priority.

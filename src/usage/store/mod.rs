@@ -69,6 +69,11 @@ pub const LEDGER: Purpose = Purpose {
             "not copied",
             include_str!("migrations/ledger/0007_not_copied.sql"),
         ),
+        (
+            8,
+            "backend of stored objects",
+            include_str!("migrations/ledger/0008_backend.sql"),
+        ),
     ],
     // One that fills it, one that is read for the server, one that prunes.
     max_connections: 3,
@@ -104,6 +109,11 @@ pub const SHARED: Purpose = Purpose {
             5,
             "batch output",
             include_str!("migrations/shared/0005_batch_output.sql"),
+        ),
+        (
+            6,
+            "backend of stored objects",
+            include_str!("migrations/shared/0006_backend.sql"),
         ),
     ],
     max_connections: 3,

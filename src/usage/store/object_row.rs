@@ -53,6 +53,9 @@ row! {
         /// The batch that has written a file.
         #[prost(string, optional, tag = "11")]
         batch: Option<String>,
+        /// The backend that has it.
+        #[prost(string, optional, tag = "12")]
+        backend: Option<String>,
         /// 1 once it is deleted.
         #[prost(int64, tag = "9")]
         deleted: i64,
@@ -67,6 +70,7 @@ impl ObjectRow {
             id: plain(&change.id),
             client: plain(change.owner.as_str()),
             created_ms: at_ms,
+            backend: change.backend.as_deref().map(plain),
             deleted: i64::from(change.known.is_none()),
             ..Self::default()
         };
@@ -126,6 +130,7 @@ impl ObjectRow {
                 0 => Some(self.what_is_known()?),
                 _ => None,
             },
+            backend: self.backend.as_deref().map(Arc::from),
         })
     }
 
@@ -198,9 +203,11 @@ mod tests {
             id: "id_1".to_owned(),
             owner: ClientId::new("app"),
             known,
+            backend: Some("sweden".into()),
         };
         let read = ObjectRow::new(&change, 7).change().expect("a row of ours");
         assert_eq!(read.kind, kind);
+        assert_eq!(read.backend.as_deref(), Some("sweden"));
         assert_eq!(
             (read.id.as_str(), read.owner.as_str()),
             ("id_1", "app"),
@@ -245,7 +252,6 @@ mod tests {
                 max_output_tokens: Some(500),
                 operation: Some("embeddings".into()),
                 lines: 3,
-                backend: Some("sweden".into()),
             },
         ));
         let batch = Some(Known::Batch(Arc::clone(&response)));

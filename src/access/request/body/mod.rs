@@ -99,7 +99,7 @@ pub struct RequestBody {
     pub has_data_sources: bool,
     /// Whether a message of a chat has an image.
     pub has_images: bool,
-    /// `store` of a chat: the service keeps it.
+    /// `store`: the service keeps the chat, or the response, which it does unless told not to.
     pub is_kept: bool,
     /// `user`, the end user.
     pub user: Option<Span>,
@@ -145,7 +145,7 @@ impl RequestBody {
             include_usage: stream_options::include_usage(body, top.stream_options)?,
             has_data_sources: top.has_data_sources,
             has_images: top.found.has_images,
-            is_kept: top.is_kept,
+            is_kept: top.store.unwrap_or(operation == Operation::Responses),
             user: span(top.user)?,
             output: OutputMembers {
                 max_tokens: span(top.max_tokens)?,

@@ -358,7 +358,7 @@ proptest! {
 }
 
 #[test]
-fn what_the_service_keeps_of_a_chat_is_known() {
+fn what_the_service_keeps_is_known() {
     for (body, is_kept) in [
         (r#"{"model":"gpt-4o","store":true}"#, true),
         (r#"{"model":"gpt-4o","store":false}"#, false),
@@ -366,6 +366,13 @@ fn what_the_service_keeps_of_a_chat_is_known() {
         (r#"{"model":"gpt-4o"}"#, false),
     ] {
         assert_eq!(parse(body).expect("a body").is_kept, is_kept, "{body}");
+        let response = RequestBody::read(Operation::Responses, body.as_bytes());
+        let is_unsaid = !body.contains("true") && !body.contains("false");
+        assert_eq!(
+            response.expect("a body").is_kept,
+            is_kept || is_unsaid,
+            "{body}"
+        );
     }
     let twice = r#"{"model":"gpt-4o","store":false,"store":true}"#;
     assert!(parse(twice).is_err(), "which one does the service read?");

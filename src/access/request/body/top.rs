@@ -98,7 +98,7 @@ pub(super) struct Top<'de> {
     pub(super) best_of: Option<&'de RawValue>,
     pub(super) prompts: u64,
     pub(super) media: MediaRequest,
-    pub(super) is_kept: bool,
+    pub(super) store: Option<bool>,
     pub(super) found: References,
 }
 
@@ -168,8 +168,8 @@ impl TopVisitor {
                 }
                 return Ok(());
             }
-            (Operation::ChatCompletions, "store") => {
-                top.is_kept = map.next_value::<Option<bool>>()?.unwrap_or(false);
+            (Operation::ChatCompletions | Operation::Responses, "store") => {
+                top.store = map.next_value()?;
                 return Ok(());
             }
             (Operation::Completions, "prompt") => {

@@ -5,6 +5,7 @@ const EVERY: Duration = Duration::from_secs(30);
 
 fn begun(id: &str, is_others: bool) -> Begun {
     Begun {
+        backend: None,
         kind: ObjectKind::Response,
         id: id.to_owned(),
         owner: ClientId::new("app"),
