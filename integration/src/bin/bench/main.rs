@@ -22,7 +22,7 @@ use tollgate_integration::stack::Failure;
 #[derive(Parser)]
 struct Arguments {
     /// Time under load, all runs of the comparison together; 0 leaves it out.
-    #[arg(long, default_value_t = 288)]
+    #[arg(long, default_value_t = 360)]
     seconds: u64,
     /// Time under load of the hostile mix, all runs together; 0 leaves it out.
     #[arg(long, default_value_t = 54)]

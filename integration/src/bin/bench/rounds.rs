@@ -14,11 +14,12 @@ use super::table;
 use super::workload::Workload;
 use tollgate_integration::stack::{Failure, poll_for};
 
-const CHAINS: [Chain; 4] = [
+const CHAINS: [Chain; 5] = [
     Chain::EnvoyAlone,
     Chain::Floor,
     Chain::Tollgate,
     Chain::Ledger,
+    Chain::Pool,
 ];
 const ROUNDS: u64 = 3;
 const BUSY_CONNECTIONS: u32 = 16;
@@ -149,16 +150,21 @@ async fn report(
          \"1 conn\" and \"first byte\";\none Envoy worker; no TLS. The floor is Envoy + no-op. CPU \
          is per request.\n"
     );
-    let mut ledger_rows = Vec::new();
+    let mut compared = Vec::new();
     for (workload, row) in Workload::ALL.into_iter().zip(cells) {
         let rows: Vec<_> = CHAINS.into_iter().zip(row).collect();
-        ledger_rows.push((workload, rows.clone()));
+        compared.push((workload, rows.clone()));
         // Writing to a String can't fail.
         let _ = write!(text, "\n{workload}\n\n{}\n", table::of_workload(&rows));
     }
     let mut memory = Vec::new();
-    let of_ledger = table::of_ledger(&ledger_rows);
+    let of_ledger = table::compared(&compared, Chain::Ledger);
     let _ = write!(text, "\nA ledger, compared with none\n\n{of_ledger}\n");
+    let of_pool = table::compared(&compared, Chain::Pool);
+    let _ = write!(
+        text,
+        "\nA pool of three, compared with one backend\n\n{of_pool}\n"
+    );
     for setup in &*setups {
         if let Some(waits) = setup.waits().await? {
             let Waits { groups, slow } = waits;

@@ -1,5 +1,5 @@
 //! The things compared: Envoy alone, Envoy with a service that does nothing, tollgate, and tollgate with
-//! a ledger.
+//! a ledger or with three backends to choose from.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,6 +17,9 @@ use tollgate_integration::stack::{
 /// The number of the other client's key, which only the hostile mix uses.
 pub const OTHER_KEY: u32 = 2;
 
+/// The backends of the pool.
+const POOL: [&str; 3] = ["sweden", "east", "west"];
+
 /// What stands between the load and the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chain {
@@ -28,6 +31,8 @@ pub enum Chain {
     Tollgate,
     /// The same with a ledger, each record on the disk before the answer ends.
     Ledger,
+    /// Tollgate without a ledger, and three backends in turn.
+    Pool,
 }
 
 impl fmt::Display for Chain {
@@ -37,6 +42,7 @@ impl fmt::Display for Chain {
             Self::Floor => "Envoy + no-op",
             Self::Tollgate => "Envoy + tollgate",
             Self::Ledger => "… with a ledger",
+            Self::Pool => "… with a pool of three",
         })
     }
 }
@@ -65,14 +71,6 @@ impl Setup {
         let directory = tempfile::tempdir().map_err(|error| Failure::new("no directory", error))?;
         let socket = directory.path().join("service.sock");
         let mut config = EnvoyConfig::standalone()?;
-        config.listen_on_loopback();
-        config.plaintext_listener();
-        config.tollgate_socket(&socket);
-        config.backend(Backend {
-            address: backend.address(),
-            host: "localhost",
-            authority: None,
-        });
         // The backend wants the gateway's token; without tollgate the load itself brings it.
         let token = ("authorization", format!("Bearer {}", backend.token()));
         let (service, credential) = match chain {
@@ -82,19 +80,41 @@ impl Setup {
                 (Service::None, token)
             }
             Chain::Floor => (Service::Noop(noop(&socket).await?), token),
-            Chain::Tollgate | Chain::Ledger => {
+            Chain::Tollgate | Chain::Ledger | Chain::Pool => {
                 let key = TestKey::numbered(1);
                 let mut yaml = with_other(&tollgate_yaml(&socket, &key));
                 if chain == Chain::Ledger {
                     yaml.push_str("data_directory: data\nledger: { durability: strict }\n");
                 }
+                if chain == Chain::Pool {
+                    yaml = with_pool(&yaml);
+                }
                 let tollgate = tollgate(&directory, &yaml, backend).await?;
+                if chain == Chain::Pool {
+                    let written = directory.path().join("tollgate.yaml");
+                    config = EnvoyConfig::written_from(&written).await?;
+                }
                 (
                     Service::Tollgate(tollgate),
                     ("api-key", key.text().to_owned()),
                 )
             }
         };
+        config.listen_on_loopback();
+        config.plaintext_listener();
+        config.tollgate_socket(&socket);
+        let there = Backend {
+            address: backend.address(),
+            host: "localhost",
+            authority: None,
+        };
+        match chain {
+            Chain::Pool => {
+                let all = POOL.map(|name| (format!("azure_openai.{name}"), there));
+                config.backends(&all);
+            }
+            _ => config.backend(there),
+        }
         let launch = Launch {
             concurrency: 1,
             access_log: Output::Dropped,
@@ -212,6 +232,15 @@ fn with_other(yaml: &str) -> String {
         "clients:\n  - id: other\n    credentials: [ {{ key: {{ slot: primary, sha256: \"{key}\" }} }} ]\n    products: [standard]\n"
     );
     yaml.replacen("clients:\n", &other, 1)
+}
+
+/// With three backends that have the deployment.
+fn with_pool(yaml: &str) -> String {
+    let backends =
+        POOL.map(|name| format!("  - {{ name: {name}, endpoint: \"https://{name}.example\" }}\n"));
+    let members = POOL.map(|name| format!("{{ name: {name} }}")).join(", ");
+    let pool = format!("pools:\n  - {{ deployment: gpt-4o, backends: [ {members} ] }}\n");
+    yaml.replace("  - { name: sweden }\n", &backends.concat()) + &pool
 }
 
 fn running(child: &mut Child) -> Result<u32, Failure> {

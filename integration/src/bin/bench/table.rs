@@ -53,8 +53,8 @@ pub fn of_workload(cells: &[(Chain, Cell)]) -> Table {
     table
 }
 
-/// What a ledger costs: its chain by the one without, for each workload.
-pub fn of_ledger(rows: &[(Workload, Vec<(Chain, Cell)>)]) -> Table {
+/// What more costs: its chain by that of tollgate alone, for each workload.
+pub fn compared(rows: &[(Workload, Vec<(Chain, Cell)>)], chain: Chain) -> Table {
     let mut table = markdown([
         "workload",
         "req/s",
@@ -66,8 +66,7 @@ pub fn of_ledger(rows: &[(Workload, Vec<(Chain, Cell)>)]) -> Table {
     ]);
     for (workload, cells) in rows {
         let find = |wanted| cells.iter().find(|(chain, _)| *chain == wanted);
-        let (Some((_, with)), Some((_, without))) = (find(Chain::Ledger), find(Chain::Tollgate))
-        else {
+        let (Some((_, with)), Some((_, without))) = (find(chain), find(Chain::Tollgate)) else {
             continue;
         };
         let ratio = |value: &dyn Fn(&Cell) -> f64| format!("{:.2}", value(with) / value(without));
