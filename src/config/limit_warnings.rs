@@ -6,12 +6,14 @@ use super::problem::Problem;
 use super::problems::Problems;
 use super::written::{Client, File, Limits, Priority, Product};
 use crate::access::{Deployment, Deployments};
+use crate::limits::ServerUrl;
 
 /// What `tollgate check` says of the limits of a file that is good.
 pub(super) fn limits(file: &File) -> Problems {
     let mut warnings = Problems::new();
     warnings.extend(forgotten_quotas(file));
     warnings.extend(file.clients.iter().filter_map(nobodys_users));
+    warnings.extend(file.clients.iter().filter_map(too_long_answers));
     warnings.extend(limits_of_nothing(file));
     warnings.extend(
         file.products
@@ -19,7 +21,8 @@ pub(super) fn limits(file: &File) -> Problems {
             .filter_map(|product| idle_queue(file, product)),
     );
     warnings.extend(idle_reserve(file));
-    warnings.extend(idle_events(file));
+    warnings.extend(without_quotas(file));
+    warnings.extend(readable_password(file));
     warnings.extend(
         file.clients
             .iter()
@@ -153,14 +156,64 @@ fn idle_reserve(file: &File) -> Option<Problem> {
     Some(Problem::at(reserve.referenced, message).help(help))
 }
 
-fn idle_events(file: &File) -> Option<Problem> {
-    let events = file.limits.as_ref()?.events.as_ref()?;
-    let has_none = all(file).iter().all(|it| it.quotas.is_empty());
-    has_none.then(|| {
-        let message = "there is no quota: no event will be sent";
-        let help =
-            "events say that a quota has reached a threshold: docs/limits.md, Budgets that warn";
-        Problem::at(events.referenced, message).help(help)
+/// What a client may ask for is set aside, and what is more than a whole limit never passes.
+fn too_long_answers(client: &Client) -> Option<Problem> {
+    let asked = u64::from(client.max_output_tokens.as_ref()?.value);
+    let own = client.limits.as_ref()?;
+    let per_user = own.per_user.as_ref().map(|it| &*it.value);
+    let smaller = |limits: &Limits| {
+        let quotas = limits.quotas.iter().map(|quota| &quota.value);
+        let of_answers = quotas.clone().map(|quota| &quota.output_tokens);
+        let of_answers = of_answers.chain([&limits.output_tokens_per_minute]);
+        // The prompt needs some of these, too.
+        let of_all = quotas.map(|quota| &quota.tokens);
+        let of_all = of_all.chain([&limits.tokens_per_minute]);
+        let of_answers = of_answers.flatten().filter(|it| it.value < asked);
+        let of_all = of_all.flatten().filter(|it| it.value <= asked);
+        of_answers.chain(of_all).map(|it| it.referenced).next()
+    };
+    let at = smaller(own).or_else(|| per_user.and_then(smaller))?;
+    let message = format!(
+        "client `{}` may ask for {asked} output tokens, which never fit into this limit: requests that ask for so many, or do not say how many, are refused",
+        client.id.value
+    );
+    let help = "`max_output_tokens` is set aside for each request that does not ask for less: make it smaller than the limit";
+    Some(Problem::at(at, message).help(help))
+}
+
+/// What is said about quotas where there is none.
+fn without_quotas(file: &File) -> Option<Problem> {
+    if all(file).iter().any(|it| !it.quotas.is_empty()) {
+        return None;
+    }
+    let written = file.limits.as_ref()?;
+    let events = written.events.as_ref().map(|it| it.referenced);
+    let warn_at = written.warn_at.as_ref().map(|it| it.referenced);
+    let time_zone = written.time_zone.as_ref().map(|it| it.referenced);
+    let (at, message) = match (events, warn_at, time_zone) {
+        (Some(at), ..) => (at, "there is no quota: no event will be sent"),
+        (None, Some(at), _) => (at, "there is no quota: nothing reaches a threshold"),
+        (None, None, Some(at)) => (at, "there is no quota: nothing depends on the time zone"),
+        (None, None, None) => return None,
+    };
+    let help = "quotas are limits by the hour, day, week, month or year: docs/limits.md";
+    Some(Problem::at(at, message).help(help))
+}
+
+fn readable_password(file: &File) -> Option<Problem> {
+    let redis = &file.limits.as_ref()?.redis.as_ref()?.value;
+    let password = redis.password.as_ref()?;
+    let sentinels = redis.sentinel.iter().flat_map(|it| &it.urls);
+    let cluster = redis.cluster.iter().flatten();
+    let mut urls = redis.url.iter().chain(cluster).chain(sentinels);
+    let is_open = |url: &str| {
+        let url = ServerUrl::parse(url);
+        url.is_ok_and(|url| !url.is_tls() && !url.is_loopback())
+    };
+    urls.any(|url| is_open(&url.value)).then(|| {
+        let message = "without TLS the password can be read on its way to the servers";
+        let help = "write `rediss://` in their addresses";
+        Problem::at(password.referenced, message).help(help)
     })
 }
 

@@ -216,7 +216,7 @@ fn what_is_wrong_around_limits_is_said_too() {
 }
 
 /// Members of the client, of the product and of the file, and what is said of them.
-const WARNED: [(&str, &str, &str, Option<&str>); 15] = [
+const WARNED: [(&str, &str, &str, Option<&str>); 23] = [
     (
         "limits: { quotas: [ { tokens: 5, per: day } ] }",
         "",
@@ -287,6 +287,54 @@ const WARNED: [(&str, &str, &str, Option<&str>); 15] = [
         "limits: { quotas: [ { tokens: 5, per: day } ] }",
         "",
         "limits: { events: { url: \"https://events.example.net/\" } }\ndata_directory: data",
+        None,
+    ),
+    (
+        "",
+        "",
+        "limits: { warn_at: [90] }",
+        Some("nothing reaches a threshold"),
+    ),
+    (
+        "",
+        "",
+        "limits: { time_zone: Europe/Berlin }",
+        Some("nothing depends on the time zone"),
+    ),
+    (
+        "max_output_tokens: 4096\n    limits: { tokens_per_minute: 4096 }",
+        "",
+        "",
+        Some("may ask for 4096 output tokens, which never fit"),
+    ),
+    (
+        "max_output_tokens: 4096\n    user_from: body\n    limits: { per_user: { quotas: [ { output_tokens: 4095, per: day } ] } }",
+        "",
+        "data_directory: data",
+        Some("may ask for 4096 output tokens, which never fit"),
+    ),
+    (
+        "max_output_tokens: 4096\n    limits: { tokens_per_minute: 4097, output_tokens_per_minute: 4096 }",
+        "",
+        "",
+        None,
+    ),
+    (
+        "",
+        "",
+        "limits: { redis: { url: \"redis://cache.example.net\", password: { env: PATH }, replicas: 2 } }",
+        Some("without TLS the password can be read"),
+    ),
+    (
+        "",
+        "",
+        "limits: { redis: { url: \"redis://127.0.0.1\", password: { env: PATH }, replicas: 2 } }",
+        None,
+    ),
+    (
+        "",
+        "",
+        "limits: { redis: { cluster: [\"rediss://cache.example.net\"], password: { env: PATH }, replicas: 2 } }",
         None,
     ),
     ("priority: high", "", "", Some("changes nothing")),

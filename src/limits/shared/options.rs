@@ -1,6 +1,7 @@
 //! Where replicas count together, and what happens while that can't be reached.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use redis::{ConnectionAddr, IntoConnectionInfo};
 use secrecy::{ExposeSecret, SecretString};
@@ -125,6 +126,16 @@ impl ServerUrl {
         let (host, _) = rest.split_once('/').unwrap_or((rest, ""));
         let port = host.rsplit_once(':').map(|(_, port)| port);
         port.is_some_and(|port| port.bytes().all(|it| it.is_ascii_digit()) && !port.is_empty())
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        let host = match self.address() {
+            Some(ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. }) => host,
+            _ => return false,
+        };
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     }
 
     /// Whether its connections use TLS.
