@@ -41,6 +41,8 @@ pub struct Policy {
     pub drain_timeout: Duration,
     /// How large the bodies of requests may be.
     pub body_limits: BodyLimits,
+    /// Callers see the headers that tell of the instance, which all of them share.
+    pub keeps_instance_headers: bool,
     /// The limits of all clients together, and how limits are counted.
     pub limits: Arc<LimitSettings>,
     /// Where thresholds of quotas are sent.

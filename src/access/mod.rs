@@ -19,6 +19,6 @@ pub use request::{
     ApiShape, ApiVersion, BATCH_PURPOSE, BatchBody, BatchLine, BodyError, BodyKind, BodyLimits,
     DataSource, Deployment, Edit, Endpoint, Form, HostedTool, IncludeUsage, MAX_BODY_BYTES,
     MAX_GROWTH_BYTES, MediaRequest, Model, ObjectKind, Operation, OutputMembers, PathError,
-    References, RequestBody, Span, StoredAction, Target, Uses, batch_lines,
+    References, RequestBody, Span, StoredAction, Target, Uses, batch_lines, with_api_version,
 };
 pub(crate) use request::{service_tier, word};

@@ -38,6 +38,7 @@ pub(super) struct Surface {
     allowed_origins: Vec<String>,
     max_connections: u64,
     max_heap_bytes: u64,
+    keep_instance_headers: bool,
     pooled: bool,
     backends: Vec<Backend>,
 }
@@ -67,6 +68,7 @@ impl Surface {
                 DEFAULT_MAX_HEAP_BYTES,
                 problems,
             ),
+            keep_instance_headers: file.response_headers.keeps_instance(),
             pooled: is_pooled(file),
             backends: backends(file, directory),
         }
@@ -98,6 +100,7 @@ impl Surface {
             user_headers: headers.into_iter().collect(),
             body_buffer_bytes: limits.ordinary.saturating_add(MAX_GROWTH_BYTES),
             audio_body_buffer_bytes: limits.audio.saturating_add(MAX_GROWTH_BYTES),
+            keep_instance_headers: self.keep_instance_headers,
             pooled: self.pooled,
             backends: self.backends,
         }

@@ -12,13 +12,15 @@ use super::problem::Problem;
 use super::problems::{Problems, check_id, duplicate};
 use super::wording::instead;
 use super::written::{self, BackendTier};
-use crate::access::Deployment;
+use crate::access::{ApiVersion, Deployment};
 use crate::auth::Url;
 use crate::upstream::{Backend, Member, Pool, Pools, Tier};
 
 /// Each may be the n-th of any request, so Envoy's choice grows with the square.
 pub(crate) const MAX_BACKENDS: usize = 20;
 const MAX_WEIGHT: u32 = 1_000_000;
+/// The first dated version of the API that takes `stream_options` with everything.
+const FIRST_API_VERSION: &str = "2024-10-01";
 
 pub(super) fn pools(
     backends: &mut Spanned<Vec<written::Backend>>,
@@ -70,11 +72,27 @@ fn backend(written: &mut written::Backend, directory: &Path, problems: &mut Prob
     let mut backend = Backend::new(&written.name.value);
     backend.tier = tier(written.tier);
     backend.region = written.region.as_ref().map(|it| it.value.as_str().into());
+    backend.api_version = api_version(written, problems);
     backend.resource = resource(written, directory, problems);
     let address = host_and_port(written);
     backend.address = address.map(|(host, port)| format!("{host}:{port}"));
     backend.identity = own.and_then(|own| identity(own, directory, problems));
     backend
+}
+
+/// What the gateway adds to requests for the versions that their callers name must be known here, too.
+fn api_version(written: &written::Backend, problems: &mut Problems) -> Option<Arc<str>> {
+    let written = written.api_version.as_ref()?;
+    let version = ApiVersion::parse(&written.value);
+    if version.is_none_or(|it| !it.is_at_least(FIRST_API_VERSION)) {
+        let message = format!(
+            "`{}` is not a version from {FIRST_API_VERSION} on",
+            written.value
+        );
+        let help = "write it as `api-version` has it, such as 2024-10-21 or 2025-04-01-preview";
+        problems.push(Problem::at(written.referenced, message).help(help));
+    }
+    Some(written.value.as_str().into())
 }
 
 /// Where a backend is reached; what is wrong with its endpoint is said where that is read.

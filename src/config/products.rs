@@ -42,6 +42,7 @@ pub(super) fn products(
             uses: uses(product, problems),
             limits: product_rules(product, limits, problems),
             backends: pins(product, backends, problems),
+            reveal_backend: product.reveal_backend,
         });
         if products.insert(product.id.value.clone(), meaning).is_some() {
             problems.push(duplicate("product", &product.id));

@@ -36,7 +36,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     let storage = Storage::read(&file, directory, &mut problems);
     let surface = Surface::read(&file, directory, &mut problems);
     let listen = listen(&file.listen, &mut problems);
-    let body_limits = body_limits(&file, &mut problems);
+    let (body_limits, drain_timeout) = bounds(&file, &mut problems);
     let reader = limits::Reader::new(&file);
     let limits = limits::settings(file.limits.as_ref(), &reader, &mut problems);
     let events = events(file.limits.as_ref(), directory, &mut problems);
@@ -63,7 +63,6 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
         &mut problems,
     );
     let prices = prices(&file.prices, pools.backends(), &mut problems);
-    let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), &mut problems);
     match (listen, identity) {
         (Some(listen), Some(identity)) if problems.is_empty() => Ok(Config {
             envoy: surface.settings(&listen, &clients, body_limits),
@@ -79,6 +78,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
                 prices: Arc::new(prices),
                 drain_timeout,
                 body_limits,
+                keeps_instance_headers: file.response_headers.keeps_instance(),
                 limits: Arc::new(limits),
                 events: events.map(Arc::new),
             },
@@ -119,6 +119,12 @@ impl Storage {
             redis: redis::redis(redis, directory, problems),
         }
     }
+}
+
+/// How large bodies may be, and how long streams may go on.
+fn bounds(file: &written::File, problems: &mut Problems) -> (BodyLimits, Duration) {
+    let drain_timeout = drain_timeout(file.drain_timeout.as_ref(), problems);
+    (body_limits(file, problems), drain_timeout)
 }
 
 fn drain_timeout(written: Option<&Spanned<String>>, problems: &mut Problems) -> Duration {

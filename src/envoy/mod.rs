@@ -5,6 +5,7 @@ mod connection;
 mod grpc;
 mod headers;
 mod held;
+mod instance_headers;
 mod listener;
 mod metadata;
 mod process;

@@ -26,7 +26,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::held::Held;
 use super::reply::ResponseHeaders;
-use super::{headers, metadata, rate_limits, reply, way};
+use super::{headers, instance_headers, metadata, rate_limits, reply, way};
 use crate::access::Endpoint;
 use crate::gateway::{
     self, Admitted, Answered, Attempt, Decided, End, Forwarded, Gateway, Lease, Reach, Reason,
@@ -309,14 +309,7 @@ impl Exchange {
         }
         let changes_length =
             is_read && format == Some(BodyFormat::EventStream) && transaction.changes_length();
-        let mut changes = ResponseHeaders {
-            // The service's own figures are about all its callers.
-            removed: rate_limits::names_in(map),
-            set: rate_limits::of(&transaction.rate_limits().unwrap_or_default())
-                .iter()
-                .map(|(name, value)| headers::set(name, value.as_bytes()))
-                .collect(),
-        };
+        let mut changes = changed_headers(transaction, map);
         if changes_length {
             changes.removed.push("content-length".to_owned());
         }
@@ -442,6 +435,25 @@ impl Exchange {
             context.request_id = Arc::from(id);
         }
         self.refuse(&Reason::NoDecision.into(), context)
+    }
+}
+
+/// What changes of an answer's headers: what they tell of the instance, and of the caller's own limits.
+fn changed_headers(transaction: &Transaction, map: Option<&HeaderMap>) -> ResponseHeaders {
+    let own = transaction.rate_limits();
+    let own = rate_limits::of(&own.unwrap_or_default());
+    let mut removed = instance_headers::hidden(map, transaction.keeps_instance_headers());
+    if !own.is_empty() {
+        // The service's figures beside the caller's would be of another limit.
+        removed.extend(rate_limits::names_in(map));
+    }
+    let own = own.iter();
+    let own = own.map(|(name, value)| headers::set(name, value.as_bytes()));
+    let backend = transaction.revealed_backend();
+    let backend = backend.map(|name| instance_headers::backend(&name));
+    ResponseHeaders {
+        removed,
+        set: own.chain(backend).collect(),
     }
 }
 

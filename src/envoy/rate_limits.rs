@@ -12,10 +12,15 @@ use crate::limits::{RateLimits, Resets, Standing};
 /// How the service's own figures begin.
 const BEGINNING: &str = "x-ratelimit-";
 
+/// Whether a header is about limits.
+pub(super) fn is_one(name: &str) -> bool {
+    name.starts_with(BEGINNING)
+}
+
 /// The headers about limits that an answer of the service has.
 pub(super) fn names_in(map: Option<&HeaderMap>) -> Vec<String> {
     let names = map.into_iter().flat_map(headers::of_map).map(|it| it.0);
-    let told = names.filter(|name| name.starts_with(BEGINNING));
+    let told = names.filter(|name| is_one(name));
     told.map(str::to_owned).collect()
 }
 

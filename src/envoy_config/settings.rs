@@ -32,6 +32,8 @@ pub struct Settings {
     pub body_buffer_bytes: usize,
     /// The same of transcriptions and translations.
     pub audio_body_buffer_bytes: usize,
+    /// Callers see the headers that tell of the shared instance.
+    pub keep_instance_headers: bool,
     /// There is a choice of backends: each attempt may go to another one.
     pub pooled: bool,
     /// Where requests go.

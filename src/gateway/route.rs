@@ -15,7 +15,9 @@ use super::reach::Reach;
 use super::refusal::{Reason, Refusal};
 use super::state::Gateway;
 use super::stored_at::StoredAt;
-use crate::access::{Deployment, Endpoint, Operation, Product, ProductId, Wanted};
+use crate::access::{
+    ApiShape, Deployment, Endpoint, Operation, Product, ProductId, Wanted, with_api_version,
+};
 use crate::upstream::{
     Backend, Choice, MAX_ATTEMPTS, Member, NoBackend, Order, Rejections, Rest, UnderWay, Wish,
 };
@@ -152,7 +154,7 @@ pub(super) fn choose(
         Some(Hop {
             backend: Arc::clone(&backend.name),
             address: backend.address.clone(),
-            path: path_at(path, &choice.deployment),
+            path: path_at(path, decision.target.shape, choice),
             authorization: backend.authorization(&gateway.identity)?,
         })
     };
@@ -290,8 +292,17 @@ fn order(gateway: &Gateway, decision: &Decision, sought: &Sought<'_>) -> Result<
     })
 }
 
-/// The path at a backend. Names of deployments are checked, so they need no escapes.
-fn path_at(path: &str, deployment: &str) -> String {
+/// The path at a backend, with its own name for the deployment and its own version of dated APIs.
+fn path_at(path: &str, shape: ApiShape, choice: &Choice) -> String {
+    let path = named_so(path, &choice.deployment);
+    match &choice.backend().api_version {
+        Some(version) if shape == ApiShape::Dated => with_api_version(&path, version),
+        _ => path,
+    }
+}
+
+/// Names of deployments are checked, so they need no escapes.
+fn named_so(path: &str, deployment: &str) -> String {
     let named = path.strip_prefix(DEPLOYMENTS);
     match named.and_then(|rest| rest.split_once('/')) {
         Some((_, rest)) if !deployment.is_empty() => format!("{DEPLOYMENTS}{deployment}/{rest}"),

@@ -142,6 +142,24 @@ impl Transaction {
         open.map_or(0, |open| open.outgoing.prompt.kept_bytes())
     }
 
+    /// The backend that answers, where the caller may know it.
+    pub(crate) fn revealed_backend(&self) -> Option<Arc<str>> {
+        let open = self.open.as_ref()?;
+        let outgoing = &open.outgoing;
+        let mut products = outgoing.admitted.decision.caller.client.products.iter();
+        let may_know = match &outgoing.product {
+            Some(id) => products.any(|it| it.id == *id && it.reveal_backend),
+            // What is of no product, such as the list of models.
+            None => products.any(|it| it.reveal_backend),
+        };
+        open.backend.clone().filter(|_| may_know)
+    }
+
+    /// Whether the caller sees what an answer's headers tell of the instance.
+    pub(crate) fn keeps_instance_headers(&self) -> bool {
+        self.gateway.policy.load().keeps_instance_headers
+    }
+
     /// Whether a backend's answer is about the gateway's identity and not for the caller, who gets
     /// 502 in its place.
     pub(crate) const fn is_identity_rejected(status: u16) -> bool {

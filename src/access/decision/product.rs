@@ -34,6 +34,8 @@ pub struct Product {
     pub limits: ProductRules,
     /// The backends that requests may go to, by name; `None` is every one.
     pub backends: Option<HashSet<Arc<str>>>,
+    /// Its callers are told the name of the backend that answers.
+    pub reveal_backend: bool,
 }
 
 /// What is asked, by whom, from where and when.
@@ -75,6 +77,7 @@ impl Product {
             uses: AllowedUses::default(),
             limits: ProductRules::default(),
             backends: None,
+            reveal_backend: false,
         }
     }
 

@@ -32,4 +32,5 @@ pub use object::{ObjectKind, StoredAction};
 pub use operation::{BodyKind, Operation};
 pub use path::Target;
 pub use path_error::PathError;
+pub use query::with_api_version;
 pub use splice::{Edit, Span};

@@ -34,7 +34,7 @@ impl<'a> Query<'a> {
             {
                 return Err(PathError::KeyInQuery);
             }
-            let is_twice = if name.eq_ignore_ascii_case("api-version") {
+            let is_twice = if is_api_version(&name) {
                 let version = ApiVersion::parse(value).ok_or(PathError::ApiVersion)?;
                 found.api_version.replace(version).is_some()
             } else if DEPLOYMENT_PARAMETERS
@@ -55,8 +55,47 @@ impl<'a> Query<'a> {
     }
 }
 
+/// The same target with another `api-version`, where it has one.
+pub fn with_api_version(target: &str, version: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else {
+        return target.to_owned();
+    };
+    let pairs = query.split('&').map(|pair| {
+        let (name, _) = pair.split_once('=').unwrap_or((pair, ""));
+        let is_version = decode(name).is_some_and(|name| is_api_version(&name));
+        match is_version {
+            true => format!("api-version={version}"),
+            false => pair.to_owned(),
+        }
+    });
+    let pairs: Vec<_> = pairs.collect();
+    format!("{path}?{}", pairs.join("&"))
+}
+
+fn is_api_version(name: &str) -> bool {
+    name.eq_ignore_ascii_case("api-version")
+}
+
 /// Decodes `%XX` and `+` in the name of a parameter, so that no spelling of it is missed.
 fn decode(name: &str) -> Option<String> {
     let name = name.replace('+', " ");
     String::from_utf8(percent::decode(&name)?.into_owned()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_takes_the_place_of_another_however_that_is_spelled() {
+        for (target, expected) in [
+            ("/p?api-version=2024-10-21", "/p?api-version=X"),
+            ("/p?a=b&API-Version=2024-10-21&c", "/p?a=b&api-version=X&c"),
+            ("/p?%61pi-version=preview", "/p?api-version=X"),
+            ("/p?api-versions=1", "/p?api-versions=1"),
+            ("/p", "/p"),
+        ] {
+            assert_eq!(with_api_version(target, "X"), expected);
+        }
+    }
 }

@@ -42,6 +42,29 @@ fn a_deployment_without_a_pool_has_all_backends_and_ptu_is_first() {
 }
 
 #[test]
+fn a_backend_can_be_asked_in_a_version_of_its_own() {
+    let with = |version: &str| {
+        let text = format!(
+            "{BEFORE}backends: [ {{ name: east, endpoint: \"https://a.openai.azure.com\", api_version: {version} }} ]\n"
+        );
+        let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+        parsed.map_err(|error| error.lines().concat())
+    };
+    for version in ["2024-10-21", "2025-04-01-preview", "preview"] {
+        let pools = with(version).expect("good").policy.pools;
+        let home = pools.home().expect("a backend");
+        assert_eq!(home.api_version.as_deref(), Some(version));
+    }
+    for version in ["2024-09-01", "soon", "\"2024-10-21&x=y\""] {
+        let error = with(version).err().expect("wrong");
+        assert!(
+            error.contains("is not a version from 2024-10-01 on"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_pool_says_priority_weight_and_name() {
     let pools = pools(
         "pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, priority: 0, weight: 3, deployment: gpt-4o-eu }, { name: east, priority: 5 } ] }",

@@ -17,6 +17,7 @@ use super::limits::AllLimits;
 use super::listen::Listen;
 use super::prices::Price;
 use super::products::Product;
+use super::response_headers::ResponseHeaders;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +43,8 @@ pub(in crate::config) struct File {
     #[serde(default)]
     pub(in crate::config) prices: Vec<Spanned<Price>>,
     pub(in crate::config) limits: Option<AllLimits>,
+    #[serde(default)]
+    pub(in crate::config) response_headers: ResponseHeaders,
     pub(in crate::config) drain_timeout: Option<Spanned<String>>,
     pub(in crate::config) max_request_bytes: Option<Spanned<usize>>,
     pub(in crate::config) max_audio_request_bytes: Option<Spanned<usize>>,

@@ -16,6 +16,7 @@ mod listen;
 mod prices;
 mod products;
 mod requires;
+mod response_headers;
 mod secret;
 mod trust;
 mod uses;

@@ -36,4 +36,6 @@ pub(in crate::config) struct Product {
     pub(in crate::config) limits: Option<Limits>,
     pub(in crate::config) queue: Option<Queue>,
     pub(in crate::config) backends: Option<Spanned<Pins>>,
+    #[serde(default)]
+    pub(in crate::config) reveal_backend: bool,
 }

@@ -33,6 +33,7 @@ pub(in crate::envoy_config) fn settings() -> Settings {
         user_headers: Vec::new(),
         body_buffer_bytes: 1,
         audio_body_buffer_bytes: 2,
+        keep_instance_headers: false,
         pooled: false,
         backends: vec![backend("sweden", "azure_openai")],
     }
@@ -204,5 +205,25 @@ fn an_address_is_in_the_certificate_and_not_in_sni() {
         assert_eq!(names[0]["san_type"], "IP_ADDRESS");
         assert_eq!(names[0]["matcher"]["exact"], host);
         assert_eq!(tls["auto_host_sni"], serde_json::Value::Null);
+    }
+}
+
+#[test]
+fn what_callers_may_see_of_the_instance_is_not_removed_and_is_shown_to_tollgate() {
+    let settings = Settings {
+        keep_instance_headers: true,
+        ..settings()
+    };
+    for part in [Part::Routes, Part::Filters] {
+        let text = render(&settings, part).expect("a part");
+        for name in [
+            "- x-ratelimit-remaining-tokens",
+            "exact: x-ratelimit",
+            "- azureml",
+            "exact: azureml",
+        ] {
+            assert!(!text.contains(name), "{name}");
+        }
+        assert_eq!(text.contains("- set-cookie"), part == Part::Routes);
     }
 }

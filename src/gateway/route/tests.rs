@@ -37,11 +37,11 @@ fn availability(asked: &Asked, at: usize, now: Instant) -> Availability {
 fn the_path_has_the_backends_own_name_for_the_deployment() {
     let path = "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21";
     assert_eq!(
-        path_at(path, "gpt-4o-eu"),
+        named_so(path, "gpt-4o-eu"),
         "/openai/deployments/gpt-4o-eu/chat/completions?api-version=2024-10-21"
     );
     for path in ["/openai/v1/chat/completions", "/openai/deployments/x"] {
-        assert_eq!(path_at(path, "gpt-4o-eu"), path);
+        assert_eq!(named_so(path, "gpt-4o-eu"), path);
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Backend {
     /// Host and port where it is reached: what is known of it is another's where this is, and its identity goes
     /// nowhere else. `None`: only Envoy knows.
     pub address: Option<String>,
+    /// The version of dated APIs that it is asked in; `None`: that of the caller.
+    pub api_version: Option<Arc<str>>,
     /// Where the gateway asks it itself; `None`: nothing of it can be asked for later.
     pub resource: Option<Resource>,
     known: ArcSwap<Known>,
@@ -90,6 +92,7 @@ impl Backend {
             region: None,
             identity: None,
             address: None,
+            api_version: None,
             resource: None,
             known: ArcSwap::default(),
         }
