@@ -17,12 +17,15 @@ const UNREADABLE: u8 = 2;
 
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  tollgate doctor --config /etc/tollgate/tollgate.yaml\n\nRun it where the service runs, as its user: it uses the same identity, files and network.\nIt changes nothing, and asks for nothing that costs tokens.\n\nExit status: 0 nothing is wrong (there may be warnings), 1 something does not work,\n2 the arguments or the configuration can't be used, and nothing was tried."
+    after_help = "Example:\n  tollgate doctor --config /etc/tollgate/tollgate.yaml --envoy-admin http://127.0.0.1:9901\n\nRun it where the service runs, as its user: it uses the same identity, files and network.\nIt changes nothing, and asks for nothing that costs tokens.\n\nExit status: 0 nothing is wrong (there may be warnings), 1 something does not work,\n2 the arguments or the configuration can't be used, and nothing was tried."
 )]
 pub(super) struct DoctorArguments {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
     config: PathBuf,
+    /// The admin endpoint of the running Envoy: what it runs with is compared with what `tollgate envoy` writes.
+    #[arg(long, value_name = "URL", value_parser = admin_url)]
+    envoy_admin: Option<Url>,
     /// How the result is written.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -51,12 +54,17 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<ExitCode, String> {
         Some(address) => Some(page(address, "")?),
         None => None,
     };
-    let around = Surroundings { service };
-    let report = tokio::runtime::Builder::new_current_thread()
+    let around = Surroundings {
+        service,
+        envoy: arguments.envoy_admin.clone(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("the runtime could not be started: {error}"))?
-        .block_on(examine(config, around));
+        .map_err(|error| format!("the runtime could not be started: {error}"))?;
+    let report = runtime.block_on(examine(config, around));
+    // A name that is still being looked up is waited for no longer.
+    runtime.shutdown_background();
     let shown = match arguments.format {
         Format::Text => text(&report),
         Format::Json => {
@@ -69,6 +77,23 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<ExitCode, String> {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Where Envoy's admin endpoint is, without a path.
+fn admin_url(text: &str) -> Result<Url, String> {
+    let help = "write it as http://127.0.0.1:9901";
+    let url: Url = text.parse().map_err(|error| format!("{error}: {help}"))?;
+    let is_plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none();
+    match is_plain {
+        true => Ok(url),
+        false => Err(help.to_owned()),
+    }
 }
 
 /// A heading for each subject, a line for each check, and what to do below it.
@@ -86,7 +111,7 @@ fn text(report: &Report) -> String {
     }
     let count = |outcome| report.count(outcome);
     text.push_str(&format!(
-        "\n{} errors, {} warnings, {} ok, {} skipped\n",
+        "\nerrors: {}, warnings: {}, ok: {}, skipped: {}\n",
         count(Outcome::Error),
         count(Outcome::Warning),
         count(Outcome::Ok),
@@ -138,7 +163,7 @@ redis
   ERROR    connection  so it is
                        → start it
 
-1 errors, 1 warnings, 1 ok, 0 skipped
+errors: 1, warnings: 1, ok: 1, skipped: 0
 ";
         assert_eq!(text(&report), expected);
     }

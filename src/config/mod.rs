@@ -45,6 +45,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use admin::{admin_address, control_socket};
+pub(crate) use parser::read_yaml;
 pub(crate) use pools::MAX_BACKENDS;
 pub use problem::ConfigError;
 

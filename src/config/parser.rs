@@ -34,6 +34,11 @@ pub(super) fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Co
     })
 }
 
+/// Any YAML as a value: what this program has written itself.
+pub(crate) fn read_yaml(text: &str) -> Result<serde_json::Value, String> {
+    serde_saphyr::from_str(text).map_err(|error| error.to_string())
+}
+
 /// The parser ends its messages with the place; ours begin with it.
 fn strip_location(message: &str) -> String {
     let end = message

@@ -8,6 +8,7 @@ mod authority;
 mod backend;
 mod call;
 mod clock;
+mod envoy;
 mod finding;
 mod identity;
 mod issuer;
@@ -30,6 +31,8 @@ use finding::{Checks, Subject};
 pub struct Surroundings {
     /// The admin endpoint of the running service, without a path.
     pub service: Option<Url>,
+    /// The admin endpoint of the running Envoy, without a path.
+    pub envoy: Option<Url>,
 }
 
 /// Tries everything.
@@ -60,6 +63,8 @@ pub async fn examine(config: Config, around: Surroundings) -> Report {
     tasks.extend(tls.map(|tls| spawn("certificate", server_certificate::examine(tls))));
     tasks.push(spawn("storage", storage::examine(Arc::clone(&config))));
     tasks.push(spawn("service", service::examine(around.service)));
+    let envoy = envoy::examine(around.envoy, config.envoy.clone());
+    tasks.push(spawn("envoy", envoy));
     let mut checks = Checks::new();
     for task in tasks {
         checks.extend(task.await.unwrap_or_default());

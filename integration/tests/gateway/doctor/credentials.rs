@@ -5,9 +5,11 @@ use std::process::Command;
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 use tollgate_integration::fakes::issuer::{FakeIssuer, IssuerMode, Signer};
+use tollgate_integration::fakes::key_vault::{Answer, FakeKeyVault};
+use tollgate_integration::fakes::server::Listen;
 
 use super::{Diagnosis, Rig, sound};
-use crate::certificates::{IDENTITY, Pki, with};
+use crate::certificates::{IDENTITY, Pki, pem_bytes, with};
 
 const ISSUER: &str = "issuer test";
 const AUTHORITY: &str = "certificate authority devices";
@@ -150,6 +152,34 @@ async fn a_revocation_list_that_can_not_be_fetched_is_found() {
         advice,
     );
     found.assert_only(&[(AUTHORITY, "revocation")]);
+}
+
+#[tokio::test]
+async fn a_vault_that_does_not_give_its_anchors_is_found() {
+    let rig = Rig::start(sound()).await;
+    let server = rig.pki.server(&["127.0.0.1"]).expect("a certificate");
+    let listen = Listen {
+        tls: Some(server.server_config().expect("TLS")),
+        ..Listen::default()
+    };
+    let vault = FakeKeyVault::start(listen, rig.identity.token_secret()).await;
+    let vault = vault.expect("the vault listens");
+    let at = vault.addr;
+    let authority = format!(
+        "{{ name: devices, trust: [ {{ key_vault: {{ vault: \"https://{at}\", certificate: root, allow_hosts: [\"{at}\"], ca_file: authority.pem }} }} ], revocation: {{ crl: off }} }}"
+    );
+    let yaml = with(&rig.yaml(), &authority, IDENTITY);
+    vault.put("/certificates/root", Answer::Status(403));
+    let found = rig.examine(&yaml).await;
+    let at = (AUTHORITY, "trust");
+    found.assert(at, "error", "403", "the gateway's identity may read it");
+    found.assert_only(&[at]);
+    let root = pem_bytes(&Pki::new().root.pem);
+    vault.put("/certificates/root", Answer::Certificate(root));
+    let found = rig.examine(&yaml).await;
+    found.assert(at, "ok", "has trust anchors", "");
+    found.assert((AUTHORITY, "expiry"), "ok", "CN=root is valid", "");
+    found.assert_only(&[]);
 }
 
 /// OpenSSL's own certificate and key, for so many days.

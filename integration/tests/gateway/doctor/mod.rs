@@ -2,6 +2,7 @@
 
 mod backends;
 mod credentials;
+mod envoy;
 mod output;
 mod storage;
 

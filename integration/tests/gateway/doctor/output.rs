@@ -49,7 +49,7 @@ async fn a_person_reads_what_to_do() {
     let advice = lines.get(at.expect("the warning") + 1).expect("a line");
     assert!(advice.contains("→ set disableLocalAuth: true"), "{text}");
     let last = lines.last().expect("a line");
-    assert!(last.starts_with("0 errors, 1 warnings, "), "{text}");
+    assert!(last.starts_with("errors: 0, warnings: 1, ok: "), "{text}");
 }
 
 /// The example of docs/doctor.md is what a person sees; its addresses are others.
@@ -70,7 +70,7 @@ async fn the_documented_example_is_what_it_prints() {
     let text = String::from_utf8(output.stdout).expect("text");
     let text = text
         .replace(&rig.azure.url(), "https://acme-sweden.openai.azure.com")
-        .replace("127.0.0.1", "acme-sweden.openai.azure.com")
+        .replace("at 127.0.0.1;", "at acme-sweden.openai.azure.com;")
         .replace(&format!("{folder}/data"), "/var/lib/tollgate")
         .replace(&folder, "/run/tollgate");
     let page = std::fs::read_to_string(repository("docs/doctor.md")).expect("the page");

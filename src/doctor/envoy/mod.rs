@@ -1,0 +1,81 @@
+//! The running Envoy: whether what it runs with is what tollgate needs, in the parts that matter.
+//!
+//! What is wanted is what `tollgate envoy` writes from the same tollgate.yaml; what is there is Envoy's own dump of
+//! its configuration. An Envoy of one's own may differ in all that is not asked about here.
+
+mod admin;
+mod cluster;
+mod dump;
+mod filter;
+mod listener;
+mod route;
+mod rule;
+mod value;
+mod wanted;
+
+use super::finding::{Checks, Subject};
+use crate::auth::Url;
+use crate::envoy_config::Settings;
+use dump::{Dump, Manager};
+use wanted::Wanted;
+
+/// Looks at the Envoy behind an admin endpoint.
+pub(super) async fn examine(admin: Option<Url>, settings: Settings) -> Checks {
+    let mut subject = Subject::new("envoy");
+    let Some(admin) = admin else {
+        let at = format!("{}:{}", settings.admin.address, settings.admin.port);
+        let said = format!("it is looked at with --envoy-admin http://{at}");
+        subject.skipped("admin", said);
+        return subject.into_checks();
+    };
+    if let Some(dump) = admin::ask(&admin, &mut subject).await {
+        compare(&dump, settings, &mut subject);
+    }
+    subject.into_checks()
+}
+
+fn compare(dump: &Dump, settings: Settings, subject: &mut Subject) {
+    let wanted = match Wanted::of(settings, dump) {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            let advice = "this is a bug of tollgate: please report it";
+            return subject.error("filters", error, advice);
+        }
+    };
+    if dump.has_refused_update {
+        subject.error(
+            "updates",
+            "Envoy has refused the last change of its files, and goes on with what it had",
+            "see Envoy's log, and that `tollgate envoy --watch` and Envoy are of the versions that belong together",
+        );
+    }
+    let managers = own(dump, &wanted);
+    if managers.is_empty() {
+        subject.error(
+            "filters",
+            "no listener of this Envoy has the filters ext_authz and ext_proc",
+            "start Envoy with what `tollgate envoy` writes, or add its parts to your own (docs/envoy.md)",
+        );
+        return;
+    }
+    for manager in managers {
+        listener::examine(&manager, &wanted, subject);
+        filter::examine(&manager, &wanted, subject);
+        route::examine(dump, &manager, &wanted, subject);
+        cluster::examine_tollgate(dump, &manager, &wanted, subject);
+    }
+    cluster::examine_backends(dump, &wanted, subject);
+}
+
+/// The connection managers that ask this tollgate; where none does, all that ask anybody.
+fn own<'a>(dump: &'a Dump, wanted: &Wanted) -> Vec<Manager<'a>> {
+    let asks =
+        |it: &Manager<'_>| it.filter(filter::AUTHZ).is_some() || it.filter(filter::PROC).is_some();
+    let all: Vec<_> = dump.managers().into_iter().filter(asks).collect();
+    let is_own = |it: &&Manager<'_>| cluster::leads_to_tollgate(dump, it, wanted);
+    let own: Vec<_> = all.iter().filter(is_own).cloned().collect();
+    match own.is_empty() {
+        true => all,
+        false => own,
+    }
+}
