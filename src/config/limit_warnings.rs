@@ -150,9 +150,17 @@ fn reserved(file: &File) -> Option<&Spanned<u8>> {
 }
 
 fn idle_reserve(file: &File) -> Option<Problem> {
-    let reserve = reserved(file).filter(|_| !is_shared(file))?;
+    // Of all backends but one that rest the last one can be kept.
+    let kept: usize = file
+        .limits
+        .iter()
+        .flat_map(|it| it.reserve.values())
+        .map(|it| usize::from(it.value))
+        .sum();
+    let is_of_backends = file.backends.value.len() > 1 && kept * file.backends.value.len() >= 100;
+    let reserve = reserved(file).filter(|_| !is_shared(file) && !is_of_backends)?;
     let message = "`reserve` keeps a part of limits that clients share, and there is none";
-    let help = "limits of `everything`, of `deployments` and of products are shared";
+    let help = "limits of `everything`, of `deployments` and of products are shared; so are backends, if what is kept of them is one at least";
     Some(Problem::at(reserve.referenced, message).help(help))
 }
 

@@ -258,6 +258,7 @@ fn order(gateway: &Gateway, decision: &Decision, sought: &Sought<'_>) -> Result<
         _ => true,
     };
     let now = Instant::now();
+    let reserves = gateway.policy().limits.reserves;
     let wish = Wish {
         called: called.unwrap_or_default(),
         most: match reach.chooses(true) {
@@ -271,6 +272,7 @@ fn order(gateway: &Gateway, decision: &Decision, sought: &Sought<'_>) -> Result<
                 ..
             }
         ),
+        kept_percent: reserves.kept(decision.caller.client.limits.priority),
     };
     let has_token = |backend: &Backend| backend.authorization(&gateway.identity).is_some();
     let pool = decision.pools.of(called);
@@ -287,6 +289,7 @@ fn order(gateway: &Gateway, decision: &Decision, sought: &Sought<'_>) -> Result<
         NoBackend::NotAllowed if is_elsewhere => Reason::EnvoyOutOfDate.into(),
         NoBackend::NotAllowed => Reason::BackendNotAllowed.into(),
         NoBackend::NoToken => Reason::NoIdentity.into(),
+        NoBackend::Reserved(until) => later(Reason::BackendsReserved, until),
         NoBackend::Resting(until) => later(Reason::BackendsResting, until),
         NoBackend::Rejecting(until) => later(Reason::BackendsRejecting, until),
     })

@@ -48,13 +48,19 @@ pub struct Reserves {
 impl Reserves {
     /// How many percent of a limit a client may use.
     pub const fn percent(self, subject: &Subject, priority: Priority) -> u8 {
-        let kept = match priority {
-            _ if subject.is_own() => 0,
+        match subject.is_own() {
+            true => 100,
+            false => 100_u8.saturating_sub(self.kept(priority)),
+        }
+    }
+
+    /// How many percent of what is shared are kept for clients of a higher priority.
+    pub const fn kept(self, priority: Priority) -> u8 {
+        match priority {
             Priority::High => 0,
             Priority::Normal => self.high,
             Priority::Low => self.high.saturating_add(self.normal),
-        };
-        100_u8.saturating_sub(kept)
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tollgate_integration::fakes::azure::script::Fault;
 use tollgate_integration::fakes::azure::{AzureOptions, FakeAzure};
-use tollgate_integration::stack::{Options, Stack, wait_for};
+use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey, wait_for};
 
 use crate::support::{hello, hello_stream, refused, send};
 
@@ -250,6 +250,45 @@ async fn when_all_rest_the_caller_hears_when_the_first_returns() {
     let body: Value = second.json().await.expect("JSON");
     assert_eq!(body["error"]["code"], "backends_resting", "{body}");
     assert_eq!(seen(&stack), [1, 1], "one that rests was asked");
+}
+
+#[tokio::test]
+async fn what_is_left_of_backends_is_kept_for_a_higher_priority() {
+    let others_key = TestKey::numbered(2);
+    let other = format!(
+        "clients:\n  - id: other\n    credentials: [ {{ key: {{ slot: primary, sha256: \"{}\" }} }} ]\n    products: [standard]\n",
+        others_key.sha256()
+    );
+    let options = Options::default().more_backends(vec![azure("east")]);
+    let stack = Stack::start(options.edit_config(move |yaml| {
+        let high = "    products: [standard]\n    priority: high\n";
+        let yaml = yaml.replacen("    products: [standard]\n", high, 1);
+        yaml.replacen("clients:\n", &other, 1)
+            + IN_ORDER_OF_TWO
+            + "limits: { reserve: { high: 50 } }\n"
+    }));
+    let stack = stack.await;
+    let others = || {
+        let request = stack.callers.http2().post(stack.callers.url(CHAT_PATH));
+        request.header("api-key", others_key.text()).json(&hello())
+    };
+    assert_eq!(send(others()).await.status(), StatusCode::OK);
+    let east = stack.others.first().expect("east");
+    east.fail_next(&[Fault::Status(429)]);
+    let throttled = others().header("x-fake-retry-after-ms", "600000");
+    assert_eq!(send(throttled).await.status(), StatusCode::OK, "it went on");
+    let before = seen(&stack);
+    let held_back = send(others()).await;
+    assert_eq!(held_back.status(), StatusCode::TOO_MANY_REQUESTS);
+    let after = held_back.headers()["retry-after"].to_str().expect("text");
+    assert!(
+        (1..=600).contains(&after.parse().expect("seconds")),
+        "{after}"
+    );
+    let body: Value = held_back.json().await.expect("JSON");
+    assert_eq!(body["error"]["code"], "backends_reserved", "{body}");
+    assert_eq!(seen(&stack), before, "no backend was asked");
+    assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -216,7 +216,7 @@ fn what_is_wrong_around_limits_is_said_too() {
 }
 
 /// Members of the client, of the product and of the file, and what is said of them.
-const WARNED: [(&str, &str, &str, Option<&str>); 23] = [
+const WARNED: [(&str, &str, &str, Option<&str>); 24] = [
     (
         "limits: { quotas: [ { tokens: 5, per: day } ] }",
         "",
@@ -276,6 +276,12 @@ const WARNED: [(&str, &str, &str, Option<&str>); 23] = [
         "limits: { requests_per_minute: 5 }",
         "limits: { reserve: { high: 5 } }",
         None,
+    ),
+    (
+        "",
+        "",
+        "limits: { reserve: { high: 60, normal: 30 } }",
+        Some("there is none"),
     ),
     (
         "limits: { requests_per_minute: 5 }",
@@ -359,5 +365,18 @@ fn limits_that_hold_for_nothing_are_warned_of() {
             ),
             None => assert!(warnings.is_empty(), "{client}{product}{more}: {warnings:?}"),
         }
+    }
+}
+
+#[test]
+fn a_reserve_can_be_of_backends() {
+    for (high, is_warned) in [(49, true), (50, false)] {
+        let limits = format!("limits: {{ reserve: {{ high: {high} }} }}");
+        let two = "{ name: sweden, endpoint: \"https://a.openai.azure.com\" }, { name: east, endpoint: \"https://b.openai.azure.com\" }";
+        let text = file("", "", &limits).replace("{ name: sweden }", two);
+        let config = Config::parse("t.yaml", &text, Path::new("/etc"));
+        let warnings = config.unwrap_or_else(|error| panic!("{error}")).warnings;
+        let is_said = warnings.concat().contains("there is none");
+        assert_eq!(is_said, is_warned, "{high}: {warnings:?}");
     }
 }

@@ -266,6 +266,8 @@ impl Reason {
                 "No backend that this client may use has this deployment."),
             Self::BackendsRejecting => Answer::retry_after(SOON_S, "identity_unavailable",
                 "The service does not accept the gateway just now. Please retry."),
+            Self::BackendsReserved => Answer::busy("backends_reserved",
+                "The service has little room for this deployment just now, which is kept for other clients. Please retry after the time in `retry-after`."),
             Self::BackendsResting => Answer::busy("backends_resting",
                 "The service takes no more requests for this deployment just now. Please retry after the time in `retry-after`."),
         }

@@ -157,6 +157,8 @@ pub(crate) enum Reason {
     // The backends.
     BackendNotAllowed,
     BackendsResting,
+    /// Some of them rest, and what is left is kept for clients of a higher priority.
+    BackendsReserved,
     /// None of them accepts the gateway's identity.
     BackendsRejecting,
 }

@@ -110,6 +110,8 @@ pub struct Wish<'a> {
     pub most: usize,
     /// All of them must call the deployment as the first one does: the attempts have one body, which names it.
     pub has_one_name: bool,
+    /// So much of the backends is kept for others while some of them have too much to do.
+    pub kept_percent: u8,
 }
 
 /// The backends of a request, the first to be asked first.
@@ -128,6 +130,8 @@ pub enum NoBackend {
     NotAllowed,
     /// There is no token for any that is allowed.
     NoToken,
+    /// Some that are allowed have too much to do, the first of them until then, and the rest is kept for others.
+    Reserved(Instant),
     /// All that are allowed rest, the first of them until then.
     Resting(Instant),
     /// All that are allowed rest as they do not accept the identity.
@@ -197,6 +201,9 @@ impl Pool {
                 sorted.put(at, member, availability);
             }
         }
+        if let Some(until) = sorted.reserved_until(wish.kept_percent) {
+            return Err(NoBackend::Reserved(until));
+        }
         let trial = sorted.take_trial(wish.called, now);
         sorted.ready.sort_by_key(|(at, _)| *at);
         self.arrange(&mut sorted.ready);
@@ -242,6 +249,10 @@ impl Pool {
 struct Sorted<'a> {
     ready: Vec<(usize, &'a Arc<Member>)>,
     trials: Vec<(usize, &'a Arc<Member>)>,
+    /// How many can't be asked.
+    others: usize,
+    /// When the first of them returns that has too much to do.
+    throttled_until: Option<Instant>,
     /// Why none is ready, if none is.
     obstacle: NoBackend,
 }
@@ -251,6 +262,8 @@ impl Default for Sorted<'_> {
         Self {
             ready: Vec::new(),
             trials: Vec::new(),
+            others: 0,
+            throttled_until: None,
             obstacle: NoBackend::NotAllowed,
         }
     }
@@ -262,6 +275,7 @@ impl<'a> Sorted<'a> {
             Availability::Ready => self.ready.push((at, member)),
             Availability::Trial => self.trials.push((at, member)),
             Availability::NoToken => {
+                self.others += 1;
                 if self.obstacle == NoBackend::NotAllowed {
                     self.obstacle = NoBackend::NoToken;
                 }
@@ -270,9 +284,22 @@ impl<'a> Sorted<'a> {
         }
     }
 
+    /// When the first of those returns that have too much to do, where no more is left than what is kept for others.
+    fn reserved_until(&self, kept_percent: u8) -> Option<Instant> {
+        let left = self.ready.len() + self.trials.len();
+        let kept = usize::from(kept_percent) * (left + self.others);
+        let is_reserved = left > 0 && kept_percent > 0 && left * 100 <= kept;
+        self.throttled_until.filter(|_| is_reserved)
+    }
+
     /// The first that returns is what callers wait for; only where none accepts the identity it is not their
     /// number that is in the way.
     fn rests(&mut self, until: Instant, why: Rest) {
+        self.others += 1;
+        if why == Rest::Throttled {
+            let first = self.throttled_until.map_or(until, |it| it.min(until));
+            self.throttled_until = Some(first);
+        }
         let is_rejected = why == Rest::IdentityRejected;
         self.obstacle = match self.obstacle {
             NoBackend::NotAllowed | NoBackend::NoToken if is_rejected => {
@@ -280,9 +307,9 @@ impl<'a> Sorted<'a> {
             }
             NoBackend::NotAllowed | NoBackend::NoToken => NoBackend::Resting(until),
             NoBackend::Rejecting(other) if is_rejected => NoBackend::Rejecting(until.min(other)),
-            NoBackend::Rejecting(other) | NoBackend::Resting(other) => {
-                NoBackend::Resting(until.min(other))
-            }
+            NoBackend::Rejecting(other)
+            | NoBackend::Reserved(other)
+            | NoBackend::Resting(other) => NoBackend::Resting(until.min(other)),
         };
     }
 

@@ -8,6 +8,7 @@ const WISH: Wish<'_> = Wish {
     called: "gpt-4o",
     most: 5,
     has_one_name: false,
+    kept_percent: 0,
 };
 
 /// A pool of backends with a priority and a weight each.
@@ -234,4 +235,37 @@ fn where_none_accepts_the_identity_it_is_not_callers_who_are_too_many() {
     backend(&pool, "b").whole(|it| it.rest(now, 2 * second, Rest::Throttled));
     let none = order(&pool, now).map(|it| names(&it));
     assert_eq!(none, Err(NoBackend::Resting(now + second)));
+}
+
+#[test]
+fn what_is_left_is_kept_for_others_while_some_have_too_much_to_do() {
+    let pool = pool(&[("a", 0, 1), ("b", 0, 9), ("c", 1, 1), ("us", 1, 1)]);
+    let (now, second) = (Instant::now(), Duration::from_secs(1));
+    let order = |kept_percent| {
+        let wish = Wish {
+            kept_percent,
+            ..WISH
+        };
+        let order = pool.order(wish, now, |_| true, |it| &*it.backend.name != "us");
+        order.map(|it| it.choices.len())
+    };
+    let rest = |name, time, why| backend(&pool, name).whole(|it| it.rest(now, time, why));
+    let reserved = Err(NoBackend::Reserved(now + 3 * second));
+    rest("c", second, Rest::Failing);
+    assert_eq!(
+        order(90),
+        Ok(2),
+        "it fails, which has nothing to do with room"
+    );
+    rest("b", 3 * second, Rest::Throttled);
+    // One of three is left.
+    assert_eq!([order(0), order(33), order(34)], [Ok(1), Ok(1), reserved]);
+    rest("us", second, Rest::Throttled);
+    assert_eq!(order(34), reserved, "it is not for this request");
+    rest("a", 2 * second, Rest::Throttled);
+    assert_eq!(
+        order(34),
+        Err(NoBackend::Resting(now + second)),
+        "nothing is left"
+    );
 }
