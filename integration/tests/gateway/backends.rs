@@ -1,9 +1,12 @@
 //! Several backends: which one serves a request, what the others see of it, and who is charged for what.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 use tollgate_integration::fakes::azure::script::Fault;
 use tollgate_integration::fakes::azure::{AzureOptions, FakeAzure};
 use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey, wait_for};
@@ -11,6 +14,7 @@ use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey, wait_for};
 use crate::support::{hello, hello_stream, refused, send};
 
 pub(crate) const V1: &str = "/openai/v1/chat/completions";
+const IN_ORDER_OF_SWEDEN_AND_EAST: &str = "pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, priority: 0 }, { name: east, priority: 1 } ] }\n";
 /// Sweden first, then east, then west.
 const IN_ORDER: &str = "pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, priority: 0 }, { name: east, priority: 1 }, { name: west, priority: 2 } ] }\n";
 
@@ -174,6 +178,53 @@ async fn a_backend_that_is_not_there_costs_no_request() {
     }
     let charged = charged(&stack, 3).await;
     assert_eq!(charged.keys().collect::<Vec<_>>(), ["east"]);
+}
+
+/// An address that takes no connection and refuses none, as behind a firewall that drops packets: a listener whose
+/// queue is full. It goes with what is returned.
+async fn black_hole() -> (std::net::SocketAddr, TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    socket.bind(any).expect("a port");
+    let listener = socket.listen(1).expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    let mut queued = Vec::new();
+    while let Ok(connected) = timeout(UNANSWERED, TcpStream::connect(address)).await {
+        queued.push(connected.expect("a place in the queue"));
+    }
+    (address, listener, queued)
+}
+
+/// A connection on loopback takes far less.
+const UNANSWERED: Duration = Duration::from_millis(300);
+
+#[tokio::test]
+async fn a_backend_that_swallows_packets_fails_no_request_and_is_left_alone_soon() {
+    let (nowhere, _listener, _queued) = black_hole().await;
+    let options = Options::default().more_backends(vec![azure("east")]);
+    let options = options.edit_config(|yaml| yaml + IN_ORDER_OF_SWEDEN_AND_EAST);
+    let stack = Stack::start(options.edit_envoy(move |config| {
+        let endpoint = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address";
+        let sweden = config.cluster("azure_openai.sweden");
+        *sweden.pointer_mut(endpoint).expect("an address") = json!({ "socket_address": {
+            "address": nowhere.ip().to_string(), "port_value": nowhere.port(),
+        } });
+    }))
+    .await;
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        requests.spawn(stack.chat(&hello()).send());
+    }
+    while let Some(answer) = requests.join_next().await {
+        let answer = answer.expect("no panic").expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+    let (_, ready) = stack.tollgate().admin("/readyz").await.expect("a page");
+    assert!(
+        ready.contains("backend sweden: failing, rests for "),
+        "{ready}"
+    );
+    assert_eq!(seen(&stack), [0, 200]);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::upstream::{Availability, RejectionCounts};
+use crate::upstream::{Availability, Pool, RejectionCounts};
 
 fn asked(names: &[&str]) -> Asked {
     let choice = |name: &&str| {
@@ -158,4 +158,86 @@ fn a_request_is_under_way_where_it_is_answered_until_its_end() {
     assert_eq!(under_way(&asked), [0, 1]);
     asked.under_way = None;
     assert_eq!(under_way(&asked), [0, 0]);
+}
+
+/// Provisioned throughput as Azure measures it: what is asked for fills a bucket, which empties at the rate that
+/// is paid for (<https://learn.microsoft.com/azure/ai-services/openai/how-to/provisioned-throughput-onboarding>).
+struct Provisioned {
+    level: f64,
+    at: Instant,
+}
+
+impl Provisioned {
+    /// Tokens in a second, and how many seconds of them the bucket holds.
+    const RATE: f64 = 1_000.0;
+    const HOLDS: f64 = Self::RATE;
+
+    /// Takes a request, or says when it has room for it.
+    fn take(&mut self, tokens: f64, now: Instant) -> Result<(), Duration> {
+        let passed = now.duration_since(self.at).as_secs_f64();
+        self.level = (self.level - passed * Self::RATE).max(0.0);
+        self.at = now;
+        let above = self.level + tokens - Self::HOLDS;
+        if above > 0.0 {
+            return Err(Duration::from_secs_f64(above / Self::RATE));
+        }
+        self.level += tokens;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn provisioned_throughput_is_full_before_others_are_paid_and_asked_again_when_it_says() {
+    const SECONDS: u64 = 120;
+    /// Twice what is provisioned, in requests of 20 to 380 tokens.
+    const PAUSE: Duration = Duration::from_millis(100);
+    let start = Instant::now();
+    let member = |name, priority| Member::new(Arc::new(Backend::new(name)), None, priority, 1);
+    let pool = Pool::new(vec![member("ptu", 0), member("payg", 1)]);
+    let mut ptu = Provisioned {
+        level: 0.0,
+        at: start,
+    };
+    let (mut served, mut others, mut back_at) = (0.0, 0_u32, None);
+    for nth in 0..SECONDS * 10 {
+        let now = Instant::now();
+        let tokens = f64::from(u32::try_from(nth * 7 % 19).expect("small") * 20 + 20);
+        let wish = Wish {
+            called: "gpt-4o",
+            most: MAX_ATTEMPTS,
+            has_one_name: true,
+        };
+        let order = pool.order(wish, now, |_| true, |_| true).expect("an order");
+        let is_ptu_first = &*order.choices.first().expect("one").backend().name == "ptu";
+        // Not before it has said so, and with the next request after that.
+        assert_eq!(is_ptu_first, back_at.is_none_or(|at| at <= now), "{nth}");
+        let mut asked = Asked {
+            choices: order.choices,
+            under_way: Some(order.under_way),
+            is_pooled: true,
+        };
+        match is_ptu_first.then(|| ptu.take(tokens, now)) {
+            Some(Ok(())) => {
+                served += tokens;
+                asked.learn(&notes(&[("ptu", 200)]), Some(1), 200);
+            }
+            Some(Err(wait)) => {
+                others += 1;
+                back_at = Some(now + wait);
+                let mut ended = notes(&[("ptu", 429), ("payg", 200)]);
+                if let Some(note) = ended.get_mut("ptu") {
+                    note.retry_after = Some(wait);
+                }
+                asked.learn(&ended, Some(2), 200);
+            }
+            None => {
+                others += 1;
+                asked.learn(&notes(&[("payg", 200)]), Some(1), 200);
+            }
+        }
+        tokio::time::advance(PAUSE).await;
+    }
+    let provisioned = Provisioned::RATE * Duration::from_secs(SECONDS).as_secs_f64();
+    assert!(served / provisioned >= 0.98, "{served} of {provisioned}");
+    assert!(others > 0, "twice as much was asked for");
 }
