@@ -206,6 +206,7 @@ async fn provisioned_throughput_is_full_before_others_are_paid_and_asked_again_w
             called: "gpt-4o",
             most: MAX_ATTEMPTS,
             has_one_name: true,
+            kept_percent: 0,
         };
         let order = pool.order(wish, now, |_| true, |_| true).expect("an order");
         let is_ptu_first = &*order.choices.first().expect("one").backend().name == "ptu";
