@@ -7,6 +7,8 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+const EVENT: &[u8] = b"{}";
+
 /// Answers one request after the other with these statuses, then with the last one.
 async fn collector(statuses: &'static [u16]) -> (Arc<Target>, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -16,8 +18,11 @@ async fn collector(statuses: &'static [u16]) -> (Arc<Target>, Arc<AtomicU64>) {
     tokio::spawn(async move {
         let mut statuses = statuses.iter().peekable();
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut head = [0; 4096];
-            let _ = stream.read(&mut head).await;
+            // All of it: what is closed with something unread is reset.
+            let mut request = Vec::new();
+            while !request.ends_with(EVENT)
+                && stream.read_buf(&mut request).await.is_ok_and(|it| it > 0)
+            {}
             count.fetch_add(1, Ordering::Relaxed);
             let status = match statuses.len() {
                 1 => statuses.peek().copied(),
@@ -50,7 +55,7 @@ async fn what_is_not_taken_is_sent_again_until_it_is_and_what_is_refused_is_not(
     let (target, asked) = collector(&[503, 429, 200, 400, 200]).await;
     let (outbox, sending) = Outbox::new(move || Some(Arc::clone(&target))).expect("TLS");
     for _ in 0..3 {
-        outbox.put(b"{}".to_vec());
+        outbox.put(EVENT.to_vec());
     }
     let state = Arc::clone(outbox.state());
     drop(outbox);
@@ -63,7 +68,7 @@ async fn what_is_not_taken_is_sent_again_until_it_is_and_what_is_refused_is_not(
 async fn what_there_is_no_room_for_is_dropped_and_nobody_waits() {
     let (outbox, sending) = Outbox::new(|| None).expect("TLS");
     for _ in 0..MAX_WAITING + 7 {
-        outbox.put(b"{}".to_vec());
+        outbox.put(EVENT.to_vec());
     }
     assert_eq!(outcomes(outbox.state()), [0, 0, 7]);
     // Nobody wants the others any more.
@@ -80,7 +85,7 @@ async fn what_waits_when_the_service_ends_is_tried_once() {
     let stop = CancellationToken::new();
     stop.cancel();
     for _ in 0..3 {
-        outbox.put(b"{}".to_vec());
+        outbox.put(EVENT.to_vec());
     }
     let state = Arc::clone(outbox.state());
     drop(outbox);
