@@ -2,6 +2,11 @@
 
 use serde::Serialize;
 
+/// Longest message: some have texts of others in them.
+const MAX_MESSAGE_CHARS: usize = 1_000;
+/// Most checks of one subject; a wrong Envoy could have any number of routes.
+const MAX_CHECKS: usize = 1_000;
+
 /// What came of something that was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,16 +101,40 @@ impl Subject {
         message: String,
         advice: Option<String>,
     ) {
-        self.checks.push(Check {
+        let check = Check {
             subject: self.name.clone(),
             check: check.to_owned(),
             result,
-            message,
+            message: message.chars().take(MAX_MESSAGE_CHARS).collect(),
             advice,
-        });
+        };
+        // What is so in several places is said once.
+        if self.checks.len() < MAX_CHECKS && !self.checks.contains(&check) {
+            self.checks.push(check);
+        }
     }
 
     pub(super) fn into_checks(self) -> Checks {
         self.checks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_so_in_several_places_is_said_once_and_in_bounds() {
+        let mut subject = Subject::new("envoy");
+        for _ in 0..3 {
+            subject.error("routes", "ä".repeat(2 * MAX_MESSAGE_CHARS), "mend it");
+        }
+        assert_eq!(subject.checks.len(), 1);
+        let message = &subject.checks[0].message;
+        assert_eq!(message.chars().count(), MAX_MESSAGE_CHARS);
+        for number in 0..2 * MAX_CHECKS {
+            subject.ok("routes", number.to_string());
+        }
+        assert_eq!(subject.into_checks().len(), MAX_CHECKS);
     }
 }

@@ -32,7 +32,10 @@ fn examine_files(files: &Tls) -> Checks {
                 ErrorKind::NotFound | ErrorKind::PermissionDenied
             ) =>
         {
-            let said = format!("{} is only Envoy's to see", files.certificate);
+            let said = format!(
+                "{} can't be read here: look at it where Envoy runs",
+                files.certificate
+            );
             subject.skipped("expiry", said);
             return subject.into_checks();
         }
@@ -99,7 +102,8 @@ fn examine_key(certificate: &ServerCertificate, key: &Path, subject: &mut Subjec
             "set `envoy.tls` to a certificate and its own key",
         ),
         Err(ServerKeyError::Unreadable(_)) => {
-            subject.skipped("key", format!("{shown} is only Envoy's to see"));
+            let said = format!("{shown} can't be read here: look at it where Envoy runs");
+            subject.skipped("key", said);
         }
         Err(ServerKeyError::NoKey) => subject.error(
             "key",

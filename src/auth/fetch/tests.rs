@@ -61,3 +61,23 @@ async fn a_name_of_a_private_address_is_refused_when_it_is_resolved() {
         .await;
     assert!(matches!(tried, Err(FetchError::Transport(..))), "{tried:?}");
 }
+
+#[tokio::test]
+async fn what_the_operator_names_may_be_on_this_machine_and_never_a_metadata_endpoint() {
+    let rules = FetchRules {
+        allow_http: true,
+        reach: Reach::Anywhere,
+        ..FetchRules::default()
+    };
+    let fetcher = Fetcher::new(rules, None).expect("a client");
+    for here in ["http://localhost:1/", "http://127.0.0.1:1/"] {
+        let tried = fetcher.ask(&url(here), Default::default(), 1).await;
+        assert!(matches!(tried, Err(FetchError::Transport(..))), "{tried:?}");
+    }
+    let metadata = url("http://169.254.169.254/metadata/identity");
+    let refused = fetcher.ask(&metadata, Default::default(), 1).await;
+    assert!(
+        matches!(refused, Err(FetchError::Address(..))),
+        "{refused:?}"
+    );
+}

@@ -79,3 +79,6 @@ fn own<'a>(dump: &'a Dump, wanted: &Wanted) -> Vec<Manager<'a>> {
         false => own,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,9 @@ use serde_json::Value;
 use super::super::finding::{Outcome, Subject};
 use super::value::{amount, at, canonical, list, shown};
 
+/// Most members of a list that are named.
+const MAX_NAMES: usize = 10;
+
 /// How a setting must be to the wanted one.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fit {
@@ -123,8 +126,13 @@ fn besides<'a>(one: Option<&'a Value>, other: Option<&Value>) -> Vec<&'a Value> 
 }
 
 fn named(values: &[&Value]) -> Option<String> {
-    let names: Vec<_> = values.iter().map(|it| shown(Some(it))).collect();
-    (!names.is_empty()).then(|| names.join(", "))
+    let names = values.iter().take(MAX_NAMES).map(|it| shown(Some(it)));
+    let names: Vec<_> = names.collect();
+    let more = match values.len().saturating_sub(MAX_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!names.is_empty()).then(|| names.join(", ") + &more)
 }
 
 #[cfg(test)]
