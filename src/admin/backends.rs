@@ -6,6 +6,8 @@ use tokio::time::Instant;
 use crate::upstream::{Availability, Pools, Rest};
 
 const HEALTHY: &str = "healthy";
+/// It has no more room, which is no illness.
+const FULL: &str = "full";
 
 /// The state of one backend, as `/backends` gives it.
 #[derive(Debug, Deserialize, Serialize)]
@@ -39,7 +41,7 @@ pub struct BackendState {
 pub struct DeploymentState {
     /// Its name at the backend.
     pub name: String,
-    /// As of a backend.
+    /// As of a backend, or `full`: it has no more room by its own account, and its equals come first.
     pub state: String,
     /// For how many more milliseconds it rests.
     pub rests_ms: Option<u64>,
@@ -48,6 +50,7 @@ pub struct DeploymentState {
 fn state(availability: Availability, now: Instant) -> (String, Option<u64>) {
     match availability {
         Availability::Ready => (HEALTHY.to_owned(), None),
+        Availability::Full => (FULL.to_owned(), None),
         Availability::Trial => ("trial".to_owned(), None),
         Availability::NoToken => ("no_token".to_owned(), None),
         Availability::Resting(until, why) => {
@@ -105,14 +108,15 @@ pub(super) fn ailing(pools: &Pools) -> Vec<String> {
         format!("backend {name}: {state}{rests}")
     };
     let lines = states(pools).into_iter().flat_map(|backend| {
-        let whole = (backend.state != HEALTHY)
-            .then(|| line(&backend.name, &backend.state, backend.rests_ms));
+        let is_ill = |state: &str| state != HEALTHY && state != FULL;
+        let whole =
+            is_ill(&backend.state).then(|| line(&backend.name, &backend.state, backend.rests_ms));
         let name = backend.name;
         let of_deployment =
             move |it: DeploymentState| line(&format!("{name}/{}", it.name), &it.state, it.rests_ms);
-        whole
-            .into_iter()
-            .chain(backend.deployments.into_iter().map(of_deployment))
+        let ill = backend.deployments.into_iter();
+        let ill = ill.filter(move |it| is_ill(&it.state));
+        whole.into_iter().chain(ill.map(of_deployment))
     });
     lines.collect()
 }

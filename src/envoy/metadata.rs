@@ -85,7 +85,16 @@ fn attempt(note: &Struct) -> Option<Attempt> {
         status: member("status")?.parse().ok()?,
         retry_after: milliseconds.or(seconds),
         utilization: member("utilization").map(str::to_owned),
+        is_full: is_full(member("utilization"), member("remaining_requests")),
     })
+}
+
+/// Whether a deployment has no room by its own account: provisioned throughput that is used, in percent, or no
+/// request left in its limit. -1 says that it has none.
+fn is_full(utilization: Option<&str>, remaining_requests: Option<&str>) -> bool {
+    let used = utilization.map(|it| it.trim().trim_end_matches('%').trim_end());
+    let used = used.and_then(|it| it.parse::<f64>().ok());
+    used.is_some_and(|percent| percent >= 100.0) || remaining_requests.map(str::trim) == Some("0")
 }
 
 /// Who used what.
@@ -193,5 +202,24 @@ mod tests {
         }
         assert_eq!(noted(&[("retry_after", "1")]), None);
         assert_eq!(noted(&[("status", "x")]), None);
+    }
+
+    #[test]
+    fn who_has_no_room_says_so() {
+        for (members, is_full) in [
+            (&[("utilization", "100%")][..], true),
+            (&[("utilization", "103.5 %")], true),
+            (&[("utilization", "99.9%")], false),
+            (&[("utilization", "much")], false),
+            (&[("utilization", "NaN")], false),
+            (&[("remaining_requests", "0")], true),
+            (&[("remaining_requests", "-1")], false),
+            (&[("remaining_requests", "12")], false),
+            (&[], false),
+        ] {
+            let status = [("status", "200")];
+            let note = noted(&[&status[..], members].concat()).expect("a note");
+            assert_eq!(note.is_full, is_full, "{members:?}");
+        }
     }
 }

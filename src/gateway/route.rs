@@ -80,6 +80,8 @@ pub(crate) struct Attempt {
     pub(crate) retry_after: Option<Duration>,
     /// What it says of its provisioned throughput.
     pub(crate) utilization: Option<String>,
+    /// It has no more room, by its own account.
+    pub(crate) is_full: bool,
 }
 
 /// What a backend is sought for.
@@ -347,6 +349,9 @@ impl Asked {
             }
             if nth == last && is_answered {
                 backend.served(&choice.deployment, now);
+                if note.is_some_and(|it| it.is_full) {
+                    backend.deployment(&choice.deployment, |it| it.full(now));
+                }
             } else {
                 backend.failed(match self.is_pooled {
                     true => note.map(|it| it.status),

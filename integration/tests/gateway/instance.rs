@@ -1,12 +1,13 @@
 //! What callers learn of the instances behind the gateway, and in which version of the API these are asked.
 
 use reqwest::{Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
+use tollgate_integration::fakes::azure::AzureOptions;
 use tollgate_integration::fakes::azure::script::Fault;
 use tollgate_integration::stack::{Options, Stack};
 
 use crate::backends::{V1, azure, azures, seen};
-use crate::support::{hello, hello_stream, send};
+use crate::support::{hello, hello_stream, metric, send};
 
 /// What the service says of an instance.
 const OF_INSTANCE: [&str; 8] = [
@@ -178,4 +179,27 @@ async fn a_single_backend_has_its_version_too() {
     let request = stack.azure.requests().remove(0);
     let path = request.path;
     assert!(path.ends_with("?api-version=2024-12-01"), "{path}");
+}
+
+#[tokio::test]
+async fn a_deployment_without_room_is_asked_after_its_equals() {
+    let mut small = AzureOptions::default();
+    let limited = small.deployments.get_mut("gpt-4o").expect("a deployment");
+    limited.requests_per_minute = Some(1);
+    let options = Options::default()
+        .azure(small)
+        .more_backends(vec![azure("east")]);
+    let stack = Stack::start(options).await;
+    for _ in 0..5 {
+        assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+    }
+    // Without a word of it every second request would have come to sweden first, and have got 429.
+    assert_eq!(seen(&stack), [1, 4]);
+    let (_, text) = stack.tollgate().admin("/backends").await.expect("a page");
+    let states: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(states[0]["deployments"][0]["state"], "full", "{text}");
+    let sweden = ["tollgate_backend=\"sweden\""];
+    assert_eq!(metric(&stack, "tollgate_backend_full", &sweden).await, 1.0);
+    let (_, ready) = stack.tollgate().admin("/readyz").await.expect("a page");
+    assert_eq!(ready, "ready\n", "it is not ill");
 }

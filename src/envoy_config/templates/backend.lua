@@ -22,6 +22,7 @@ function envoy_on_response(handle)
   local seen = { status = headers:get(":status") }
   seen.retry_after_ms = headers:get("retry-after-ms")
   seen.retry_after = headers:get("retry-after")
+  seen.remaining_requests = headers:get("x-ratelimit-remaining-requests")
   seen.utilization = headers:get("azure-openai-deployment-utilization")
   handle:streamInfo():dynamicMetadata():set("tollgate.attempts", backend, seen)
 end

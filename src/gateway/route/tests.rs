@@ -97,7 +97,7 @@ fn what_no_backend_answers_lets_none_rest_for_as_long_as_it_says() {
     let throttled = Attempt {
         status: 429,
         retry_after: Some(Duration::from_secs(600)),
-        utilization: None,
+        ..Attempt::default()
     };
     let all = ["a", "b"].map(|name| (name.to_owned(), throttled.clone()));
     asked.learn(&all.into(), Some(2), 429);
@@ -241,4 +241,18 @@ async fn provisioned_throughput_is_full_before_others_are_paid_and_asked_again_w
     let provisioned = Provisioned::RATE * Duration::from_secs(SECONDS).as_secs_f64();
     assert!(served / provisioned >= 0.98, "{served} of {provisioned}");
     assert!(others > 0, "twice as much was asked for");
+}
+
+#[test]
+fn one_that_has_no_more_room_is_known_as_full() {
+    let mut asked = asked(&["a", "b"]);
+    let mut answered = notes(&[("a", 200)]);
+    answered
+        .entry("a".to_owned())
+        .and_modify(|it| it.is_full = true);
+    asked.learn(&answered, Some(1), 200);
+    let now = Instant::now();
+    assert_eq!(availability(&asked, 0, now), Availability::Full);
+    asked.learn(&notes(&[("a", 200)]), Some(1), 200);
+    assert_eq!(availability(&asked, 0, now), Availability::Ready);
 }

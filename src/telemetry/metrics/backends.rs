@@ -14,14 +14,6 @@ impl Metrics {
     /// Shows how often each backend does not accept the identity, and where there is a choice the state of each.
     pub fn observe_backends(&self, policy: &Arc<LivePolicy>) {
         let meter = self.provider.meter("tollgate");
-        let reports = |policy: &LivePolicy| -> Vec<(BackendReport, KeyValue)> {
-            let pools = Arc::clone(&policy.load().pools);
-            let report = pools.backends().iter().map(|backend| {
-                let label = KeyValue::new("tollgate.backend", Arc::clone(&backend.name));
-                (backend.report(Instant::now()), label)
-            });
-            report.collect()
-        };
         let source = Arc::clone(policy);
         let _ = meter
             .u64_observable_counter("tollgate.identity.rejections")
@@ -48,6 +40,12 @@ impl Metrics {
                 }
             })
             .build();
+        self.observe_deployments(policy);
+    }
+
+    /// Shows how many deployments of each backend may not be asked as others are.
+    fn observe_deployments(&self, policy: &Arc<LivePolicy>) {
+        let meter = self.provider.meter("tollgate");
         let source = Arc::clone(policy);
         let _ = meter
             .u64_observable_gauge("tollgate.backend.resting")
@@ -61,5 +59,28 @@ impl Metrics {
                 }
             })
             .build();
+        let source = Arc::clone(policy);
+        let _ = meter
+            .u64_observable_gauge("tollgate.backend.full")
+            .with_description(
+                "Deployments of a backend that have no more room by their own account",
+            )
+            .with_callback(move |gauge| {
+                for (report, label) in reports(&source) {
+                    let is_full = |it: &Availability| *it == Availability::Full;
+                    let full = report.resting.iter().filter(|(_, it)| is_full(it)).count();
+                    gauge.observe(u64::try_from(full).unwrap_or(u64::MAX), &[label]);
+                }
+            })
+            .build();
     }
+}
+
+fn reports(policy: &LivePolicy) -> Vec<(BackendReport, KeyValue)> {
+    let pools = Arc::clone(&policy.load().pools);
+    let report = pools.backends().iter().map(|backend| {
+        let label = KeyValue::new("tollgate.backend", Arc::clone(&backend.name));
+        (backend.report(Instant::now()), label)
+    });
+    report.collect()
 }

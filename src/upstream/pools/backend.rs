@@ -141,6 +141,7 @@ impl Backend {
             (resting @ Availability::Resting(..), _) => resting,
             (_, Some(resting @ Availability::Resting(..))) => resting,
             (Availability::Trial, _) | (_, Some(Availability::Trial)) => Availability::Trial,
+            (Availability::Full, _) | (_, Some(Availability::Full)) => Availability::Full,
             _ => Availability::Ready,
         }
     }
@@ -152,7 +153,7 @@ impl Backend {
         let mut halves = std::iter::once(&known.health).chain(of_deployment.as_deref());
         halves.all(|health| match health.at(now) {
             Availability::Trial => health.take_trial(now),
-            Availability::Ready => true,
+            Availability::Ready | Availability::Full => true,
             // Another request has been quicker.
             Availability::Resting(..) | Availability::NoToken => false,
         })

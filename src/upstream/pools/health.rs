@@ -13,6 +13,8 @@ const FAILURES: u32 = 5;
 /// How long it rests for the first time, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// How long it is taken to be full after it has said so. Capacity comes back all the time.
+const FULL_FOR: Duration = Duration::from_secs(5);
 /// How long the one request that tries it may take until another one may.
 const TRIAL: Duration = Duration::from_secs(10);
 
@@ -43,6 +45,8 @@ impl Rest {
 pub enum Availability {
     /// It may be asked.
     Ready,
+    /// It may be asked, but has no room by its own account: others of its priority come first.
+    Full,
     /// It has rested, and one request may try it.
     Trial,
     /// It rests until then.
@@ -63,6 +67,7 @@ struct State {
     /// Rests in a row, for failures.
     pauses: u32,
     trial_until: Option<Instant>,
+    full_until: Option<Instant>,
 }
 
 impl Health {
@@ -75,7 +80,10 @@ impl Health {
         let state = self.state();
         match state.rest {
             Some((until, why)) if now < until => Availability::Resting(until, why),
-            None | Some((_, Rest::Throttled)) => Availability::Ready,
+            None | Some((_, Rest::Throttled)) => match state.full_until {
+                Some(until) if now < until => Availability::Full,
+                _ => Availability::Ready,
+            },
             Some((_, why)) => match state.trial_until {
                 Some(until) if now < until => Availability::Resting(until, why),
                 _ => Availability::Trial,
@@ -101,6 +109,11 @@ impl Health {
         if state.rest.is_none_or(|(current, _)| current < until) {
             state.rest = Some((until, why));
         }
+    }
+
+    /// It has answered and has no more room, by its own account.
+    pub fn full(&self, now: Instant) {
+        self.state().full_until = Some(now + FULL_FOR);
     }
 
     /// It has failed.
@@ -205,5 +218,18 @@ mod tests {
             health.served(now);
         }
         assert_eq!(health.at(now), Availability::Ready);
+    }
+
+    #[test]
+    fn it_is_full_until_an_answer_says_otherwise_and_not_for_long() {
+        let (health, now) = (Health::default(), Instant::now());
+        health.full(now);
+        assert_eq!(health.at(now), Availability::Full);
+        assert_eq!(health.at(now + FULL_FOR), Availability::Ready);
+        health.rest(now, seconds(1), Rest::Throttled);
+        assert!(matches!(health.at(now), Availability::Resting(..)));
+        assert_eq!(health.at(now + seconds(1)), Availability::Full);
+        health.served(now + seconds(1));
+        assert_eq!(health.at(now + seconds(1)), Availability::Ready);
     }
 }

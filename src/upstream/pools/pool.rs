@@ -1,5 +1,6 @@
 //! The backends of one deployment, and their order for one request.
 
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -205,10 +206,12 @@ impl Pool {
             return Err(NoBackend::Reserved(until));
         }
         let trial = sorted.take_trial(wish.called, now);
-        sorted.ready.sort_by_key(|(at, _)| *at);
+        sorted.ready.sort_by_key(|it| it.at);
         self.arrange(&mut sorted.ready);
-        let order = trial.into_iter().chain(sorted.ready.iter().copied());
-        let order: Vec<_> = order.map(|(_, it)| it).collect();
+        let order = trial
+            .into_iter()
+            .chain(sorted.ready.iter().map(|it| it.member));
+        let order: Vec<_> = order.collect();
         let Some(first) = order.first() else {
             return Err(sorted.obstacle);
         };
@@ -227,10 +230,9 @@ impl Pool {
     }
 
     /// Puts the members of each priority into the order of their turns.
-    fn arrange(&self, ready: &mut [(usize, &Arc<Member>)]) {
+    fn arrange(&self, ready: &mut [Ready<'_>]) {
         let mut in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_same =
-            |a: &(usize, &Arc<Member>), b: &(usize, &Arc<Member>)| a.1.priority == b.1.priority;
+        let is_same = |a: &Ready<'_>, b: &Ready<'_>| a.member.priority == b.member.priority;
         for (nth, group) in ready.chunk_by_mut(is_same).enumerate() {
             if group.len() < 2 {
                 continue;
@@ -239,15 +241,23 @@ impl Pool {
                 take_turn(group, &mut in_hand);
             } else {
                 let left = |at: usize| in_hand.get(at).copied().unwrap_or(0);
-                group.sort_by_key(|(at, _)| std::cmp::Reverse(left(*at)));
+                group.sort_by_key(|it| (it.is_full, Reverse(left(it.at))));
             }
         }
     }
 }
 
+/// A member that may be asked, and its place in the pool.
+#[derive(Clone, Copy)]
+struct Ready<'a> {
+    at: usize,
+    member: &'a Arc<Member>,
+    is_full: bool,
+}
+
 /// The allowed members of a pool, by what may be asked of them.
 struct Sorted<'a> {
-    ready: Vec<(usize, &'a Arc<Member>)>,
+    ready: Vec<Ready<'a>>,
     trials: Vec<(usize, &'a Arc<Member>)>,
     /// How many can't be asked.
     others: usize,
@@ -272,7 +282,11 @@ impl Default for Sorted<'_> {
 impl<'a> Sorted<'a> {
     fn put(&mut self, at: usize, member: &'a Arc<Member>, availability: Availability) {
         match availability {
-            Availability::Ready => self.ready.push((at, member)),
+            Availability::Ready | Availability::Full => self.ready.push(Ready {
+                at,
+                member,
+                is_full: availability == Availability::Full,
+            }),
             Availability::Trial => self.trials.push((at, member)),
             Availability::NoToken => {
                 self.others += 1;
@@ -315,14 +329,14 @@ impl<'a> Sorted<'a> {
 
     /// The one that this request is to try. Where another request has been quicker, its backend rests until that
     /// one has ended, or is ready already.
-    fn take_trial(&mut self, called: &str, now: Instant) -> Option<(usize, &'a Arc<Member>)> {
-        let first = self.ready.iter().map(|(_, member)| member.priority).min();
+    fn take_trial(&mut self, called: &str, now: Instant) -> Option<&'a Arc<Member>> {
+        let first = self.ready.iter().map(|it| it.member.priority).min();
         for (at, member) in std::mem::take(&mut self.trials) {
             if first.is_some_and(|first| member.priority > first) {
                 continue;
             }
             if member.backend.take_trial(member.name(called), now) {
-                return Some((at, member));
+                return Some(member);
             }
             match member.availability(called, now) {
                 Availability::Trial => {}
@@ -333,30 +347,33 @@ impl<'a> Sorted<'a> {
     }
 }
 
-/// Whose turn it is goes first; the others follow by what they have in hand. One that is slow is passed over,
-/// and gathers no turns meanwhile: they would all come at once when it has caught up.
-fn take_turn(group: &mut [(usize, &Arc<Member>)], in_hand: &mut [i64]) {
-    let least = group.iter().map(|(_, it)| load(it)).min().unwrap_or(0);
+/// Whose turn it is goes first; the others follow by what they have in hand. One that is slow or full is passed
+/// over, and gathers no turns meanwhile: they would all come at once when it has caught up.
+fn take_turn(group: &mut [Ready<'_>], in_hand: &mut [i64]) {
+    let least = group.iter().map(|it| load(it.member)).min().unwrap_or(0);
     let is_slow = |member: &Member| {
         let share = least.saturating_mul(MAX_TIMES_SHARE);
         load(member) > share.saturating_add(MIN_UNDER_WAY * LOAD_SCALE / u64::from(member.weight))
     };
+    // Where all are passed over it is whose turn it is.
+    let are_all_full = group.iter().all(|it| it.is_full);
+    let is_late = |it: &Ready<'_>| (it.is_full && !are_all_full) || is_slow(it.member);
     // Others may begin and end meanwhile: it is looked at once.
-    let mut keyed: Vec<_> = group.iter().map(|it| (is_slow(it.1), *it)).collect();
+    let mut keyed: Vec<_> = group.iter().map(|it| (is_late(it), *it)).collect();
     let mut total = 0_i64;
-    for (slow, (at, member)) in &keyed {
-        if let Some(own) = in_hand.get_mut(*at).filter(|_| !slow) {
-            *own = own.saturating_add(i64::from(member.weight));
-            total = total.saturating_add(i64::from(member.weight));
+    for (late, it) in &keyed {
+        if let Some(own) = in_hand.get_mut(it.at).filter(|_| !late) {
+            *own = own.saturating_add(i64::from(it.member.weight));
+            total = total.saturating_add(i64::from(it.member.weight));
         }
     }
     let left = |in_hand: &[i64], at: usize| in_hand.get(at).copied().unwrap_or(0);
-    keyed.sort_by_key(|(slow, (at, _))| (*slow, std::cmp::Reverse(left(in_hand, *at))));
+    keyed.sort_by_key(|(late, it)| (*late, Reverse(left(in_hand, it.at))));
     for (place, (_, member)) in group.iter_mut().zip(keyed) {
         *place = member;
     }
-    if let Some((first, _)) = group.first()
-        && let Some(own) = in_hand.get_mut(*first)
+    if let Some(first) = group.first()
+        && let Some(own) = in_hand.get_mut(first.at)
     {
         *own = own.saturating_sub(total);
     }

@@ -269,3 +269,23 @@ fn what_is_left_is_kept_for_others_while_some_have_too_much_to_do() {
         "nothing is left"
     );
 }
+
+#[test]
+fn a_full_one_is_passed_over_for_its_equals_and_for_no_others() {
+    let pool = pool(&[("a", 0, 1), ("b", 0, 1), ("c", 1, 1)]);
+    let now = Instant::now();
+    let full = |name: &str| backend(&pool, name).deployment("gpt-4o", |it| it.full(now));
+    full("a");
+    for _ in 0..4 {
+        assert_eq!(names(&order(&pool, now).expect("b")), ["b", "a", "c"]);
+    }
+    full("b");
+    let firsts: Vec<_> = (0..4)
+        .map(|_| names(&order(&pool, now).expect("both")).remove(0))
+        .collect();
+    let of = |name: &str| firsts.iter().filter(|it| *it == name).count();
+    assert_eq!((of("a"), of("b")), (2, 2), "{firsts:?}");
+    // It has room again: its share, and not what it has missed.
+    backend(&pool, "a").served("gpt-4o", now);
+    assert_eq!(names(&order(&pool, now).expect("a")), ["a", "b", "c"]);
+}
