@@ -57,6 +57,24 @@ async fn the_configuration_for_several_backends_is_valid() {
 }
 
 #[tokio::test]
+async fn the_configuration_for_backends_by_their_addresses_is_valid() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let certificates = support::write_certificate(directory.path());
+    let file = directory.path().join("tollgate.yaml");
+    // Envoy reads the file of authorities when it validates.
+    let yaml = format!(
+        "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nenvoy: {{ trusted_ca: {} }}\nbackends:\n  - {{ name: four, endpoint: \"https://10.1.2.3\" }}\n  - {{ name: six, endpoint: \"https://[fd00::7]:8443\" }}\n",
+        certificates.0.display()
+    );
+    std::fs::write(&file, yaml).expect("written");
+    let mut config = EnvoyConfig::written_from(&file).await.expect("a file");
+    config.certificate(&certificates.0, &certificates.1);
+    validate(&config, directory.path())
+        .await
+        .expect("a valid configuration, without warnings");
+}
+
+#[tokio::test]
 async fn the_configuration_for_certificates_is_the_other_one_with_named_differences() {
     let mtls = EnvoyConfig::standalone_mtls().expect("envoy/standalone-mtls.yaml");
     let mut derived = EnvoyConfig::standalone().expect("envoy/standalone.yaml");

@@ -48,6 +48,7 @@ mod service_tier;
 mod shared_limits;
 mod shares;
 mod shown;
+mod stale_envoy;
 mod standings;
 mod stored_at;
 mod support;

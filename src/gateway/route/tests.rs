@@ -4,7 +4,7 @@ use crate::upstream::{Availability, Pool, RejectionCounts};
 fn asked(names: &[&str]) -> Asked {
     let choice = |name: &&str| {
         let member = Member::new(Arc::new(Backend::new(name)), None, 0, 1);
-        Choice::new(&Arc::new(member), "gpt-4o")
+        Choice::new(&Arc::new(member), &"gpt-4o".into())
     };
     Asked {
         choices: names.iter().map(choice).collect(),

@@ -82,7 +82,7 @@ impl Pools {
         let mut members = self.of(Some(called)).members().iter();
         let member = members.find(is_one);
         let member = member.or_else(|| self.all.members().iter().find(is_one))?;
-        Some(Choice::new(member, called))
+        Some(Choice::new(member, &called.into()))
     }
 
     /// Takes over what the last configuration knew of the same backends.

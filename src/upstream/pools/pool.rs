@@ -65,11 +65,11 @@ pub struct Choice {
 
 impl Choice {
     /// A member, for a deployment as callers call it.
-    pub fn new(member: &Arc<Member>, called: &str) -> Self {
+    pub fn new(member: &Arc<Member>, called: &Arc<str>) -> Self {
         Self {
             deployment: match &member.deployment {
                 Some(name) => Arc::clone(name),
-                None => called.into(),
+                None => Arc::clone(called),
             },
             member: Arc::clone(member),
         }
@@ -216,12 +216,13 @@ impl Pool {
             return Err(sorted.obstacle);
         };
         let name = first.name(wish.called);
+        let called: Arc<str> = wish.called.into();
         let mut choices: Vec<Choice> = Vec::with_capacity(order.len().min(wish.most));
         for member in &order {
             let is_there = |it: &Choice| Arc::ptr_eq(it.backend(), &member.backend);
             let is_named_so = !wish.has_one_name || member.name(wish.called) == name;
             if choices.len() < wish.most && is_named_so && !choices.iter().any(is_there) {
-                choices.push(Choice::new(member, wish.called));
+                choices.push(Choice::new(member, &called));
             }
         }
         first.under_way.fetch_add(1, Ordering::Relaxed);
