@@ -12,8 +12,8 @@ use arc_swap::{ArcSwap, Guard};
 use crate::access::{BodyLimits, Client, ClientId, ObjectKind};
 use crate::auth::certificate::CertifiedCaller;
 use crate::auth::{
-    AuthError, Caller, CertificateRing, Credential, CredentialKind, IssuedKeys, KeyDigest, KeyRing,
-    PresentedCertificate, PresentedHeaders, Proof, TokenError, Tokens,
+    AuthError, Caller, CertificateRing, Credential, CredentialKind, Described, IssuedKeys,
+    KeyDigest, KeyRing, PresentedCertificate, PresentedHeaders, Proof, TokenError, Tokens,
 };
 use crate::events::Target;
 use crate::limits::{LimitSettings, Period, Rule, Span};
@@ -103,6 +103,30 @@ impl Policy {
             },
             Credential::Token(token) => Ok(self.tokens.authenticate(token, now).await?),
         }
+    }
+
+    /// What is known of a credential that [`Self::authenticate`] has refused.
+    pub fn describe(
+        &self,
+        issued: Option<&IssuedKeys>,
+        presented: &PresentedHeaders<'_>,
+        certificate: &PresentedCertificate<'_>,
+        refused: &AuthError,
+    ) -> Described {
+        if self.certificates.is_some() && certificate.is_there() {
+            return certificate.described();
+        }
+        let described = match (presented.credential(), refused) {
+            (Ok(Credential::Key(key)), _) => KeyDigest::of_presented(key).ok().and_then(|digest| {
+                let configured = self.keys.described(&digest);
+                configured.or_else(|| issued?.described(&digest))
+            }),
+            (Ok(Credential::Token(token)), AuthError::Token(refused)) => {
+                Some(self.tokens.described(token, refused))
+            }
+            _ => None,
+        };
+        described.unwrap_or_default()
     }
 
     fn takes_tokens_in(&self, presented: &PresentedHeaders<'_>) -> bool {

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use dashmap::DashMap;
 
-use super::{AuthError, Caller, CredentialKind, KeyDigest, KeySlot, KeyState, Validity};
+use super::{AuthError, Caller, CredentialKind, Described, KeyDigest, KeySlot, KeyState, Validity};
 use crate::access::{Client, ClientId};
 
 /// The public part of a key, which names it.
@@ -74,6 +74,7 @@ pub struct IssuedKey {
 }
 
 struct Entry {
+    id: KeyId,
     digest: KeyDigest,
     client: ClientId,
     slot: KeySlot,
@@ -84,6 +85,7 @@ struct Entry {
 impl Entry {
     fn of(key: &IssuedKey) -> Self {
         Self {
+            id: key.id.clone(),
             digest: key.digest,
             client: key.client.clone(),
             slot: key.slot,
@@ -185,6 +187,20 @@ impl IssuedKeys {
             credential: CredentialKind::Key(entry.slot),
             user: None,
             entitlements: None,
+        })
+    }
+
+    /// Whose key it is, valid or not.
+    pub(crate) fn described(&self, digest: &KeyDigest) -> Option<Described> {
+        let entry = self
+            .keys
+            .get(digest)
+            .filter(|it| it.digest.matches(digest))?;
+        Some(Described {
+            client: Some(entry.client.to_shared()),
+            slot: Some(entry.slot),
+            key_id: Some(Arc::clone(&entry.id.0)),
+            ..Described::default()
         })
     }
 

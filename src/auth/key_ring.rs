@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{AuthError, Caller, CredentialKind, KeyDigest, KeySlot, KeyState, Validity};
+use super::{AuthError, Caller, CredentialKind, Described, KeyDigest, KeySlot, KeyState, Validity};
 use crate::access::{Client, ClientId};
 
 /// Two clients with one key: the caller would be ambiguous.
@@ -74,6 +74,16 @@ impl KeyRing {
             credential: CredentialKind::Key(entry.slot),
             user: None,
             entitlements: None,
+        })
+    }
+
+    /// Whose key it is, valid or not.
+    pub(crate) fn described(&self, digest: &KeyDigest) -> Option<Described> {
+        let entry = self.0.get(digest).filter(|it| it.digest.matches(digest))?;
+        Some(Described {
+            client: Some(entry.client.id.to_shared()),
+            slot: Some(entry.slot),
+            ..Described::default()
         })
     }
 

@@ -5,6 +5,7 @@ mod caller;
 /// Client certificates: chain, revocation, identities.
 pub mod certificate;
 mod credential;
+mod described;
 mod error;
 mod fetch;
 mod issued;
@@ -22,6 +23,7 @@ pub use algorithm::Algorithm;
 pub use caller::{Caller, CredentialKind};
 pub use certificate::{CertificateError, CertificateRing, PresentedCertificate};
 pub use credential::{CREDENTIAL_HEADERS, Credential, PresentedHeaders};
+pub use described::Described;
 pub use error::AuthError;
 pub use fetch::{Answer, Document, FetchError, FetchRules, Fetcher, FetcherError, Reach, Url};
 pub use issued::{IssuedKey, IssuedKeys, KeyCounts, KeyEvent, KeyId};

@@ -172,6 +172,7 @@ pub(crate) async fn decide_head<'a, H>(
 where
     H: Iterator<Item = (&'a str, &'a [u8])> + Clone,
 {
+    context.place(head.path, head.address);
     let target = Target::parse(head.method, head.path);
     let is_session = target
         .as_ref()
@@ -278,6 +279,9 @@ async fn authenticate(
                 _ => presented.kind(takes_certificates),
             };
             context.detail = error.detail();
+            let (headers, certificate) = (&presented.headers, &presented.certificate);
+            let policy = rules.policy;
+            context.refused(policy.describe(rules.issued, headers, certificate, error));
         }
     }
     Ok(caller?)

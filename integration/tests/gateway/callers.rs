@@ -3,7 +3,9 @@
 use serde_json::json;
 use tollgate_integration::stack::{CHAT_PATH, Stack, TestKey};
 
-use crate::support::{assert_backend_untouched, hello, metric, refusal_line, refused, send, stack};
+use crate::support::{
+    assert_backend_untouched, hello, metric, refusal_line, refused, refused_for, send, stack,
+};
 
 /// Headers, and the status, code and reason that they are refused with.
 type Case<'a> = (Vec<(&'a str, &'a str)>, u16, &'a str, &'a str);
@@ -301,6 +303,16 @@ async fn a_key_is_good_only_in_its_time_and_while_nobody_has_stopped_it() {
             1.0,
             "{reason}"
         );
+        let line = refused_for(&stack, reason).await;
+        let client = format!("app-{}", &key.sha256()[..8]);
+        assert_eq!(line["client"], client, "{line}");
+        assert_eq!(line["credential"], "key.primary", "{line}");
+        assert_eq!(
+            (&line["address"], &line["path"]),
+            (&"127.0.0.1".into(), &CHAT_PATH.split('?').next().into()),
+            "{line}"
+        );
+        assert!(!line.to_string().contains(key.text()), "{line}");
     }
     assert_backend_untouched(&stack);
     let good = keys.last().expect("the last key");

@@ -10,7 +10,7 @@ use tollgate_integration::postgres::{Postgres, is_root};
 use tollgate_integration::stack::{CHAT_PATH, Stack, Tollgate, TollgateLaunch, paths, wait_for};
 
 use crate::control::{Control, SOCKET, with_postgres, with_sqlite};
-use crate::support::{hello, metric, send};
+use crate::support::{hello, metric, refused_for, send};
 
 /// Every replica has to honour a change in this time.
 const HONOURED_WITHIN: Duration = Duration::from_secs(5);
@@ -37,19 +37,6 @@ async fn becomes(stack: &Stack, key: &str, wanted: u16) {
     }
 }
 
-/// Waits for a refusal with a reason in the audit log of this run of tollgate.
-async fn refused_for(stack: &Stack, reason: &str) {
-    let audit = stack.tollgate().audit();
-    wait_for(&format!("a refusal for {reason}"), async || {
-        let lines = audit.json();
-        lines
-            .iter()
-            .any(|line| line["reason"] == reason)
-            .then_some(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn an_issued_key_works_at_once_and_a_revoked_one_is_denied_on_the_connection_it_has_open() {
     let stack = Stack::start(with_sqlite()).await;
@@ -62,7 +49,16 @@ async fn an_issued_key_works_at_once_and_a_revoked_one_is_denied_on_the_connecti
     becomes(&stack, &key, 401).await;
     let after = stack.envoy.stat(connections).await.expect("a counter");
     assert_eq!(before, after, "it was the same connection");
-    refused_for(&stack, "key_revoked").await;
+    let line = refused_for(&stack, "key_revoked").await;
+    assert_eq!(
+        (&line["client"], &line["key_id"], &line["credential"]),
+        (
+            &"mobile-app".into(),
+            &id.as_str().into(),
+            &"key.secondary".into()
+        ),
+        "{line}"
+    );
     assert_eq!(
         status(&stack, stack.key.text()).await,
         200,
@@ -345,14 +341,16 @@ async fn the_control_socket_takes_nothing_from_another_user() {
 async fn a_key_of_a_client_that_the_file_no_longer_has_is_refused() {
     let mut stack = Stack::start(with_sqlite()).await;
     let control = Control::of(&stack);
-    let (key, _) = control.issue(&[]).await;
+    let (key, id) = control.issue(&[]).await;
     becomes(&stack, &key, 200).await;
     let yaml = std::fs::read_to_string(stack.config_path()).expect("the file");
     let other = yaml.replace("id: mobile-app", "id: web-shop");
     std::fs::write(stack.config_path(), other).expect("written");
     stack.restart_tollgate().await.expect("it starts again");
     assert_eq!(status(&stack, &key).await, 401);
-    refused_for(&stack, "key_client_unknown").await;
+    let line = refused_for(&stack, "key_client_unknown").await;
+    let whose = (&line["client"], &line["key_id"]);
+    assert_eq!(whose, (&"mobile-app".into(), &id.as_str().into()), "{line}");
     assert_eq!(
         status(&stack, stack.key.text()).await,
         200,

@@ -3,7 +3,7 @@
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tollgate_integration::stack::wait::DEADLINE;
-use tollgate_integration::stack::{Options, Stack};
+use tollgate_integration::stack::{Options, Stack, wait_for};
 
 /// A stack as users run it.
 pub(crate) async fn stack() -> Stack {
@@ -91,6 +91,16 @@ pub(crate) async fn refusal_line(stack: &Stack) -> Value {
     audit
         .wait_for_json("a refusal", |line| line["event"] == "refused")
         .await
+}
+
+/// The last refusal for a reason in the audit log of this run of tollgate.
+pub(crate) async fn refused_for(stack: &Stack, reason: &str) -> Value {
+    let audit = stack.tollgate().audit();
+    wait_for(&format!("a refusal for {reason}"), async || {
+        let mut lines = audit.json().into_iter();
+        lines.rfind(|line| line["event"] == "refused" && line["reason"] == reason)
+    })
+    .await
 }
 
 /// The value of a metric whose labels contain all of these, summed over the rest.

@@ -6,8 +6,8 @@ use tollgate_integration::fakes::issuer::{FakeIssuer, P521Signer, Signer, unix_s
 use tollgate_integration::stack::{CHAT_PATH, Options, Stack};
 
 use crate::support::{
-    assert_backend_untouched, assert_no_violations, hello, metric, refusal_line, refused, send,
-    usage_line,
+    assert_backend_untouched, assert_no_violations, hello, metric, refusal_line, refused,
+    refused_for, send, usage_line,
 };
 use crate::token_support::{
     changed, chat, entry, explain_token, reason, stack_of, status, with_issuers,
@@ -401,5 +401,42 @@ async fn no_token_is_in_any_output() {
         for part in token.split('.').skip(1) {
             assert!(!answers.contains(part), "a part of a token is in an output");
         }
+    }
+}
+
+#[tokio::test]
+async fn whose_a_refused_token_is_can_be_looked_up() {
+    let signer = Signer::new("1", Algorithm::ES256);
+    let issuer = FakeIssuer::start(&[&signer]).await;
+    let stack = stack_of(&issuer, "").await;
+    let expired = signer.sign(&changed(&issuer, "exp", Some(json!(unix_s() - 3600))));
+    assert_eq!(status(&stack, &expired).await, 401);
+    let line = refused_for(&stack, "token_expired").await;
+    assert_eq!(
+        (&line["issuer"], &line["azp"]),
+        (&json!(issuer.url()), &json!("app-1")),
+        "{line}"
+    );
+    // What nobody has signed says nothing, and neither does a token of a stranger.
+    let other = Signer::new("1", Algorithm::ES256);
+    let forged = other.sign(&changed(&issuer, "azp", Some(json!("somebody"))));
+    assert_eq!(status(&stack, &forged).await, 401);
+    let line = refused_for(&stack, "token_signature").await;
+    assert_eq!(
+        (&line["issuer"], &line["azp"]),
+        (&json!(issuer.url()), &Value::Null),
+        "{line}"
+    );
+    let foreign = signer.sign(&changed(
+        &issuer,
+        "iss",
+        Some(json!("https://evil.example")),
+    ));
+    assert_eq!(status(&stack, &foreign).await, 401);
+    let line = refused_for(&stack, "token_issuer").await;
+    assert_eq!(line.get("issuer"), None, "{line}");
+    for token in [&expired, &forged, &foreign] {
+        let signature = token.rsplit('.').next().expect("a signature");
+        assert!(!stack.tollgate().audit().all().concat().contains(signature));
     }
 }

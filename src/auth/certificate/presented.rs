@@ -4,7 +4,9 @@ use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 
 use super::CertificateError;
+use super::decoded::Decoded;
 use super::xfcc::{self, MAX_HEADER_BYTES};
+use crate::auth::described::{Described, bounded};
 
 /// Largest certificate that is looked at, in bytes.
 const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
@@ -79,6 +81,22 @@ impl<'a> PresentedCertificate<'a> {
         hash.update(header);
         hash.update(self.peer.as_bytes());
         Ok(hash.finalize().into())
+    }
+
+    /// What the certificate of the connection says of itself. Whoever has it has its key, and may have issued it
+    /// to themselves.
+    pub fn described(&self) -> Described {
+        let leaf = xfcc::certificates(self.peer).ok();
+        let leaf = leaf.as_deref().and_then(<[_]>::first);
+        let small = leaf.filter(|der| der.len() <= MAX_CERTIFICATE_BYTES);
+        match small.and_then(|der| Decoded::read(der).ok()) {
+            Some(leaf) => Described {
+                subject: Some(bounded(&leaf.subject().to_string())),
+                serial: Some(bounded(&hex::encode(leaf.serial()))),
+                ..Described::default()
+            },
+            None => Described::default(),
+        }
     }
 
     /// The chain, leaf first.

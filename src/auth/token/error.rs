@@ -85,6 +85,33 @@ impl From<ObjectError> for TokenError {
 }
 
 impl TokenError {
+    /// Whether the signature was good, so that the claims are the issuer's own words.
+    pub(super) const fn is_of_claims(&self) -> bool {
+        match self {
+            Self::Tenant
+            | Self::Audience
+            | Self::ExpiryMissing
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::TooOld
+            | Self::Claim(_)
+            | Self::ClientUnknown
+            | Self::ClientAmbiguous => true,
+            Self::Malformed
+            | Self::Opaque
+            | Self::DuplicateMember
+            | Self::Critical
+            | Self::Type
+            | Self::Algorithm
+            | Self::Issuer
+            | Self::KeyMissing
+            | Self::KeyUnknown
+            | Self::KeyMismatch
+            | Self::Signature
+            | Self::IssuerUnavailable => false,
+        }
+    }
+
     /// What the reason alone does not say, of the configuration's words only.
     pub(crate) fn detail(&self) -> Option<Arc<str>> {
         match self {

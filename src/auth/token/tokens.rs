@@ -13,9 +13,13 @@ use tokio::time::Instant;
 
 use super::compact::Compact;
 use super::{Issuer, TokenError};
+use crate::auth::described::bounded;
 use crate::auth::jwks::{FetchedKeys, KEY_WAIT};
-use crate::auth::{Caller, CredentialKind};
+use crate::auth::{Caller, CredentialKind, Described};
 use crate::unix_time;
+
+/// The claims that name the application, in OpenID Connect and Entra ID's first version.
+const AUTHORIZED_PARTY: [&str; 2] = ["azp", "appid"];
 
 /// Verified tokens that are remembered: about 30 MB. Only good tokens are, so an attacker can't fill
 /// it.
@@ -142,6 +146,24 @@ impl Tokens {
         let caller = verified.caller.clone();
         self.verified.insert(digest, verified);
         Ok(caller)
+    }
+
+    /// What is known of a token that was refused. Who it is for is what its claims say, and they say it only where
+    /// the signature was good.
+    pub(crate) fn described(&self, token: &str, refused: &TokenError) -> Described {
+        let Ok(token) = Compact::parse(token) else {
+            return Described::default();
+        };
+        let text = |name: &str| token.claims.get(name)?.as_str();
+        let Some(iss) = text("iss").filter(|it| self.by_iss.contains_key(*it)) else {
+            return Described::default();
+        };
+        let party = AUTHORIZED_PARTY.iter().find_map(|name| text(name));
+        Described {
+            issuer: Some(bounded(iss)),
+            authorized_party: party.filter(|_| refused.is_of_claims()).map(bounded),
+            ..Described::default()
+        }
     }
 
     fn remembered(&self, digest: &TokenDigest, now: u64) -> Option<Caller> {

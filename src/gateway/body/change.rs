@@ -17,8 +17,8 @@ pub(crate) enum BodyChange {
         edits: Vec<Edit>,
         model: Option<Model>,
     },
-    /// A form, written anew, that calls the deployment as callers do.
-    Form(Rewritten),
+    /// A form of this `content-type`: it is written anew, with the deployment's name where it names a model.
+    Form(String),
     /// A file's form, which calls nothing by a name.
     File(Rewritten),
 }
@@ -58,22 +58,19 @@ impl BodyChange {
                     content_type: None,
                 }))
             }
-            Self::Form(written) => Ok(Some(renamed(written, name)?)),
+            Self::Form(content_type) => renamed(&content_type, body, name).map(Some),
             Self::File(written) => Ok(Some(written)),
         }
     }
 }
 
-/// A form that has been written by us, with another name in it.
-fn renamed(written: Rewritten, name: &str) -> Result<Rewritten, BodyError> {
-    let mut form = Form::parse(
-        written.content_type.as_deref().unwrap_or_default(),
-        &written.body,
-    )?;
-    if form.field(MODEL)?.is_none_or(|model| model == name) {
-        return Ok(written);
+/// A form, written anew with this name. It is the client's own that is read again: what is written may be longer
+/// than what anybody may send.
+fn renamed(content_type: &str, body: &[u8], name: &str) -> Result<Rewritten, BodyError> {
+    let mut form = Form::parse(content_type, body)?;
+    if form.field(MODEL)?.is_some_and(|model| model != name) {
+        form.set(MODEL, name.to_owned());
     }
-    form.set(MODEL, name.to_owned());
     Ok(form.write().into())
 }
 
@@ -86,10 +83,12 @@ mod tests {
 
     #[test]
     fn a_form_has_the_name_that_its_backend_knows() {
-        let form = Form::parse("multipart/form-data; boundary=X", FORM.as_bytes()).expect("a form");
         for name in ["whisper", "whisper-eu"] {
-            let change = BodyChange::Form(form.write().into());
-            let written = change.write(&[], name).expect("a form").expect("a body");
+            let change = BodyChange::Form("multipart/form-data; boundary=X".to_owned());
+            let written = change
+                .write(FORM.as_bytes(), name)
+                .expect("a form")
+                .expect("a body");
             let content_type = written.content_type.expect("a form's");
             let read = Form::parse(&content_type, &written.body).expect("a form");
             assert_eq!(read.field(MODEL), Ok(Some(name)));

@@ -15,14 +15,14 @@ const RESPONSE_FORMAT: &str = "response_format";
 const PLAIN_FORMATS: [&str; 3] = ["text", "srt", "vtt"];
 
 impl<O: Observer> Deciding<'_, O> {
-    /// Authorises the model that the form names; the form is passed on rewritten, with the granted
-    /// deployment where it says another one or none.
+    /// Authorises the model that the form names; the form is passed on rewritten, with the backend's name for the
+    /// granted deployment where it names one.
     pub(super) fn form(
         &mut self,
         content_type: &str,
         body: &[u8],
     ) -> Result<BodyDecision, Refusal> {
-        let mut form = Form::parse(content_type, body)?;
+        let form = Form::parse(content_type, body)?;
         let model = form.field(MODEL)?;
         let format = form.field(RESPONSE_FORMAT)?;
         let uses = Uses {
@@ -30,10 +30,6 @@ impl<O: Observer> Deciding<'_, O> {
             ..Uses::default()
         };
         let grant = self.grant_model(model, &uses)?;
-        let deployment = grant.deployment.as_str();
-        if model.is_some_and(|model| model != deployment) {
-            form.set(MODEL, deployment.to_owned());
-        }
         let word_of = |name| Ok::<_, BodyError>(form.field(name)?.and_then(word).map(Into::into));
         Ok(BodyDecision {
             deployment: Some(grant.deployment),
@@ -48,7 +44,7 @@ impl<O: Observer> Deciding<'_, O> {
                 image_quality: word_of("quality")?,
                 ..Units::default()
             },
-            change: BodyChange::Form(form.write().into()),
+            change: BodyChange::Form(content_type.to_owned()),
             ..BodyDecision::default()
         })
     }

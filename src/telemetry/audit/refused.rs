@@ -1,5 +1,6 @@
 //! Refusals in the audit log: who asked for what, as far as it was known by then.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -7,7 +8,10 @@ use serde::Serialize;
 
 use super::rfc3339;
 use crate::access::{Deployment, Endpoint, Grant, Operation, Target};
-use crate::auth::Caller;
+use crate::auth::{Caller, CredentialKind, Described};
+
+/// Longest path that is written.
+const MAX_PATH_BYTES: usize = 256;
 
 /// What is known of a request. Each step of a decision notes what it finds out, so that a refusal at any
 /// later step can say it.
@@ -30,6 +34,12 @@ pub struct RequestContext {
     pub product: Option<Arc<str>>,
     /// What the reason of a refusal alone does not say.
     pub detail: Option<Arc<str>>,
+    /// Where the caller is.
+    pub address: Option<IpAddr>,
+    /// The path, without its query, which may have a secret in it.
+    pub path: Option<Arc<str>>,
+    /// What else is known of a credential that was refused.
+    pub described: Option<Box<Described>>,
 }
 
 impl RequestContext {
@@ -44,7 +54,27 @@ impl RequestContext {
             deployment: None,
             product: None,
             detail: None,
+            address: None,
+            path: None,
+            described: None,
         }
+    }
+
+    /// What is asked for, and from where.
+    pub(crate) fn place(&mut self, path: &str, address: Option<IpAddr>) {
+        let path = path.split_once(['?', '#']).map_or(path, |it| it.0);
+        let end = path.floor_char_boundary(MAX_PATH_BYTES);
+        self.path = path.get(..end).map(Arc::from);
+        self.address = address;
+    }
+
+    /// Whose a credential is that was refused.
+    pub(crate) fn refused(&mut self, described: Described) {
+        if let Some(slot) = described.slot {
+            self.credential = Some(CredentialKind::Key(slot).as_str());
+        }
+        self.client.clone_from(&described.client);
+        self.described = Some(Box::new(described));
     }
 
     /// What its path says.
@@ -100,6 +130,10 @@ pub(super) struct RefusedLine<'a> {
     product: Option<&'a str>,
     status: u16,
     reason: &'static str,
+    address: Option<IpAddr>,
+    path: Option<&'a str>,
+    #[serde(flatten)]
+    described: DescribedMembers<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
 }
@@ -122,7 +156,37 @@ impl<'a> RefusedLine<'a> {
             product: context.product.as_deref(),
             status: *status,
             reason,
+            address: context.address,
+            path: context.path.as_deref(),
+            described: DescribedMembers::of(context.described.as_deref()),
             detail: context.detail.as_deref(),
         }
+    }
+}
+
+/// What only some credentials have.
+#[derive(Default, Serialize)]
+struct DescribedMembers<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    azp: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial: Option<&'a str>,
+}
+
+impl<'a> DescribedMembers<'a> {
+    fn of(described: Option<&'a Described>) -> Self {
+        described.map_or_else(Self::default, |it| Self {
+            key_id: it.key_id.as_deref(),
+            issuer: it.issuer.as_deref(),
+            azp: it.authorized_party.as_deref(),
+            subject: it.subject.as_deref(),
+            serial: it.serial.as_deref(),
+        })
     }
 }

@@ -5,7 +5,7 @@ use tollgate_integration::stack::{CHAT_PATH, poll_for};
 
 use super::{IDENTITY, Pki, assert_refused, chat, stack, until_refused};
 use crate::pki::{Ca, SERIAL, ca_params, openssl_pki, openssl_revoke};
-use crate::support::{hello, metric, send};
+use crate::support::{hello, metric, refused_for, send};
 
 #[tokio::test]
 async fn a_chain_made_by_openssl_is_accepted_until_openssl_revokes_it() {
@@ -26,6 +26,13 @@ async fn a_chain_made_by_openssl_is_accepted_until_openssl_revokes_it() {
         openssl_revoke(files.path());
         until_refused(&stack, &certified).await;
         assert_refused(&stack, &certified, "certificate_revoked", key).await;
+        let line = refused_for(&stack, "certificate_revoked").await;
+        let named = (&line["subject"], &line["serial"]);
+        assert_eq!(
+            named,
+            (&"CN=device,O=Acme".into(), &"2002".into()),
+            "{line}"
+        );
     }
 }
 
