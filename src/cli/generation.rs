@@ -1,5 +1,5 @@
 //! What runs for as long as one configuration is in force: the tasks that keep its keys, lists and
-//! the identity's token fresh.
+//! the identity's token fresh, and those that probe backends.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::certificate::Authority;
 use crate::config::{IdentityConfig, KeyRefresh};
 use crate::policy::Policy;
-use crate::upstream::{AzureTokenSource, Identity};
+use crate::upstream::{AzureTokenSource, Identity, keep_probing};
 
 /// The tasks of one configuration.
 pub(super) struct Generation {
@@ -38,6 +38,11 @@ impl Generation {
             let source = Arc::new(AzureTokenSource::new(source));
             tasks.push(tokio::spawn(identity.keep_fresh(source, stop.clone())));
         }
+        let probes = policy.pools.backends().iter().map(|backend| {
+            let probing = keep_probing(Arc::clone(backend), Arc::clone(identity), stop.clone());
+            tokio::spawn(probing)
+        });
+        tasks.extend(probes);
         let authorities = policy.certificates.iter().flat_map(|it| it.authorities());
         let fetching = |authority: &Authority| {
             let name = || authority.name.to_string();

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_saphyr::Spanned;
 
 use super::backends::resource;
+use super::duration;
 use super::identity::identity;
 use super::problem::Problem;
 use super::problems::{Problems, check_id, duplicate};
@@ -18,6 +20,7 @@ use crate::upstream::{Backend, Member, Pool, Pools, Tier};
 
 /// Each may be the n-th of any request, so Envoy's choice grows with the square.
 pub(crate) const MAX_BACKENDS: usize = 20;
+const MIN_PROBE_EVERY: Duration = Duration::from_millis(10);
 const MAX_WEIGHT: u32 = 1_000_000;
 /// The first dated version of the API that takes `stream_options` with everything.
 const FIRST_API_VERSION: &str = "2024-10-01";
@@ -72,12 +75,29 @@ fn backend(written: &mut written::Backend, directory: &Path, problems: &mut Prob
     let mut backend = Backend::new(&written.name.value);
     backend.tier = tier(written.tier);
     backend.region = written.region.as_ref().map(|it| it.value.as_str().into());
+    backend.probe_every = probe_every(written, problems);
     backend.api_version = api_version(written, problems);
     backend.resource = resource(written, directory, problems);
     let address = host_and_port(written);
     backend.address = address.map(|(host, port)| format!("{host}:{port}"));
     backend.identity = own.and_then(|own| identity(own, directory, problems));
     backend
+}
+
+fn probe_every(written: &written::Backend, problems: &mut Problems) -> Option<Duration> {
+    let every = written.probe_every.as_ref()?;
+    if written.endpoint.is_none() {
+        problems.push(Problem::at(
+            every.referenced,
+            "`probe_every` needs `endpoint`",
+        ));
+    }
+    let time = duration::parse(&every.value).filter(|it| *it >= MIN_PROBE_EVERY);
+    if time.is_none() {
+        let message = "must be a duration of at least 10ms";
+        problems.push(Problem::at(every.referenced, message).help("such as 30s"));
+    }
+    time
 }
 
 /// What the gateway adds to requests for the versions that their callers name must be known here, too.

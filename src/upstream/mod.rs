@@ -6,6 +6,7 @@ mod identity;
 mod key_vault;
 mod pools;
 mod probe;
+mod probing;
 mod rejections;
 mod resource;
 mod seldom;
@@ -20,6 +21,7 @@ pub use pools::{
     Pool, Pools, Rest, Tier, UnderWay, Wish, is_choice,
 };
 pub use probe::Presented;
+pub use probing::keep_probing;
 pub(crate) use rejections::remedy;
 pub use rejections::{RejectionCounts, Rejections};
 pub use resource::{Asked, Resource};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tollgate_integration::fakes::azure::script::Fault;
 use tollgate_integration::stack::{Options, Stack, wait_for};
 
-use crate::backends::{V1, azure, azures, seen, stack, two};
+use crate::backends::{V1, assert_no_violations, azure, azures, seen, stack, two};
 use crate::books::{SOON, ledger, rows, with_everything};
 use crate::support::{hello, metric, refused, send, send_json};
 
@@ -257,4 +257,38 @@ async fn weights_share_the_requests() {
         assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
     }
     assert_eq!(seen(&stack), [30, 10]);
+}
+
+#[tokio::test]
+async fn a_backend_that_nobody_asks_is_probed_and_rests_until_it_is_well() {
+    let options = Options::default().more_backends(vec![azure("east")]);
+    let stack = Stack::start(options.edit_config(|yaml| {
+        yaml.replace("name: sweden,", "name: sweden, probe_every: 20ms,")
+            + "pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, priority: 0 }, { name: east, priority: 1 } ] }\n"
+    }))
+    .await;
+    let state = async || {
+        let (_, text) = stack.tollgate().admin("/backends").await.expect("a page");
+        let states: Value = serde_json::from_str(&text).expect("JSON");
+        states[0].clone()
+    };
+    stack.azure.set_fault(Some(Fault::Status(503)));
+    wait_for("a rest", async || {
+        state().await["rests_ms"].is_number().then_some(())
+    })
+    .await;
+    stack.azure.set_fault(None);
+    wait_for("its return", async || {
+        (state().await["state"] == "healthy").then_some(())
+    })
+    .await;
+    assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+    let requests = stack.azure.requests();
+    let probes = requests.iter().filter(|it| it.path == "/openai/v1/models");
+    assert!(probes.count() >= 6, "five failures and an answer");
+    assert!(
+        requests.iter().any(|it| it.method == "POST"),
+        "it serves again"
+    );
+    assert_no_violations(&stack);
 }

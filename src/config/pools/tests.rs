@@ -65,6 +65,33 @@ fn a_backend_can_be_asked_in_a_version_of_its_own() {
 }
 
 #[test]
+fn a_backend_can_be_probed() {
+    let with = |backend: &str| {
+        let text = format!("{BEFORE}backends: [ {{ name: east, {backend} }} ]\n");
+        let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+        parsed.map_err(|error| error.lines().concat())
+    };
+    let endpoint = "endpoint: \"https://a.openai.azure.com\"";
+    let config = with(&format!("{endpoint}, probe_every: 30s")).expect("good");
+    let every = config.policy.pools.home().expect("a backend").probe_every;
+    assert_eq!(every, Some(std::time::Duration::from_secs(30)));
+    for (backend, reason) in [
+        (
+            "probe_every: 30s".to_owned(),
+            "`probe_every` needs `endpoint`",
+        ),
+        (
+            format!("{endpoint}, probe_every: often"),
+            "must be a duration",
+        ),
+        (format!("{endpoint}, probe_every: 1ms"), "at least 10ms"),
+    ] {
+        let error = with(&backend).err().expect("wrong");
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[test]
 fn a_pool_says_priority_weight_and_name() {
     let pools = pools(
         "pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden, priority: 0, weight: 3, deployment: gpt-4o-eu }, { name: east, priority: 5 } ] }",

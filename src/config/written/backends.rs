@@ -17,6 +17,7 @@ pub(in crate::config) struct Backend {
     pub(in crate::config) tier: BackendTier,
     pub(in crate::config) region: Option<Spanned<String>>,
     pub(in crate::config) api_version: Option<Spanned<String>>,
+    pub(in crate::config) probe_every: Option<Spanned<String>>,
     pub(in crate::config) identity: Option<Spanned<Identity>>,
 }
 

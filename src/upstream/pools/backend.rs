@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
@@ -10,7 +11,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::failures::FailuresInARow;
-use super::health::{Availability, Health};
+use super::health::{Availability, Health, Rest};
 use crate::upstream::{Identity, IdentityConfig, RejectionCounts, Rejections, Resource};
 
 /// How many deployments of a backend may rest apart from it; their names are the operator's.
@@ -61,6 +62,8 @@ pub struct Backend {
     pub api_version: Option<Arc<str>>,
     /// Where the gateway asks it itself; `None`: nothing of it can be asked for later.
     pub resource: Option<Resource>,
+    /// How often it is probed; `None`: never.
+    pub probe_every: Option<Duration>,
     known: ArcSwap<Known>,
 }
 
@@ -73,6 +76,8 @@ struct Known {
     served: AtomicU64,
     failed: AtomicU64,
     row: FailuresInARow,
+    /// Its last probe failed.
+    fails_probes: AtomicBool,
     rejections: Rejections,
     utilization: ArcSwap<Option<Arc<str>>>,
 }
@@ -94,6 +99,7 @@ impl Backend {
             address: None,
             api_version: None,
             resource: None,
+            probe_every: None,
             known: ArcSwap::default(),
         }
     }
@@ -196,6 +202,38 @@ impl Backend {
         known.row.add(&self.name, status);
     }
 
+    /// How many requests it has answered.
+    pub fn served_so_far(&self) -> u64 {
+        self.known.load().served.load(Ordering::Relaxed)
+    }
+
+    /// How a probe has ended: with a status, or without an answer. It counts as a request does, but while it answers
+    /// requests, no probe lets it rest; and what requests have found is not undone by one.
+    pub fn probed(&self, status: Option<u16>, is_in_use: bool, now: Instant) {
+        let known = self.known.load();
+        if let Some(status) = status {
+            self.answered(status);
+        }
+        let why = match status {
+            // It is well, and has too much to do.
+            Some(429) => return,
+            Some(401 | 403) => Rest::IdentityRejected,
+            None | Some(408 | 500..) => Rest::Failing,
+            Some(_) => {
+                if known.fails_probes.swap(false, Ordering::Relaxed) {
+                    known.row.end(&self.name);
+                    known.health.served(now);
+                }
+                return;
+            }
+        };
+        known.fails_probes.store(true, Ordering::Relaxed);
+        self.failed(status);
+        if !is_in_use {
+            known.health.failed(now, why);
+        }
+    }
+
     /// The status of an answer of its, which may say that it does not accept the identity.
     pub fn answered(&self, status: u16) {
         self.known.load().rejections.note(status, &self.name);
@@ -262,4 +300,46 @@ pub struct BackendReport {
     pub rejections: RejectionCounts,
     /// What it last said of its provisioned throughput.
     pub utilization: Option<Arc<str>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_let_it_rest_only_while_nobody_is_served_and_let_it_return() {
+        let (backend, now) = (Backend::new("sweden"), Instant::now());
+        let probed = |status, is_in_use| {
+            for _ in 0..5 {
+                backend.probed(status, is_in_use, now);
+            }
+            backend.availability("gpt-4o", now)
+        };
+        assert_eq!(probed(Some(503), true), Availability::Ready);
+        assert_eq!(backend.report(now).failures_in_a_row, 5);
+        assert_eq!(probed(Some(429), false), Availability::Ready);
+        let resting = probed(None, false);
+        assert!(matches!(resting, Availability::Resting(_, Rest::Failing)));
+        assert_eq!(probed(Some(200), false), Availability::Ready);
+        assert_eq!(backend.report(now).failures_in_a_row, 0);
+        let rejected = probed(Some(401), false);
+        assert!(matches!(
+            rejected,
+            Availability::Resting(_, Rest::IdentityRejected)
+        ));
+        assert!(backend.concern().is_some());
+        assert_eq!(probed(Some(200), false), Availability::Ready);
+        assert_eq!(backend.concern(), None);
+    }
+
+    #[test]
+    fn a_probe_that_is_answered_does_not_undo_what_requests_have_found() {
+        let (backend, now) = (Backend::new("sweden"), Instant::now());
+        for _ in 0..5 {
+            backend.whole(|it| it.failed(now, Rest::Failing));
+        }
+        backend.probed(Some(200), false, now);
+        let resting = backend.availability("gpt-4o", now);
+        assert!(matches!(resting, Availability::Resting(..)), "{resting:?}");
+    }
 }

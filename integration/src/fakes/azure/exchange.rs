@@ -85,7 +85,10 @@ async fn decide(
             let said = service.responses.act(&id, action, query)?;
             Ok(asked.said(said))
         }
-        Target::Models => Ok(asked.told(models(&service.deployments()))),
+        Target::Models => {
+            asked.fail_early(Operation::Chat)?;
+            Ok(asked.told(models(&service.deployments())))
+        }
         Target::Model(name) => {
             let model = json!({"id": name, "object": "model", "status": "succeeded"});
             Ok(asked.told(model.to_string()))
