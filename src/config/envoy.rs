@@ -39,6 +39,7 @@ pub(super) struct Surface {
     max_connections: u64,
     max_heap_bytes: u64,
     keep_instance_headers: bool,
+    refreshes: bool,
     pooled: bool,
     backends: Vec<Backend>,
 }
@@ -69,6 +70,7 @@ impl Surface {
                 problems,
             ),
             keep_instance_headers: file.response_headers.keeps_instance(),
+            refreshes: refreshes(written.version.as_ref(), problems),
             pooled: is_pooled(file),
             backends: backends(file, directory),
         }
@@ -102,6 +104,7 @@ impl Surface {
             audio_body_buffer_bytes: limits.audio.saturating_add(MAX_GROWTH_BYTES),
             keep_instance_headers: self.keep_instance_headers,
             pooled: self.pooled,
+            refreshes: self.refreshes,
             backends: self.backends,
         }
     }
@@ -139,6 +142,19 @@ fn admin(written: &Envoy, problems: &mut Problems) -> Address {
         problems.push(Problem::at(admin.referenced, message).help(why));
     }
     address(written.admin.as_ref(), DEFAULT_ADMIN, problems)
+}
+
+/// Whether an Envoy of this version can choose another cluster for each attempt.
+fn refreshes(written: Option<&Spanned<String>>, problems: &mut Problems) -> bool {
+    let Some(written) = written else {
+        return true;
+    };
+    let version = envoy_config::Version::parse(&written.value);
+    let version = version.unwrap_or_else(|why| {
+        problems.push(Problem::at(written.referenced, why));
+        envoy_config::Version::default()
+    });
+    version.refreshes()
 }
 
 fn tls(written: &Envoy, certificates: bool, problems: &mut Problems) -> Option<envoy_config::Tls> {

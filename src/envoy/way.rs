@@ -24,17 +24,19 @@ static RETRIABLE_REFUSALS: LazyLock<String> =
 
 /// Which backends Envoy leads to, where there is a choice.
 const BACKENDS: &str = "tollgate-backends";
+/// The same where those after the first are asked in a fixed order.
+const BACKENDS_IN_ORDER: &str = "tollgate-backends-in-order";
 /// The same where there is one.
 const BACKEND: &str = "tollgate-backend";
 
 /// Which backends Envoy leads to, as its configuration says to each exchange.
 pub(super) fn reach(metadata: &MetadataMap) -> Reach {
     let fields = metadata.as_ref();
-    match (fields.get(BACKENDS), fields.get(BACKEND)) {
-        (Some(list), _) => Reach::Several(list.clone()),
-        (None, Some(one)) => Reach::One(one.clone()),
-        (None, None) => Reach::Unsaid,
-    }
+    let said = |name| fields.get(name).cloned();
+    let several = said(BACKENDS).map(Reach::Several);
+    let in_order = || said(BACKENDS_IN_ORDER).map(Reach::InOrder);
+    let one = || said(BACKEND).map(Reach::One);
+    several.or_else(in_order).or_else(one).unwrap_or_default()
 }
 
 /// Where there is a choice, the order, and how often to try; Envoy removes its own ones before the request goes

@@ -7,7 +7,9 @@ mod discovery;
 mod render;
 mod scalar;
 mod settings;
+mod version;
 
 pub use discovery::{BOOTSTRAP, CLUSTERS, Clusters, Discovery, LISTENERS, ROUTES};
 pub use render::{Part, RenderError, render};
 pub use settings::{Address, Backend, Settings, Tls, TollgateAddress};
+pub use version::Version;

@@ -11,9 +11,25 @@ use super::settings::{Backend, Settings};
 use crate::upstream::MAX_ATTEMPTS;
 
 /// The templates by the names that they include each other by.
-const TEMPLATES: [(&str, &str); 18] = [
+const TEMPLATES: [(&str, &str); 22] = [
     ("envoy.yaml", include_str!("templates/envoy.yaml")),
     ("listener.yaml", include_str!("templates/listener.yaml")),
+    (
+        "backend-tls.yaml",
+        include_str!("templates/backend-tls.yaml"),
+    ),
+    (
+        "cluster-limits.yaml",
+        include_str!("templates/cluster-limits.yaml"),
+    ),
+    (
+        "cluster-in-order.yaml",
+        include_str!("templates/cluster-in-order.yaml"),
+    ),
+    (
+        "backend-in-order.lua",
+        include_str!("templates/backend-in-order.lua"),
+    ),
     ("guards.yaml", include_str!("templates/guards.yaml")),
     (
         "discovery-bootstrap.yaml",
@@ -148,6 +164,7 @@ pub(super) fn write_template(
     templates.add_filter("at", at);
     templates.add_filter("lua", lua);
     templates.add_global("attempts", attempts(settings.backends.len()));
+    templates.add_global("after", after(&settings.backends));
     templates.add_global("known", known(&settings.backends));
     templates.add_global(
         "discovery",
@@ -172,6 +189,20 @@ fn write(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
         }
     };
     out.write_str(&text).map_err(Error::from)
+}
+
+/// For each backend by its name itself and then all others, as they are asked where the order is fixed.
+fn after(backends: &[Backend]) -> Value {
+    let order = |first: &Backend| {
+        let others = backends.iter().filter(|it| it.name != first.name);
+        let all: Vec<_> = std::iter::once(first).chain(others).map(Serde).collect();
+        Value::from_iter(all)
+    };
+    let orders: BTreeMap<String, Value> = backends
+        .iter()
+        .map(|it| (it.name.clone(), order(it)))
+        .collect();
+    Value::from(orders)
 }
 
 /// The backends and where each of them is, as tollgate is told: `NAME=HOST:PORT`, with a space between two.

@@ -36,6 +36,8 @@ pub struct Settings {
     pub keep_instance_headers: bool,
     /// There is a choice of backends: each attempt may go to another one.
     pub pooled: bool,
+    /// Envoy can choose another cluster for each attempt, which it can from 1.39 on.
+    pub refreshes: bool,
     /// Where requests go.
     pub backends: Vec<Backend>,
 }

@@ -15,6 +15,8 @@ pub(crate) enum Reach {
     One(HeaderValue),
     /// These, among which it chooses by what it is told.
     Several(HeaderValue),
+    /// The same, but after the first that it is told it asks the others in this order.
+    InOrder(HeaderValue),
 }
 
 impl Reach {
@@ -23,7 +25,7 @@ impl Reach {
         match self {
             Self::Unsaid => expected,
             Self::One(_) => false,
-            Self::Several(_) => true,
+            Self::Several(_) | Self::InOrder(_) => true,
         }
     }
 
@@ -31,7 +33,9 @@ impl Reach {
     pub(super) fn leads_to(&self, backend: &Backend) -> bool {
         let list = match self {
             Self::Unsaid => return true,
-            Self::One(list) | Self::Several(list) => list.to_str().unwrap_or_default(),
+            Self::One(list) | Self::Several(list) | Self::InOrder(list) => {
+                list.to_str().unwrap_or_default()
+            }
         };
         list.split(' ').any(|known| {
             let known = known.split_once('=');
@@ -39,6 +43,28 @@ impl Reach {
                 *name == *backend.name && Some(address) == backend.address.as_deref()
             })
         })
+    }
+
+    /// Puts the backends after the first into the order in which they are asked, up to one that is not among them:
+    /// Envoy would ask that one next.
+    pub(super) fn arrange<T>(&self, order: &mut Vec<T>, name: impl Fn(&T) -> &str) {
+        let (Self::InOrder(list), Some(first)) = (self, order.first()) else {
+            return;
+        };
+        let first = name(first).to_owned();
+        let list = list.to_str().unwrap_or_default();
+        let known = list.split(' ').filter_map(|it| it.split_once('='));
+        let row = known.map(|(name, _)| name).filter(|it| *it != first);
+        let mut arranged = 1;
+        for next in row {
+            let rest = order.iter().skip(arranged);
+            let Some(at) = rest.map(&name).position(|it| it == next) else {
+                break;
+            };
+            order.swap(arranged, arranged + at);
+            arranged += 1;
+        }
+        order.truncate(arranged);
     }
 }
 
@@ -83,6 +109,34 @@ mod tests {
             assert_eq!(Reach::Unsaid.chooses(expected), expected);
             assert!(!Reach::One(list.clone()).chooses(expected));
             assert!(Reach::Several(list.clone()).chooses(expected));
+        }
+    }
+
+    #[test]
+    fn a_fixed_row_goes_as_far_as_all_of_it_may_be_asked() {
+        let list = HeaderValue::from_static("a=a:1 b=b:1 c=c:1 d=d:1");
+        let arranged = |reach: Reach, order: &[&str]| {
+            let mut order: Vec<String> = order.iter().map(|it| (*it).to_owned()).collect();
+            reach.arrange(&mut order, String::as_str);
+            order.concat()
+        };
+        for (order, asked) in [
+            (&["c", "d", "b", "a"][..], "cabd"),
+            (&["c", "b", "d"][..], "c"),
+            (&["c", "d", "a"][..], "ca"),
+            (&["a", "d", "c", "b"][..], "abcd"),
+            (&["a"][..], "a"),
+            (&[][..], ""),
+        ] {
+            assert_eq!(
+                arranged(Reach::InOrder(list.clone()), order),
+                asked,
+                "{order:?}"
+            );
+            assert_eq!(
+                arranged(Reach::Several(list.clone()), order),
+                order.concat()
+            );
         }
     }
 }

@@ -285,6 +285,10 @@ fn order(gateway: &Gateway, decision: &Decision, sought: &Sought<'_>) -> Result<
         is_elsewhere |= !is_known;
         is_one && is_known
     });
+    let order = order.map(|mut order| {
+        reach.arrange(&mut order.choices, |it| &it.backend().name);
+        order
+    });
     let later =
         |reason, until: Instant| Refusal::retrying_in(reason, until.saturating_duration_since(now));
     order.map_err(|none| match none {

@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 use tollgate_integration::fakes::azure::AzureOptions;
+use tollgate_integration::fakes::azure::script::Fault;
 use tollgate_integration::ports::free_port;
 use tollgate_integration::stack::{
     CHAT_PATH, Callers, Child, Envoy, Launch, Lines, Options, Output, Stack, paths, wait_for,
@@ -31,6 +32,11 @@ struct Followed {
 
 impl Followed {
     async fn start(backends: &[&str]) -> Self {
+        Self::with(backends, "").await
+    }
+
+    /// With more about Envoy.
+    async fn with(backends: &[&str], more: &str) -> Self {
         let others = ["east", "west"].map(|name| AzureOptions {
             name: name.to_owned(),
             ..AzureOptions::default()
@@ -39,7 +45,7 @@ impl Followed {
         let directory = stack.directory().to_owned();
         let at = |name: &str| directory.join(name).display().to_string();
         let envoy = format!(
-            "envoy: {{ listen: \"127.0.0.1:0\", admin: \"127.0.0.1:{}\", tls: {{ certificate: {}, key: {} }} }}\n",
+            "envoy: {{ {more}listen: \"127.0.0.1:0\", admin: \"127.0.0.1:{}\", tls: {{ certificate: {}, key: {} }} }}\n",
             free_port().expect("a port"),
             at("gateway.pem"),
             at("gateway.key"),
@@ -268,4 +274,70 @@ fn files(folder: &Path) -> Vec<(PathBuf, String)> {
         .collect();
     all.sort();
     all
+}
+
+/// Envoy before 1.39 can't choose a cluster anew: the others follow in the order of tollgate.yaml.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_envoy_without_the_refresh_asks_the_others_in_a_fixed_order() {
+    let gateway = Followed::with(&["sweden", "east", "west"], "version: \"1.38\", ").await;
+    let pool = "pools:\n  - { deployment: gpt-4o, backends: [ { name: west, priority: 0 }, { name: sweden, priority: 1 }, { name: east, priority: 2 } ] }\n";
+    write(&gateway.stack, &(gateway.all.clone() + pool));
+    in_force(&gateway.stack, 2).await;
+    let ask = async |body: &serde_json::Value| {
+        let request = gateway.callers.http1().post(gateway.callers.url(CHAT_PATH));
+        let request = request.header("api-key", gateway.stack.key.text());
+        let response = request.json(body).send().await.expect("Envoy answers");
+        let status = response.status();
+        (status, response.text().await.expect("a whole body"))
+    };
+    let [east, west] = gateway.stack.others.as_slice() else {
+        panic!("two more")
+    };
+    let all = [&gateway.stack.azure, east, west];
+    // The first is the pool's; then sweden, then east.
+    assert_eq!(ask(&hello()).await.0, StatusCode::OK);
+    assert_eq!(gateway.seen(), [0, 0, 1]);
+    for body in [hello(), hello_stream()] {
+        west.fail_next(&[Fault::Status(503)]);
+        let (status, text) = ask(&body).await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+    }
+    assert_eq!(gateway.seen(), [2, 0, 3]);
+    west.fail_next(&[Fault::Status(500)]);
+    gateway.stack.azure.fail_next(&[Fault::ResetBeforeHeaders]);
+    assert_eq!(ask(&hello()).await.0, StatusCode::OK);
+    assert_eq!(gateway.seen(), [3, 1, 4]);
+    // Each has billed what its records say.
+    let audit = gateway.stack.tollgate().audit();
+    audit.wait_for_count("usage records", 4).await;
+    let of = |name: &str| {
+        let lines = audit.json().into_iter();
+        let lines = lines.filter(|it| it["event"] == "usage" && it["backend"] == name);
+        lines
+            .map(|it| it["total_tokens"].as_u64().expect("tokens"))
+            .sum::<u64>()
+    };
+    for (azure, name) in all.into_iter().zip(["sweden", "east", "west"]) {
+        let tokens = azure.totals().tokens;
+        assert_eq!(of(name), tokens.prompt + tokens.completion, "{name}");
+    }
+    // One that asks to be left alone is; it is not asked within the row, either.
+    west.fail_next(&[Fault::Status(429)]);
+    for _ in 0..2 {
+        assert_eq!(ask(&hello()).await.0, StatusCode::OK);
+    }
+    assert_eq!(gateway.seen(), [5, 1, 5]);
+    // A product that keeps away from sweden never goes there: the row ends before it.
+    let pinned = (gateway.all.clone() + pool).replacen(
+        "    operations: [",
+        "    backends: { names: [west, east] }\n    operations: [",
+        1,
+    );
+    write(&gateway.stack, &pinned);
+    in_force(&gateway.stack, 3).await;
+    for azure in [west, east] {
+        azure.set_fault(Some(Fault::Status(503)));
+    }
+    assert_eq!(ask(&hello()).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(gateway.seen()[0], 5);
 }

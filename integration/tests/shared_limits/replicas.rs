@@ -197,6 +197,9 @@ async fn the_ledger_counts_where_the_server_knows_nothing() {
     let first = Replica::shared(options(&server)).await;
     first.limits.seed(&subject, quota, 600, &first.settings);
     drop(sent(first.reserve(&lines, tokens(100, 0)).await));
+    // What is under way is in no ledger yet: the server hears of it as used within its replica's next calls.
+    let used = "local keys = redis.call('keys', 'test:{client:app}:*:day:*'); return redis.call('hget', keys[1], 'used')";
+    wait_for(|| server.ask(&["eval", used, "0"]).expect("an answer") == "700").await;
     // Its ledger knows of all that was used; so does the server.
     let second = Replica::shared(options(&server)).await;
     second.limits.seed(&subject, quota, 700, &second.settings);

@@ -11,13 +11,17 @@ use clap::{Args, ValueEnum};
 
 use super::say;
 use crate::config::Config;
-use crate::envoy_config::{Part, render};
+use crate::envoy_config::{Part, Settings, Version, render};
 
 #[derive(Args)]
 pub(super) struct EnvoyArguments {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
     config: PathBuf,
+    /// The version of Envoy that it is for, in place of `envoy: { version }`: older ones than 1.39 ask several backends
+    /// in a fixed order.
+    #[arg(long, value_name = "VERSION")]
+    envoy_version: Option<String>,
     /// Only this part, to paste into the configuration of an Envoy that is there already.
     #[arg(long, value_enum)]
     part: Option<PartName>,
@@ -59,8 +63,10 @@ impl From<PartName> for Part {
 
 /// Writes it to standard output, where a file that is half written is an error, or into a folder.
 pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
+    let version = arguments.envoy_version.as_deref().map(Version::parse);
+    let version = version.transpose()?;
     if let Some(folder) = &arguments.watch {
-        return watch::run(&arguments.config, folder);
+        return watch::run(&arguments.config, folder, version);
     }
     let config = match Config::load(&arguments.config) {
         Ok(config) => config,
@@ -70,11 +76,20 @@ pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
         }
     };
     let part = arguments.part.map_or(Part::Whole, Part::from);
-    let text = render(&config.envoy, part).map_err(|error| error.to_string())?;
+    let settings = for_version(config.envoy, version);
+    let text = render(&settings, part).map_err(|error| error.to_string())?;
     let mut output = io::stdout().lock();
     let written = output.write_all(text.as_bytes());
     written
         .and_then(|()| output.flush())
         .map_err(|error| format!("the configuration could not be written: {error}"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the option says of the version wins over the file.
+fn for_version(settings: Settings, version: Option<Version>) -> Settings {
+    Settings {
+        refreshes: version.map_or(settings.refreshes, Version::refreshes),
+        ..settings
+    }
 }

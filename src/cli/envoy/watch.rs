@@ -11,11 +11,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::files::Folder;
+use super::for_version;
 use crate::cli::health;
 use crate::cli::say;
 use crate::cli::terminated::Terminated;
 use crate::config::{Config, Watch};
-use crate::envoy_config::{Address, BOOTSTRAP, CLUSTERS, Discovery, LISTENERS, ROUTES};
+use crate::envoy_config::{Address, BOOTSTRAP, CLUSTERS, Discovery, LISTENERS, ROUTES, Version};
 
 /// How long Envoy may take to have a new cluster, and how long is waited where its admin endpoint can't be
 /// reached from here.
@@ -29,7 +30,11 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Writes until told to stop. Only a first configuration that is wrong, or a folder that can't be written, ends it
 /// earlier.
-pub(super) fn run(config: &Path, folder: &Path) -> Result<ExitCode, String> {
+pub(super) fn run(
+    config: &Path,
+    folder: &Path,
+    version: Option<Version>,
+) -> Result<ExitCode, String> {
     let folder = Folder::open(folder)?;
     let loaded = match Config::load(config) {
         Ok(loaded) => loaded,
@@ -42,11 +47,17 @@ pub(super) fn run(config: &Path, folder: &Path) -> Result<ExitCode, String> {
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime could not be started: {error}"))?
-        .block_on(follow(config.to_owned(), folder, loaded))?;
+        .block_on(follow(config.to_owned(), folder, loaded, version))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn follow(path: PathBuf, folder: Folder, mut config: Config) -> Result<(), String> {
+async fn follow(
+    path: PathBuf,
+    folder: Folder,
+    mut config: Config,
+    version: Option<Version>,
+) -> Result<(), String> {
+    config.envoy = for_version(config.envoy, version);
     let mut terminated = Terminated::new()?;
     let mut watch = Watch::new(std::mem::take(&mut config.files));
     let mut leaving = take(&folder, &config).await?;
@@ -65,6 +76,10 @@ async fn follow(path: PathBuf, folder: Folder, mut config: Config) -> Result<(),
             }
         }
         let loaded = Config::load(&path).map_err(|error| error.report());
+        let loaded = loaded.map(|it| Config {
+            envoy: for_version(it.envoy, version),
+            ..it
+        });
         // Without an address there is nothing to be written, either.
         let checked = loaded.and_then(|it| discovery(&folder, &it).map(|_| it));
         match checked {

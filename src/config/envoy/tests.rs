@@ -70,6 +70,10 @@ fn what_is_wrong_says_where_and_why() {
             "must be a loopback address",
         ),
         ("envoy: { max_heap_bytes: 5 }", "must be at least 67108864"),
+        (
+            "envoy: { version: \"1.33\" }",
+            "tollgate.yaml:4:19: nothing can be written for Envoy 1.33: the oldest is 1.37",
+        ),
         ("envoy: { max_connections: 0 }", "must be at least 1"),
         (
             "envoy: { plaintext: true, tls: { certificate: a, key: b } }",

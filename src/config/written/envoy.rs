@@ -17,6 +17,7 @@ pub(in crate::config) struct Envoy {
     pub(in crate::config) allowed_origins: Vec<Spanned<String>>,
     pub(in crate::config) max_connections: Option<Spanned<u64>>,
     pub(in crate::config) max_heap_bytes: Option<Spanned<u64>>,
+    pub(in crate::config) version: Option<Spanned<String>>,
 }
 
 /// The files of the certificate.

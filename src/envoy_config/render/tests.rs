@@ -35,6 +35,7 @@ pub(in crate::envoy_config) fn settings() -> Settings {
         audio_body_buffer_bytes: 2,
         keep_instance_headers: false,
         pooled: false,
+        refreshes: true,
         backends: vec![backend("sweden", "azure_openai")],
     }
 }
@@ -225,5 +226,43 @@ fn what_callers_may_see_of_the_instance_is_not_removed_and_is_shown_to_tollgate(
             assert!(!text.contains(name), "{name}");
         }
         assert_eq!(text.contains("- set-cookie"), part == Part::Routes);
+    }
+}
+
+#[test]
+fn a_fixed_order_has_each_backend_first_once_and_no_value_of_its_own_yaml() {
+    let hostile = "x\"\n  admin: { address: evil } #{{ listen }}";
+    let mut names = vec!["sweden".to_owned(), "east".to_owned(), hostile.to_owned()];
+    let backends = names
+        .iter()
+        .map(|it| backend(it, &format!("azure_openai.{it}")));
+    let settings = Settings {
+        pooled: true,
+        refreshes: false,
+        backends: backends.collect(),
+        ..settings()
+    };
+    let whole = render(&settings, Part::Whole).expect("a configuration");
+    assert!(!whole.contains("refresh_cluster_on_retry"));
+    let whole = read(&whole);
+    for at in 0..3 {
+        let cluster = &whole["static_resources"]["clusters"][1 + at];
+        let row: Vec<_> = (0..3)
+            .map(|nth| {
+                let endpoints = &cluster["load_assignment"]["endpoints"][nth];
+                assert_eq!(endpoints["priority"], nth);
+                let name = &endpoints["lb_endpoints"][0]["metadata"]["filter_metadata"]["tollgate"]
+                    ["backend"];
+                name.as_str().expect("a name").to_owned()
+            })
+            .collect();
+        assert_eq!(row, names, "{at}");
+        let matches = cluster["transport_socket_matches"]
+            .as_array()
+            .expect("a list");
+        assert_eq!(matches.len(), 3);
+        // The next one comes first, before the others in their order.
+        names.sort_by_key(|it| settings.backends.iter().position(|b| b.name == *it));
+        names[..=(at + 1).min(2)].rotate_right(1);
     }
 }

@@ -1,0 +1,77 @@
+//! Versions of Envoy, as far as they differ in what is written for them.
+
+/// A version that the configuration is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(u32, u32);
+
+/// The first one that takes the rest of what is written.
+const OLDEST: Version = Version(1, 37);
+/// The first one that chooses a cluster anew for a retry.
+const REFRESHES: Version = Version(1, 39);
+
+impl Default for Version {
+    /// What the tests run.
+    fn default() -> Self {
+        Self(1, 40)
+    }
+}
+
+impl Version {
+    /// Reads `1.38` or `1.38.3`.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let numbers: Option<Vec<u32>> = text.split('.').map(|it| it.parse().ok()).collect();
+        let version = match numbers.as_deref() {
+            Some([major, minor] | [major, minor, _]) => Self(*major, *minor),
+            _ => return Err(format!("`{text}` is not a version of Envoy: write `1.38`")),
+        };
+        match version < OLDEST {
+            true => Err(format!(
+                "nothing can be written for Envoy {text}: the oldest is {}.{}",
+                OLDEST.0, OLDEST.1
+            )),
+            false => Ok(version),
+        }
+    }
+
+    /// Whether another cluster can be chosen for each attempt.
+    pub fn refreshes(self) -> bool {
+        self >= REFRESHES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_says_what_it_can() {
+        for (text, refreshes) in [
+            ("1.37", false),
+            ("1.38.3", false),
+            ("1.39.0", true),
+            ("1.41", true),
+            ("2.0", true),
+        ] {
+            assert_eq!(
+                Version::parse(text).map(Version::refreshes),
+                Ok(refreshes),
+                "{text}"
+            );
+        }
+        assert!(Version::default().refreshes());
+        for (text, why) in [
+            ("1.36.4", "the oldest is 1.37"),
+            ("1.33", "the oldest is 1.37"),
+            ("v1.38", "not a version"),
+            ("1", "not a version"),
+            ("1.38.x", "not a version"),
+            ("", "not a version"),
+        ] {
+            let said = Version::parse(text).expect_err("wrong");
+            assert!(said.contains(why), "{text}: {said}");
+        }
+    }
+}
