@@ -84,10 +84,14 @@ fn a_check_finds_an_envoy_file_that_is_out_of_date() {
         said.contains("\nstandalone.yaml:") && said.contains(wanted),
         "{said}"
     );
-    // A file for one backend does not hold back what is for another address.
-    let note = "go where that file says";
-    assert!(!said.contains(note), "{said}");
-    let one = check("tollgate.yaml", "standalone-mtls.yaml");
-    let said = String::from_utf8_lossy(&one.stderr);
-    assert!(!one.status.success() && said.contains(note), "{said}");
+    let certificate = folder.join("../integration/testdata/devices-root.pem");
+    let other = check("tollgate.yaml", &certificate.display().to_string());
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(!other.status.success());
+    assert!(said.contains("not an Envoy configuration"), "{said}");
+    assert!(!said.contains("mv "), "{said}");
+    let missing = check("tollgate.yaml", "missing.yaml");
+    let said = String::from_utf8_lossy(&missing.stderr);
+    let wanted = "there is no such file: tollgate envoy --config tollgate.yaml > missing.yaml";
+    assert!(said.contains(wanted), "{said}");
 }

@@ -46,33 +46,41 @@ fn counted(count: usize, of: &str) -> String {
     }
 }
 
+/// What no other file has by chance: whoever is told to put another one in its place would lose it.
+const IN_EACH_FILE: &str = "Written by `tollgate envoy";
+
 /// Whether Envoy's file is what would be written now; where it is not, its first line that differs.
 fn check_envoy(config: &Config, path: &Path, file: &Path) -> Result<ExitCode, String> {
     if file.is_dir() {
         return check_folder(config, path, file);
     }
     let name = file.display();
-    let there = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
+    let from = path.display();
+    let there = std::fs::read_to_string(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("{name}: there is no such file: tollgate envoy --config {from} > {name}")
+        }
+        _ => format!("{name}: {error}"),
+    })?;
     let wanted = render(&config.envoy, Part::Whole).map_err(|error| error.to_string())?;
     if there == wanted {
         return Ok(ExitCode::SUCCESS);
+    }
+    if !there.contains(IN_EACH_FILE) {
+        return Err(format!(
+            "{name}: not an Envoy configuration that tollgate has written"
+        ));
     }
     let lines = there.lines().map(Some).chain(std::iter::repeat(None));
     let wanted = wanted.lines().map(Some).chain(std::iter::once(None));
     let same = lines.zip(wanted).take_while(|(a, b)| a == b && b.is_some());
     let line = same.count() + 1;
-    let from = path.display();
     // A shell empties the file before anything is written, also where nothing will be.
     let command = format!("tollgate envoy --config {from} > {name}.new && mv {name}.new {name}");
     let message = format!(
         "{name}:{line}: not what is written from {from} now; this puts another one in its place, which Envoy reads when it starts: {command}\n"
     );
     say(&mut io::stderr(), &message);
-    if !config.envoy.pooled {
-        // Several backends are told apart by Envoy itself, which refuses what is for another address.
-        let note = "requests, and the gateway's identity with them, go where that file says until Envoy has the new one\n";
-        say(&mut io::stderr(), note);
-    }
     Ok(ExitCode::FAILURE)
 }
 

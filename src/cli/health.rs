@@ -98,7 +98,9 @@ fn unanswered(url: &Url, error: &reqwest::Error) -> String {
     }
     let causes = std::iter::successors(std::error::Error::source(error), |it| it.source());
     match causes.last() {
-        Some(cause) => format!("{url} does not answer: {cause}"),
+        Some(cause) => format!(
+            "{url} does not answer: {cause}: does the service run here, with this `listen.admin`?"
+        ),
         None => format!("{url} does not answer: {error}"),
     }
 }

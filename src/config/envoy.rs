@@ -121,7 +121,7 @@ fn address(written: Option<&Spanned<String>>, default: &str, problems: &mut Prob
     let text = written.map_or(default, |it| it.value.as_str());
     let parsed = text.parse().map(split);
     parsed.unwrap_or_else(|_| {
-        let message = "not an IP address with a port: write `0.0.0.0:8443`";
+        let message = format!("not an IP address with a port: write `{default}`");
         if let Some(written) = written {
             problems.push(Problem::at(written.referenced, message));
         }
@@ -141,7 +141,23 @@ fn admin(written: &Envoy, problems: &mut Problems) -> Address {
         let why = "whoever reaches it can stop Envoy and read its configuration";
         problems.push(Problem::at(admin.referenced, message).help(why));
     }
-    address(written.admin.as_ref(), DEFAULT_ADMIN, problems)
+    let (admin, listen) = (written.admin.as_ref(), written.listen.as_ref());
+    let taken = listen.map_or(DEFAULT_LISTEN, |it| &it.value);
+    if let Some(own) = admin.filter(|it| is_same_port(&it.value, taken)) {
+        let message = format!("callers connect to this port (`listen: {taken}`)");
+        problems.push(Problem::at(own.referenced, message));
+    }
+    address(admin, DEFAULT_ADMIN, problems)
+}
+
+/// Whether two listeners would be in each other's way; port 0 is any that is free.
+fn is_same_port(one: &str, other: &str) -> bool {
+    let parsed = |text: &str| text.parse::<SocketAddr>().ok();
+    let (Some(one), Some(other)) = (parsed(one), parsed(other)) else {
+        return false;
+    };
+    let is_same_address = one.ip() == other.ip() || other.ip().is_unspecified();
+    is_same_address && one.port() == other.port() && one.port() != 0
 }
 
 /// Whether an Envoy of this version can choose another cluster for each attempt.

@@ -132,6 +132,14 @@ impl Decision {
         }
     }
 
+    /// The backend that has something stored: the only one, or the first where that was not kept.
+    pub(crate) fn backend_of(&self, stored: &Stored) -> Option<Arc<str>> {
+        let pools = &self.pools;
+        let known = stored.backend.as_ref().filter(|_| pools.is_pooled());
+        let home = || pools.home().map(|it| &it.name);
+        known.or_else(home).cloned()
+    }
+
     /// Whether Envoy holds the body, which decides.
     const fn holds_body(&self) -> bool {
         matches!(self.target.endpoint, Endpoint::Create { .. })
@@ -172,8 +180,10 @@ pub(crate) async fn decide_head<'a, H>(
 where
     H: Iterator<Item = (&'a str, &'a [u8])> + Clone,
 {
-    context.place(head.path, head.address);
     let target = Target::parse(head.method, head.path);
+    // Another path may have a secret in it.
+    let path = head.path.split_once('?').map_or(head.path, |it| it.0);
+    context.place(Some(path).filter(|_| target.is_ok()), head.address);
     let is_session = target
         .as_ref()
         .is_ok_and(|target| matches!(target.endpoint, Endpoint::Realtime { .. }));

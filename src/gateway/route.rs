@@ -205,12 +205,18 @@ fn alone(decision: &Decision, reach: &Reach, called: Option<&str>) -> Result<Ord
 /// The backend that has what the request refers to, whether it rests or not: no other can answer.
 fn stored(decision: &Decision, sought: &Sought<'_>, name: Option<&str>) -> Result<Order, Refusal> {
     let called = sought.deployment.map(Deployment::as_str);
-    let choice = decision.pools.at(name, called.unwrap_or_default());
-    let choice = choice.ok_or(Reason::StoredNowhere)?;
-    match is_allowed(decision, sought, choice.backend()) {
-        true => only_at(choice, sought.reach),
-        false => Err(Reason::BackendNotAllowed.into()),
+    let pools = &decision.pools;
+    if name.is_some_and(|name| pools.named(name).is_none()) {
+        return Err(Reason::StoredNowhere.into());
     }
+    // A pool says who may stand in for the deployment, whatever else is elsewhere by its name.
+    let choice = pools.at(name, called.unwrap_or_default());
+    let choice = choice.filter(|it| {
+        let is_named_so = called.is_none_or(|called| *it.deployment == *called);
+        let has_written_name = has_written_name(&decision.target.endpoint);
+        is_allowed(decision, sought, it.backend()) && (is_named_so || !has_written_name)
+    });
+    only_at(choice.ok_or(Reason::BackendNotAllowed)?, sought.reach)
 }
 
 fn only_at(choice: Choice, reach: &Reach) -> Result<Order, Refusal> {
@@ -231,10 +237,7 @@ fn is_allowed(decision: &Decision, sought: &Sought<'_>, backend: &Backend) -> bo
         allowed.is_none_or(|it| it.contains(&backend.name))
     };
     match sought.product {
-        Some(id) => {
-            let mut product = products.iter().filter(|it| it.id == *id);
-            product.all(|it| may_go_there(it))
-        }
+        Some(id) => products.iter().any(|it| it.id == *id && may_go_there(it)),
         // What is of no product is allowed by any that allows the operation.
         None => {
             let asked = decision.asked_for(decision.target.endpoint.operation());
@@ -244,17 +247,24 @@ fn is_allowed(decision: &Decision, sought: &Sought<'_>, backend: &Backend) -> bo
     }
 }
 
+/// Whether a backend gets the deployment's name as the caller wrote it: in a session's query, and in the lines of a
+/// file that a batch runs.
+fn has_written_name(endpoint: &Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Realtime { .. } => true,
+        Endpoint::Create { operation, .. } => {
+            matches!(operation, Operation::Files | Operation::Batches)
+        }
+        Endpoint::Stored { .. } | Endpoint::Models => false,
+    }
+}
+
 /// The order, of backends that the product allows and that call the deployment as this request does.
 fn order(gateway: &Gateway, decision: &Decision, sought: &Sought<'_>) -> Result<Order, Refusal> {
     let called = sought.deployment.map(Deployment::as_str);
     let reach = sought.reach;
     let endpoint = &decision.target.endpoint;
-    // A session has the name that its caller wrote, and so have the lines of a file.
-    let has_written_name = match endpoint {
-        Endpoint::Realtime { .. } => true,
-        Endpoint::Create { operation, .. } => *operation == Operation::Files,
-        Endpoint::Stored { .. } | Endpoint::Models => false,
-    };
+    let has_written_name = has_written_name(endpoint);
     let is_named_so = |member: &Member| match called {
         Some(called) if has_written_name => member.name(called) == called,
         _ => true,
@@ -389,9 +399,15 @@ fn failed(choice: &Choice, note: Option<&Attempt>, is_answered: bool, now: Insta
         backend.deployment(deployment, |it| it.rest(now, longest, Rest::Throttled));
     };
     match note {
-        Some(note) if Rejections::is_one(note.status) => {
+        Some(note) if Rejections::is_one(note.status) && is_answered => {
             backend.whole(|it| it.failed(now, Rest::IdentityRejected));
         }
+        // It may be this operation alone that the role does not allow.
+        Some(note) if Rejections::is_one(note.status) && !deployment.is_empty() => {
+            let why = Rest::IdentityRejected;
+            backend.deployment(deployment, |it| it.rest(now, DEFAULT_REST, why));
+        }
+        Some(note) if Rejections::is_one(note.status) => {}
         Some(Attempt {
             retry_after: Some(time),
             ..

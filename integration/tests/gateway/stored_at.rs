@@ -23,7 +23,13 @@ async fn stack(pool: &str) -> Stack {
         name: "east".to_owned(),
         ..AzureOptions::default()
     };
-    let options: Options = with_everything(pool);
+    let options: Options = with_everything(pool).edit_config(|yaml| {
+        yaml.replacen(
+            "deployments: [gpt-4o,",
+            "deployments: [gpt-4o-mini, gpt-4o,",
+            1,
+        )
+    });
     Stack::start(options.more_backends(vec![east])).await
 }
 
@@ -112,6 +118,22 @@ async fn what_is_at_two_backends_is_in_no_one_request() {
     let refused = refused(stack.post(RESPONSES, &both)).await;
     assert_eq!(refused, (400, "stored_apart".to_owned()));
     assert_eq!(seen(&stack), [1, 1]);
+}
+
+#[tokio::test]
+async fn a_reference_leads_to_no_backend_that_the_pool_does_not_have() {
+    let pool = "pools:\n  - { deployment: gpt-4o, backends: [ { name: sweden } ] }\n  - { deployment: gpt-4o-mini, backends: [ { name: east } ] }\n";
+    let stack = stack(pool).await;
+    let mut body = question();
+    body["model"] = json!("gpt-4o-mini");
+    let at_east = make(&stack, &body).await;
+    assert_eq!(seen(&stack), [0, 1]);
+    let mut next = question();
+    next["previous_response_id"] = json!(at_east);
+    let refused = refused(stack.post(RESPONSES, &next)).await;
+    assert_eq!(refused, (403, "backend_not_allowed".to_owned()));
+    assert_eq!(seen(&stack), [0, 1]);
+    found(&stack, &at_east).await;
 }
 
 #[tokio::test]

@@ -69,6 +69,14 @@ fn what_is_wrong_says_where_and_why() {
             "envoy: { admin: \"0.0.0.0:9901\" }",
             "must be a loopback address",
         ),
+        (
+            "envoy: { admin: here }",
+            "not an IP address with a port: write `127.0.0.1:9901`",
+        ),
+        (
+            "envoy: { admin: \"127.0.0.1:8443\" }",
+            "tollgate.yaml:4:17: callers connect to this port (`listen: 0.0.0.0:8443`)",
+        ),
         ("envoy: { max_heap_bytes: 5 }", "must be at least 67108864"),
         (
             "envoy: { version: \"1.33\" }",

@@ -103,9 +103,10 @@ pub(super) fn admitted(
     task: &Task,
 ) -> Result<(Resource, HeaderValue), AskError> {
     let policy = gateway.policy.load();
+    // The only one may have another name by now.
     let backend = match &task.backend {
-        Some(name) => policy.pools.named(name),
-        None => policy.pools.home(),
+        Some(name) if policy.pools.is_pooled() => policy.pools.named(name),
+        _ => policy.pools.home(),
     };
     let backend = backend.ok_or(AskError::NoEndpoint)?;
     let resource = backend.resource.clone().ok_or(AskError::NoEndpoint)?;

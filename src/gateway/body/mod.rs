@@ -170,7 +170,7 @@ impl<O: Observer> Deciding<'_, O> {
                 let client = &self.decision.caller.client;
                 let stored = self.owners.check(client, kind, id, self.observer)?;
                 if let Some(stored) = stored {
-                    at.and(stored.backend, id)?;
+                    at.and(self.decision.backend_of(&stored), id)?;
                 }
             }
         }

@@ -36,7 +36,7 @@ pub struct RequestContext {
     pub detail: Option<Arc<str>>,
     /// Where the caller is.
     pub address: Option<IpAddr>,
-    /// The path, without its query, which may have a secret in it.
+    /// The path where it is one of the API's, without its query, which may have a secret in it.
     pub path: Option<Arc<str>>,
     /// What else is known of a credential that was refused.
     pub described: Option<Box<Described>>,
@@ -61,10 +61,12 @@ impl RequestContext {
     }
 
     /// What is asked for, and from where.
-    pub(crate) fn place(&mut self, path: &str, address: Option<IpAddr>) {
-        let path = path.split_once(['?', '#']).map_or(path, |it| it.0);
-        let end = path.floor_char_boundary(MAX_PATH_BYTES);
-        self.path = path.get(..end).map(Arc::from);
+    pub(crate) fn place(&mut self, path: Option<&str>, address: Option<IpAddr>) {
+        let cut = |path: &str| {
+            path.get(..path.floor_char_boundary(MAX_PATH_BYTES))
+                .map(Arc::from)
+        };
+        self.path = path.and_then(cut);
         self.address = address;
     }
 

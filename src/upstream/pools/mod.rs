@@ -72,17 +72,17 @@ impl Pools {
         named.unwrap_or(&self.all)
     }
 
-    /// A backend by its name, without one the first, for a deployment as callers call it.
+    /// A backend by its name, without one the first, for a deployment as callers call it: where that has a pool, one of
+    /// its members; for no deployment any backend.
     pub fn at(&self, name: Option<&str>, called: &str) -> Option<Choice> {
         let backend = match name {
             Some(name) => self.named(name)?,
             None => self.home()?,
         };
         let is_one = |it: &&Arc<Member>| Arc::ptr_eq(&it.backend, backend);
-        let mut members = self.of(Some(called)).members().iter();
-        let member = members.find(is_one);
-        let member = member.or_else(|| self.all.members().iter().find(is_one))?;
-        Some(Choice::new(member, &called.into()))
+        let pool = self.of(Some(called).filter(|it| !it.is_empty()));
+        let mut members = pool.members().iter();
+        Some(Choice::new(members.find(is_one)?, &called.into()))
     }
 
     /// Takes over what the last configuration knew of the same backends.
