@@ -106,8 +106,12 @@ impl Backend {
 
     /// Takes over what was known of it.
     pub(super) fn adopt(&self, last: &Self) {
-        let scope = |of: &Self| of.identity.as_ref().map(|it| it.scope.clone());
-        if self.address == last.address && scope(self) == scope(last) {
+        let is_same_principal = match (&self.identity, &last.identity) {
+            (Some(own), Some(last)) => own.is_same_principal(last),
+            (None, None) => true,
+            _ => false,
+        };
+        if self.address == last.address && is_same_principal {
             self.known.store(last.known.load_full());
         }
     }
