@@ -16,6 +16,8 @@ pub(super) struct Made {
     changes: Vec<ObjectChange>,
     /// The id of the answer itself has come.
     has_own_id: bool,
+    /// The backend that answers.
+    backend: Option<Arc<str>>,
     /// It was said that an id is another client's.
     has_warned: bool,
 }
@@ -34,6 +36,9 @@ impl Made {
         backend: Option<&Arc<str>>,
         meter: &mut Meter,
     ) {
+        if self.backend.is_none() {
+            self.backend = backend.cloned();
+        }
         let stored = |known| Stored {
             known,
             backend: backend.cloned(),
@@ -68,8 +73,12 @@ impl Made {
         known: Known,
     ) {
         let kind = ObjectKind::Response;
+        // It may have been given up for others meanwhile.
         let before = owners.stored(kind, client, id).unwrap_or_default();
-        let stored = Stored { known, ..before };
+        let stored = Stored {
+            known,
+            backend: before.backend.or_else(|| self.backend.clone()),
+        };
         match owners.remember(kind, id, client, stored.clone()) {
             Remembered::Foreign => {}
             Remembered::New | Remembered::Again => {

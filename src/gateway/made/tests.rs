@@ -199,3 +199,21 @@ fn of_a_response_the_last_that_is_known_is_kept() {
     let known = owners.known(ObjectKind::Response, &client("a"), "resp_1");
     assert!(matches!(known, Some(Known::Background(_))), "{known:?}");
 }
+
+#[test]
+fn a_response_that_was_given_up_meanwhile_keeps_its_backend() {
+    let owners = ObjectOwners::default();
+    let outgoing = request("a", "POST", RESPONSES);
+    let mut meter = Meter::new(Operation::Responses, BodyFormat::Json, false);
+    let mut made = Made::default();
+    meter.feed(br#"{"id":"resp_1","status":"queued"}"#, true);
+    made.note(&owners, &outgoing, Some(&"east".into()), &mut meter);
+    owners.forget(ObjectKind::Response, &client("a"), "resp_1");
+    made.learn(&owners, &client("a"), "resp_1", Known::Nothing);
+    let stored = owners.stored(ObjectKind::Response, &client("a"), "resp_1");
+    let backend = stored.and_then(|it| it.backend);
+    assert_eq!(backend.as_deref(), Some("east"));
+    let changes = made.end(&owners, &outgoing, Some(200));
+    let backends: Vec<_> = changes.iter().map(|it| it.backend.as_deref()).collect();
+    assert_eq!(backends, [Some("east")]);
+}
