@@ -29,13 +29,18 @@ impl Reach {
         }
     }
 
-    /// Whether it leads to this backend, and to its address. One without an address can be in no list.
+    /// Whether it leads to this backend, and to its address. One without an address can be in no list of several;
+    /// where there is only one, nothing else can be meant, whatever it is called.
     pub(super) fn leads_to(&self, backend: &Backend) -> bool {
+        let own = backend.address.as_deref();
         let list = match self {
             Self::Unsaid => return true,
-            Self::One(list) | Self::Several(list) | Self::InOrder(list) => {
-                list.to_str().unwrap_or_default()
+            Self::One(_) if own.is_none() => return true,
+            Self::One(one) => {
+                let known = one.to_str().ok().and_then(|it| it.split_once('='));
+                return known.is_some_and(|(_, address)| Some(address) == own);
             }
+            Self::Several(list) | Self::InOrder(list) => list.to_str().unwrap_or_default(),
         };
         list.split(' ').any(|known| {
             let known = known.split_once('=');
@@ -92,14 +97,26 @@ mod tests {
             ("sweden", false),
             ("", false),
         ] {
-            let list = HeaderValue::from_static(list);
-            for reach in [Reach::One(list.clone()), Reach::Several(list)] {
-                assert_eq!(reach.leads_to(&sweden()), is_known, "{reach:?}");
-            }
+            let reach = Reach::Several(HeaderValue::from_static(list));
+            assert_eq!(reach.leads_to(&sweden()), is_known, "{reach:?}");
+            assert!(!reach.leads_to(&Backend::new("sweden")), "{reach:?}");
         }
         assert!(Reach::Unsaid.leads_to(&sweden()));
-        let nowhere = Reach::One(HeaderValue::from_static("sweden="));
-        assert!(!nowhere.leads_to(&Backend::new("sweden")));
+    }
+
+    #[test]
+    fn the_only_backend_is_known_by_its_address_where_that_is_said() {
+        for (one, is_known) in [
+            ("sweden=acme-sweden.openai.azure.com:443", true),
+            ("other=acme-sweden.openai.azure.com:443", true),
+            ("sweden=acme-sweden.openai.azure.com:8443", false),
+            ("sweden=", false),
+            ("", false),
+        ] {
+            let reach = Reach::One(HeaderValue::from_static(one));
+            assert_eq!(reach.leads_to(&sweden()), is_known, "{one}");
+            assert!(reach.leads_to(&Backend::new("anything")), "{one}");
+        }
     }
 
     #[test]

@@ -121,6 +121,9 @@ async fn a_file_for_one_backend_leads_there_until_there_is_a_new_one() {
         SWEDEN.to_owned(),
         format!("{SWEDEN}{EAST}"),
         format!("{EAST}{SWEDEN}"),
+        // The only one, whatever it is called and wherever it is.
+        SWEDEN.replace("sweden,", "other,"),
+        "  - { name: anything }\n".to_owned(),
     ]
     .iter()
     .enumerate()
@@ -136,7 +139,7 @@ async fn a_file_for_one_backend_leads_there_until_there_is_a_new_one() {
         .iter()
         .enumerate()
     {
-        with(backends, nth + 4).await;
+        with(backends, nth + 6).await;
         let refused = refused(stack.chat(&hello())).await;
         assert_eq!(
             refused,
@@ -144,5 +147,5 @@ async fn a_file_for_one_backend_leads_there_until_there_is_a_new_one() {
             "{backends}"
         );
     }
-    assert_eq!(stack.azure.requests().len(), 6);
+    assert_eq!(stack.azure.requests().len(), 10);
 }

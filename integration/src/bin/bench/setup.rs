@@ -74,11 +74,7 @@ impl Setup {
         // The backend wants the gateway's token; without tollgate the load itself brings it.
         let token = ("authorization", format!("Bearer {}", backend.token()));
         let (service, credential) = match chain {
-            Chain::EnvoyAlone => {
-                config.remove_http_filter("envoy.filters.http.ext_authz");
-                config.remove_http_filter("envoy.filters.http.ext_proc");
-                (Service::None, token)
-            }
+            Chain::EnvoyAlone => (Service::None, token),
             Chain::Floor => (Service::Noop(noop(&socket).await?), token),
             Chain::Tollgate | Chain::Ledger | Chain::Pool => {
                 let key = TestKey::numbered(1);
@@ -114,6 +110,10 @@ impl Setup {
                 config.backends(&all);
             }
             _ => config.backend(there),
+        }
+        if chain == Chain::EnvoyAlone {
+            config.remove_http_filter("envoy.filters.http.ext_authz");
+            config.remove_http_filter("envoy.filters.http.ext_proc");
         }
         let launch = Launch {
             concurrency: 1,
