@@ -160,6 +160,9 @@ impl EnvoyConfig {
             self.backend_of(cluster, *backend);
             let cluster = self.cluster(cluster);
             cluster["type"] = json!("LOGICAL_DNS");
+            if backend.authority.is_none() {
+                continue;
+            }
             let tls = at(cluster, "/transport_socket/typed_config");
             tls["auto_host_sni"] = json!(true);
             tls["auto_sni_san_validation"] = json!(true);
