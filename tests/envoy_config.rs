@@ -84,6 +84,32 @@ fn a_check_finds_an_envoy_file_that_is_out_of_date() {
         said.contains("\nstandalone.yaml:") && said.contains(wanted),
         "{said}"
     );
+    // A file for another version, which the option has said.
+    let older = tempfile::tempdir().expect("a directory");
+    let file = older.path().join("older.yaml");
+    let written = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args([
+            "envoy",
+            "--config",
+            "tollgate-pools.yaml",
+            "--envoy-version",
+            "1.38.3",
+        ])
+        .current_dir(&folder)
+        .output()
+        .expect("tollgate runs");
+    let text = String::from_utf8(written.stdout).expect("text");
+    assert!(text.starts_with("# Envoy 1.38 in front"), "{text}");
+    std::fs::write(&file, &text).expect("written");
+    let name = file.display().to_string();
+    assert!(check("tollgate-pools.yaml", &name).status.success());
+    std::fs::write(&file, text + "\n").expect("written");
+    let said = check("tollgate-pools.yaml", &name).stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(
+        said.contains("--config tollgate-pools.yaml --envoy-version 1.38 > "),
+        "{said}"
+    );
     let certificate = folder.join("../integration/testdata/devices-root.pem");
     let other = check("tollgate.yaml", &certificate.display().to_string());
     let said = String::from_utf8_lossy(&other.stderr);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::say;
 use crate::config::Config;
-use crate::envoy_config::{Discovery, Part, render};
+use crate::envoy_config::{BOOTSTRAP, CLUSTERS, Discovery, Part, Settings, Version, render};
 
 /// Exits with 0 only if the service would start with the file.
 pub(super) fn run(path: &Path, envoy: Option<&Path>) -> Result<ExitCode, String> {
@@ -62,7 +62,8 @@ fn check_envoy(config: &Config, path: &Path, file: &Path) -> Result<ExitCode, St
         }
         _ => format!("{name}: {error}"),
     })?;
-    let wanted = render(&config.envoy, Part::Whole).map_err(|error| error.to_string())?;
+    let (settings, option) = as_written(&config.envoy, &there);
+    let wanted = render(&settings, Part::Whole).map_err(|error| error.to_string())?;
     if there == wanted {
         return Ok(ExitCode::SUCCESS);
     }
@@ -76,7 +77,8 @@ fn check_envoy(config: &Config, path: &Path, file: &Path) -> Result<ExitCode, St
     let same = lines.zip(wanted).take_while(|(a, b)| a == b && b.is_some());
     let line = same.count() + 1;
     // A shell empties the file before anything is written, also where nothing will be.
-    let command = format!("tollgate envoy --config {from} > {name}.new && mv {name}.new {name}");
+    let command =
+        format!("tollgate envoy --config {from}{option} > {name}.new && mv {name}.new {name}");
     let message = format!(
         "{name}:{line}: not what is written from {from} now; this puts another one in its place, which Envoy reads when it starts: {command}\n"
     );
@@ -89,19 +91,23 @@ fn check_folder(config: &Config, path: &Path, folder: &Path) -> Result<ExitCode,
     let shown = folder.display();
     let whole = folder.canonicalize();
     let whole = whole.map_err(|error| format!("{shown}: {error}"))?;
-    let wanted = Discovery::render(&config.envoy, &whole).map_err(|error| error.to_string())?;
-    let mut differing = Vec::new();
-    for (name, text) in wanted.files() {
-        let there = std::fs::read_to_string(whole.join(name));
-        // What goes is still among the clusters for a while.
-        if !there.is_ok_and(|there| there.starts_with(text)) {
-            differing.push(name);
-        }
-    }
+    let there = |name: &str| std::fs::read_to_string(whole.join(name)).unwrap_or_default();
+    let (settings, option) = as_written(&config.envoy, &there(BOOTSTRAP));
+    let mut wanted = Discovery::render(&settings, &whole).map_err(|error| error.to_string())?;
+    // What goes is still among the clusters for a while.
+    wanted.clusters = wanted.clusters_after(&there(CLUSTERS)).text;
+    let files = wanted.files().into_iter();
+    let differing: Vec<_> = files
+        .filter(|(name, text)| there(name) != **text)
+        .map(|(name, _)| name)
+        .collect();
     if differing.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    let command = format!("tollgate envoy --config {} --watch {shown}", path.display());
+    let command = format!(
+        "tollgate envoy --config {}{option} --watch {shown}",
+        path.display()
+    );
     let message = format!(
         "{shown}: not what is written from {} now: {}: is `{command}` running?\n",
         path.display(),
@@ -109,4 +115,16 @@ fn check_folder(config: &Config, path: &Path, folder: &Path) -> Result<ExitCode,
     );
     say(&mut io::stderr(), &message);
     Ok(ExitCode::FAILURE)
+}
+
+/// What would be written for the Envoy that a file is for, where tollgate.yaml names none, and the option that says so.
+fn as_written(settings: &Settings, there: &str) -> (Settings, String) {
+    let of_file = Version::of_file(there)
+        .filter(|it| settings.version.is_none() && *it != Version::default());
+    let option = of_file.map(|it| format!(" --envoy-version {it}"));
+    let settings = Settings {
+        version: settings.version.or(of_file),
+        ..settings.clone()
+    };
+    (settings, option.unwrap_or_default())
 }

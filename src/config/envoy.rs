@@ -39,7 +39,7 @@ pub(super) struct Surface {
     max_connections: u64,
     max_heap_bytes: u64,
     keep_instance_headers: bool,
-    refreshes: bool,
+    version: Option<envoy_config::Version>,
     pooled: bool,
     backends: Vec<Backend>,
 }
@@ -70,7 +70,7 @@ impl Surface {
                 problems,
             ),
             keep_instance_headers: file.response_headers.keeps_instance(),
-            refreshes: refreshes(written.version.as_ref(), problems),
+            version: version(written.version.as_ref(), problems),
             pooled: is_pooled(file),
             backends: backends(file, directory),
         }
@@ -104,7 +104,7 @@ impl Surface {
             audio_body_buffer_bytes: limits.audio.saturating_add(MAX_GROWTH_BYTES),
             keep_instance_headers: self.keep_instance_headers,
             pooled: self.pooled,
-            refreshes: self.refreshes,
+            version: self.version,
             backends: self.backends,
         }
     }
@@ -142,10 +142,11 @@ fn admin(written: &Envoy, problems: &mut Problems) -> Address {
         problems.push(Problem::at(admin.referenced, message).help(why));
     }
     let (admin, listen) = (written.admin.as_ref(), written.listen.as_ref());
+    let own = admin.map_or(DEFAULT_ADMIN, |it| &it.value);
     let taken = listen.map_or(DEFAULT_LISTEN, |it| &it.value);
-    if let Some(own) = admin.filter(|it| is_same_port(&it.value, taken)) {
-        let message = format!("callers connect to this port (`listen: {taken}`)");
-        problems.push(Problem::at(own.referenced, message));
+    if let Some(place) = admin.or(listen).filter(|_| is_same_port(own, taken)) {
+        let message = format!("`admin: {own}` and `listen: {taken}` are one port");
+        problems.push(Problem::at(place.referenced, message));
     }
     address(admin, DEFAULT_ADMIN, problems)
 }
@@ -160,17 +161,15 @@ fn is_same_port(one: &str, other: &str) -> bool {
     is_same_address && one.port() == other.port() && one.port() != 0
 }
 
-/// Whether an Envoy of this version can choose another cluster for each attempt.
-fn refreshes(written: Option<&Spanned<String>>, problems: &mut Problems) -> bool {
-    let Some(written) = written else {
-        return true;
-    };
+fn version(
+    written: Option<&Spanned<String>>,
+    problems: &mut Problems,
+) -> Option<envoy_config::Version> {
+    let written = written?;
     let version = envoy_config::Version::parse(&written.value);
-    let version = version.unwrap_or_else(|why| {
-        problems.push(Problem::at(written.referenced, why));
-        envoy_config::Version::default()
-    });
-    version.refreshes()
+    version
+        .inspect_err(|why| problems.push(Problem::at(written.referenced, why.clone())))
+        .ok()
 }
 
 fn tls(written: &Envoy, certificates: bool, problems: &mut Problems) -> Option<envoy_config::Tls> {

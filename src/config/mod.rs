@@ -57,6 +57,7 @@ use crate::policy::Policy;
 pub use crate::upstream::{IdentityConfig, IdentitySource, ManagedIdentity};
 use crate::usage::LedgerOptions;
 pub use issuers::KeyRefresh;
+pub(crate) use secret::read_file;
 pub use watch::Watch;
 
 /// What the service runs with.

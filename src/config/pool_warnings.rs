@@ -6,6 +6,7 @@ use super::pins::pins;
 use super::problem::Problem;
 use super::problems::Problems;
 use super::written::{File, Pool};
+use crate::upstream::is_choice;
 
 /// A request on /openai/v1/ has one body for all its attempts, so it goes on only where the name in it is known.
 pub(super) fn names(pool: &Pool) -> Option<Problem> {
@@ -53,6 +54,19 @@ pub(super) fn without_pool(file: &File) -> Option<Problem> {
     Some(Problem::at(first.referenced, message).help(help))
 }
 
+/// Envoy's configuration for a choice has the address of each backend, and a request goes to no other.
+pub(super) fn without_endpoint(file: &File) -> Option<Problem> {
+    let backends = &file.backends.value;
+    let has_choice = is_choice(backends.len(), file.pools.len());
+    let without = backends.iter().find(|it| it.endpoint.is_none())?;
+    let message = format!(
+        "the backend `{}` has no `endpoint`: there is a choice of backends, and `tollgate envoy` can't write it",
+        without.name.value
+    );
+    let help = "write `endpoint: https://NAME.openai.azure.com`";
+    has_choice.then(|| Problem::at(without.name.referenced, message).help(help))
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -71,7 +85,7 @@ mod tests {
     fn names_that_differ_are_said_where_there_is_somebody_to_go_on_to() {
         let with = |members: &str| {
             warnings(&format!(
-                "backends: [ {{ name: a }}, {{ name: b }} ]\npools: [ {{ deployment: gpt-4o, backends: [ {members} ] }} ]"
+                "backends: [ {{ name: a, endpoint: \"https://a.example\" }}, {{ name: b, endpoint: \"https://b.example\" }} ]\npools: [ {{ deployment: gpt-4o, backends: [ {members} ] }} ]"
             ))
         };
         let found = with("{ name: a, deployment: gpt-4o-ptu }, { name: b }").concat();
@@ -94,17 +108,42 @@ mod tests {
                 "backends: [ {backends} ]\npools: [ {{ deployment: gpt-4o, backends: [ {{ name: a }} ] }} ]\nproducts: [ {{ id: p, operations: [chat.completions], {product} }} ]"
             ))
         };
-        let two = "{ name: a }, { name: b }";
+        let two = "{ name: a, endpoint: \"https://a.example\" }, { name: b, endpoint: \"https://b.example\" }";
         let found = with(two, "deployments: [gpt-4o, o3, \"x*\", o1]").concat();
         assert!(found.contains("tollgate.yaml:5:"), "{found}");
         assert!(found.contains("no pool of o1, o3: "), "{found}");
         for (backends, product) in [
-            ("{ name: a }", "deployments: [o3]"),
+            (
+                "{ name: a, endpoint: \"https://a.example\" }",
+                "deployments: [o3]",
+            ),
             (two, "deployments: [gpt-4o, \"*\"]"),
             (two, "deployments: [o3], backends: { names: [b] }"),
         ] {
             let found = with(backends, product);
             assert_eq!(found, Vec::<String>::new(), "{product}");
+        }
+    }
+
+    #[test]
+    fn a_choice_needs_the_address_of_each_backend() {
+        for (more, is_said) in [
+            ("backends: [ { name: a } ]", false),
+            (
+                "backends: [ { name: a, endpoint: \"https://a.example\" }, { name: b } ]",
+                true,
+            ),
+            (
+                "backends: [ { name: b } ]\npools: [ { deployment: gpt-4o, backends: [ { name: b } ] } ]",
+                true,
+            ),
+        ] {
+            let said = warnings(more).concat();
+            assert_eq!(
+                said.contains("the backend `b` has no `endpoint`"),
+                is_said,
+                "{said}"
+            );
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn read_secret(secret: &SecretRef, directory: &Path) -> Result<Secret
 }
 
 /// The secret in a file, without the white space around it.
-pub(super) fn read_file(file: &Path, directory: &Path) -> Result<SecretString, String> {
+pub(crate) fn read_file(file: &Path, directory: &Path) -> Result<SecretString, String> {
     let path = directory.join(file);
     let text = std::fs::read_to_string(&path);
     secret_of(&text.map_err(|error| format!("{} can't be read: {error}", path.display()))?)

@@ -40,6 +40,7 @@ pub(super) fn warnings(file: &File) -> Problems {
     warnings.extend(limits(file));
     warnings.extend(file.pools.iter().filter_map(pool_warnings::names));
     warnings.extend(pool_warnings::without_pool(file));
+    warnings.extend(pool_warnings::without_endpoint(file));
     for issuer in &file.issuers {
         warnings.extend(plain_http(issuer));
         warnings.extend(id_tokens(issuer, &file.clients));

@@ -70,6 +70,8 @@ pub struct Clusters {
     pub text: String,
     /// Those that are not in it before.
     pub new: Vec<String>,
+    /// Those that lead elsewhere than before, by the same name.
+    pub changed: Vec<String>,
     /// Those that it has from before, and nobody is sent to any more.
     pub leaving: Vec<String>,
 }
@@ -83,6 +85,13 @@ impl Discovery {
         let known: Vec<_> = names(before).collect();
         let new = own.iter().filter(|it| !known.contains(it));
         let new = new.map(|it| (*it).to_owned()).collect();
+        let before_of = |name: &str| clusters(before).into_iter().find(|it| it.0 == name);
+        let changed = clusters(&self.clusters)
+            .into_iter()
+            .filter(|(name, block)| {
+                before_of(name).is_some_and(|(_, before)| addresses(before) != addresses(block))
+            });
+        let changed = changed.map(|it| it.0.to_owned()).collect();
         let mut leaving = Vec::new();
         for (name, block) in clusters(before) {
             if !own.contains(&name) {
@@ -90,7 +99,12 @@ impl Discovery {
                 leaving.push(name.to_owned());
             }
         }
-        Clusters { text, new, leaving }
+        Clusters {
+            text,
+            new,
+            changed,
+            leaving,
+        }
     }
 }
 
@@ -107,6 +121,12 @@ fn clusters(text: &str) -> Vec<(&str, &str)> {
         Some((rest.lines().next()?, block))
     });
     named.collect()
+}
+
+/// The lines with a cluster's addresses.
+fn addresses(block: &str) -> Vec<&str> {
+    let lines = block.lines().map(str::trim);
+    lines.filter(|it| it.contains("socket_address:")).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::settings::{Backend, Settings};
 use crate::upstream::MAX_ATTEMPTS;
 
 /// The templates by the names that they include each other by.
-const TEMPLATES: [(&str, &str); 22] = [
+const TEMPLATES: [(&str, &str); 23] = [
     ("envoy.yaml", include_str!("templates/envoy.yaml")),
     ("listener.yaml", include_str!("templates/listener.yaml")),
     (
@@ -26,6 +26,7 @@ const TEMPLATES: [(&str, &str); 22] = [
         "cluster-in-order.yaml",
         include_str!("templates/cluster-in-order.yaml"),
     ),
+    ("attempt.lua", include_str!("templates/attempt.lua")),
     (
         "backend-in-order.lua",
         include_str!("templates/backend-in-order.lua"),
@@ -98,6 +99,34 @@ pub enum Part {
 }
 
 impl Part {
+    /// What can be written without the rest: its name, and what it is.
+    pub const NAMED: [(Self, &'static str, &'static str); 6] = [
+        (
+            Self::ConnectionManager,
+            "connection-manager",
+            "The configuration of the HTTP connection manager: all other parts but the clusters",
+        ),
+        (Self::Routes, "routes", "Its `route_config`"),
+        (
+            Self::Filters,
+            "filters",
+            "Its `http_filters`, before the router",
+        ),
+        (
+            Self::LocalReplies,
+            "local-replies",
+            "Its `local_reply_config`",
+        ),
+        (Self::AccessLog, "access-log", "Its `access_log`"),
+        (Self::Clusters, "clusters", "The clusters"),
+    ];
+
+    /// The part of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::NAMED.into_iter();
+        all.find(|(_, own, _)| *own == name).map(|it| it.0)
+    }
+
     const fn template(self) -> &'static str {
         match self {
             Self::Whole => "envoy.yaml",
@@ -164,6 +193,9 @@ pub(super) fn write_template(
     templates.add_filter("at", at);
     templates.add_filter("lua", lua);
     templates.add_global("attempts", attempts(settings.backends.len()));
+    let version = settings.version.unwrap_or_default();
+    templates.add_global("version", Value::from_safe_string(version.to_string()));
+    templates.add_global("refreshes", version.refreshes());
     templates.add_global("after", after(&settings.backends));
     templates.add_global("known", known(&settings.backends));
     templates.add_global(

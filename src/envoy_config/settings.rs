@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::version::Version;
+
 /// The cluster of the only backend, and what those of several begin with.
 const CLUSTER: &str = "azure_openai";
 
@@ -36,8 +38,9 @@ pub struct Settings {
     pub keep_instance_headers: bool,
     /// There is a choice of backends: each attempt may go to another one.
     pub pooled: bool,
-    /// Envoy can choose another cluster for each attempt, which it can from 1.39 on.
-    pub refreshes: bool,
+    /// The Envoy that it is written for; `None`: that of the tests.
+    #[serde(skip)]
+    pub version: Option<Version>,
     /// Where requests go.
     pub backends: Vec<Backend>,
 }

@@ -1,5 +1,7 @@
 //! Versions of Envoy, as far as they differ in what is written for them.
 
+use std::fmt;
+
 /// A version that the configuration is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u32, u32);
@@ -29,16 +31,27 @@ impl Version {
         };
         match version < OLDEST {
             true => Err(format!(
-                "nothing can be written for Envoy {text}: the oldest is {}.{}",
-                OLDEST.0, OLDEST.1
+                "nothing can be written for Envoy {text}: the oldest is {OLDEST}"
             )),
             false => Ok(version),
         }
     }
 
+    /// The version that a file is for, by its first line.
+    pub fn of_file(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("# Envoy ")?;
+        Self::parse(rest.split(' ').next()?).ok()
+    }
+
     /// Whether another cluster can be chosen for each attempt.
     pub fn refreshes(self) -> bool {
         self >= REFRESHES
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
     }
 }
 

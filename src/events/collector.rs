@@ -2,7 +2,6 @@
 //! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md>).
 
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -11,6 +10,7 @@ use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::backoff::Backoff;
+use crate::loopback::is_loopback;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait after a failure, at first and at most.
@@ -44,12 +44,7 @@ pub enum BadTarget {
 }
 
 impl Target {
-    /// A collector, with the token that it wants as `authorization: Bearer`.
-    pub const fn new(url: Url, token: Option<SecretString>) -> Self {
-        Self { url, token }
-    }
-
-    /// The same, where nobody on the way may read it.
+    /// A collector, with the token that it wants as `authorization: Bearer`, where nobody on the way may read it.
     ///
     /// # Errors
     /// [`BadTarget`]
@@ -85,11 +80,6 @@ impl fmt::Debug for Target {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
 /// Why a collector has not taken something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -103,19 +93,26 @@ pub enum Failure {
 
 /// Sends to collectors.
 pub struct Collector {
+    /// Through the proxy of the environment, where that has one.
     http: reqwest::Client,
+    /// To this machine: no proxy may read what is sent there in the clear.
+    direct: reqwest::Client,
 }
 
 impl Collector {
     /// # Errors
     /// Where TLS can't be set up.
     pub fn new() -> Result<Self, String> {
-        let http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .redirect(Policy::none())
-            .build();
+        let builder = || {
+            reqwest::Client::builder()
+                .timeout(TIMEOUT)
+                .redirect(Policy::none())
+        };
+        let built =
+            |builder: reqwest::ClientBuilder| builder.build().map_err(|error| error.to_string());
         Ok(Self {
-            http: http.map_err(|error| error.to_string())?,
+            http: built(builder())?,
+            direct: built(builder().no_proxy())?,
         })
     }
 
@@ -135,7 +132,11 @@ impl Collector {
         body: Vec<u8>,
     ) -> Result<(), Failure> {
         let content_type = HeaderValue::from_static(content_type);
-        let request = self.http.post(target.url.clone());
+        let http = match target.url.host_str().is_some_and(is_loopback) {
+            true => &self.direct,
+            false => &self.http,
+        };
+        let request = http.post(target.url.clone());
         let mut request = request.header(CONTENT_TYPE, content_type).body(body);
         if let Some(token) = &target.token {
             request = request.bearer_auth(token.expose_secret());

@@ -348,7 +348,19 @@ impl Asked {
         let made = attempts
             .and_then(|it| usize::try_from(it).ok())
             .unwrap_or(1);
-        let last = made.clamp(1, self.choices.len().max(1)) - 1;
+        let by_count = made.clamp(1, self.choices.len().max(1)) - 1;
+        let has_noted = |choice: &Choice| {
+            let note = notes.get(&*choice.backend().name);
+            note.is_some_and(|note| note.status == status)
+        };
+        // Envoy may pass over one whose name has no address, and not count that: then it is a later one.
+        let later = self.choices.iter().skip(by_count + 1).rposition(has_noted);
+        let last = match self.choices.get(by_count) {
+            Some(choice) if self.is_pooled && !has_noted(choice) => {
+                later.map_or(by_count, |at| by_count + 1 + at)
+            }
+            _ => by_count,
+        };
         let answering = self.choices.get(last)?;
         // Without a pool Envoy takes no notes, and the one backend is asked however it fares.
         let is_noted = !self.is_pooled || notes.contains_key(&*answering.backend().name);

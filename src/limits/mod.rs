@@ -15,7 +15,6 @@ mod exceeded;
 mod expected;
 mod gate;
 mod given_back;
-
 mod moment;
 mod queue;
 mod rate_limits;

@@ -180,7 +180,40 @@ async fn new_records_go_to_a_collector_as_they_are_written() {
     std::fs::write(&token, "canary-token\n").expect("written");
     let tollgate = paths::binary("tollgate").expect("it is built");
     let data = directory(&stack);
+    for (url, file, why) in [
+        (
+            "http://collector.example/",
+            &token,
+            "only https, or http to a loopback address",
+        ),
+        (
+            "https://u:p@collector.example/",
+            &token,
+            "no user and no password",
+        ),
+        (
+            url.as_str(),
+            &stack.directory().join("empty"),
+            "the secret is empty",
+        ),
+    ] {
+        std::fs::write(stack.directory().join("empty"), "\n").expect("written");
+        let refused = Command::new(&tollgate)
+            .args(["usage", "export", "--data-directory", text(&data)])
+            .args(["--to-url", url, "--bearer-file", text(file)])
+            .output()
+            .await;
+        let refused = refused.expect("it runs");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            !refused.status.success() && said.contains(why),
+            "{url}: {said}"
+        );
+    }
+    // What goes to this machine in the clear goes past no proxy.
     let follower = Command::new(tollgate)
+        .env("HTTP_PROXY", "http://127.0.0.1:1")
+        .env("http_proxy", "http://127.0.0.1:1")
         .args([
             "usage",
             "export",

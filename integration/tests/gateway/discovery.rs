@@ -255,6 +255,16 @@ async fn what_is_wrong_is_said_and_changes_no_file() {
     gateway.watch.signal("TERM").await.expect("told");
     let status = gateway.watch.ended().await.expect("it ends");
     assert!(status.success(), "{status}");
+    // What nobody has written: another listener, without the filters.
+    for file in ["listeners.yaml", "clusters.yaml"] {
+        let path = gateway.folder.join(file);
+        let own = std::fs::read_to_string(&path).expect("a file");
+        std::fs::write(&path, format!("{own}  - {{ name: other }}\n")).expect("written");
+        let (is_same, said) = gateway.check().await;
+        assert!(!is_same && said.contains(file), "{said}");
+        std::fs::write(&path, own).expect("written");
+    }
+    assert!(gateway.check().await.0);
     write(&gateway.stack, &with(&gateway.all, &["sweden", "east"]));
     let (is_same, said) = gateway.check().await;
     assert!(

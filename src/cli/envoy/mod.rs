@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::say;
 use crate::config::Config;
@@ -23,42 +24,18 @@ pub(super) struct EnvoyArguments {
     #[arg(long, value_name = "VERSION")]
     envoy_version: Option<String>,
     /// Only this part, to paste into the configuration of an Envoy that is there already.
-    #[arg(long, value_enum)]
-    part: Option<PartName>,
+    #[arg(long, value_parser = parts())]
+    part: Option<Part>,
     /// Write the files of a running Envoy into this folder, and again whenever the configuration changes, until told
     /// to stop. Envoy is started with `envoy.yaml` in it, and takes the others from there.
     #[arg(long, value_name = "FOLDER", conflicts_with = "part")]
     watch: Option<PathBuf>,
 }
 
-/// The parts, as the option names them.
-#[derive(Clone, Copy, ValueEnum)]
-enum PartName {
-    /// The configuration of the HTTP connection manager: all other parts but the clusters.
-    ConnectionManager,
-    /// Its `route_config`.
-    Routes,
-    /// Its `http_filters`, before the router.
-    Filters,
-    /// Its `local_reply_config`.
-    LocalReplies,
-    /// Its `access_log`.
-    AccessLog,
-    /// The clusters.
-    Clusters,
-}
-
-impl From<PartName> for Part {
-    fn from(name: PartName) -> Self {
-        match name {
-            PartName::ConnectionManager => Self::ConnectionManager,
-            PartName::Routes => Self::Routes,
-            PartName::Filters => Self::Filters,
-            PartName::LocalReplies => Self::LocalReplies,
-            PartName::AccessLog => Self::AccessLog,
-            PartName::Clusters => Self::Clusters,
-        }
-    }
+/// The parts by their names.
+fn parts() -> impl TypedValueParser<Value = Part> {
+    let names = Part::NAMED.map(|(_, name, about)| PossibleValue::new(name).help(about));
+    PossibleValuesParser::new(names).try_map(|name| Part::named(&name).ok_or("no such part"))
 }
 
 /// Writes it to standard output, where a file that is half written is an error, or into a folder.
@@ -75,7 +52,7 @@ pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    let part = arguments.part.map_or(Part::Whole, Part::from);
+    let part = arguments.part.unwrap_or(Part::Whole);
     let settings = for_version(config.envoy, version);
     let text = render(&settings, part).map_err(|error| error.to_string())?;
     let mut output = io::stdout().lock();
@@ -89,7 +66,7 @@ pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
 /// What the option says of the version wins over the file.
 fn for_version(settings: Settings, version: Option<Version>) -> Settings {
     Settings {
-        refreshes: version.map_or(settings.refreshes, Version::refreshes),
+        version: version.or(settings.version),
         ..settings
     }
 }

@@ -136,6 +136,14 @@ async fn take(folder: &Folder, config: &Config) -> Result<Option<Instant>, Strin
         (false, false) => format!("{shown}: written: {}\n", written.join(", ")),
     };
     say(&mut io::stdout(), &said);
+    if !clusters.changed.is_empty() {
+        let changed = clusters.changed.join(", ");
+        let note = "until Envoy has the other files, too, tollgate does not send requests there; a new address under a new name costs none";
+        say(
+            &mut io::stdout(),
+            &format!("{shown}: changed under its name: {changed}: {note}\n"),
+        );
+    }
     let leaves = !clusters.leaving.is_empty();
     Ok(leaves.then(|| Instant::now() + LEAVE_AFTER))
 }

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use reqwest::Url;
-use secrecy::SecretString;
 use tokio::time::sleep;
 
+use crate::config::read_file;
 use crate::events::{CloudEvent, Collector, Failure, Head, Target};
 use crate::usage::LedgerRow;
 
@@ -32,15 +32,13 @@ fn event(row: &LedgerRow) -> CloudEvent<'_, &LedgerRow> {
 }
 
 impl Batches {
-    pub(super) fn new(url: Url, bearer_file: Option<&Path>) -> Result<Self, String> {
-        let read = |path: &Path| {
-            let text = std::fs::read_to_string(path);
-            let text = text.map_err(|error| format!("{}: {error}", path.display()))?;
-            Ok::<_, String>(SecretString::from(text.trim().to_owned()))
-        };
+    pub(super) fn new(url: &Url, bearer_file: Option<&Path>) -> Result<Self, String> {
+        let token = bearer_file.map(|file| read_file(file, Path::new("")));
+        let token = token.transpose()?;
+        let target = Target::parse(url.as_str(), token);
         Ok(Self {
             collector: Collector::new()?,
-            target: Target::new(url, bearer_file.map(read).transpose()?),
+            target: target.map_err(|error| format!("--to-url: {error}"))?,
         })
     }
 

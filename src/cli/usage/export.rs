@@ -23,7 +23,7 @@ pub(super) async fn run(arguments: &ExportArguments) -> Result<ExitCode, String>
     let period = arguments.days.period()?;
     let opened = arguments.location.open().await?;
     let collector = match &arguments.to_url {
-        Some(url) => Some(Batches::new(url.clone(), arguments.bearer_file.as_deref())?),
+        Some(url) => Some(Batches::new(url, arguments.bearer_file.as_deref())?),
         None => None,
     };
     let is_focus = arguments.format == ExportFormat::Focus && collector.is_none();

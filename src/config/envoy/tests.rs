@@ -75,7 +75,11 @@ fn what_is_wrong_says_where_and_why() {
         ),
         (
             "envoy: { admin: \"127.0.0.1:8443\" }",
-            "tollgate.yaml:4:17: callers connect to this port (`listen: 0.0.0.0:8443`)",
+            "tollgate.yaml:4:17: `admin: 127.0.0.1:8443` and `listen: 0.0.0.0:8443` are one port",
+        ),
+        (
+            "envoy: { listen: \"0.0.0.0:9901\" }",
+            "tollgate.yaml:4:18: `admin: 127.0.0.1:9901` and `listen: 0.0.0.0:9901` are one port",
         ),
         ("envoy: { max_heap_bytes: 5 }", "must be at least 67108864"),
         (

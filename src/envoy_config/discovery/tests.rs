@@ -45,6 +45,10 @@ fn a_cluster_that_goes_stays_until_its_requests_have_ended() {
     let after = files(&["west", "east"]).clusters_after(&before);
     assert_eq!(after.new, ["azure_openai.west"]);
     assert_eq!(after.leaving, ["azure_openai.sweden"]);
+    assert!(after.changed.is_empty(), "{:?}", after.changed);
+    let elsewhere = before.replace("acme-east", "other-east");
+    let changed = files(&["west", "east"]).clusters_after(&elsewhere).changed;
+    assert_eq!(changed, ["azure_openai.east"]);
     let resources = read(&after.text)["resources"].clone();
     let names: Vec<_> = (0..3).map(|at| resources[at]["name"].clone()).collect();
     assert_eq!(

@@ -1,14 +1,5 @@
 use super::*;
-use crate::envoy_config::{Address, Backend, Tls, TollgateAddress};
-
-const PARTS: [Part; 6] = [
-    Part::ConnectionManager,
-    Part::Routes,
-    Part::Filters,
-    Part::LocalReplies,
-    Part::AccessLog,
-    Part::Clusters,
-];
+use crate::envoy_config::{Address, Backend, Tls, TollgateAddress, Version};
 
 pub(in crate::envoy_config) fn settings() -> Settings {
     let address = |port| Address {
@@ -35,7 +26,7 @@ pub(in crate::envoy_config) fn settings() -> Settings {
         audio_body_buffer_bytes: 2,
         keep_instance_headers: false,
         pooled: false,
-        refreshes: true,
+        version: None,
         backends: vec![backend("sweden", "azure_openai")],
     }
 }
@@ -83,7 +74,8 @@ fn each_part_is_in_the_whole_as_it_is() {
     for settings in all_kinds() {
         let whole = render(&settings, Part::Whole).expect("a configuration");
         let left: Vec<_> = whole.lines().map(str::trim_start).collect();
-        for part in PARTS {
+        for (part, name, _) in Part::NAMED {
+            assert_eq!(Part::named(name), Some(part));
             let text = render(&settings, part).expect("a part");
             let lines: Vec<_> = text.lines().map(str::trim_start).collect();
             let is_in = left.windows(lines.len()).any(|window| window == lines);
@@ -238,7 +230,7 @@ fn a_fixed_order_has_each_backend_first_once_and_no_value_of_its_own_yaml() {
         .map(|it| backend(it, &format!("azure_openai.{it}")));
     let settings = Settings {
         pooled: true,
-        refreshes: false,
+        version: Version::parse("1.38").ok(),
         backends: backends.collect(),
         ..settings()
     };

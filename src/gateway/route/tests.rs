@@ -256,3 +256,21 @@ fn one_that_has_no_more_room_is_known_as_full() {
     asked.learn(&notes(&[("a", 200)]), Some(1), 200);
     assert_eq!(availability(&asked, 0, now), Availability::Ready);
 }
+
+#[test]
+fn whoever_has_noted_the_answer_has_given_it_however_often_envoy_says_it_tried() {
+    for attempts in [None, Some(1)] {
+        let mut asked = asked(&["a", "b", "c"]);
+        let answering = asked.learn(&notes(&[("b", 200)]), attempts, 200);
+        assert_eq!(answering.as_deref(), Some("b"));
+        let mut asked = self::asked(&["a", "b"]);
+        let answering = asked.learn(&notes(&[("a", 503), ("b", 200)]), attempts, 200);
+        assert_eq!(answering.as_deref(), Some("b"));
+    }
+    // Envoy's own answer is of none, whatever an earlier one has said; the one that was asked last is named.
+    for status in [503, 504] {
+        let mut asked = asked(&["a", "b"]);
+        let answering = asked.learn(&notes(&[("a", 503)]), Some(2), status);
+        assert_eq!(answering.as_deref(), Some("b"));
+    }
+}

@@ -1,10 +1,11 @@
 //! Where replicas count together, and what happens while that can't be reached.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use redis::{ConnectionAddr, IntoConnectionInfo};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::loopback::is_loopback;
 
 /// Where replicas count together.
 #[derive(Clone, Debug)]
@@ -134,8 +135,7 @@ impl ServerUrl {
             Some(ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. }) => host,
             _ => return false,
         };
-        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        is_loopback(&host)
     }
 
     /// Whether its connections use TLS.

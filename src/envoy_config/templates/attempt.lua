@@ -1,0 +1,25 @@
+-- Gives an attempt what tollgate has decided for this backend, where that is at this address.
+local function send(handle, backend, address)
+  local headers = handle:headers()
+  headers:remove("authorization")
+  local order = handle:streamInfo():dynamicMetadata():get("tollgate.route")
+  local own = order and order[backend]
+  if own == nil or address == nil or own.address ~= address then
+    -- Nobody has decided that this request may go here.
+    handle:respond({ [":status"] = "503" }, "")
+    return
+  end
+  headers:replace(":path", own.path)
+  headers:replace("authorization", own.authorization)
+end
+
+-- What tollgate learns of an attempt, also of one that another one follows.
+local function note(handle, backend)
+  local headers = handle:headers()
+  local seen = { status = headers:get(":status") }
+  seen.retry_after_ms = headers:get("retry-after-ms")
+  seen.retry_after = headers:get("retry-after")
+  seen.remaining_requests = headers:get("x-ratelimit-remaining-requests")
+  seen.utilization = headers:get("azure-openai-deployment-utilization")
+  handle:streamInfo():dynamicMetadata():set("tollgate.attempts", backend, seen)
+end
