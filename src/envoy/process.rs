@@ -35,10 +35,6 @@ use crate::gateway::{
 use crate::telemetry::RequestContext;
 use crate::usage::{BodyFormat, Receipt, TraceId, Unwritable};
 
-/// Largest body that is read on the thread that serves the connection, in bytes: a larger one would hold
-/// up every other request of that connection for longer than it takes to hand it over.
-const MAX_BODY_READ_HERE_BYTES: usize = 256 * 1024;
-
 /// The ext_proc service.
 pub struct Processor(Arc<Gateway>);
 
@@ -231,7 +227,7 @@ impl Exchange {
             // A part of a body says nothing: Envoy has to buffer it.
             Stage::Admitted(admitted) if message.end_of_stream => {
                 admitted.lease.holds(message.body.len());
-                if message.body.len() > MAX_BODY_READ_HERE_BYTES {
+                if message.body.len() > gateway::MAX_BODY_READ_HERE_BYTES {
                     let reading = self.gateway.create_elsewhere(*admitted, message.body);
                     self.stage = Stage::Deciding(Box::pin(elsewhere(reading)), Begun::Body);
                     return None;

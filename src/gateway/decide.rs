@@ -132,12 +132,10 @@ impl Decision {
         }
     }
 
-    /// The backend that has something stored: the only one, or the first where that was not kept.
+    /// The backend that has something stored, by its name of today; one that is gone keeps its own.
     pub(crate) fn backend_of(&self, stored: &Stored) -> Option<Arc<str>> {
-        let pools = &self.pools;
-        let known = stored.backend.as_ref().filter(|_| pools.is_pooled());
-        let home = || pools.home().map(|it| &it.name);
-        known.or_else(home).cloned()
+        let keeper = self.pools.keeper(stored.backend.as_deref());
+        keeper.map_or_else(|| stored.backend.clone(), |it| Some(Arc::clone(&it.name)))
     }
 
     /// Whether Envoy holds the body, which decides.

@@ -15,11 +15,11 @@ use super::route::{Asked, Chosen, Makes, Sought, Way, choose};
 use super::state::Gateway;
 use super::stored_at::StoredAt;
 use super::unsettled;
-use crate::access::{Endpoint, Known, Place};
+use crate::access::{Endpoint, Place, Stored};
 use crate::limits::{Attempt, Exceeded, LimitSettings};
 use crate::policy::Policy;
 use crate::telemetry::RequestContext;
-use crate::usage::{Prompt, Units};
+use crate::usage::Prompt;
 
 /// A request on its way out.
 pub(crate) struct Forwarded {
@@ -47,6 +47,10 @@ impl Rejected {
         }
     }
 }
+
+/// Largest body that is read on the thread that serves the connection, in bytes: a larger one would hold
+/// up every other request of that connection for longer than it takes to hand it over.
+pub(crate) const MAX_BODY_READ_HERE_BYTES: usize = 256 * 1024;
 
 /// What is decided of a request.
 #[expect(
@@ -129,7 +133,7 @@ impl Candidate {
     }
 
     /// Lets it out after it has waited. Meanwhile its key may have been revoked, or another configuration have
-    /// come into force: then its body is read again, elsewhere as it may be large.
+    /// come into force: then its body is read again. What is large is read and written elsewhere.
     async fn go_later(
         mut self,
         gateway: &Arc<Gateway>,
@@ -137,19 +141,28 @@ impl Candidate {
         asked: Option<BodyDecision>,
         limited: Limited,
     ) -> Result<Forwarded, Rejected> {
-        if Arc::ptr_eq(&gateway.policy(), decided_by) {
-            return match gateway.renew(&mut self.admitted) {
-                Ok(()) => self.go(gateway, asked, Some(limited)),
-                Err(refusal) => Err(Rejected::new(refusal, self.admitted.context)),
-            };
-        }
+        let is_as_decided = Arc::ptr_eq(&gateway.policy(), decided_by);
+        let is_large = self
+            .body
+            .as_ref()
+            .is_some_and(|it| it.len() > MAX_BODY_READ_HERE_BYTES);
         let lease = Arc::clone(&self.admitted.lease);
         let gateway = Arc::clone(gateway);
         let context = self.admitted.context.clone();
-        let again = lease.in_turn(move || match self.ask(&gateway) {
-            Ok(asked) => self.go(&gateway, asked, Some(limited)),
-            Err(refusal) => Err(Rejected::new(refusal, self.admitted.context)),
-        });
+        let go = move || {
+            let asked = match is_as_decided {
+                true => gateway.renew(&mut self.admitted).map(|()| asked),
+                false => self.ask(&gateway),
+            };
+            match asked {
+                Ok(asked) => self.go(&gateway, asked, Some(limited)),
+                Err(refusal) => Err(Rejected::new(refusal, self.admitted.context)),
+            }
+        };
+        if is_as_decided && !is_large {
+            return go();
+        }
+        let again = lease.in_turn(go);
         let overloaded = |_| Err(Rejected::new(Reason::Overloaded.into(), context));
         again.await.unwrap_or_else(overloaded)
     }
@@ -193,8 +206,12 @@ impl Candidate {
             true => unsettled::place(gateway, &self.admitted).map(Some),
             false => Ok(None),
         };
-        let checked = checked.and_then(|place| Ok((place, self.choose(gateway, asked.as_ref())?)));
-        let (place, chosen) = match checked {
+        let checked = checked.and_then(|place| {
+            let stored = self.stored(gateway)?;
+            let chosen = self.choose(gateway, asked.as_ref(), stored.as_ref())?;
+            Ok((place, stored, chosen))
+        });
+        let (place, stored, chosen) = match checked {
             Ok(checked) => checked,
             Err(refusal) => return Err(Rejected::new(refusal, self.admitted.context)),
         };
@@ -215,7 +232,14 @@ impl Candidate {
                 let creating = Creating { asked, body, place };
                 (with_body(self.admitted, creating, limited), rewritten)
             }
-            _ => (stored(gateway, self.admitted, limited), None),
+            _ => {
+                let known = stored.map(|it| it.known).unwrap_or_default();
+                let outgoing = Outgoing {
+                    limited,
+                    ..Outgoing::without_body(self.admitted, known)
+                };
+                (outgoing, None)
+            }
         };
         Ok(Forwarded {
             outgoing,
@@ -226,7 +250,12 @@ impl Candidate {
     }
 
     /// Chooses its backends, if what they are used for can be accounted for.
-    fn choose(&self, gateway: &Gateway, asked: Option<&BodyDecision>) -> Result<Chosen, Refusal> {
+    fn choose(
+        &self,
+        gateway: &Gateway,
+        asked: Option<&BodyDecision>,
+        stored: Option<&Stored>,
+    ) -> Result<Chosen, Refusal> {
         if let Some(ledger) = &gateway.ledger {
             ledger.admit().map_err(|_| Reason::LedgerUnwritable)?;
         }
@@ -249,51 +278,28 @@ impl Candidate {
                 deployment: grant.map(|it| &it.deployment),
                 product: grant.map(|it| &it.product.id),
                 makes: Makes::Nothing,
-                stored_at: self.stored_at(gateway),
+                stored_at: stored.map_or(StoredAt::Anywhere, |it| {
+                    StoredAt::Backend(decision.backend_of(it))
+                }),
                 reach,
             },
         };
         choose(gateway, decision, &sought)
     }
 
-    /// Where that is which a request without a body is about.
-    fn stored_at(&self, gateway: &Gateway) -> StoredAt {
+    /// What is known of the thing that a request without a body is about.
+    ///
+    /// # Errors
+    /// The refusal of what has been forgotten since it was looked at.
+    fn stored(&self, gateway: &Gateway) -> Result<Option<Stored>, Refusal> {
         let decision = &self.admitted.decision;
-        match &decision.target.endpoint {
-            Endpoint::Stored { kind, id, .. } => {
-                let client = &decision.caller.client.id;
-                let stored = gateway.owners.stored(*kind, client, id);
-                StoredAt::Backend(stored.and_then(|it| it.backend))
-            }
-            _ => StoredAt::Anywhere,
-        }
-    }
-}
-
-fn stored(gateway: &Gateway, admitted: Admitted, limited: Option<Limited>) -> Outgoing {
-    let decision = &admitted.decision;
-    let known = match &decision.target.endpoint {
-        Endpoint::Stored { kind, id, .. } => {
-            let client = &decision.caller.client.id;
-            gateway.owners.known(*kind, client, id).unwrap_or_default()
-        }
-        _ => Known::Nothing,
-    };
-    let grant = decision.grant.clone();
-    Outgoing {
-        admitted,
-        deployment: grant.as_ref().map(|it| it.deployment.clone()),
-        product: grant.map(|it| it.product.id.clone()),
-        stream: false,
-        remove_usage_event: false,
-        awaits_usage: false,
-        prompt: Prompt::Length(0),
-        choices: 1,
-        units: Units::default(),
-        service_tier: None,
-        request_bytes: 0,
-        known,
-        limited,
+        let Endpoint::Stored { kind, id, .. } = &decision.target.endpoint else {
+            return Ok(None);
+        };
+        let client = &decision.caller.client.id;
+        let stored = gateway.owners.stored(*kind, client, id);
+        let stored = stored.ok_or_else(|| Refusal::object_not_found(*kind, id))?;
+        Ok(Some(stored))
     }
 }
 

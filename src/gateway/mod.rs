@@ -34,7 +34,9 @@ pub(crate) use basis::Basis;
 pub(crate) use body::decide_body;
 pub(crate) use content::check_content;
 pub(crate) use decide::{Allowed, Head, Owners, Rules, SUBPROTOCOLS, decide_head};
-pub(crate) use forward::{Decided, Forwarded, Rejected, create, without_body};
+pub(crate) use forward::{
+    Decided, Forwarded, MAX_BODY_READ_HERE_BYTES, Rejected, create, without_body,
+};
 pub(crate) use limit_book::{foresee, intent};
 pub(crate) use limited::{UsedBy, lines_of};
 pub(crate) use observer::{Observer, Step};

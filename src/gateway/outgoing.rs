@@ -30,6 +30,28 @@ pub(crate) struct Outgoing {
     pub(crate) limited: Option<Limited>,
 }
 
+impl Outgoing {
+    /// A request that needs no body: its headers have said all.
+    pub(super) fn without_body(admitted: Admitted, known: Known) -> Self {
+        let grant = admitted.decision.grant.as_ref();
+        Self {
+            deployment: grant.map(|it| it.deployment.clone()),
+            product: grant.map(|it| it.product.id.clone()),
+            admitted,
+            stream: false,
+            remove_usage_event: false,
+            awaits_usage: false,
+            prompt: Prompt::Length(0),
+            choices: 1,
+            units: Units::default(),
+            service_tier: None,
+            request_bytes: 0,
+            known,
+            limited: None,
+        }
+    }
+}
+
 /// What Envoy shows of an answer before its body.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Answered {

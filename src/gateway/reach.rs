@@ -29,13 +29,17 @@ impl Reach {
         }
     }
 
-    /// Whether it leads to this backend, and to its address. One without an address can be in no list of several;
-    /// where there is only one, nothing else can be meant, whatever it is called.
+    /// Whether it leads to the only backend that tollgate.yaml has. Where that has no address, nothing else can be meant.
+    pub(super) fn leads_to_only(&self, backend: &Backend) -> bool {
+        backend.address.is_none() && matches!(self, Self::One(_)) || self.leads_to(backend)
+    }
+
+    /// Whether it leads to this backend, and to its address. Where it leads to one alone it does not matter what that is
+    /// called.
     pub(super) fn leads_to(&self, backend: &Backend) -> bool {
         let own = backend.address.as_deref();
         let list = match self {
             Self::Unsaid => return true,
-            Self::One(_) if own.is_none() => return true,
             Self::One(one) => {
                 let known = one.to_str().ok().and_then(|it| it.split_once('='));
                 return known.is_some_and(|(_, address)| Some(address) == own);
@@ -115,7 +119,10 @@ mod tests {
         ] {
             let reach = Reach::One(HeaderValue::from_static(one));
             assert_eq!(reach.leads_to(&sweden()), is_known, "{one}");
-            assert!(reach.leads_to(&Backend::new("anything")), "{one}");
+            assert_eq!(reach.leads_to_only(&sweden()), is_known, "{one}");
+            assert!(reach.leads_to_only(&Backend::new("anything")), "{one}");
+            // There is another one, whose place it is.
+            assert!(!reach.leads_to(&Backend::new("anything")), "{one}");
         }
     }
 

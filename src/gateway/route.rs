@@ -199,14 +199,16 @@ pub(super) fn choose(
 /// The backend that there is.
 fn alone(decision: &Decision, reach: &Reach, called: Option<&str>) -> Result<Order, Refusal> {
     let only = decision.pools.at(None, called.unwrap_or_default());
-    only_at(only.ok_or(Reason::NoIdentity)?, reach)
+    let only = only.ok_or(Reason::NoIdentity)?;
+    let leads_there = reach.leads_to_only(only.backend());
+    only_at(only, leads_there)
 }
 
 /// The backend that has what the request refers to, whether it rests or not: no other can answer.
 fn stored(decision: &Decision, sought: &Sought<'_>, name: Option<&str>) -> Result<Order, Refusal> {
     let called = sought.deployment.map(Deployment::as_str);
     let pools = &decision.pools;
-    if name.is_some_and(|name| pools.named(name).is_none()) {
+    if pools.keeper(name).is_none() {
         return Err(Reason::StoredNowhere.into());
     }
     // A pool says who may stand in for the deployment, whatever else is elsewhere by its name.
@@ -216,11 +218,13 @@ fn stored(decision: &Decision, sought: &Sought<'_>, name: Option<&str>) -> Resul
         let has_written_name = has_written_name(&decision.target.endpoint);
         is_allowed(decision, sought, it.backend()) && (is_named_so || !has_written_name)
     });
-    only_at(choice.ok_or(Reason::BackendNotAllowed)?, sought.reach)
+    let choice = choice.ok_or(Reason::StoredNotAllowed)?;
+    let leads_there = sought.reach.leads_to(choice.backend());
+    only_at(choice, leads_there)
 }
 
-fn only_at(choice: Choice, reach: &Reach) -> Result<Order, Refusal> {
-    match reach.leads_to(choice.backend()) {
+fn only_at(choice: Choice, leads_there: bool) -> Result<Order, Refusal> {
+    match leads_there {
         true => Ok(Order {
             under_way: choice.begin(),
             choices: vec![choice],
@@ -383,9 +387,7 @@ impl Asked {
                     true => note.map(|it| it.status),
                     false => Some(status),
                 });
-                if self.is_pooled {
-                    failed(choice, note, is_answered, now);
-                }
+                failed(choice, note, is_answered, now);
             }
             if let Some(text) = note.and_then(|it| it.utilization.as_deref()) {
                 backend.utilization(text);

@@ -4,8 +4,8 @@
 mod azure;
 mod identity;
 mod key_vault;
+mod models;
 mod pools;
-mod probe;
 mod probing;
 mod rejections;
 mod resource;
@@ -15,12 +15,12 @@ mod settings;
 pub use azure::AzureTokenSource;
 pub use identity::{Identity, IdentityError, IssuedToken, RefreshCounts, TokenSource};
 pub use key_vault::{KeyVaultSource, VaultObject};
+pub use models::Presented;
 pub(crate) use pools::MAX_DEPLOYMENTS;
 pub use pools::{
     Availability, Backend, BackendReport, Choice, Health, MAX_ATTEMPTS, Member, NoBackend, Order,
     Pool, Pools, Rest, Tier, UnderWay, Wish, is_choice,
 };
-pub use probe::Presented;
 pub use probing::keep_probing;
 pub(crate) use rejections::remedy;
 pub use rejections::{RejectionCounts, Rejections};

@@ -40,7 +40,7 @@ pub enum IdentitySource {
 }
 
 impl IdentityConfig {
-    /// Whether its tokens are those of another one: for the same scope, and of the same principal, whatever proves it.
+    /// Whether the other one has the same tokens: for the same scope, and of the same principal, whatever proves it.
     pub fn is_same_principal(&self, other: &Self) -> bool {
         self.scope == other.scope && self.source.is_same_principal(&other.source)
     }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
-use tollgate_integration::stack::{CHAT_PATH, Stack, TestKey, wait_for};
+use tollgate_integration::fakes::azure::AzureOptions;
+use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey, wait_for};
 
 use crate::books::{PRICES, with_everything, with_ledger};
 use crate::support::{hello, hello_stream, metric, send, stack_with};
@@ -278,6 +279,23 @@ async fn a_budget_holds_also_where_only_the_answer_names_the_price() {
     let audit = stack.tollgate().audit();
     let line = audit.wait_for_json("the refusal", |line| line["reason"] == "quota_exceeded");
     assert_eq!(line.await["detail"], "client mobile-app: cost per month");
+}
+
+#[tokio::test]
+async fn cost_is_set_aside_at_the_price_of_a_backend_that_may_answer() {
+    let limits = "    limits: { quotas: [ { cost: 0.01, per: month } ] }\n";
+    // The first backend has no price, and is not asked for the deployment.
+    let more = "pools:\n  - { deployment: gpt-4o, backends: [ { name: east } ] }\nprices:\n  - { deployment: gpt-4o, backend: east, input: 2.50, output: 10, per: 1000, currency: USD }\n";
+    let east = AzureOptions {
+        name: "east".to_owned(),
+        ..AzureOptions::default()
+    };
+    let options = Options::default().more_backends(vec![east]);
+    let stack = Stack::start(options.edit_config(edit(limits, "", more))).await;
+    let mut body = hello();
+    body["max_tokens"] = json!(1000);
+    let refusal = send(stack.chat(&body)).await;
+    refused(refusal, 400, "request_exceeds_limit").await;
 }
 
 #[tokio::test]

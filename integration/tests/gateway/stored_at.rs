@@ -117,6 +117,21 @@ async fn what_is_at_two_backends_is_in_no_one_request() {
     });
     let refused = refused(stack.post(RESPONSES, &both)).await;
     assert_eq!(refused, (400, "stored_apart".to_owned()));
+    // Nor in the lines of one file, whichever comes first.
+    let second = second["id"].as_str().expect("an id");
+    let line = |previous: &str| {
+        json!({
+            "custom_id": previous, "method": "POST", "url": "/v1/responses",
+            "body": { "model": "gpt-4o", "input": "Hi", "previous_response_id": previous },
+        })
+        .to_string()
+    };
+    let key = stack.key.text().to_owned();
+    for lines in [[line(&first), line(second)], [line(second), line(&first)]] {
+        let file = upload(&stack, &key, "batch", &lines.join("\n"));
+        let refused = crate::support::refused(file).await;
+        assert_eq!(refused, (400, "stored_apart".to_owned()));
+    }
     assert_eq!(seen(&stack), [1, 1]);
 }
 

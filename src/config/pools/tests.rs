@@ -161,3 +161,20 @@ fn what_is_wrong_says_where_and_why() {
         assert!(error.contains(reason), "{more}: {error}");
     }
 }
+
+#[test]
+fn what_is_stored_is_kept_by_the_only_one_whatever_it_is_called() {
+    let keeper = |pools: &Pools, name| pools.keeper(name).map(|it| it.name.to_string());
+    let several = pools("");
+    assert_eq!(keeper(&several, Some("sweden")).as_deref(), Some("sweden"));
+    assert_eq!(keeper(&several, Some("gone")), None);
+    assert_eq!(
+        keeper(&several, None),
+        several.home().map(|it| it.name.to_string())
+    );
+    let one = vec![std::sync::Arc::new(crate::upstream::Backend::new("new"))];
+    let one = Pools::new(one, std::collections::HashMap::new());
+    for name in [None, Some("new"), Some("old")] {
+        assert_eq!(keeper(&one, name).as_deref(), Some("new"));
+    }
+}

@@ -31,7 +31,9 @@ const NOT_FOUND: u16 = 404;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AskError {
     /// The configuration has no such backend any more, or no `endpoint` of it.
-    #[error("the backend is no more in the configuration, or has no `endpoint`")]
+    #[error(
+        "the backend is no longer in the configuration under its name, or has no `endpoint` there"
+    )]
     NoEndpoint,
     /// The identity has no token.
     #[error("the identity has no token")]
@@ -103,11 +105,7 @@ pub(super) fn admitted(
     task: &Task,
 ) -> Result<(Resource, HeaderValue), AskError> {
     let policy = gateway.policy.load();
-    // The only one may have another name by now.
-    let backend = match &task.backend {
-        Some(name) if policy.pools.is_pooled() => policy.pools.named(name),
-        _ => policy.pools.home(),
-    };
+    let backend = policy.pools.keeper(task.backend.as_deref());
     let backend = backend.ok_or(AskError::NoEndpoint)?;
     let resource = backend.resource.clone().ok_or(AskError::NoEndpoint)?;
     if let Some(ledger) = &gateway.ledger {

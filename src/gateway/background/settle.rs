@@ -154,13 +154,12 @@ fn record(gateway: &Gateway, task: &Task, charge: Charge) -> UsageRecord {
     }
 }
 
-/// The backend that has done it.
+/// The backend that has done it, by its name of today; one that is gone keeps its own.
 fn backend(gateway: &Gateway, task: &Task) -> Arc<str> {
-    let home = || {
-        let policy = gateway.policy.load();
-        policy.pools.home().map(|it| Arc::clone(&it.name))
-    };
-    task.backend.clone().or_else(home).unwrap_or_default()
+    let policy = gateway.policy.load();
+    let keeper = policy.pools.keeper(task.backend.as_deref());
+    let name = keeper.map(|it| Arc::clone(&it.name));
+    name.or_else(|| task.backend.clone()).unwrap_or_default()
 }
 
 /// What was asked for: a response, or that of a batch's lines.

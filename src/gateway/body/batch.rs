@@ -29,9 +29,7 @@ impl<O: Observer> Deciding<'_, O> {
         for line in batch_lines(file) {
             count = count.saturating_add(1);
             let line = line?;
-            if let at @ StoredAt::Backend(_) = self.check_references(&line.parsed.references)? {
-                stored_at = at;
-            }
+            self.check_references(&line.parsed.references, &mut stored_at)?;
             self.check_output(&line)?;
             input = Some(self.same_input(input, line)?);
         }

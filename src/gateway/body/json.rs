@@ -2,6 +2,7 @@
 
 use super::super::observer::{Observer, Step};
 use super::super::refusal::Refusal;
+use super::super::stored_at::StoredAt;
 use super::{BodyChange, BodyDecision, Deciding, GoesOn};
 use crate::access::{
     ApiShape, Edit, IncludeUsage, MediaRequest, Operation, RequestBody, Target, limit_output,
@@ -24,7 +25,8 @@ impl<O: Observer> Deciding<'_, O> {
         let usage = ask_for_usage(target, &parsed);
         parsed.uses.unreported_usage = !is_usage_reported(operation, &parsed, usage.is_some());
         let grant = self.grant_model(parsed.model_name(), &parsed.uses)?;
-        let stored_at = self.check_references(&parsed.references)?;
+        let mut stored_at = StoredAt::default();
+        self.check_references(&parsed.references, &mut stored_at)?;
         let options = &self.decision.caller.client.options;
         let user = options.user_of_body(&parsed, body)?;
         if let Some(user) = &user {

@@ -151,14 +151,14 @@ impl<O: Observer> Deciding<'_, O> {
     }
 
     /// What the service has stored for another client can't be referred to.
-    fn check_references(&mut self, named: &References) -> Result<StoredAt, Refusal> {
+    /// All of it must be at one backend, with what else the request refers to.
+    fn check_references(&mut self, named: &References, at: &mut StoredAt) -> Result<(), Refusal> {
         if named.has_conversation {
             return Err(Reason::Conversation.into());
         }
         if let Some(member) = &named.unsupported {
             return Err(Refusal::about(Reason::StoredReference, member));
         }
-        let mut at = StoredAt::default();
         let response = named.previous_response_id.as_slice();
         for (kind, ids) in [
             (ObjectKind::Response, response),
@@ -174,6 +174,6 @@ impl<O: Observer> Deciding<'_, O> {
                 }
             }
         }
-        Ok(at)
+        Ok(())
     }
 }

@@ -143,18 +143,22 @@ fn cost(
     expecting: &Expecting<'_>,
     amounts: &Amounts,
 ) -> Option<u64> {
-    let price = policy.prices.find(&Served {
-        model: None,
-        deployment: Some(deployment),
-        backend: policy.pools.home().map_or("", |it| &it.name),
-        service_tier: expecting.size.service_tier,
-        at: expecting.at,
-    });
     let quantities = Quantities {
         input: amounts.input,
         output: amounts.output,
         ..Quantities::default()
     };
-    let cost = price.and_then(|price| price.cost(&quantities));
-    cost.and_then(|cost| u64::try_from(cost.nanos()).ok())
+    // Which backend answers is known later: the dearest of those that may.
+    let members = policy.pools.of(Some(deployment)).members().iter();
+    let costs = members.filter_map(|member| {
+        let price = policy.prices.find(&Served {
+            model: None,
+            deployment: Some(deployment),
+            backend: &member.backend.name,
+            service_tier: expecting.size.service_tier,
+            at: expecting.at,
+        });
+        u64::try_from(price?.cost(&quantities)?.nanos()).ok()
+    });
+    costs.max()
 }

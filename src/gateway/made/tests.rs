@@ -9,7 +9,7 @@ use super::*;
 use crate::access::{AskedBy, Client, Target, Unsettled};
 use crate::auth::{Caller, CredentialKind, KeySlot};
 use crate::telemetry::RequestContext;
-use crate::usage::{BodyFormat, Prompt, Units};
+use crate::usage::BodyFormat;
 
 const RESPONSES: &str = "/openai/v1/responses";
 
@@ -40,21 +40,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         context,
     )
     .expect("random numbers");
-    Outgoing {
-        limited: None,
-        admitted,
-        deployment: None,
-        product: None,
-        stream: false,
-        remove_usage_event: false,
-        awaits_usage: false,
-        prompt: Prompt::Length(0),
-        choices: 1,
-        units: Units::default(),
-        service_tier: None,
-        request_bytes: 0,
-        known: Known::Nothing,
-    }
+    Outgoing::without_body(admitted, Known::Nothing)
 }
 
 /// Reads a whole answer; gives what is to be kept of it.

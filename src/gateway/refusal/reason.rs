@@ -139,6 +139,8 @@ pub(crate) enum Reason {
     StoredApart,
     /// What it refers to is at a backend that is not configured any more.
     StoredNowhere,
+    /// It is at a backend that the product may not use, or that does not have the deployment.
+    StoredNotAllowed,
     ResponseNotSettled,
     FileNotSettled,
     BackgroundLimit,

@@ -11,7 +11,7 @@ use crate::policy::LivePolicy;
 use crate::upstream::{Availability, BackendReport};
 
 impl Metrics {
-    /// Shows how often each backend does not accept the identity, and where there is a choice the state of each.
+    /// Shows how often each backend does not accept the identity, and the state of each.
     pub fn observe_backends(&self, policy: &Arc<LivePolicy>) {
         let meter = self.provider.meter("tollgate");
         let source = Arc::clone(policy);

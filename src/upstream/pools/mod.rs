@@ -66,6 +66,15 @@ impl Pools {
         self.backends.first()
     }
 
+    /// The backend that has something which was stored at the backend of a name: the only one, whatever it is called by
+    /// now; the first where no name was kept.
+    pub fn keeper(&self, name: Option<&str>) -> Option<&Arc<Backend>> {
+        match name {
+            Some(name) if self.is_pooled => self.named(name),
+            _ => self.home(),
+        }
+    }
+
     /// The pool of a deployment; of none, all backends.
     pub fn of(&self, deployment: Option<&str>) -> &Pool {
         let named = deployment.and_then(|name| self.named.get(name));
@@ -75,10 +84,7 @@ impl Pools {
     /// A backend by its name, without one the first, for a deployment as callers call it: where that has a pool, one of
     /// its members; for no deployment any backend.
     pub fn at(&self, name: Option<&str>, called: &str) -> Option<Choice> {
-        let backend = match name {
-            Some(name) => self.named(name)?,
-            None => self.home()?,
-        };
+        let backend = self.keeper(name)?;
         let is_one = |it: &&Arc<Member>| Arc::ptr_eq(&it.backend, backend);
         let pool = self.of(Some(called).filter(|it| !it.is_empty()));
         let mut members = pool.members().iter();

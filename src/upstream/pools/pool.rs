@@ -356,9 +356,9 @@ fn take_turn(group: &mut [Ready<'_>], in_hand: &mut [i64]) {
         let share = least.saturating_mul(MAX_TIMES_SHARE);
         load(member) > share.saturating_add(MIN_UNDER_WAY * LOAD_SCALE / u64::from(member.weight))
     };
-    // Where all are passed over it is whose turn it is.
-    let are_all_full = group.iter().all(|it| it.is_full);
-    let is_late = |it: &Ready<'_>| (it.is_full && !are_all_full) || is_slow(it.member);
+    // Where nobody would be left, those share the turns that are not slow; all can't be.
+    let is_nobody_free = group.iter().all(|it| it.is_full || is_slow(it.member));
+    let is_late = |it: &Ready<'_>| (it.is_full && !is_nobody_free) || is_slow(it.member);
     // Others may begin and end meanwhile: it is looked at once.
     let mut keyed: Vec<_> = group.iter().map(|it| (is_late(it), *it)).collect();
     let mut total = 0_i64;

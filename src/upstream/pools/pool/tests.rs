@@ -289,3 +289,27 @@ fn a_full_one_is_passed_over_for_its_equals_and_for_no_others() {
     backend(&pool, "a").served("gpt-4o", now);
     assert_eq!(names(&order(&pool, now).expect("a")), ["a", "b", "c"]);
 }
+
+#[test]
+fn where_nobody_is_free_those_that_are_not_slow_share_the_turns() {
+    let now = Instant::now();
+    let pool = pool(&[("slow", 0, 1), ("one", 0, 1), ("two", 0, 1)]);
+    let slow = pool.members().iter().find(|it| &*it.backend.name == "slow");
+    let slow = slow.expect("one");
+    let held: Vec<_> = (0..100)
+        .map(|_| Choice::new(slow, &"gpt-4o".into()).begin())
+        .collect();
+    for name in ["one", "two"] {
+        backend(&pool, name).deployment("gpt-4o", |it| it.full(now));
+    }
+    let firsts = (0..20).map(|_| names(&order(&pool, now).expect("an order")).remove(0));
+    let mut seen: HashMap<String, u32> = HashMap::new();
+    for first in firsts {
+        *seen.entry(first).or_default() += 1;
+    }
+    assert_eq!(
+        seen,
+        HashMap::from([("one".to_owned(), 10), ("two".to_owned(), 10)])
+    );
+    drop(held);
+}

@@ -1,4 +1,4 @@
-//! A resource as `tollgate doctor` tries it: with what costs no tokens.
+//! The list of models of a resource: it costs no tokens, and so `tollgate doctor` and probes ask for it.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
