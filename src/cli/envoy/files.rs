@@ -17,7 +17,10 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// Makes it if it is missing. Envoy names its files by their whole path.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
-        let failed = |error: io::Error| format!("{}: {error}", path.display());
+        if path.is_file() {
+            return Err(format!("{}: a file: name a folder", path.display()));
+        }
+        let failed = |error| said(path, &error);
         fs::create_dir_all(path).map_err(failed)?;
         fs::canonicalize(path).map(Self).map_err(failed)
     }
@@ -51,7 +54,7 @@ impl Folder {
         }
         let path = self.0.join(name);
         self.replace(&path, name, text)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+            .map_err(|error| said(&path, &error))?;
         Ok(true)
     }
 
@@ -67,6 +70,15 @@ impl Folder {
         file.sync_all()?;
         fs::rename(unfinished, path)
     }
+}
+
+/// What went wrong, and what to do where that is known.
+fn said(path: &Path, error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::PermissionDenied => ": this user must be able to write there",
+        _ => "",
+    };
+    format!("{}: {error}{advice}", path.display())
 }
 
 #[cfg(test)]
@@ -85,5 +97,20 @@ mod tests {
         );
         assert_eq!(folder.read("routes.yaml").as_deref(), Ok("two"));
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_folder_to_write_into_is_said() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("file");
+        fs::write(&file, "").expect("written");
+        let error = Folder::open(&file).expect_err("a file");
+        assert!(error.ends_with("file: a file: name a folder"), "{error}");
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let error = said(&file, &denied);
+        assert!(
+            error.ends_with(": this user must be able to write there"),
+            "{error}"
+        );
     }
 }

@@ -132,7 +132,9 @@ async fn take(folder: &Folder, config: &Config) -> Result<Option<Instant>, Strin
             "{shown}: written: {}: restart Envoy, which reads {BOOTSTRAP} only when it starts\n",
             written.join(", ")
         ),
-        (false, false) if written.is_empty() => format!("{shown}: nothing to change\n"),
+        (false, false) if written.is_empty() => {
+            format!("{shown}: nothing to change: Envoy starts with {shown}/{BOOTSTRAP}\n")
+        }
         (false, false) => format!("{shown}: written: {}\n", written.join(", ")),
     };
     say(&mut io::stdout(), &said);
