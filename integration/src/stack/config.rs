@@ -156,6 +156,7 @@ impl EnvoyConfig {
     /// Where each of several backends is, by the name of its cluster: the file has their addresses, in place of the
     /// names that they have at Azure.
     pub fn backends(&mut self, backends: &[(String, Backend<'_>)]) {
+        self.pass_switches_of_fakes();
         for (cluster, backend) in backends {
             self.backend_of(cluster, *backend);
             let cluster = self.cluster(cluster);

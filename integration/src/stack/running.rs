@@ -101,7 +101,6 @@ impl Stack {
             true => config.backend(backend(&azure, echo.as_ref(), &files)),
             false if options.by_address => config.pass_switches_of_fakes(),
             false => {
-                config.pass_switches_of_fakes();
                 let names = options.others.iter().map(|it| it.name.as_str());
                 let hosts: Vec<_> = names.clone().map(host_of).collect();
                 let mut all = vec![(
