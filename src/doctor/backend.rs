@@ -4,8 +4,11 @@ use super::call::{examine_identity, examine_keys};
 use super::clock;
 use super::finding::{Checks, Subject};
 use super::identity::{self, Token};
-use super::patience::within;
+use super::patience::{in_time, within};
+use crate::auth::FetchError;
 use crate::upstream::{Backend, Presented, Resource};
+
+const REFUSED: &str = "a rule of tollgate's own keeps it from addresses of this machine behind a name (loopback), and from link-local, multicast, unspecified and metadata addresses";
 
 /// Asks a backend with a key that is nobody's, and then with the gateway's identity.
 pub(super) async fn examine(backend: &Backend, common: &Option<Token>) -> Checks {
@@ -33,23 +36,31 @@ pub(super) async fn examine(backend: &Backend, common: &Option<Token>) -> Checks
 /// Whether it answers at all.
 async fn examine_connection(resource: &Resource, subject: &mut Subject) -> bool {
     let endpoint = resource.endpoint();
-    match within(resource.list_models(&Presented::DummyKey)).await {
-        Ok(answer) => {
+    let error = match in_time(resource.list_models(&Presented::DummyKey)).await {
+        Ok(Ok(answer)) => {
             let said = format!("{endpoint} answers, and its certificate is trusted");
             subject.ok("connection", said);
             clock::examine(answer.date.as_deref(), subject);
             examine_keys(&answer, subject);
-            true
+            return true;
         }
-        Err(error) => {
+        Ok(Err(FetchError::Address(..))) => {
             subject.error(
                 "connection",
-                format!("{endpoint} can't be reached: {error}"),
-                remedy(&error),
+                format!("{endpoint} is not asked: {REFUSED}"),
+                "see what the name in `endpoint` resolves to here; a server on this machine is tried where its address is written, such as https://127.0.0.1:8443",
             );
-            false
+            return false;
         }
-    }
+        Ok(Err(error)) => error.to_string(),
+        Err(late) => late,
+    };
+    subject.error(
+        "connection",
+        format!("{endpoint} can't be reached: {error}"),
+        remedy(&error),
+    );
+    false
 }
 
 async fn examine_access(resource: &Resource, token: &Token, subject: &mut Subject) {
@@ -70,7 +81,7 @@ fn remedy(error: &str) -> &'static str {
     let has = |part: &str| error.contains(part);
     if has("certificate") {
         "set `ca_file` of the backend to the authority that has issued its certificate, or see that no proxy is in between; a certificate for another name means another `endpoint`"
-    } else if has("dns") || has("lookup") || has("no address of the name") {
+    } else if has("dns") || has("lookup") {
         "see that the name in `endpoint` is right, and that it resolves here: private endpoints need their DNS zone linked to this network"
     } else if has("refused") || has("unreachable") || has("timed out") || has("within") {
         "see that `endpoint` is right, and that firewalls and routes let this machine connect to it"

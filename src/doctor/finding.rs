@@ -105,7 +105,7 @@ impl Subject {
             subject: self.name.clone(),
             check: check.to_owned(),
             result,
-            message: message.chars().take(MAX_MESSAGE_CHARS).collect(),
+            message: one_line(&message),
             advice,
         };
         // What is so in several places is said once.
@@ -117,6 +117,14 @@ impl Subject {
     pub(super) fn into_checks(self) -> Checks {
         self.checks
     }
+}
+
+/// A message is one line; texts of others may have several, and more than people read.
+fn one_line(message: &str) -> String {
+    let words = message.split(|it: char| it.is_control());
+    let words = words.map(str::trim).filter(|it| !it.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    line.chars().take(MAX_MESSAGE_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -136,5 +144,12 @@ mod tests {
             subject.ok("routes", number.to_string());
         }
         assert_eq!(subject.into_checks().len(), MAX_CHECKS);
+    }
+
+    #[test]
+    fn a_message_is_one_line() {
+        let mut subject = Subject::new("identity");
+        subject.error("token", "it failed.\n\nSee\r\n\u{1b}[31mhere\t", "mend it");
+        assert_eq!(subject.checks[0].message, "it failed. See [31mhere");
     }
 }

@@ -85,11 +85,24 @@ pub(super) async fn fetch(config: &IdentityConfig, subject: &mut Subject) -> Opt
         Err(error) => {
             subject.error(
                 "token",
-                format!("it has no token: {error}"),
+                format!(
+                    "it has no token; {} was asked: {error}",
+                    issuer(&config.source)
+                ),
                 remedy(&config.source),
             );
             None
         }
+    }
+}
+
+/// Who gives tokens.
+fn issuer(source: &IdentitySource) -> &'static str {
+    match source {
+        IdentitySource::ManagedIdentity(_) => {
+            "the endpoint of this machine's managed identities (169.254.169.254, or IDENTITY_ENDPOINT)"
+        }
+        IdentitySource::WorkloadIdentity { .. } | IdentitySource::ClientSecret { .. } => "Entra ID",
     }
 }
 

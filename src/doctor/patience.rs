@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 /// Longest that one thing may take. Whatever serves requests answers in a fraction of it.
@@ -11,9 +12,28 @@ pub(super) const LONGEST: Duration = Duration::from_secs(10);
 pub(super) async fn within<T, E: ToString>(
     run: impl Future<Output = Result<T, E>>,
 ) -> Result<T, String> {
-    match timeout(LONGEST, run).await {
-        Ok(done) => done.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", LONGEST.as_secs())),
+    let done = in_time(run).await?;
+    done.map_err(|error| error.to_string())
+}
+
+/// The same of whatever it gives.
+pub(super) async fn in_time<T>(run: impl Future<Output = T>) -> Result<T, String> {
+    let late = |_| format!("no answer within {} s", LONGEST.as_secs());
+    timeout(LONGEST, run).await.map_err(late)
+}
+
+/// Looks at files on a thread of its own, which is left alone after this time: nothing can end a call to a file system
+/// that does not answer.
+pub(super) async fn of_files<T: Send + 'static>(
+    longest: Duration,
+    look: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    match timeout(longest, spawn_blocking(look)).await {
+        Ok(looked) => looked.map_err(|_| "it could not be examined".to_owned()),
+        Err(_) => Err(format!(
+            "the file system does not answer within {} s",
+            longest.as_secs()
+        )),
     }
 }
 

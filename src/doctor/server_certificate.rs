@@ -4,25 +4,37 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
-
 use super::finding::{Checks, Subject};
-use super::patience::in_words;
+use super::patience::{LONGEST, in_words, of_files};
 use crate::auth::certificate::{ServerCertificate, ServerKeyError};
 use crate::envoy_config::Tls;
 use crate::unix_time;
 
+const SUBJECT: &str = "certificate of Envoy";
 /// Certificates that are renewed by themselves are renewed earlier.
 const WARNING: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// Looks at the certificate and at its key.
 pub(super) async fn examine(files: Tls) -> Checks {
-    let examined = spawn_blocking(move || examine_files(&files)).await;
-    examined.unwrap_or_default()
+    examine_within(LONGEST, files).await
+}
+
+async fn examine_within(longest: Duration, files: Tls) -> Checks {
+    let shown = files.certificate.clone();
+    let examined = of_files(longest, move || examine_files(&files)).await;
+    examined.unwrap_or_else(|error| {
+        let mut subject = Subject::new(SUBJECT);
+        subject.error(
+            "expiry",
+            format!("{shown} or its key can't be read: {error}"),
+            "see that `envoy.tls` has plain files, on a disk that answers",
+        );
+        subject.into_checks()
+    })
 }
 
 fn examine_files(files: &Tls) -> Checks {
-    let mut subject = Subject::new("certificate of Envoy");
+    let mut subject = Subject::new(SUBJECT);
     let (certificate, key) = (Path::new(&files.certificate), Path::new(&files.key));
     match std::fs::File::open(certificate) {
         Ok(_) => {}
@@ -132,5 +144,28 @@ mod tests {
             examine_validity((begin, end), now, &mut subject);
             assert_eq!(subject.into_checks()[0].result, result, "{begin:?} {end:?}");
         }
+    }
+
+    #[test]
+    fn a_file_that_never_ends_is_an_error() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let folder = tempfile::tempdir().expect("a directory");
+        let pipe = folder.path().join("tls.crt");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.expect("a runtime");
+        let name = pipe.display().to_string();
+        let files = Tls {
+            certificate: name.clone(),
+            key: name.clone(),
+        };
+        let checks = runtime.block_on(examine_within(Duration::from_millis(10), files));
+        // The thread still waits for somebody to write.
+        runtime.shutdown_background();
+        assert_eq!(checks.len(), 1, "{checks:?}");
+        assert_eq!(checks[0].result, Outcome::Error);
+        assert!(checks[0].message.starts_with(&name), "{checks:?}");
     }
 }

@@ -2,59 +2,104 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, open};
 use rustix::io::Errno;
-use tokio::task::spawn_blocking;
 
 use super::finding::{Checks, Subject};
-use super::patience::within;
+use super::patience::{LONGEST, of_files, within};
 use crate::config::Config;
 use crate::control::check_folder;
 use crate::database::Database;
 use crate::limits::try_servers;
 
+const FILES: &str = "files";
+
 /// Tries what is configured; nothing is made or changed.
 pub(super) async fn examine(config: Arc<Config>) -> Checks {
-    let of_files = Arc::clone(&config);
-    let files = spawn_blocking(move || examine_files(&of_files));
-    let (files, database, redis) =
+    let (directory, socket, control) = (
+        Arc::clone(&config),
+        Arc::clone(&config),
+        Arc::clone(&config),
+    );
+    let files = async {
+        let (directory, socket, control) = tokio::join!(
+            files(LONGEST, "data directory", move |it| examine_data(
+                &directory, it
+            )),
+            files(LONGEST, "socket for Envoy", move |it| examine_socket(
+                &socket, it
+            )),
+            files(LONGEST, "control socket", move |it| examine_control(
+                &control, it
+            )),
+        );
+        [directory, socket, control].concat()
+    };
+    let (mut checks, database, redis) =
         tokio::join!(files, examine_database(&config), examine_redis(&config));
-    let mut checks = files.unwrap_or_default();
     checks.extend(database);
     checks.extend(redis);
     checks
 }
 
-fn examine_files(config: &Config) -> Checks {
-    let mut subject = Subject::new("files");
-    if let Some(directory) = &config.data_directory {
-        let advice = "make it a directory of the user that tollgate runs as, mode 0700, on a disk with room that is mounted for writing";
-        let shown = directory.display();
-        match is_writable(directory) {
-            Ok(()) => subject.ok("data directory", format!("{shown} can be written to")),
-            Err(error) => subject.error(
-                "data directory",
-                format!("{shown} can't be written to: {error}"),
-                advice,
-            ),
-        }
-    }
-    let envoys = config.listen.grpc.path();
-    if let Some(socket) = envoys {
-        examine_socket_folder(socket, &mut subject);
-    }
-    if let Some(socket) = &config.listen.control {
-        match check_folder(socket, envoys) {
-            Ok(()) => subject.ok("control socket", "its folder is for this user alone"),
-            Err(error) => subject.error(
-                "control socket",
-                error,
-                "give the control socket a folder that nothing else uses; tollgate makes it where it is missing",
-            ),
-        }
-    }
+/// Looks at something in files: one that hangs keeps no other from being looked at.
+async fn files(
+    longest: Duration,
+    check: &str,
+    look: impl FnOnce(&mut Subject) + Send + 'static,
+) -> Checks {
+    let looked = of_files(longest, move || {
+        let mut subject = Subject::new(FILES);
+        look(&mut subject);
+        subject
+    });
+    let subject = looked.await.unwrap_or_else(|error| {
+        let mut subject = Subject::new(FILES);
+        subject.error(
+            check,
+            error,
+            "see that the disk or the mount that it is on answers",
+        );
+        subject
+    });
     subject.into_checks()
+}
+
+fn examine_data(config: &Config, subject: &mut Subject) {
+    let Some(directory) = &config.data_directory else {
+        return;
+    };
+    let shown = directory.display();
+    match is_writable(directory) {
+        Ok(()) => subject.ok("data directory", format!("{shown} can be written to")),
+        Err(error) => subject.error(
+            "data directory",
+            format!("{shown} can't be written to: {error}"),
+            "make it a directory of the user that tollgate runs as, mode 0700, on a disk with room that is mounted for writing",
+        ),
+    }
+}
+
+fn examine_socket(config: &Config, subject: &mut Subject) {
+    if let Some(socket) = config.listen.grpc.path() {
+        examine_socket_folder(socket, subject);
+    }
+}
+
+fn examine_control(config: &Config, subject: &mut Subject) {
+    let Some(socket) = &config.listen.control else {
+        return;
+    };
+    match check_folder(socket, config.listen.grpc.path()) {
+        Ok(()) => subject.ok("control socket", "its folder is for this user alone"),
+        Err(error) => subject.error(
+            "control socket",
+            error,
+            "give the control socket a folder that nothing else uses; tollgate makes it where it is missing",
+        ),
+    }
 }
 
 fn examine_socket_folder(socket: &Path, subject: &mut Subject) {
@@ -164,5 +209,22 @@ mod tests {
         std::fs::write(&file, "").expect("written");
         assert_eq!(is_writable(&file), Err(Errno::NOTDIR));
         assert_eq!(is_writable(&file.join("x")), Err(Errno::NOTDIR));
+    }
+
+    #[test]
+    fn what_hangs_is_an_error_of_its_check() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.expect("a runtime");
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let hangs = files(Duration::from_millis(10), "data directory", move |_| {
+            let _ = held.recv();
+        });
+        let checks = runtime.block_on(hangs);
+        drop(hold);
+        assert_eq!(checks.len(), 1);
+        assert_eq!(checks[0].check, "data directory");
+        assert!(checks[0].message.contains("does not answer"), "{checks:?}");
     }
 }

@@ -6,8 +6,6 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u32, u32);
 
-/// The first one that takes the rest of what is written.
-const OLDEST: Version = Version(1, 37);
 /// The first one that chooses a cluster anew for a retry.
 const REFRESHES: Version = Version(1, 39);
 
@@ -19,19 +17,29 @@ impl Default for Version {
 }
 
 impl Version {
+    /// The first one that takes the rest of what is written.
+    pub const OLDEST: Self = Self(1, 37);
+
+    /// The numbers of `1.38` or `1.38.3`, of whatever age.
+    pub fn read(text: &str) -> Option<Self> {
+        let numbers: Option<Vec<u32>> = text.split('.').map(|it| it.parse().ok()).collect();
+        match numbers.as_deref() {
+            Some([major, minor] | [major, minor, _]) => Some(Self(*major, *minor)),
+            _ => None,
+        }
+    }
+
     /// Reads `1.38` or `1.38.3`.
     ///
     /// # Errors
     /// What is wrong, for people.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let numbers: Option<Vec<u32>> = text.split('.').map(|it| it.parse().ok()).collect();
-        let version = match numbers.as_deref() {
-            Some([major, minor] | [major, minor, _]) => Self(*major, *minor),
-            _ => return Err(format!("`{text}` is not a version of Envoy: write `1.38`")),
-        };
-        match version < OLDEST {
+        let version = Self::read(text)
+            .ok_or_else(|| format!("`{text}` is not a version of Envoy: write `1.38`"))?;
+        match version < Self::OLDEST {
             true => Err(format!(
-                "nothing can be written for Envoy {text}: the oldest is {OLDEST}"
+                "nothing can be written for Envoy {text}: the oldest is {}",
+                Self::OLDEST
             )),
             false => Ok(version),
         }

@@ -74,7 +74,7 @@ impl AzureTokenSource {
     }
 
     async fn fetch_token(&self) -> Result<IssuedToken, IdentityError> {
-        let failed = |error: azure_core::Error| IdentityError::Source(error.to_string());
+        let failed = |error: azure_core::Error| IdentityError::Source(in_one_line(&error));
         let credential = self.credential().map_err(failed)?;
         let token = credential
             .get_token(&[&self.0.scope], None)
@@ -96,6 +96,31 @@ impl TokenSource for AzureTokenSource {
     }
 }
 
+/// What has gone wrong, with its causes. The outermost text says the same as its cause between the name of a class and a
+/// link to a page for programmers.
+fn in_one_line(error: &(dyn std::error::Error + 'static)) -> String {
+    /// A cause below these is a number of the operating system's.
+    const MAX_CAUSES: usize = 6;
+    let causes = std::iter::successors(error.source(), |it| it.source());
+    let mut said: Vec<String> = Vec::new();
+    for cause in causes.take(MAX_CAUSES) {
+        let text = cause.to_string();
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !said.iter().any(|it| it.contains(&line)) {
+            said.push(line);
+        }
+    }
+    if said.is_empty() {
+        let text = error.to_string();
+        let text = text
+            .split("To troubleshoot, visit")
+            .next()
+            .unwrap_or_default();
+        said.push(text.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    said.join(": ")
+}
+
 /// Retries are the refresher's own business: it knows how long the token that it holds still lives.
 fn client_options() -> ClientOptions {
     ClientOptions {
@@ -110,5 +135,34 @@ fn user_assigned(which: &ManagedIdentity) -> Option<UserAssignedId> {
         ManagedIdentity::ClientId(id) => Some(UserAssignedId::ClientId(id.clone())),
         ManagedIdentity::ObjectId(id) => Some(UserAssignedId::ObjectId(id.clone())),
         ManagedIdentity::ResourceId(id) => Some(UserAssignedId::ResourceId(id.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_with_its_causes() {
+        let refused = std::io::Error::other("Connection refused");
+        let request = azure_core::Error::with_error(
+            azure_core::error::ErrorKind::Io,
+            refused,
+            "the request\nfailed",
+        );
+        let outer = azure_core::Error::with_error(
+            azure_core::error::ErrorKind::Credential,
+            request,
+            "ACredential authentication failed. the request failed\nTo troubleshoot, visit https://a",
+        );
+        assert_eq!(
+            in_one_line(&outer),
+            "the request failed: Connection refused"
+        );
+        let alone = azure_core::Error::with_message(
+            azure_core::error::ErrorKind::Credential,
+            "no\ntoken\nTo troubleshoot, visit https://a",
+        );
+        assert_eq!(in_one_line(&alone), "no token");
     }
 }

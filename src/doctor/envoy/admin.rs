@@ -1,4 +1,4 @@
-//! Envoy's admin endpoint: which Envoy it is, and what it runs with.
+//! Envoy's admin endpoint: which Envoy it is, what it runs with, and what it has refused.
 
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -7,14 +7,15 @@ use super::super::finding::Subject;
 use super::super::patience::within;
 use super::super::service::fetcher;
 use super::dump::Dump;
+use super::updates::{self, Refused};
+use super::version;
 use crate::auth::{Answer, Fetcher, Url};
+use crate::envoy_config::Version;
 
 /// Largest answer about the server.
 const MAX_INFO_BYTES: usize = 1024 * 1024;
 /// Largest dump: an Envoy with thousands of clusters has some 10 MiB.
 const MAX_DUMP_BYTES: usize = 64 * 1024 * 1024;
-/// The version that tollgate is tested with.
-const TESTED: (u32, u32) = (1, 40);
 const NOT_ENVOY: &str = "say Envoy's admin endpoint with --envoy-admin, such as http://127.0.0.1:9901 (`admin` in Envoy's configuration)";
 
 /// `/server_info`, as far as it is of interest
@@ -26,8 +27,18 @@ struct ServerInfo {
     state: String,
 }
 
-/// Asks for both; `None` where it is not an Envoy, which is said.
-pub(super) async fn ask(admin: &Url, subject: &mut Subject) -> Option<Dump> {
+/// What the admin endpoint says.
+pub(super) struct Running {
+    /// The version; `None` where it can't be read.
+    pub(super) version: Option<Version>,
+    /// What it runs with.
+    pub(super) dump: Dump,
+    /// What it has refused; `None` where it does not say.
+    pub(super) refused: Option<Refused>,
+}
+
+/// Asks for all of it; `None` where it is not an Envoy, which is said.
+pub(super) async fn ask(admin: &Url, subject: &mut Subject) -> Option<Running> {
     let fetcher = match fetcher() {
         Ok(fetcher) => fetcher,
         Err(error) => {
@@ -46,8 +57,22 @@ pub(super) async fn ask(admin: &Url, subject: &mut Subject) -> Option<Dump> {
         return None;
     };
     examine_state(&info.state, admin, subject);
-    examine_version(&info.version, subject);
-    Some(dump)
+    Some(Running {
+        version: version::read(&info.version),
+        dump,
+        refused: refused(&fetcher, admin).await,
+    })
+}
+
+/// Less than the rest depends on it: an endpoint may be set to show some pages only.
+async fn refused(fetcher: &Fetcher, admin: &Url) -> Option<Refused> {
+    let mut url = admin.clone();
+    url.set_path("stats");
+    url.set_query(Some("filter=update_rejected&format=json"));
+    match within(fetcher.ask(&url, HeaderMap::new(), MAX_INFO_BYTES)).await {
+        Ok(answer) if answer.status == StatusCode::OK => updates::read(&answer.body),
+        _ => None,
+    }
 }
 
 async fn get(
@@ -91,63 +116,5 @@ fn examine_state(state: &str, admin: &Url, subject: &mut Subject) {
             format!("it is not live at {admin}"),
             "wait until it has started, or see its log for what it waits for",
         ),
-    }
-}
-
-fn examine_version(version: &str, subject: &mut Subject) {
-    let (major, minor) = TESTED;
-    match read_version(version) {
-        Some(TESTED) => {
-            subject.ok(
-                "version",
-                format!("it is {major}.{minor}, which tollgate is tested with"),
-            );
-        }
-        Some((its_major, its_minor)) => {
-            let lacks = match (its_major, its_minor) < TESTED {
-                true => {
-                    ": what is written for it may not be known there, such as `refresh_cluster_on_retry` for several backends"
-                }
-                false => "",
-            };
-            subject.warning(
-                "version",
-                format!("it is {its_major}.{its_minor}, and tollgate is tested with {major}.{minor}{lacks}"),
-                format!("use Envoy {major}.{minor}, or try yours before callers do"),
-            );
-        }
-        None => subject.warning(
-            "version",
-            format!("it does not say its version; tollgate is tested with {major}.{minor}"),
-            format!("use Envoy {major}.{minor}, or try yours before callers do"),
-        ),
-    }
-}
-
-fn read_version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.split('/').nth(1)?.split('.');
-    let mut number = || numbers.next()?.parse().ok();
-    Some((number()?, number()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::doctor::finding::Outcome;
-
-    #[test]
-    fn a_version_is_the_tested_one_another_one_or_none() {
-        for (version, result) in [
-            ("9e5580/1.40.0/Clean/RELEASE/BoringSSL", Outcome::Ok),
-            ("9e5580/1.40.7/Modified/DEBUG/BoringSSL", Outcome::Ok),
-            ("9e5580/1.41.0/Clean/RELEASE/BoringSSL", Outcome::Warning),
-            ("9e5580/1.33.0/Clean/RELEASE/BoringSSL", Outcome::Warning),
-            ("1.40.0", Outcome::Warning),
-            ("", Outcome::Warning),
-        ] {
-            let mut subject = Subject::new("envoy");
-            examine_version(version, &mut subject);
-            assert_eq!(subject.into_checks()[0].result, result, "{version}");
-        }
     }
 }

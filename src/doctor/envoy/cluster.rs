@@ -6,10 +6,13 @@ use super::super::finding::Outcome::{Error, Warning};
 use super::super::finding::Subject;
 use super::dump::{Dump, Manager};
 use super::filter::{AUTHZ, PROC};
+use super::place::{addresses, in_words};
 use super::rule::Fit::{AtLeast, IfWanted};
 use super::rule::{Compared, Rule};
+use super::tls;
 use super::value::{at, is_a, list, text};
 use super::wanted::Wanted;
+use crate::envoy_config::Backend;
 
 const TOLLGATE: &str = "tollgate";
 const CHECK: &str = "backends";
@@ -44,22 +47,6 @@ const BACKEND_RULES: [Rule; 2] = [
         "not all requests of a backend that fails go on to the next one",
     ),
 ];
-
-/// Where the endpoints of a cluster are.
-fn addresses(cluster: &Value) -> Vec<String> {
-    let groups = list(at(cluster, "load_assignment/endpoints")).iter();
-    let endpoints = groups.flat_map(|it| list(it.get("lb_endpoints")));
-    let address = |it: &Value| {
-        let address = at(it, "endpoint/address")?;
-        if let Some(path) = text(address, "pipe/path") {
-            return Some(format!("unix:{path}"));
-        }
-        let host = text(address, "socket_address/address")?;
-        let port = at(address, "socket_address/port_value")?;
-        Some(format!("{host}:{port}"))
-    };
-    endpoints.filter_map(address).collect()
-}
 
 /// The cluster that a filter asks.
 fn asked<'a>(dump: &'a Dump, filter: &Value) -> Option<&'a Value> {
@@ -133,24 +120,9 @@ pub(super) fn examine_backends(dump: &Dump, wanted: &Wanted, subject: &mut Subje
             continue;
         };
         let mut broken = 0;
-        if let Some(host) = &backend.host {
-            let own = format!("{host}:{}", backend.port);
-            let leads = addresses(found);
-            if leads.as_slice() != [own.clone()] {
-                broken += 1;
-                let leads = leads.join(", ");
-                subject.error(
-                    CHECK,
-                    format!(
-                        "the cluster {name} leads to {leads}, and the backend {} is at {own}",
-                        backend.name
-                    ),
-                    AGAIN,
-                );
-            }
-        }
         if let Some(wanted) = wanted.cluster(name) {
-            broken += examine_tls(name, found, wanted, subject);
+            broken += examine_places(backend, found, wanted, subject);
+            broken += tls::examine(CHECK, name, found, wanted, subject);
             broken += examine_lua(name, found, wanted, subject);
             let compared = Compared {
                 check: CHECK,
@@ -169,56 +141,28 @@ pub(super) fn examine_backends(dump: &Dump, wanted: &Wanted, subject: &mut Subje
     }
 }
 
-/// The identity's token goes there: only to whom it is meant for.
-fn examine_tls(name: &str, cluster: &Value, wanted: &Value, subject: &mut Subject) -> usize {
-    let context = at(cluster, "transport_socket/typed_config");
-    let context = context.filter(|it| is_a(it, "UpstreamTlsContext"));
-    let has = |paths: &[&str]| {
-        paths.iter().any(|path| {
-            let found = context.and_then(|it| at(it, path));
-            found.is_some_and(|it| super::value::canonical(it).is_some())
-        })
-    };
-    let common = "common_tls_context";
-    let combined = "combined_validation_context/default_validation_context";
-    let trust = [
-        format!("{common}/validation_context/trusted_ca"),
-        format!("{common}/validation_context/system_root_certs"),
-        format!("{common}/validation_context_sds_secret_config"),
-        format!("{common}/combined_validation_context"),
-    ];
-    // An address is in no SNI, so there is nothing to compare a certificate with, unless the endpoint has a name.
-    let by_sni = "transport_socket/typed_config/auto_sni_san_validation";
-    let endpoint = "load_assignment/endpoints/0/lb_endpoints/0/endpoint/hostname";
-    let has_name = at(wanted, by_sni).is_some() || at(cluster, endpoint).is_some();
-    let by_sni = has_name.then(|| "auto_sni_san_validation".to_owned());
-    let names = [
-        format!("{common}/validation_context/match_typed_subject_alt_names"),
-        format!("{common}/validation_context/match_subject_alt_names"),
-        format!("{common}/validation_context_sds_secret_config"),
-        format!("{common}/{combined}/match_typed_subject_alt_names"),
-    ];
-    let names: Vec<_> = names.into_iter().chain(by_sni).collect();
-    let any = |paths: &[String]| has(&paths.iter().map(String::as_str).collect::<Vec<_>>());
-    let (wrong, cure) = if context.is_none() {
-        (
-            "has no TLS: the identity's token goes there in the clear",
-            "give it a `transport_socket` with TLS, as `tollgate envoy` writes it",
-        )
-    } else if !any(&trust) {
-        (
-            "trusts every certificate: whoever is in between gets the identity's token",
-            "set `validation_context: { trusted_ca: … }`",
-        )
-    } else if !any(&names) {
-        (
-            "accepts a certificate of any name: whoever has one gets the identity's token",
-            "set `auto_host_sni: true` and `auto_sni_san_validation: true`, or `match_typed_subject_alt_names` for an address",
-        )
-    } else {
+/// A cluster leads to its backend, and where the order is fixed to the others after it.
+fn examine_places(
+    backend: &Backend,
+    found: &Value,
+    wanted: &Value,
+    subject: &mut Subject,
+) -> usize {
+    let (name, leads, own) = (&backend.cluster, in_words(found), in_words(wanted));
+    if leads == own || addresses(wanted).iter().any(|it| Wanted::is_nowhere(it)) {
         return 0;
+    }
+    let message = match addresses(wanted).len() {
+        1 => format!(
+            "the cluster {name} leads to {leads}, and the backend {} is at {own}",
+            backend.name
+        ),
+        _ => format!(
+            "the cluster {name} leads to {leads}, and the backend {} with those that are asked after it is at {own}",
+            backend.name
+        ),
     };
-    subject.error(CHECK, format!("the cluster {name} {wrong}"), cure);
+    subject.error(CHECK, message, AGAIN);
     1
 }
 

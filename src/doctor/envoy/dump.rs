@@ -26,7 +26,7 @@ pub(super) struct Dump {
     listeners: Vec<Value>,
     routes: Vec<Value>,
     clusters: Vec<Value>,
-    /// Envoy has been given something that it did not take.
+    /// Envoy has been given a listener that it did not take.
     pub(super) has_refused_update: bool,
 }
 
@@ -122,11 +122,17 @@ impl<'a> Manager<'a> {
 
     /// The first HTTP filter whose configuration is of a type.
     pub(super) fn filter(&self, kind: &str) -> Option<&'a Value> {
-        let configs = self
-            .filters()
-            .iter()
-            .filter_map(|it| it.get("typed_config"));
-        configs.into_iter().find(|it| is_a(it, kind))
+        self.entry(kind)?.get("typed_config")
+    }
+
+    /// The name of that filter, by which routes set it in another way.
+    pub(super) fn filter_name(&self, kind: &str) -> Option<&'a str> {
+        text(self.entry(kind)?, "name")
+    }
+
+    fn entry(&self, kind: &str) -> Option<&'a Value> {
+        let is_it = |it: &&Value| it.get("typed_config").is_some_and(|it| is_a(it, kind));
+        self.filters().iter().find(is_it)
     }
 }
 

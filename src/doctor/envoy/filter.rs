@@ -15,7 +15,8 @@ pub(super) const AUTHZ: &str = "ExtAuthz";
 /// The type of the filter that asks about bodies and answers.
 pub(super) const PROC: &str = "ExternalProcessor";
 const ROUTER: &str = "Router";
-const CORS: &str = "Cors";
+/// The type of the filter that answers questions of browsers.
+pub(super) const CORS: &str = "Cors";
 
 const AUTHZ_RULES: [Rule; 8] = [
     Rule(

@@ -4,18 +4,25 @@
 //! its configuration. An Envoy of one's own may differ in all that is not asked about here.
 
 mod admin;
+mod bypass;
 mod cluster;
 mod dump;
 mod filter;
 mod listener;
+mod place;
 mod route;
 mod rule;
+mod sending;
+mod tls;
+mod updates;
 mod value;
+mod version;
 mod wanted;
 
 use super::finding::{Checks, Subject};
 use crate::auth::Url;
 use crate::envoy_config::Settings;
+use admin::Running;
 use dump::{Dump, Manager};
 use wanted::Wanted;
 
@@ -28,27 +35,23 @@ pub(super) async fn examine(admin: Option<Url>, settings: Settings) -> Checks {
         subject.skipped("admin", said);
         return subject.into_checks();
     };
-    if let Some(dump) = admin::ask(&admin, &mut subject).await {
-        compare(&dump, settings, &mut subject);
+    if let Some(running) = admin::ask(&admin, &mut subject).await {
+        compare(&running, settings, &mut subject);
     }
     subject.into_checks()
 }
 
-fn compare(dump: &Dump, settings: Settings, subject: &mut Subject) {
-    let wanted = match Wanted::of(settings, dump) {
+fn compare(running: &Running, settings: Settings, subject: &mut Subject) {
+    let (dump, named) = (&running.dump, settings.version);
+    let wanted = match Wanted::of(settings, dump, running.version) {
         Ok(wanted) => wanted,
         Err(error) => {
             let advice = "this is a bug of tollgate: please report it";
             return subject.error("filters", error, advice);
         }
     };
-    if dump.has_refused_update {
-        subject.error(
-            "updates",
-            "Envoy has refused the last change of its files, and goes on with what it had",
-            "see Envoy's log, and that `tollgate envoy --watch` and Envoy are of the versions that belong together",
-        );
-    }
+    version::examine(running.version, named, &wanted, subject);
+    updates::examine(dump, running.refused.as_ref(), subject);
     let managers = own(dump, &wanted);
     if managers.is_empty() {
         subject.error(

@@ -6,18 +6,26 @@ use serde_json::Value;
 
 use super::super::finding::Outcome::{Error, Warning};
 use super::super::finding::Subject;
+use super::bypass::{self, overridden};
 use super::dump::{Dump, Manager};
-use super::rule::Fit::{AtLeast, IfWanted, Same, Within};
+use super::filter::PROC;
+use super::rule::Fit::{AtLeast, IfWanted, Same};
 use super::rule::{Compared, Rule};
-use super::value::{amount, at, is_a, list, text};
+use super::sending::{sends, sends_a_request};
+use super::value::{amount, at, list, text};
 use super::wanted::Wanted;
 
 const CHECK: &str = "routes";
-const AUTHZ: &str = "envoy.filters.http.ext_authz";
-const PROC: &str = "envoy.filters.http.ext_proc";
+/// The name of the filter in what `tollgate envoy` writes.
+const OWN_PROC: &str = "envoy.filters.http.ext_proc";
+/// Headers that say which backends an Envoy leads to begin so; this one says the only one.
+const ALONE: &str = "tollgate-backend";
+const IN_ORDER: &str = "tollgate-backends-in-order";
+/// Most of such a list that is shown.
+const MAX_KNOWN_CHARS: usize = 500;
 /// An answer may have pauses, but no end: this is what `tollgate envoy` gives to a pause.
 const LONG_NS: u128 = 600_000_000_000;
-const HOST_RULES: [Rule; 3] = [
+const HOST_RULES: [Rule; 2] = [
     Rule(
         "request_body_buffer_limit",
         AtLeast,
@@ -29,12 +37,6 @@ const HOST_RULES: [Rule; 3] = [
         IfWanted,
         Error,
         "no request goes on to the next backend",
-    ),
-    Rule(
-        "typed_per_filter_config/envoy.filters.http.cors/allow_origin_string_match",
-        Within,
-        Error,
-        "pages of these origins may call the gateway, and are not in `allowed_origins`",
     ),
 ];
 const ROUTE_RULES: [Rule; 1] = [Rule(
@@ -71,7 +73,8 @@ pub(super) fn examine(dump: &Dump, manager: &Manager<'_>, wanted: &Wanted, subje
         found: routes,
     }
     .examine(&ROUTE_RULES, subject);
-    broken += examine_bypass(routes, wanted, subject);
+    broken += bypass::examine(manager, routes, wanted, subject);
+    let proc = manager.filter_name(PROC).unwrap_or(OWN_PROC);
     for found in hosts {
         let name = text(found, "name").unwrap_or_default();
         let part = format!("the virtual host {name}");
@@ -87,7 +90,7 @@ pub(super) fn examine(dump: &Dump, manager: &Manager<'_>, wanted: &Wanted, subje
         }
         .examine(&HOST_RULES, subject);
         broken += examine_headers(routes, found, host, subject);
-        broken += examine_known(found, host, subject);
+        broken += examine_known(known(found, proc), known(host, OWN_PROC), wanted, subject);
         broken += examine_audio(found, wanted, subject);
         for route in list(found.get("routes"))
             .iter()
@@ -103,25 +106,6 @@ pub(super) fn examine(dump: &Dump, manager: &Manager<'_>, wanted: &Wanted, subje
         );
         subject.ok(CHECK, said);
     }
-}
-
-/// Whether requests go from a route to a backend.
-fn sends(route: &Value, wanted: &Wanted) -> bool {
-    let Some(action) = route.get("route") else {
-        return false;
-    };
-    let cluster = text(action, "cluster");
-    let weighted = list(at(action, "weighted_clusters/clusters")).iter();
-    let mut clusters = weighted.filter_map(|it| text(it, "name")).chain(cluster);
-    action.get("cluster_specifier_plugin").is_some() || clusters.any(|it| wanted.is_backend(it))
-}
-
-/// The same, but for questions of browsers, which the filter cors answers.
-fn sends_a_request(route: &Value, wanted: &Wanted) -> bool {
-    let headers = list(at(route, "match/headers")).iter();
-    let mut methods = headers.filter(|it| text(it, "name") == Some(":method"));
-    let is_options = methods.any(|it| text(it, "string_match/exact") == Some("OPTIONS"));
-    !is_options && sends(route, wanted)
 }
 
 /// The headers that Envoy removes, whoever asks.
@@ -159,80 +143,54 @@ fn examine_headers(routes: &Value, found: &Value, wanted: &Value, subject: &mut 
     broken
 }
 
-/// What a filter is told for a part of the routes.
-fn overridden<'a>(scope: &'a Value, filter: &str) -> Option<&'a Value> {
-    scope.get("typed_per_filter_config")?.get(filter)
+/// The backends that Envoy says it leads to, and by which header: where it says none, tollgate does not ask.
+fn known<'a>(host: &'a Value, filter: &str) -> Option<(&'a str, &'a str)> {
+    let told = list(at(
+        overridden(host, filter)?.0,
+        "overrides/grpc_initial_metadata",
+    ));
+    let mut told = told.iter();
+    let told = told.find(|it| text(it, "key").is_some_and(|key| key.starts_with(ALONE)))?;
+    Some((text(told, "key")?, text(told, "value")?))
 }
 
-/// No part of the routes may go round tollgate, or be asked about in another way.
-fn examine_bypass(routes: &Value, wanted: &Wanted, subject: &mut Subject) -> usize {
-    let of = |host: &'_ Value| list(host.get("routes")).iter().any(|it| sends(it, wanted));
-    let hosts = list(routes.get("virtual_hosts")).iter();
-    let hosts = hosts.filter(|host| of(host));
-    let sent = hosts.clone().flat_map(|host| list(host.get("routes")));
-    let sent = sent.filter(|it| sends(it, wanted));
-    let weighted = sent
-        .clone()
-        .flat_map(|it| list(at(it, "route/weighted_clusters/clusters")));
-    let scopes = std::iter::once(routes)
-        .chain(hosts)
-        .chain(sent)
-        .chain(weighted);
-    let mut wrong = BTreeSet::new();
-    for (scope, filter) in scopes.flat_map(|scope| [(scope, AUTHZ), (scope, PROC)]) {
-        let Some(told) = overridden(scope, filter) else {
-            continue;
-        };
-        let short = filter.rsplit('.').next().unwrap_or(filter);
-        if told.get("disabled") == Some(&Value::Bool(true)) {
-            wrong.insert(format!("{short} is disabled for a part of the routes"));
-        }
-        let mut others = told
-            .get("overrides")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten();
-        let is_other = |name: &str| name != "grpc_initial_metadata";
-        if is_a(told, "ExtProcPerRoute") && others.any(|(name, _)| is_other(name)) {
-            wrong.insert(format!(
-                "{short} has other settings for a part of the routes"
-            ));
-        }
-    }
-    for message in &wrong {
-        subject.error(
-            CHECK,
-            format!("{message}: requests there go round tollgate"),
-            "remove it from `typed_per_filter_config`",
-        );
-    }
-    wrong.len()
-}
-
-/// The backends that Envoy says it leads to: where it says none, tollgate does not ask.
-fn examine_known(found: &Value, wanted: &Value, subject: &mut Subject) -> usize {
-    let known = |host| {
-        let told = list(at(
-            overridden(host, PROC)?,
-            "overrides/grpc_initial_metadata",
-        ));
-        let mut told = told.iter();
-        let of_backends =
-            |it: &&Value| text(it, "key").is_some_and(|key| key.starts_with("tollgate-backend"));
-        told.find(of_backends)?.get("value")?.as_str()
+/// Compares them as the service does (gateway/reach.rs).
+fn examine_known(
+    found: Option<(&str, &str)>,
+    own: Option<(&str, &str)>,
+    wanted: &Wanted,
+    subject: &mut Subject,
+) -> usize {
+    let (Some((header, its)), Some((_, own))) = (found, own) else {
+        return 0;
     };
-    match (known(found), known(wanted)) {
-        (Some(its), Some(own)) if its != own => {
-            let its: String = its.chars().take(500).collect();
-            subject.error(
-                CHECK,
-                format!("Envoy's configuration is for other backends than tollgate.yaml: it has {its}"),
-                "write it again (`tollgate envoy`) and restart Envoy, or let it follow with `tollgate envoy --watch`",
-            );
-            1
-        }
-        _ => 0,
+    let address = |it: &str| it.split_once('=').map(|it| it.1.to_owned());
+    let sorted = |it: &str| it.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
+    let backends = &wanted.settings.backends;
+    let has_hosts = backends.iter().all(|it| it.host.is_some());
+    let is_same = match (header, backends.len()) {
+        (ALONE, 1) => !has_hosts || address(its) == address(own),
+        (IN_ORDER, _) => its == own,
+        _ => sorted(its) == sorted(own),
+    };
+    if is_same {
+        return 0;
     }
+    let (message, cure) = match has_hosts {
+        true => (
+            format!(
+                "Envoy's configuration is for other backends than tollgate.yaml: it has {}",
+                its.chars().take(MAX_KNOWN_CHARS).collect::<String>()
+            ),
+            "write it again (`tollgate envoy`) and restart Envoy, or let it follow with `tollgate envoy --watch`",
+        ),
+        false => (
+            "Envoy's configuration is for a choice of backends, and a backend in tollgate.yaml has no `endpoint`: tollgate sends nothing to it".to_owned(),
+            "write its `endpoint`, and Envoy's configuration again (`tollgate envoy`)",
+        ),
+    };
+    subject.error(CHECK, message, cure);
+    1
 }
 
 /// Audio has a route of its own, with a limit of its own.

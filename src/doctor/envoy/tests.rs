@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::{Config, read_yaml};
 use crate::doctor::finding::{Check, Outcome};
-use crate::envoy_config::{Part, render};
+use crate::envoy_config::{Part, Version, render};
 
 const ONE: &str = r#"
 listen: { grpc: "unix:/run/tollgate/tollgate.sock", admin: "127.0.0.1:9090", client_certificates: xfcc }
@@ -52,31 +52,185 @@ fn written(settings: &Settings) -> Value {
     read_yaml(&text).expect("YAML")
 }
 
-fn problems(config: &Value, settings: Settings) -> Vec<Check> {
-    let dump = Dump::parse(&dumped(config)).expect("a dump");
+fn examined(config: &Value, settings: Settings, version: Option<&str>) -> Vec<Check> {
+    let running = Running {
+        version: version.and_then(Version::read),
+        dump: Dump::parse(&dumped(config)).expect("a dump"),
+        refused: Some(Vec::new()),
+    };
     let mut subject = Subject::new("envoy");
-    compare(&dump, settings, &mut subject);
-    let checks = subject.into_checks().into_iter();
+    compare(&running, settings, &mut subject);
+    subject.into_checks()
+}
+
+fn problems_in(config: &Value, settings: Settings, version: &str) -> Vec<Check> {
+    let checks = examined(config, settings, Some(version)).into_iter();
     checks.filter(|it| it.result > Outcome::Ok).collect()
+}
+
+fn problems(config: &Value, settings: Settings) -> Vec<Check> {
+    problems_in(config, settings, "1.40.0")
+}
+
+/// Settings for an Envoy of a version.
+fn version(mut settings: Settings, version: &str) -> Settings {
+    settings.version = Some(Version::parse(version).expect("a version"));
+    settings
 }
 
 #[test]
 fn what_is_written_has_no_problem() {
-    for settings in [settings(ONE), two()] {
+    for settings in [
+        settings(ONE),
+        two(),
+        version(settings(ONE), "1.38"),
+        version(two(), "1.38"),
+        version(two().with_choice(), "1.38"),
+        version(two(), "1.39"),
+    ] {
         let found = problems(&written(&settings), settings);
         assert!(found.is_empty(), "{found:#?}");
     }
 }
 
 #[test]
-fn a_backend_without_an_endpoint_is_compared_in_the_rest() {
-    let full = settings(ONE);
-    let mut bare = full.clone();
-    bare.backends[0].host = None;
-    bare.backends[0].port = 0;
-    let found = problems(&written(&full), bare);
-    // Which backends there are is not known.
-    assert!(found.iter().all(|it| it.check == "routes"), "{found:#?}");
+fn an_envoy_is_compared_with_what_fits_its_version() {
+    let in_order = written(&version(two(), "1.38"));
+    let refreshes = written(&two());
+    let one = written(&settings(ONE));
+    let pooled = || version(two(), "1.40");
+    for (config, settings, running, expected) in [
+        // Written with --envoy-version.
+        (&in_order, two(), "1.38.3", None),
+        (&in_order, version(two(), "1.38"), "1.38.3", None),
+        (&one, settings(ONE), "1.37.0", None),
+        (&refreshes, two(), "1.39.0", None),
+        (&in_order, two(), "1.40.0", Some("fixed order")),
+        (&refreshes, two(), "1.41.0", Some("newer")),
+        (
+            &one,
+            settings(ONE),
+            "1.36.0",
+            Some("nothing was tried with it"),
+        ),
+        (&in_order, pooled(), "1.38.3", Some("chooses anew")),
+    ] {
+        let found = problems_in(config, settings, running);
+        let Some(words) = expected else {
+            assert!(found.is_empty(), "{running}: {found:#?}");
+            continue;
+        };
+        let [found] = found.as_slice() else {
+            panic!("{running}: {found:#?}")
+        };
+        assert_eq!(found.check, "version");
+        assert!(found.message.contains(words), "{running}: {found:?}");
+        let is_error = words == "chooses anew";
+        assert_eq!(found.result == Outcome::Error, is_error, "{found:?}");
+    }
+    // One backend has become two: the file must be written for this Envoy.
+    let found = problems_in(&one, two(), "1.38.3");
+    let of_version: Vec<_> = found.iter().filter(|it| it.check == "version").collect();
+    assert_eq!(of_version.len(), 1, "{found:#?}");
+    let advice = of_version[0].advice.as_deref().unwrap_or_default();
+    assert!(advice.contains("version: \"1.38\""), "{advice}");
+    let unknown = examined(&one, settings(ONE), None);
+    let of_version = unknown.iter().find(|it| it.check == "version");
+    assert_eq!(of_version.map(|it| it.result), Some(Outcome::Warning));
+}
+
+#[test]
+fn a_version_is_the_second_of_what_envoy_says() {
+    for (text, number) in [
+        ("9e5580/1.40.0/Clean/RELEASE/BoringSSL", Some("1.40")),
+        ("9e5580/1.41.7-dev/Modified/DEBUG/BoringSSL", Some("1.41")),
+        ("9e5580/1.33.0/Clean/RELEASE/BoringSSL", Some("1.33")),
+        ("1.40.0", None),
+        ("a/b/c", None),
+        ("", None),
+    ] {
+        let read = super::version::read(text).map(|it| it.to_string());
+        assert_eq!(read.as_deref(), number, "{text}");
+    }
+}
+
+#[test]
+fn a_fixed_order_is_compared_as_a_whole() {
+    let first = "/static_resources/clusters/1";
+    let second = format!("{first}/load_assignment/endpoints/1");
+    let socket = format!("{first}/transport_socket_matches/1/transport_socket");
+    let validation = format!("{socket}/typed_config/common_tls_context/validation_context");
+    for (path, value, words) in [
+        (
+            format!("{second}/priority"),
+            json!(0),
+            "leads to a.openai.azure.com:443 and b.openai.azure.com:443,",
+        ),
+        (
+            format!("{second}/lb_endpoints/0/endpoint/address/socket_address/address"),
+            json!("c.example"),
+            "then c.example:443",
+        ),
+        (
+            format!("{second}/lb_endpoints/0/metadata"),
+            json!({}),
+            "to b.openai.azure.com:443, has no TLS",
+        ),
+        (socket, json!({}), "to b.openai.azure.com:443, has no TLS"),
+        (
+            format!("{validation}/trusted_ca"),
+            Value::Null,
+            "to b.openai.azure.com:443, trusts every certificate",
+        ),
+    ] {
+        let settings = version(two(), "1.38");
+        let mut config = written(&settings);
+        *config
+            .pointer_mut(&path)
+            .unwrap_or_else(|| panic!("no {path}")) = value;
+        let found = problems(&config, settings);
+        assert_eq!(found.len(), 1, "{path}: {found:#?}");
+        assert_eq!(found[0].check, "backends");
+        assert!(found[0].message.contains(words), "{found:#?}");
+    }
+}
+
+#[test]
+fn backends_are_compared_as_the_service_compares_them() {
+    let named = |yaml: &str| settings(yaml);
+    let bare = |mut settings: Settings| {
+        settings.backends[0].host = None;
+        settings.backends[0].port = 0;
+        settings
+    };
+    let one = || settings(ONE);
+    let renamed = named(&ONE.replace("name: sweden", "name: other"));
+    let moved = named(&ONE.replace("a.openai", "c.openai"));
+    let mut turned = two();
+    turned.backends.reverse();
+    let words = |config: &Settings, own: Settings| {
+        let found = problems(&written(config), own).into_iter();
+        let of_backends = |it: &Check| {
+            let mut parts = ["for other backends", "has no `endpoint`"].into_iter();
+            parts.any(|part| it.message.contains(part))
+        };
+        let found = found.filter(of_backends);
+        found.map(|it| it.message).collect::<Vec<_>>().join("\n")
+    };
+    for (config, own) in [
+        // The only backend is what it leads to, whatever is known of it.
+        (one(), bare(one())),
+        (one(), renamed),
+        (two(), turned.clone()),
+    ] {
+        assert_eq!(words(&config, own), "");
+    }
+    assert!(words(&one(), moved).contains("for other backends"));
+    let in_order = version(two(), "1.38");
+    assert!(words(&in_order, version(turned, "1.38")).contains("for other backends"));
+    let choice = one().with_choice();
+    let found = words(&choice, bare(one()));
+    assert!(found.contains("has no `endpoint`"), "{found}");
 }
 
 #[test]
@@ -170,8 +324,8 @@ proptest! {
                 *value = odd.clone();
             }
         }
-        if let Some(dump) = Dump::parse(&dumped(&config)) {
-            compare(&dump, two(), &mut Subject::new("envoy"));
+        if Dump::parse(&dumped(&config)).is_some() {
+            examined(&config, two(), Some("1.40.0"));
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::dump::Dump;
 use super::value::{at, list, text};
 use crate::config::read_yaml;
-use crate::envoy_config::{Backend, Part, Settings, TollgateAddress, render};
+use crate::envoy_config::{Backend, Part, Settings, TollgateAddress, Version, render};
 
 const LISTENER: &str = "static_resources/listeners/0";
 /// In place of a host that tollgate.yaml does not have.
@@ -16,21 +16,34 @@ pub(super) struct Wanted {
     config: Value,
     /// What it is written from.
     pub(super) settings: Settings,
+    /// The Envoy has a file for those that ask several backends in a fixed order.
+    pub(super) is_in_order: bool,
 }
 
 impl Wanted {
     /// What is wanted of an Envoy. One that follows files has the choice of backends also where there is only one.
-    pub(super) fn of(settings: Settings, dump: &Dump) -> Result<Self, String> {
-        let has = |pooled| {
-            let mut backends = settings.backends.iter();
-            backends.any(|it| {
-                dump.cluster(&Backend::cluster_of(&it.name, pooled))
-                    .is_some()
-            })
+    /// What can't run in it is not wanted, and where tollgate.yaml names no version, either kind of file may be there.
+    pub(super) fn of(
+        settings: Settings,
+        dump: &Dump,
+        running: Option<Version>,
+    ) -> Result<Self, String> {
+        let clusters = |pooled| {
+            let backends = settings.backends.iter();
+            backends.filter_map(move |it| dump.cluster(&Backend::cluster_of(&it.name, pooled)))
         };
-        let mut settings = match !settings.pooled && !has(false) && has(true) {
+        let has = |pooled| clusters(pooled).next().is_some();
+        let by_match = |it: &Value| !list(it.get("transport_socket_matches")).is_empty();
+        let is_in_order = clusters(true).any(by_match);
+        let has_choice = !settings.pooled && !has(false) && has(true);
+        let mut settings = match has_choice {
             true => settings.with_choice(),
             false => settings,
+        };
+        settings.version = match running {
+            Some(running) if !running.refreshes() => Some(running),
+            _ if settings.version.is_none() && is_in_order => Some(Version::OLDEST),
+            _ => settings.version,
         };
         let known = settings.clone();
         for backend in &mut settings.backends {
@@ -40,7 +53,28 @@ impl Wanted {
         Ok(Self {
             config: read_yaml(&written)?,
             settings: known,
+            is_in_order,
         })
+    }
+
+    /// Whether tollgate.yaml asks for a choice that a version of Envoy does not have. Where it names no version, the
+    /// file may have been written for this one.
+    pub(super) fn needs_refresh(&self, running: Version, named: Option<Version>) -> bool {
+        let asks = match named {
+            Some(named) => named.refreshes(),
+            None => !self.is_in_order,
+        };
+        self.settings.pooled && !running.refreshes() && asks
+    }
+
+    /// Whether there is more than one backend.
+    pub(super) fn has_several(&self) -> bool {
+        self.settings.backends.len() > 1
+    }
+
+    /// Whether an address stands for one that tollgate.yaml does not have.
+    pub(super) fn is_nowhere(address: &str) -> bool {
+        address.split(':').next() == Some(NOWHERE)
     }
 
     /// Something of the filter chain.

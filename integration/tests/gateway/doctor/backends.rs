@@ -109,6 +109,19 @@ async fn a_refused_connection_is_found() {
 }
 
 #[tokio::test]
+async fn an_address_that_tollgate_refuses_is_said() {
+    let rig = Rig::start(sound()).await;
+    let yaml = rig
+        .yaml()
+        .replace("https://127.0.0.1:", "https://localhost:");
+    let found = rig.examine(&yaml).await;
+    let message = "is not asked: a rule of tollgate's own";
+    found.assert((BACKEND, "connection"), "error", message, "resolves to");
+    found.assert_only(&[(BACKEND, "connection")]);
+    assert!(rig.azure.requests().is_empty(), "it was asked");
+}
+
+#[tokio::test]
 async fn a_certificate_of_another_authority_is_found_and_nothing_is_sent() {
     let rig = Rig::start(sound()).await;
     let other = CertificateAuthority::new("other").expect("an authority");
@@ -132,6 +145,17 @@ async fn an_identity_without_a_token_is_found() {
     );
     found.assert((BACKEND, "access"), "skipped", "no token", "");
     found.assert_only(&[("identity", "token")]);
+    for check in &found.checks {
+        let message = check["message"].as_str().unwrap_or_default();
+        let is_plain = !message.contains(['\n', '\r']) && !message.contains("troubleshoot");
+        assert!(is_plain, "{message}");
+    }
+    found.assert(
+        ("identity", "token"),
+        "error",
+        "the endpoint of this machine's managed identities",
+        "run this where the service runs",
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! A real Envoy, and what doctor reads from its admin endpoint.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::process::Command;
 use tollgate_integration::fakes::issuer::{FakeIssuer, IssuerMode};
 use tollgate_integration::ports::free_port;
@@ -71,6 +74,7 @@ async fn a_healthy_gateway_has_no_error_and_no_warning() {
     for check in [
         "admin",
         "version",
+        "updates",
         "filters",
         "connections",
         "ext_authz",
@@ -87,39 +91,116 @@ async fn a_healthy_gateway_has_no_error_and_no_warning() {
 async fn what_tollgate_envoy_writes_is_as_it_should_be() {
     let rig = Rig::start(sound()).await;
     let origins = "envoy: { allowed_origins: [\"https://app.example\"], trusted_hops: 1 }\n";
-    for yaml in [rig.yaml(), pooled(&rig), rig.yaml() + origins] {
+    let in_order = pooled(&rig) + "envoy: { version: \"1.38\" }\n";
+    for yaml in [rig.yaml(), pooled(&rig), rig.yaml() + origins, in_order] {
         let config = written(&rig, &yaml).await;
         let found = diagnose(&rig, &config, &yaml).await;
         found.assert_only(&[]);
     }
 }
 
+/// What `tollgate envoy --watch` keeps in a folder, and an Envoy that follows it.
+struct Following {
+    config: PathBuf,
+    folder: PathBuf,
+    envoy: Envoy,
+    watch: Child,
+    _own: TempDir,
+}
+
+impl Following {
+    async fn start(rig: &Rig) -> Self {
+        let (port, folder) = (
+            free_port().expect("a port"),
+            rig.folder.path().join("files"),
+        );
+        let envoy = format!("envoy: {{ listen: \"127.0.0.1:{port}\", plaintext: true }}\n");
+        let config = rig.write("tollgate.yaml", &(rig.yaml() + &envoy));
+        let mut command = Command::new(paths::binary("tollgate").expect("built"));
+        command.args(["envoy", "--config"]).arg(&config);
+        command.arg("--watch").arg(&folder);
+        let watch = Child::spawn("tollgate envoy", command, Output::Kept).expect("started");
+        wait_for("the files", async || {
+            (!watch.stdout().all().is_empty()).then_some(())
+        })
+        .await;
+        let own = tempfile::tempdir().expect("a directory");
+        let bootstrap = folder.join("envoy.yaml");
+        let envoy = Envoy::start_with(&bootstrap, own.path(), Launch::default()).await;
+        Self {
+            config,
+            folder,
+            envoy: envoy.unwrap_or_else(|failure| panic!("{failure}")),
+            watch,
+            _own: own,
+        }
+    }
+
+    async fn examine(&self, rig: &Rig) -> Diagnosis {
+        let arguments = ["--envoy-admin", self.envoy.admin_url()];
+        examine(&self.config, &rig.identity, &arguments).await
+    }
+
+    /// Puts another text in place of a file's, as whoever moves a file there does.
+    fn replace(&self, name: &str, edit: impl Fn(String) -> String) {
+        let (path, new) = (self.folder.join(name), self.folder.join("new"));
+        let text = std::fs::read_to_string(&path).expect("a file");
+        let edited = edit(text.clone());
+        assert_ne!(text, edited, "{name} is as before");
+        std::fs::write(&new, edited).expect("written");
+        std::fs::rename(&new, &path).expect("moved");
+    }
+
+    async fn wait_for_stat(&self, name: &str, count: u64) {
+        wait_for("Envoy to read its files", async || {
+            let stat = self.envoy.stat(name).await;
+            (stat.ok() == Some(count)).then_some(())
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn an_envoy_that_follows_files_is_as_it_should_be() {
     let rig = Rig::start(sound()).await;
-    let (port, folder) = (
-        free_port().expect("a port"),
-        rig.folder.path().join("files"),
-    );
-    let envoy = format!("envoy: {{ listen: \"127.0.0.1:{port}\", plaintext: true }}\n");
-    let yaml = rig.yaml() + &envoy;
-    let config = rig.write("tollgate.yaml", &yaml);
-    let mut command = Command::new(paths::binary("tollgate").expect("built"));
-    command.args(["envoy", "--config"]).arg(&config);
-    command.arg("--watch").arg(&folder);
-    let watch = Child::spawn("tollgate envoy", command, Output::Kept).expect("started");
-    wait_for("the files", async || {
-        (!watch.stdout().all().is_empty()).then_some(())
-    })
-    .await;
-    let own = tempfile::tempdir().expect("a directory");
-    let bootstrap = folder.join("envoy.yaml");
-    let envoy = Envoy::start_with(&bootstrap, own.path(), Launch::default()).await;
-    let envoy = envoy.unwrap_or_else(|failure| panic!("{failure}"));
-    let arguments = ["--envoy-admin", envoy.admin_url()];
-    let found = examine(&config, &rig.identity, &arguments).await;
+    let following = Following::start(&rig).await;
+    let found = following.examine(&rig).await;
     found.assert_only(&[]);
     found.assert((ENVOY, "backends"), "ok", "azure_openai.sweden", "");
+    found.assert((ENVOY, "updates"), "ok", "refused no change", "");
+}
+
+#[tokio::test]
+async fn files_that_envoy_refuses_are_found() {
+    let rig = Rig::start(sound()).await;
+    let mut following = Following::start(&rig).await;
+    following.watch.kill().await.expect("stopped");
+    following.replace("clusters.yaml", |it| {
+        it.replace("connect_timeout: 2s", "connect_timeout: -2s")
+    });
+    following.replace("routes.yaml", |it| {
+        it.replace("prefix: /openai/", "prefixx: /openai/")
+    });
+    for refused in ["cluster_manager.cds", "http.callers.rds.openai"] {
+        let name = format!("{refused}.update_rejected");
+        following.wait_for_stat(&name, 1).await;
+    }
+    let at = (ENVOY, "updates");
+    let found = following.examine(&rig).await;
+    for of in ["clusters", "routes"] {
+        let message = format!("has refused 1 of the changes of its {of}");
+        found.assert(at, "warning", &message, "Envoy's log");
+    }
+    found.assert_only(&[at]);
+    following.replace("listeners.yaml", |it| {
+        it.replace("stat_prefix: callers", "stat_prefix: \"\"")
+    });
+    following
+        .wait_for_stat("listener_manager.lds.update_rejected", 1)
+        .await;
+    let found = following.examine(&rig).await;
+    found.assert(at, "error", "the last change of a listener", "Envoy's log");
+    found.assert_only(&[at]);
 }
 
 /// A fault: what is changed, where it is found, and words of its message and of its advice.
@@ -148,6 +229,14 @@ fn backend(config: &mut EnvoyConfig) -> &mut Value {
     config.cluster("azure_openai")
 }
 
+/// Gives an HTTP filter another name.
+fn named(config: &mut EnvoyConfig, name: &str, other: &str) {
+    let filters = config.connection_manager()["http_filters"].as_array_mut();
+    let mut filters = filters.expect("filters").iter_mut();
+    let filter = filters.find(|it| it["name"] == name);
+    filter.expect("it is there")["name"] = json!(other);
+}
+
 /// Takes some out of a list.
 fn without(list: &mut Value, name: &str) {
     let items = list.as_array_mut().expect("a list");
@@ -156,7 +245,7 @@ fn without(list: &mut Value, name: &str) {
     assert!(items.len() < before, "there was no {name}");
 }
 
-const FAULTS: [Fault; 20] = [
+const FAULTS: [Fault; 24] = [
     (
         "ext_authz lets requests pass while tollgate is away",
         |config| authz(config)["failure_mode_allow"] = json!(true),
@@ -271,6 +360,73 @@ const FAULTS: [Fault; 20] = [
         "routes",
         "ext_authz is disabled for a part of the routes",
         "typed_per_filter_config",
+    ),
+    (
+        "a route goes round an ext_authz of another name",
+        |config| {
+            named(config, "envoy.filters.http.ext_authz", "who-may-call");
+            host(config)["routes"][3]["typed_per_filter_config"] = json!({
+                "who-may-call": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+                    "disabled": true,
+                },
+            });
+        },
+        "routes",
+        "ext_authz is disabled for a part of the routes",
+        "typed_per_filter_config",
+    ),
+    (
+        "a route goes round ext_proc, in Envoy's other way of writing it",
+        |config| {
+            host(config)["routes"][3]["typed_per_filter_config"] = json!({
+                "envoy.filters.http.ext_proc": {
+                    "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+                    "config": {},
+                    "disabled": true,
+                },
+            });
+        },
+        "routes",
+        "ext_proc is disabled for a part of the routes",
+        "typed_per_filter_config",
+    ),
+    (
+        "a route to a cluster that a header names goes round ext_authz",
+        |config| {
+            let routes = host(config)["routes"].as_array_mut().expect("routes");
+            let mut by_header = routes[3].clone();
+            let route = by_header["route"].as_object_mut().expect("a route");
+            route.remove("cluster");
+            route.insert("cluster_header".to_owned(), json!("x-where"));
+            by_header["typed_per_filter_config"] = json!({
+                "envoy.filters.http.ext_authz": {
+                    "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+                    "config": {
+                        "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+                        "disabled": true,
+                    },
+                },
+            });
+            routes.insert(3, by_header);
+        },
+        "routes",
+        "ext_authz is disabled for a part of the routes",
+        "typed_per_filter_config",
+    ),
+    (
+        "pages of any origin may call on one route",
+        |config| {
+            host(config)["routes"][3]["typed_per_filter_config"] = json!({
+                "envoy.filters.http.cors": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
+                    "allow_origin_string_match": [{ "prefix": "https://" }],
+                },
+            });
+        },
+        "routes",
+        "has prefix https://",
+        "take prefix https:// out of it",
     ),
     (
         "answers are cut off",
