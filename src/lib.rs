@@ -30,6 +30,7 @@ pub mod gateway;
 /// How much each client, user, product and deployment may use, and has used.
 pub mod limits;
 mod loopback;
+mod nearest;
 mod percent;
 /// What requests are decided by, replaced as a whole.
 pub mod policy;

@@ -13,7 +13,8 @@ use crate::access::{BodyLimits, Client, ClientId, ObjectKind};
 use crate::auth::certificate::CertifiedCaller;
 use crate::auth::{
     AuthError, Caller, CertificateRing, Credential, CredentialKind, Described, IssuedKeys,
-    KeyDigest, KeyRing, PresentedCertificate, PresentedHeaders, Proof, TokenError, Tokens,
+    KeyDigest, KeyRing, PresentedCertificate, PresentedHeaders, PresentedKey, Proof, TokenError,
+    Tokens,
 };
 use crate::events::Target;
 use crate::limits::{LimitSettings, Period, Rule, Span};
@@ -93,8 +94,8 @@ impl Policy {
             return certified(ring, certificate, now);
         }
         match presented.credential()? {
-            Credential::Key(key) => match KeyDigest::of_presented(key) {
-                Ok(digest) => self.authenticate_key(issued, &digest, now),
+            Credential::Key(key) => match PresentedKey::parse(key) {
+                Ok(key) => self.authenticate_key(issued, &key, now),
                 // Where tokens are accepted, it can be one that only its issuer can read.
                 Err(_) if !KeyDigest::is_meant(key) && self.takes_tokens_in(presented) => {
                     Err(TokenError::Opaque.into())
@@ -117,16 +118,23 @@ impl Policy {
             return certificate.described();
         }
         let described = match (presented.credential(), refused) {
-            (Ok(Credential::Key(key)), _) => KeyDigest::of_presented(key).ok().and_then(|digest| {
-                let configured = self.keys.described(&digest);
-                configured.or_else(|| issued?.described(&digest))
-            }),
+            (Ok(Credential::Key(key)), _) => PresentedKey::parse(key)
+                .ok()
+                .and_then(|key| self.described_key(issued, &key)),
             (Ok(Credential::Token(token)), AuthError::Token(refused)) => {
                 Some(self.tokens.described(token, refused))
             }
             _ => None,
         };
         described.unwrap_or_default()
+    }
+
+    fn described_key(&self, issued: Option<&IssuedKeys>, key: &PresentedKey) -> Option<Described> {
+        let configured = self.keys.described(key.digest()).map(|known| Described {
+            key_id: Some(key.id().into()),
+            ..known
+        });
+        configured.or_else(|| issued?.described(key.digest()))
     }
 
     fn takes_tokens_in(&self, presented: &PresentedHeaders<'_>) -> bool {
@@ -146,7 +154,7 @@ impl Policy {
             return Ok(Proof::Certificate(certificate.keep()));
         }
         Ok(match presented.credential()? {
-            Credential::Key(key) => Proof::Key(KeyDigest::of_presented(key)?),
+            Credential::Key(key) => Proof::Key(PresentedKey::parse(key)?),
             Credential::Token(token) => Proof::Token(token.to_owned().into()),
         })
     }
@@ -163,7 +171,7 @@ impl Policy {
         now: SystemTime,
     ) -> Result<Caller, AuthError> {
         match proof {
-            Proof::Key(digest) => self.authenticate_key(issued, digest, now),
+            Proof::Key(key) => self.authenticate_key(issued, key, now),
             Proof::Certificate(kept) => match &self.certificates {
                 Some(ring) => certified(ring, &kept.as_presented(), now),
                 None => Err(AuthError::Missing),
@@ -182,15 +190,20 @@ impl Policy {
     fn authenticate_key(
         &self,
         issued: Option<&IssuedKeys>,
-        digest: &KeyDigest,
+        key: &PresentedKey,
         now: SystemTime,
     ) -> Result<Caller, AuthError> {
-        match (self.keys.find(digest, now), issued) {
+        let digest = key.digest();
+        let caller = match (self.keys.find(digest, now), issued) {
             (Err(AuthError::UnknownKey), Some(issued)) => {
                 issued.authenticate(digest, now, |id| self.clients.get(id).map(Arc::clone))
             }
             (found, _) => found,
-        }
+        }?;
+        Ok(Caller {
+            key: Some(*key),
+            ..caller
+        })
     }
 
     /// The periods that quotas are for.
@@ -230,6 +243,7 @@ fn certified(
     Ok(Caller {
         client,
         credential: CredentialKind::Certificate,
+        key: None,
         user,
         entitlements: None,
     })

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::KeySlot;
+use super::{KeySlot, PresentedKey};
 use crate::access::{Client, Entitlements};
 
 /// The client of one request and what it proved itself with.
@@ -13,6 +13,8 @@ pub struct Caller {
     pub client: Arc<Client>,
     /// The kind of its credential.
     pub credential: CredentialKind,
+    /// Which key it is; none for other credentials.
+    pub key: Option<PresentedKey>,
     /// The end user, where the credential names one. A key names none.
     pub user: Option<Arc<str>>,
     /// What the credential grants beyond the client's products; only a token does.

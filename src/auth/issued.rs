@@ -185,6 +185,7 @@ impl IssuedKeys {
         Ok(Caller {
             client: client(&entry.client).ok_or(AuthError::KeyClientUnknown)?,
             credential: CredentialKind::Key(entry.slot),
+            key: None,
             user: None,
             entitlements: None,
         })

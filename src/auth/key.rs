@@ -17,11 +17,13 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 const PREFIX: &str = "tgk_";
-const ID_CHARS: usize = 10;
+pub(super) const ID_CHARS: usize = 10;
 const SECRET_CHARS: usize = 32;
 const CHECKSUM_CHARS: usize = 6;
 /// The length of every key, in bytes.
 const KEY_BYTES: usize = PREFIX.len() + ID_CHARS + 1 + SECRET_CHARS + CHECKSUM_CHARS;
+/// Bytes of a digest that tell keys apart for people.
+const SHORT_BYTES: usize = 8;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Why a text is not a tollgate key.
@@ -62,10 +64,14 @@ impl Key {
 
     /// The public part, which names the key.
     pub fn id(&self) -> &str {
-        self.0
-            .get(PREFIX.len()..PREFIX.len() + ID_CHARS)
-            .unwrap_or_default()
+        id_in(&self.0)
     }
+}
+
+/// The id in a text that has the form of a key.
+pub(super) fn id_in(text: &str) -> &str {
+    text.get(PREFIX.len()..PREFIX.len() + ID_CHARS)
+        .unwrap_or_default()
 }
 
 impl fmt::Debug for Key {
@@ -120,6 +126,12 @@ impl KeyDigest {
     /// Compares in constant time.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+
+    /// The first 16 of its hexadecimal digits: they name a key, and can't be looked up by.
+    pub fn short(&self) -> String {
+        let bytes = self.0.get(..SHORT_BYTES).unwrap_or_default();
+        hex::encode(bytes)
     }
 
     /// The 64 hexadecimal digits for the configuration.

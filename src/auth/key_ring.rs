@@ -19,6 +19,19 @@ struct Entry {
     client: Arc<Client>,
 }
 
+/// A key of the configuration, of which only the digest is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfiguredKey {
+    /// Its digest.
+    pub digest: KeyDigest,
+    /// Whose it is.
+    pub client: ClientId,
+    /// Which of the client's two.
+    pub slot: KeySlot,
+    /// When and whether it is valid.
+    pub validity: Validity,
+}
+
 /// Every client's keys. A look-up costs the same however many there are.
 #[derive(Default)]
 pub struct KeyRing(HashMap<KeyDigest, Entry>);
@@ -72,6 +85,7 @@ impl KeyRing {
         Ok(Caller {
             client: Arc::clone(&entry.client),
             credential: CredentialKind::Key(entry.slot),
+            key: None,
             user: None,
             entitlements: None,
         })
@@ -94,6 +108,16 @@ impl KeyRing {
         };
         self.0.values().any(|entry| {
             entry.client.id == *client && entry.slot == slot && may_be_good(&entry.validity)
+        })
+    }
+
+    /// Every key, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = ConfiguredKey> {
+        self.0.values().map(|entry| ConfiguredKey {
+            digest: entry.digest,
+            client: entry.client.id.clone(),
+            slot: entry.slot,
+            validity: entry.validity,
         })
     }
 

@@ -14,6 +14,7 @@ mod jwks;
 mod key;
 mod key_ring;
 mod key_slot;
+mod presented_key;
 mod proof;
 mod subprotocol;
 mod token;
@@ -32,8 +33,9 @@ pub use jwks::{
     KeyStore, RefreshError, UNKNOWN_KEY_COOLDOWN, UrlSource, keep_fresh,
 };
 pub use key::{Key, KeyDigest, KeyFormatError};
-pub use key_ring::{DuplicateKey, KeyRing};
+pub use key_ring::{ConfiguredKey, DuplicateKey, KeyRing};
 pub use key_slot::KeySlot;
+pub use presented_key::PresentedKey;
 pub use proof::Proof;
 pub use subprotocol::Subprotocols;
 pub use token::{

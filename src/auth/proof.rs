@@ -7,13 +7,13 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::KeyDigest;
+use super::PresentedKey;
 use super::certificate::KeptCertificate;
 
 /// What a caller has proved itself with.
 pub enum Proof {
-    /// The digest of its key.
-    Key(KeyDigest),
+    /// Its key, without the secret.
+    Key(PresentedKey),
     /// Its token; wiped when it is dropped.
     Token(Zeroizing<String>),
     /// Its certificate, as Envoy presented it.

@@ -16,6 +16,7 @@ use crate::database::DatabaseUrl;
 use crate::envoy::bind_unix;
 use crate::gateway::Gateway;
 use crate::telemetry::Metrics;
+use crate::usage::KeyUsage;
 
 /// The user that tollgate runs as, nobody else.
 const SOCKET_MODE: u32 = 0o600;
@@ -38,6 +39,7 @@ pub(super) async fn replica(config: &Config) -> Result<Option<Arc<Replica>>, Str
 /// Keeps the keys up to date, and takes commands where the configuration has a socket for them.
 pub(super) async fn start(
     replica: Option<Arc<Replica>>,
+    usage: Option<KeyUsage>,
     listen: &Listen,
     gateway: &Arc<Gateway>,
     metrics: &Metrics,
@@ -58,7 +60,12 @@ pub(super) async fn start(
         let own_uid = std::fs::metadata(path).map_err(failed)?.uid();
         let (clients, events) = (Arc::clone(gateway), Arc::clone(gateway));
         let book = Arc::clone(gateway);
-        let commands = Arc::new(KeyCommands::new(Arc::clone(&replica), clients, events));
+        let commands = Arc::new(KeyCommands::new(
+            Arc::clone(&replica),
+            clients,
+            events,
+            usage,
+        ));
         let router = Server::builder()
             .add_service(Service::server(commands, own_uid))
             .add_service(LimitsService::server(book, own_uid));

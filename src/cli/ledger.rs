@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 use crate::access::ObjectOwners;
 use crate::config::Config;
 use crate::gateway::Gateway;
-use crate::usage::{Ledger, LedgerState, LedgerWriter, Outbox, Retention, UsageStore, load_owners};
+use crate::usage::{
+    KeyUsage, Ledger, LedgerState, LedgerWriter, Outbox, Retention, UsageStore, load_owners,
+};
 
 /// The ledger's thread, and what follows it.
 pub(super) type LedgerTasks = (LedgerWriter, Vec<JoinHandle<()>>);
@@ -61,6 +63,11 @@ impl RunningLedger {
             writer,
             background,
         }))
+    }
+
+    /// When keys were last used, as it and the ledger of all replicas know it.
+    pub(super) fn key_usage(&self, config: &Config) -> KeyUsage {
+        KeyUsage::new(self.store.clone(), config.database.clone())
     }
 
     /// Gives it to the gateway; what is left are its thread and what follows it.

@@ -90,14 +90,14 @@ impl Service {
         let stop_background = CancellationToken::new();
         let ledger = RunningLedger::start(&config, &stop_background).await?;
         let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
+        let usage = ledger.as_ref().map(|it| it.key_usage(&config));
         let (limits, passed) = restored_limits(&config, ledger.as_ref()).await?;
         let shared = Shared { issued, limits };
         let (state, audit_writer, ledger) = State::new(config.policy, shared, ledger)?;
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
-        let listen = &config.listen;
-        let stop = &stop_background;
+        let (listen, stop) = (&config.listen, &stop_background);
         let mut background =
-            control::start(replica, listen, &state.gateway, &state.metrics, stop).await?;
+            control::start(replica, usage, listen, &state.gateway, &state.metrics, stop).await?;
         let generation = Generation::start(
             &state.policy.load(),
             config.key_refreshes,

@@ -2,8 +2,7 @@
 
 use serde_saphyr::Error;
 
-/// How alike a word must be to one that there is, from 0 to 1, to be taken for it.
-const ALIKE: f64 = 0.7;
+use crate::nearest::nearest;
 
 /// What is wrong, and what to do about it; `None` where the parser's own words are for a person.
 pub(super) fn of(error: &Error) -> Option<(String, Option<String>)> {
@@ -56,12 +55,7 @@ fn is_whole_number(name: &str) -> bool {
 
 /// The word that may have been meant, or all that there are.
 pub(super) fn instead(written: &str, words: &[&str]) -> String {
-    let likeness = |word: &&&str| strsim::jaro_winkler(written, word);
-    let nearest = words
-        .iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-        .filter(|word| likeness(word) >= ALIKE);
-    match nearest {
+    match nearest(written, words.iter().copied()) {
         Some(word) => format!("did you mean `{word}`?"),
         None => format!("write one of: {}", words.join(", ")),
     }

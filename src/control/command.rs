@@ -6,8 +6,11 @@ use std::time::{Duration, SystemTime};
 use super::error::ControlError;
 use super::replica::Replica;
 use crate::access::ClientId;
-use crate::auth::{IssuedKey, Key, KeyDigest, KeyEvent, KeyId, KeySlot, KeyState, Validity};
-use crate::control::store::{KeyStore, NewKey};
+use crate::auth::{
+    ConfiguredKey, IssuedKey, Key, KeyDigest, KeyEvent, KeyId, KeySlot, KeyState, Validity,
+};
+use crate::control::store::{End, KeyStore, NewKey, Which};
+use crate::usage::{KeyUsage, KeyUses};
 
 /// The change of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub enum KeyAction {
     Suspend,
     /// Taken into use again.
     Resume,
+    /// Given to another client.
+    Move,
 }
 
 impl KeyAction {
@@ -36,6 +41,7 @@ impl KeyAction {
             Self::Revoke => "revoke",
             Self::Suspend => "suspend",
             Self::Resume => "resume",
+            Self::Move => "move",
         }
     }
 }
@@ -47,12 +53,39 @@ pub trait Clients: Send + Sync {
 
     /// Whether the client has a key of the configuration in a slot.
     fn has_key(&self, client: &ClientId, slot: KeySlot, now: SystemTime) -> bool;
+
+    /// The keys of the configuration.
+    fn configured_keys(&self) -> Vec<ConfiguredKey>;
 }
 
 /// Who hears of changes: metrics and audit log.
 pub trait KeyEvents: Send + Sync {
     /// A key was changed; `key.changed` says by whom and when.
     fn changed(&self, action: KeyAction, key: &IssuedKey);
+
+    /// A key was given to another client.
+    fn moved(&self, from: &ClientId, key: &IssuedKey);
+}
+
+/// Until when a key is good that takes another one's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewEnd {
+    /// Until the other one would have been.
+    Kept,
+    /// For ever.
+    Never,
+    /// Until just before this moment.
+    At(SystemTime),
+}
+
+/// What is known of keys.
+pub struct ListedKeys {
+    /// Those that were issued: by client, slot, and moment of issue.
+    pub issued: Vec<IssuedKey>,
+    /// Those of the configuration, where they were asked for: by client and slot.
+    pub configured: Vec<ConfiguredKey>,
+    /// When they were used, or why that is not known.
+    pub uses: Result<KeyUses, String>,
 }
 
 /// The commands.
@@ -60,6 +93,7 @@ pub struct KeyCommands {
     replica: Arc<Replica>,
     clients: Arc<dyn Clients>,
     events: Arc<dyn KeyEvents>,
+    usage: Option<KeyUsage>,
 }
 
 impl KeyCommands {
@@ -68,11 +102,13 @@ impl KeyCommands {
         replica: Arc<Replica>,
         clients: Arc<dyn Clients>,
         events: Arc<dyn KeyEvents>,
+        usage: Option<KeyUsage>,
     ) -> Self {
         Self {
             replica,
             clients,
             events,
+            usage,
         }
     }
 
@@ -100,7 +136,8 @@ impl KeyCommands {
         Ok((key, issued))
     }
 
-    /// Makes a key in the place of another one, which stays good for `grace`: the new one, the old one.
+    /// Makes a key in the place of another one, which stays good for `grace`: the new one, the old one as it
+    /// was, and as it is now.
     ///
     /// # Errors
     /// [`ControlError`]; then nothing was changed.
@@ -108,21 +145,52 @@ impl KeyCommands {
         &self,
         id: &KeyId,
         grace: Duration,
-        not_after: Option<SystemTime>,
+        end: NewEnd,
         event: &KeyEvent,
-    ) -> Result<(Key, [IssuedKey; 2]), ControlError> {
-        let (key, new) = new_key(
-            Validity {
-                not_after,
-                ..Validity::default()
-            },
-            event.at,
-        )?;
-        let both = self.store()?.rotate(id, &new, grace, event).await?;
-        let [issued, old] = &both;
+    ) -> Result<(Key, [IssuedKey; 3]), ControlError> {
+        let (not_after, end) = match end {
+            NewEnd::Kept => (None, End::Kept),
+            NewEnd::Never => (None, End::New),
+            NewEnd::At(moment) => (Some(moment), End::New),
+        };
+        let validity = Validity {
+            not_after,
+            ..Validity::default()
+        };
+        let (key, new) = new_key(validity, event.at)?;
+        let all = self.store()?.rotate(id, &new, grace, end, event).await?;
+        let [issued, _, old] = &all;
         self.tell(KeyAction::Rotate, issued);
         self.tell(KeyAction::Replace, old);
-        Ok((key, both))
+        Ok((key, all))
+    }
+
+    /// Gives keys to another client.
+    ///
+    /// # Errors
+    /// [`ControlError`]; then no key was moved.
+    pub async fn relocate(
+        &self,
+        which: &Which,
+        to: &ClientId,
+        event: &KeyEvent,
+    ) -> Result<Vec<IssuedKey>, ControlError> {
+        if !self.clients.is_known(to) {
+            return Err(ControlError::UnknownClient(to.to_string()));
+        }
+        if let Which::Of(from) = which
+            && from == to
+        {
+            return Err(ControlError::SameClient(to.to_string()));
+        }
+        let mut in_file = vec![KeySlot::Primary, KeySlot::Secondary];
+        in_file.retain(|slot| self.clients.has_key(to, *slot, event.at));
+        let moved = self.store()?.relocate(which, to, &in_file, event).await?;
+        for (from, key) in &moved {
+            self.replica.keys().apply(std::slice::from_ref(key));
+            self.events.moved(from, key);
+        }
+        Ok(moved.into_iter().map(|(_, key)| key).collect())
     }
 
     /// Revokes, suspends or resumes a key.
@@ -145,11 +213,45 @@ impl KeyCommands {
         Ok(key)
     }
 
-    /// The keys of a client or of all: by client, slot, and moment of issue.
+    /// The keys of a client or of all.
     ///
     /// # Errors
     /// [`ControlError`]
-    pub async fn list(&self, client: Option<&ClientId>) -> Result<Vec<IssuedKey>, ControlError> {
+    pub async fn list(
+        &self,
+        client: Option<&ClientId>,
+        with_configured: bool,
+    ) -> Result<ListedKeys, ControlError> {
+        let issued = self.list_issued(client).await?;
+        let mut configured = match with_configured {
+            true => self.clients.configured_keys(),
+            false => Vec::new(),
+        };
+        configured.retain(|key| client.is_none_or(|it| *it == key.client));
+        configured.sort_by(|a, b| {
+            let of = |key: &ConfiguredKey| (key.client.to_shared(), key.slot.as_str());
+            of(a).cmp(&of(b))
+        });
+        Ok(ListedKeys {
+            issued,
+            configured,
+            uses: self.uses().await,
+        })
+    }
+
+    /// Whether the configuration has a client.
+    pub fn is_known(&self, client: &ClientId) -> bool {
+        self.clients.is_known(client)
+    }
+
+    async fn uses(&self) -> Result<KeyUses, String> {
+        match &self.usage {
+            Some(usage) => usage.last().await.map_err(|error| error.to_string()),
+            None => Err("this service keeps no ledger: it has no `data_directory`".to_owned()),
+        }
+    }
+
+    async fn list_issued(&self, client: Option<&ClientId>) -> Result<Vec<IssuedKey>, ControlError> {
         let listed = self.store()?.list(client).await;
         let mut keys = listed.map_err(|error| ControlError::Change(error.into()))?;
         if let Some(client) = client

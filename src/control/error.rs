@@ -9,6 +9,9 @@ pub enum ControlError {
     /// Not a name that the configuration has.
     #[error("there is no client `{0}` in the configuration of this service")]
     UnknownClient(String),
+    /// There is nothing to do.
+    #[error("the keys of `{0}` are its own already")]
+    SameClient(String),
     /// The configuration's key is looked up first, so the slot is its.
     #[error(
         "the {slot} slot of `{client}` has a key in the configuration file: take it out there, or issue into the other slot",

@@ -31,11 +31,11 @@ pub mod v1 {
     tonic::include_proto!("tollgate.control.v1");
 }
 
-pub use command::{Clients, KeyAction, KeyCommands, KeyEvents};
+pub use command::{Clients, KeyAction, KeyCommands, KeyEvents, ListedKeys, NewEnd};
 pub use error::ControlError;
 pub use limits::{Foreseen, IntendedBody, Intent, LimitBook, ListedLimits, SubjectStandings};
 pub use limits_service::LimitsService;
 pub use private_folder::{check as check_folder, prepare as prepare_folder};
 pub use replica::Replica;
 pub use service::Service;
-pub use store::{KEYS, KeyChangeError, KeyStore, NewKey, PAGE_ROWS};
+pub use store::{End, KEYS, KeyChangeError, KeyStore, NewKey, PAGE_ROWS, Which};

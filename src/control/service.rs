@@ -10,7 +10,8 @@ use super::command::KeyCommands;
 use super::peer::Peers;
 use super::v1::keys_server::{Keys, KeysServer};
 use super::{message, v1};
-use crate::auth::{IssuedKey, KeyEvent, KeyState, Validity};
+use crate::auth::{KeyEvent, KeyState, Validity};
+use crate::unix_time::millis;
 
 /// The service `tollgate.control.v1.Keys`.
 pub struct Service {
@@ -80,13 +81,27 @@ impl Keys for Service {
         let asked = request.into_inner();
         let id = message::id(&asked.id)?;
         let grace = message::grace(asked.grace_ms)?;
-        let not_after = message::moment(asked.not_after_ms)?;
-        let (key, [issued, old]) = self.commands.rotate(&id, grace, not_after, &event).await?;
+        let end = message::new_end(&asked)?;
+        let (key, all) = self.commands.rotate(&id, grace, end, &event).await?;
+        let [issued, before, old] = all;
         Ok(Response::new(v1::RotateResponse {
             key: Some(message::key(&issued)),
             secret: key.expose().to_owned(),
             old: Some(message::key(&old)),
+            old_end_ms: before.validity.not_after.map(millis),
         }))
+    }
+
+    async fn r#move(
+        &self,
+        request: Request<v1::MoveRequest>,
+    ) -> Result<Response<v1::MoveResponse>, Status> {
+        let event = self.event(&request)?;
+        let asked = request.into_inner();
+        let (which, to) = (message::which(&asked)?, message::client(&asked.to)?);
+        let moved = self.commands.relocate(&which, &to, &event).await?;
+        let keys = moved.iter().map(message::key).collect();
+        Ok(Response::new(v1::MoveResponse { keys }))
     }
 
     async fn revoke(
@@ -123,16 +138,15 @@ impl Keys for Service {
         request: Request<v1::ListRequest>,
     ) -> Result<Response<Self::ListStream>, Status> {
         self.event(&request)?;
-        let client = match request.get_ref().client.as_str() {
+        let asked = request.get_ref();
+        let client = match asked.client.as_str() {
             "" => None,
             text => Some(message::client(text)?),
         };
-        let keys = self.commands.list(client.as_ref()).await?;
-        let response = |key: &IssuedKey| {
-            let key = Some(message::key(key));
-            Ok(v1::ListResponse { key })
-        };
-        let all: Vec<_> = keys.iter().map(response).collect();
+        let listed = self.commands.list(client.as_ref(), asked.with_configured);
+        let listed = listed.await?;
+        let all = message::list(&listed, |client| self.commands.is_known(client));
+        let all: Vec<_> = all.into_iter().map(Ok).collect();
         Ok(Response::new(tokio_stream::iter(all)))
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::state::Gateway;
 use crate::access::ClientId;
-use crate::auth::{IssuedKey, KeySlot};
+use crate::auth::{ConfiguredKey, IssuedKey, KeySlot};
 use crate::control::{Clients, KeyAction, KeyEvents};
 
 impl Clients for Gateway {
@@ -16,11 +16,21 @@ impl Clients for Gateway {
     fn has_key(&self, client: &ClientId, slot: KeySlot, now: SystemTime) -> bool {
         self.policy.load().keys.holds(client, slot, now)
     }
+
+    fn configured_keys(&self) -> Vec<ConfiguredKey> {
+        self.policy.load().keys.iter().collect()
+    }
 }
 
 impl KeyEvents for Gateway {
     fn changed(&self, action: KeyAction, key: &IssuedKey) {
         self.metrics.key_changed(action);
-        self.audit.key_changed(action, key.clone());
+        self.audit.key_changed(action, key.clone(), None);
+    }
+
+    fn moved(&self, from: &ClientId, key: &IssuedKey) {
+        self.metrics.key_changed(KeyAction::Move);
+        let from = Some(from.to_shared());
+        self.audit.key_changed(KeyAction::Move, key.clone(), from);
     }
 }

@@ -150,6 +150,7 @@ mod tests {
             caller: Caller {
                 client: Arc::new(client),
                 credential: CredentialKind::Key(KeySlot::Primary),
+                key: None,
                 user: None,
                 entitlements: None,
             },

@@ -416,11 +416,11 @@ impl Open {
         } = self.outgoing;
         let model = metered.model.map(Arc::<str>::from);
         let operation = admitted.decision.target.endpoint.operation();
-        let is_response = operation == Operation::Responses;
         let service_tier = tier_of(source, operation, metered.service_tier, service_tier);
-        let response_id = metered.id.filter(|_| is_response).map(Arc::from);
+        let response_id = metered.id.filter(|_| operation == Operation::Responses);
         let deployment_pattern = pattern_of(&admitted, deployment.as_ref(), product.as_ref());
         let deployment = deployment.map(|name| name.to_shared());
+        let key = admitted.decision.caller.key;
         let to_estimate = matches!(source, UsageSource::Estimated(_)).then(|| EstimateInput {
             operation,
             model: model
@@ -442,6 +442,8 @@ impl Open {
             client: admitted.decision.caller.client.id.to_shared(),
             user: admitted.decision.caller.user,
             credential: admitted.decision.caller.credential.as_str(),
+            key_id: key.map(|key| key.id().into()),
+            key_sha256: key.map(|key| key.digest().short().into()),
             product: product.map(|id| id.to_shared()),
             operation,
             deployment,
@@ -455,7 +457,7 @@ impl Open {
             tokens: metered.counts.unwrap_or_default(),
             units: units_of(metered.units, units),
             outcome,
-            response_id,
+            response_id: response_id.map(Arc::from),
             source,
             cost: None,
             duration: admitted.at.elapsed(),

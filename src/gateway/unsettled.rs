@@ -54,6 +54,8 @@ pub(super) fn begin(
         at_ms: u64::try_from(unix_time::millis(decision.started)).unwrap_or_default(),
         request_id: Arc::clone(&admitted.context.request_id),
         credential: decision.caller.credential.as_str().into(),
+        key_id: decision.caller.key.map(|key| key.id().into()),
+        key_sha256: decision.caller.key.map(|key| key.digest().short().into()),
         user: decision.caller.user.clone(),
         labels: decision.caller.client.labels.to_json(),
         service_tier: asked.service_tier.as_deref().map(Arc::from),

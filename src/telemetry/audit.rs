@@ -33,7 +33,7 @@ const GATHER_INTERVAL: Duration = Duration::from_millis(5);
 enum Entry {
     Usage(Arc<UsageRecord>),
     Refused(Box<Refused>),
-    Key(KeyAction, Box<IssuedKey>),
+    Key(KeyAction, Box<IssuedKey>, Option<Arc<str>>),
     End,
 }
 
@@ -86,9 +86,9 @@ impl AuditLog {
         self.send(Entry::Refused(Box::new(refused)));
     }
 
-    /// Writes a change of a key; `key.changed` says by whom and when.
-    pub fn key_changed(&self, action: KeyAction, key: IssuedKey) {
-        self.send(Entry::Key(action, Box::new(key)));
+    /// Writes a change of a key; `key.changed` says by whom and when, `from` whose it was before it was moved.
+    pub fn key_changed(&self, action: KeyAction, key: IssuedKey, from: Option<Arc<str>>) {
+        self.send(Entry::Key(action, Box::new(key), from));
     }
 
     /// How many lines were lost, shared with the metrics.
@@ -132,8 +132,9 @@ fn write_line(output: &mut impl Write, entry: &Entry) -> io::Result<()> {
     match entry {
         Entry::Usage(record) => serde_json::to_writer(&mut *output, &UsageLine::of(record))?,
         Entry::Refused(refused) => serde_json::to_writer(&mut *output, &RefusedLine::of(refused))?,
-        Entry::Key(action, key) => {
-            serde_json::to_writer(&mut *output, &KeyLine::of(*action, key))?;
+        Entry::Key(action, key, from) => {
+            let line = KeyLine::of(*action, key, from.as_deref());
+            serde_json::to_writer(&mut *output, &line)?;
         }
         Entry::End => return output.flush(),
     }
@@ -149,6 +150,7 @@ struct UsageLine<'a> {
     client: &'a str,
     user: Option<&'a str>,
     credential: &'a str,
+    key_id: Option<&'a str>,
     product: Option<&'a str>,
     operation: &'static str,
     deployment: Option<&'a str>,
@@ -235,6 +237,7 @@ impl<'a> UsageLine<'a> {
             client: &record.client,
             user: record.user.as_deref(),
             credential: record.credential,
+            key_id: record.key_id.as_deref(),
             product: record.product.as_deref(),
             operation: record.operation.as_str(),
             deployment: record.deployment.as_deref(),
@@ -272,6 +275,8 @@ struct KeyLine<'a> {
     action: &'static str,
     key: &'a str,
     client: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
     slot: &'static str,
     state: &'static str,
     not_before: Option<String>,
@@ -280,13 +285,14 @@ struct KeyLine<'a> {
 }
 
 impl<'a> KeyLine<'a> {
-    fn of(action: KeyAction, key: &'a IssuedKey) -> Self {
+    fn of(action: KeyAction, key: &'a IssuedKey, from: Option<&'a str>) -> Self {
         Self {
             event: "key",
             time: rfc3339(key.changed.at),
             action: action.as_str(),
             key: key.id.as_str(),
             client: key.client.as_str(),
+            from,
             slot: key.slot.as_str(),
             state: key.validity.state.as_str(),
             not_before: key.validity.not_before.map(rfc3339),
@@ -380,6 +386,7 @@ mod tests {
         context.caller(&Caller {
             client: Arc::new(Client::new(ClientId::new("app"), Vec::new())),
             credential: CredentialKind::Key(KeySlot::Secondary),
+            key: None,
             user: None,
             entitlements: None,
         });

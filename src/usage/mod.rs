@@ -7,6 +7,7 @@ mod estimate;
 mod failing;
 mod found;
 mod json_probe;
+mod key_usage;
 mod ledger;
 mod log;
 mod log_trial;
@@ -31,6 +32,7 @@ pub use batch_lines::{BatchLineUsage, BatchLines};
 pub use collector_state::{Collected, CollectorState, CollectorStatus};
 pub(crate) use estimate::tokens_of_bytes;
 pub use estimate::{EstimateInput, Prompt, Thinking, estimate};
+pub use key_usage::KeyUsage;
 pub use ledger::{
     Durability, Ledger, LedgerOptions, LedgerState, LedgerStatus, LedgerWriter, OnFailure, Outbox,
     Receipt, Retention, Unwritable, load_owners,
@@ -47,12 +49,12 @@ pub use record::{EstimateReason, NoneReason, UsageRecord, UsageSource};
 pub use record_id::{NoRandom, RecordId};
 pub(crate) use report::RECONCILED_BY;
 pub use report::{
-    AzureTokens, AzureUsage, By, Difference, NotADimension, ReconcileError, Report, ReportRow,
-    differences, share_monthly,
+    AzureTokens, AzureUsage, By, Choice, Difference, NotAChoice, NotADimension, Question,
+    ReconcileError, Report, ReportRow, differences, labels_of, month_of, share_monthly,
 };
 pub use store::{
-    Dimension, LEDGER, LedgerRow, NotCopied, ObjectRow, Period, Position, SHARED, Sum, UsageStore,
-    Used, rfc3339,
+    Dimension, KeyUse, KeyUses, LEDGER, LedgerRow, NotCopied, ObjectRow, Only, Period, Position,
+    SHARED, Sum, UsageStore, Used, rfc3339,
 };
 pub use tokens::TokenCounts;
 pub use trace::TraceId;

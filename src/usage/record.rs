@@ -103,6 +103,10 @@ pub struct UsageRecord {
     pub user: Option<Arc<str>>,
     /// The kind of credential.
     pub credential: &'static str,
+    /// The public part of the key; none for other credentials.
+    pub key_id: Option<Arc<str>>,
+    /// The first digits of the key's SHA-256, as tollgate.yaml has it.
+    pub key_sha256: Option<Arc<str>>,
     /// The product that allowed it; none for what is asked of a stored response.
     pub product: Option<Arc<str>>,
     /// The operation.

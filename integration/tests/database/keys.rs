@@ -6,7 +6,7 @@ use std::time::Duration;
 use tollgate::access::ClientId;
 use tollgate::auth::{IssuedKey, KeySlot, KeyState};
 use tollgate::control::KEYS;
-use tollgate::control::{KeyChangeError, KeyStore, PAGE_ROWS};
+use tollgate::control::{End, KeyChangeError, KeyStore, PAGE_ROWS};
 
 use crate::rig::{TestDatabase, at, event, new_key, places};
 
@@ -126,13 +126,14 @@ async fn a_rotation_leaves_the_old_key_its_grace_and_no_more_than_it_had() {
         let rotate = async |id, seconds| {
             let (_, new) = new_key();
             store
-                .rotate(id, &new, grace, &event("uid:8", seconds))
+                .rotate(id, &new, grace, End::New, &event("uid:8", seconds))
                 .await
         };
         let first = issue(&store, KeySlot::Primary, 1).await;
-        let [second, old] = rotate(&first.id, 2).await.expect("rotated");
+        let [second, before, old] = rotate(&first.id, 2).await.expect("rotated");
         assert_eq!(second.slot, KeySlot::Primary);
         assert_eq!(second.validity.not_after, None);
+        assert_eq!(before, first, "as it was");
         assert_eq!(old.validity.not_after, Some(at(52)), "{}", place.name);
         assert_eq!(old.replaced_by, Some(second.id.clone()));
         assert_eq!(old.version, second.version, "one change");
@@ -157,12 +158,38 @@ async fn a_rotation_leaves_the_old_key_its_grace_and_no_more_than_it_had() {
             .issue(&partner(), KeySlot::Secondary, &limited, &event("a", 5))
             .await;
         let limited = limited.expect("issued");
-        let [_, old] = rotate(&limited.id, 6).await.expect("rotated");
+        let [_, _, old] = rotate(&limited.id, 6).await.expect("rotated");
         assert_eq!(
             old.validity.not_after,
             Some(at(30)),
             "its own end comes first"
         );
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_keeps_the_end_where_nothing_else_is_said() {
+    for place in places(KEYS) {
+        let store = open(&place).await;
+        let (_, mut limited) = new_key();
+        limited.not_after = Some(at(5000));
+        let limited = store
+            .issue(&partner(), KeySlot::Primary, &limited, &event("a", 1))
+            .await;
+        let rotate = async |id, end, seconds| {
+            let (_, new) = new_key();
+            let event = event("a", seconds);
+            let rotated = store.rotate(id, &new, Duration::ZERO, end, &event).await;
+            let [key, before, _] = rotated.expect("rotated");
+            (key.id, before.validity.not_after, key.validity.not_after)
+        };
+        let first = limited.expect("issued").id;
+        let (second, before, kept) = rotate(&first, End::Kept, 2).await;
+        let end = Some(at(5000));
+        assert_eq!((before, kept), (end, end), "{}", place.name);
+        let (_, before, dropped) = rotate(&second, End::New, 3).await;
+        assert_eq!((before, dropped), (end, None), "{}", place.name);
         store.close().await;
     }
 }
@@ -174,7 +201,7 @@ async fn what_is_not_in_use_is_not_rotated() {
         let rotate = async |id| {
             let (_, new) = new_key();
             let rotated = store
-                .rotate(id, &new, Duration::ZERO, &event("a", 100))
+                .rotate(id, &new, Duration::ZERO, End::Kept, &event("a", 100))
                 .await;
             rotated.expect_err("not in use").to_string()
         };

@@ -11,7 +11,7 @@ use crate::rig::{TestDatabase, places};
 const DAY: Duration = Duration::from_secs(86_400);
 const NEW_YEAR: u64 = 20_454;
 
-fn day(number: u64) -> SystemTime {
+pub(crate) fn day(number: u64) -> SystemTime {
     UNIX_EPOCH + DAY * u32::try_from(NEW_YEAR + number).expect("a day")
 }
 

@@ -368,10 +368,14 @@ async fn without_room_each_client_keeps_its_newest() {
 
 /// Takes the tables back to what they were before there were objects, and service tiers.
 const BEFORE_OBJECTS: &str = "DROP TABLE stored_objects; DROP TABLE log_places; DROP TABLE not_copied; \
+     DROP TABLE key_uses; DROP TABLE key_uses_since; \
      ALTER TABLE usage_records DROP COLUMN service_tier; \
+     ALTER TABLE usage_records DROP COLUMN key_id; \
+     ALTER TABLE usage_records DROP COLUMN key_sha256; \
      ALTER TABLE usage_daily RENAME TO later; \
      CREATE TABLE usage_daily AS SELECT * FROM later; \
      ALTER TABLE usage_daily DROP COLUMN service_tier; \
+     ALTER TABLE usage_daily DROP COLUMN key_id; \
      DROP TABLE later; \
      CREATE INDEX usage_records_responses ON usage_records (seq) WHERE response_id IS NOT NULL; \
      DELETE FROM usage_migrations WHERE version >= 2";

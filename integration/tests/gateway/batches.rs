@@ -106,6 +106,7 @@ async fn each_line_is_charged_to_the_request_that_made_the_batch() {
         assert_eq!(row.client, "mobile-app");
         assert_eq!(row.end_user.as_deref(), Some("alice"));
         assert_eq!(row.credential, "key.primary");
+        assert_eq!(row.key_id.as_deref(), stack.key.text().get(4..14));
         assert_eq!(row.product.as_deref(), Some("standard"));
         assert_eq!(row.operation, "chat.completions");
         assert_eq!(row.deployment.as_deref(), Some("gpt-4o"));

@@ -52,6 +52,7 @@ async fn an_answer_that_ended_has_its_record_on_the_disk() {
             Some("4bf92f3577b34da6a3ce929d0e0e4736")
         );
         assert_eq!(row.credential, "key.primary");
+        assert_eq!(row.key_id.as_deref(), stack.key.text().get(4..14));
         assert_eq!(row.product.as_deref(), Some("standard"));
         assert_eq!(row.backend, "sweden");
         assert!(row.region.is_some(), "the backend says its region");

@@ -22,6 +22,10 @@ pub struct AskedBy {
     pub request_id: Arc<str>,
     /// The kind of its credential.
     pub credential: Arc<str>,
+    /// The public part of its key.
+    pub key_id: Option<Arc<str>>,
+    /// The first digits of its key's SHA-256.
+    pub key_sha256: Option<Arc<str>>,
     /// The end user.
     pub user: Option<Arc<str>>,
     /// The client's labels, a JSON object.

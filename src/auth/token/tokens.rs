@@ -209,6 +209,7 @@ fn verify(
         caller: Caller {
             client,
             credential: CredentialKind::Token,
+            key: None,
             user: issuer.user(claims),
             entitlements: Some(Arc::new(entitlements)),
         },

@@ -4,25 +4,20 @@ use std::io;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use tokio_stream::StreamExt;
 use tonic::transport::Channel;
 use zeroize::Zeroizing;
 
 use super::super::remote::{Control, said};
 use super::super::say;
-use super::{Issue, KeyCommand, One, Rotate, shown};
+use super::{Issue, KeyCommand, Move, One, Rotate, shown};
 use crate::auth::KeySlot;
 use crate::config::{duration, moment};
 use crate::control::v1;
 use crate::control::v1::keys_client::KeysClient;
 use crate::unix_time;
 
-pub(super) fn run(command: KeyCommand) -> Result<ExitCode, String> {
-    let text = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime could not be started: {error}"))?
-        .block_on(answer(command))?;
+pub(super) async fn run(command: KeyCommand) -> Result<ExitCode, String> {
+    let text = answer(command).await?;
     say(&mut io::stdout(), &text);
     Ok(ExitCode::SUCCESS)
 }
@@ -30,7 +25,8 @@ pub(super) fn run(command: KeyCommand) -> Result<ExitCode, String> {
 /// What to print. It may have a key in the clear.
 async fn answer(command: KeyCommand) -> Result<Zeroizing<String>, String> {
     Ok(Zeroizing::new(match command {
-        KeyCommand::Generate { .. } => String::new(),
+        // They are answered elsewhere.
+        KeyCommand::Generate { .. } | KeyCommand::List(_) | KeyCommand::Unused(_) => String::new(),
         KeyCommand::Issue(asked) => issue(asked).await?,
         KeyCommand::Rotate(asked) => rotate(asked).await?,
         KeyCommand::Revoke(One { id, control }) => {
@@ -48,17 +44,7 @@ async fn answer(command: KeyCommand) -> Result<Zeroizing<String>, String> {
             let changed = connect(&control).await?.resume(asked).await;
             shown::changed(changed.map_err(said)?.into_inner().key)
         }
-        KeyCommand::List {
-            client,
-            json,
-            control,
-        } => {
-            let keys = list(&control, client.unwrap_or_default()).await?;
-            match json {
-                true => shown::json(&keys)?,
-                false => shown::table(&keys),
-            }
-        }
+        KeyCommand::Move(asked) => relocate(asked).await?,
     }))
 }
 
@@ -83,22 +69,24 @@ async fn rotate(asked: Rotate) -> Result<String, String> {
         id: asked.id,
         grace_ms: grace_ms(&asked.grace)?,
         not_after_ms: moment_ms("--not-after", asked.not_after.as_deref())?,
+        without_end: asked.without_end,
     };
     let rotated = connect(&asked.control).await?.rotate(request).await;
-    let v1::RotateResponse { key, secret, old } = rotated.map_err(said)?.into_inner();
-    let key = key.unwrap_or_default();
-    Ok(shown::issued(&key, &Zeroizing::new(secret), old.as_ref()))
+    let rotated = rotated.map_err(said)?.into_inner();
+    let secret = Zeroizing::new(rotated.secret);
+    let key = rotated.key.unwrap_or_default();
+    let text = shown::issued(&key, &secret, rotated.old.as_ref());
+    Ok(text + &shown::end_of_rotated(&key, rotated.old_end_ms))
 }
 
-async fn list(control: &Control, client: String) -> Result<Vec<v1::Key>, String> {
-    let asked = v1::ListRequest { client };
-    let listed = connect(control).await?.list(asked).await;
-    let mut stream = listed.map_err(said)?.into_inner();
-    let mut keys = Vec::new();
-    while let Some(next) = stream.next().await {
-        keys.extend(next.map_err(said)?.key);
-    }
-    Ok(keys)
+async fn relocate(asked: Move) -> Result<String, String> {
+    let request = v1::MoveRequest {
+        from: asked.from.unwrap_or_default(),
+        id: asked.id.unwrap_or_default(),
+        to: asked.to,
+    };
+    let moved = connect(&asked.control).await?.r#move(request).await;
+    Ok(shown::moved(&moved.map_err(said)?.into_inner().keys))
 }
 
 async fn connect(control: &Control) -> Result<KeysClient<Channel>, String> {

@@ -28,6 +28,20 @@ pub(super) fn write<R: Serialize>(
     Ok(file.flush()?)
 }
 
+/// Writes the names of the columns and rows of fields.
+pub(super) fn write_fields(
+    to: impl Write,
+    header: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> Result<(), csv::Error> {
+    let mut file = csv::Writer::from_writer(to);
+    file.write_record(header)?;
+    for row in rows {
+        file.write_record(row.iter().map(|field| csv_field(field).into_owned()))?;
+    }
+    Ok(file.flush()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: &ExportArguments) -> Result<ExitCode, String>
 }
 
 async fn focus_csv(opened: &Opened, period: Period, account: &str) -> Result<(), String> {
-    let mut sums = priced_sums(opened, &focus::DIMENSIONS, true, period).await?;
+    let mut sums = priced_sums(opened, &focus::DIMENSIONS, true, period, &[]).await?;
     sums.sort_by(|a, b| (a.day, &a.keys, &a.price).cmp(&(b.day, &b.keys, &b.price)));
     let lines = sums.iter().filter_map(|sum| Line::of(sum, account));
     focus::write(io::stdout().lock(), lines).map_err(|error| error.to_string())?;

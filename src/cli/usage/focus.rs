@@ -22,7 +22,7 @@ const COST_DECIMALS: u32 = 9;
 const PRICE_DECIMALS: u32 = 21;
 
 /// What the lines are grouped by.
-pub(super) const DIMENSIONS: [Dimension; 10] = [
+pub(super) const DIMENSIONS: [Dimension; 11] = [
     Dimension::Client,
     Dimension::Labels,
     Dimension::Product,
@@ -33,6 +33,7 @@ pub(super) const DIMENSIONS: [Dimension; 10] = [
     Dimension::Region,
     Dimension::Source,
     Dimension::User,
+    Dimension::Key,
 ];
 
 /// A line of the file: the columns and their order.
@@ -111,6 +112,7 @@ impl<'a> Line<'a> {
             region,
             source,
             user,
+            key,
         ] = sum.keys.as_slice()
         else {
             return None;
@@ -166,7 +168,7 @@ impl<'a> Line<'a> {
             sku_price_id,
             sub_account_id: client,
             sub_account_name: client,
-            tags: tags(labels, product),
+            tags: tags(labels, product, key),
             version: VERSION,
             model,
             operation,
@@ -270,11 +272,13 @@ fn details(price: &str) -> String {
     Value::Object(Map::from_iter([("x_Price".to_owned(), price.into())])).to_string()
 }
 
-/// The labels and the product: a JSON object, as FOCUS' key-value format wants it.
-fn tags(labels: &str, product: &str) -> String {
+/// The labels, the product and the key: a JSON object, as FOCUS' key-value format wants it.
+fn tags(labels: &str, product: &str, key: &str) -> String {
     let mut tags: Map<String, Value> = serde_json::from_str(labels).unwrap_or_default();
-    if !product.is_empty() {
-        tags.insert("tollgate/product".to_owned(), product.into());
+    for (name, value) in [("tollgate/product", product), ("tollgate/key", key)] {
+        if !value.is_empty() {
+            tags.insert(name.to_owned(), value.into());
+        }
     }
     Value::Object(tags).to_string()
 }

@@ -1,5 +1,6 @@
 //! The ledger that a command reads.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::database::{DatabaseUrl, PostgresUrl, Synchronous};
 use crate::usage::LEDGER;
 use crate::usage::PriceList;
 use crate::usage::UsageStore;
+use crate::usage::labels_of;
 
 /// The environment variable with the password of `--database`.
 const PASSWORD: &str = "TOLLGATE_DATABASE_PASSWORD";
@@ -31,11 +33,16 @@ pub(super) struct LedgerLocation {
 pub(super) struct Opened {
     pub(super) store: UsageStore,
     pub(super) prices: Arc<PriceList>,
+    /// The clients of the configuration.
+    pub(super) clients: BTreeSet<String>,
+    /// The names of their labels.
+    pub(super) labels: BTreeSet<String>,
 }
 
 impl LedgerLocation {
     pub(super) async fn open(&self) -> Result<Opened, String> {
         let no_prices = Arc::<PriceList>::default;
+        let (mut clients, mut labels) = (BTreeSet::new(), BTreeSet::new());
         let (url, prices) = match (&self.data_directory, &self.database) {
             (Some(directory), _) => (file(directory)?, no_prices()),
             (None, Some(url)) => {
@@ -56,6 +63,11 @@ impl LedgerLocation {
                         ));
                     }
                 };
+                for client in config.policy.clients.iter() {
+                    clients.insert(client.id.to_string());
+                    let own = client.labels.to_json().unwrap_or_default();
+                    labels.extend(labels_of(&own).into_keys());
+                }
                 (url, config.policy.prices)
             }
         };
@@ -63,7 +75,12 @@ impl LedgerLocation {
         let store = store.map_err(|error| error.to_string())?;
         // What a killed service has left in its log belongs to the report, too.
         store.catch_up().await.map_err(|error| error.to_string())?;
-        Ok(Opened { store, prices })
+        Ok(Opened {
+            store,
+            prices,
+            clients,
+            labels,
+        })
     }
 
     /// Whether there is a configuration to take prices from.

@@ -8,6 +8,7 @@ mod location;
 mod recompute;
 mod reconcile;
 mod report;
+mod shapes;
 mod table;
 
 use std::path::PathBuf;
@@ -19,8 +20,7 @@ use time::Date;
 use time::format_description::well_known::Iso8601;
 
 use crate::database::DatabaseError;
-use crate::usage::By;
-use crate::usage::Period;
+use crate::usage::{By, Choice, Period};
 use location::LedgerLocation;
 
 #[derive(Args)]
@@ -65,10 +65,22 @@ struct ReportArguments {
     location: LedgerLocation,
     #[command(flatten)]
     days: Days,
-    /// client, user, label:NAME, product, operation, deployment, model, backend, region, source, day
-    /// or month.
-    #[arg(long, value_name = "WHAT", default_value = "client")]
-    by: By,
+    /// client, user, key, label:NAME, product, operation, deployment, model, backend, region, source,
+    /// service_tier, day or month; or several: client,model.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "client",
+        value_delimiter = ','
+    )]
+    by: Vec<By>,
+    /// Of this client alone; of any of several, where it is given more than once.
+    #[arg(long, value_name = "NAME")]
+    client: Vec<String>,
+    /// Of what has this value alone: model=gpt-4o, label:team=search, month=2026-01, user= (none). Several
+    /// of one are alternatives; of different ones, all must fit.
+    #[arg(long = "where", value_name = "WHAT=VALUE")]
+    choices: Vec<Choice>,
     /// The output format.
     #[arg(long, value_enum, default_value = "table")]
     format: ReportFormat,

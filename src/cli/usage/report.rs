@@ -1,29 +1,123 @@
 //! `tollgate usage`: the report.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::process::ExitCode;
 
 use super::location::Opened;
-use super::{ReportArguments, ReportFormat, csv_file, failed, table, whole_months};
+use super::shapes::{csv, json};
+use super::{ReportArguments, ReportFormat, failed, table, whole_months};
 use crate::cli::say;
-use crate::usage::{Dimension, Period, Sum};
-use crate::usage::{Report, share_monthly};
+use crate::nearest::nearest;
+use crate::usage::{By, Choice, Dimension, Only, Period, Question, Report, Sum};
+use crate::usage::{labels_of, share_monthly};
 
 pub(super) async fn run(arguments: &ReportArguments) -> Result<ExitCode, String> {
     let period = arguments.days.period()?;
+    let question = question(arguments)?;
     let opened = arguments.location.open().await?;
-    let by = &arguments.by;
-    let sums = priced_sums(&opened, &by.dimensions(), by.needs_days(), period).await?;
-    let report = Report::new(by, &sums);
+    check_labels(&opened, &question).await?;
+    let (columns, by_day) = (question.columns(), question.needs_days());
+    let only = question.only();
+    let sums = priced_sums(&opened, &columns, by_day, period, &only).await?;
+    let report = Report::new(&question, &sums);
+    if report.rows.is_empty() {
+        check_choices(&opened, &question).await?;
+    }
     let text = match arguments.format {
         ReportFormat::Table => table::render(&report),
         ReportFormat::Csv => csv(&report)?,
-        ReportFormat::Json => serde_json::to_string_pretty(&report)
-            .map(|text| text + "\n")
-            .map_err(|error| error.to_string())?,
+        ReportFormat::Json => json(&report)?,
     };
     say(&mut io::stdout(), &text);
     Ok(ExitCode::SUCCESS)
+}
+
+fn question(arguments: &ReportArguments) -> Result<Question, String> {
+    let by = arguments.by.clone();
+    let twice = by
+        .iter()
+        .enumerate()
+        .find(|(at, it)| by.iter().take(*at).any(|earlier| earlier == *it));
+    if let Some((_, by)) = twice {
+        return Err(format!("--by: `{by}` occurs twice"));
+    }
+    let client = |name: &String| Choice {
+        what: By::Dimension(Dimension::Client),
+        value: name.clone(),
+    };
+    let clients = arguments.client.iter().map(client);
+    let choices = clients.chain(arguments.choices.iter().cloned());
+    Ok(Question::new(by, choices))
+}
+
+/// Refuses a label that neither the ledger nor the configuration has: all usage would be without it.
+async fn check_labels(opened: &Opened, question: &Question) -> Result<(), String> {
+    if question.labels().next().is_none() {
+        return Ok(());
+    }
+    let sums = opened
+        .store
+        .sums(&[Dimension::Labels], false, Period::ALL)
+        .await;
+    let sums = sums.map_err(|error| failed(&error))?;
+    if sums.is_empty() {
+        return Ok(());
+    }
+    let used = sums.iter().flat_map(|sum| &sum.keys);
+    let used = used.flat_map(|labels| labels_of(labels).into_keys());
+    let known: BTreeSet<String> = used.chain(opened.labels.iter().cloned()).collect();
+    match question.labels().find(|name| !known.contains(*name)) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "no client has the label `{name}`: {}",
+            instead(name, &known)
+        )),
+    }
+}
+
+/// Refuses what was chosen by and never occurs: that nobody used anything would be the wrong answer.
+async fn check_choices(opened: &Opened, question: &Question) -> Result<(), String> {
+    let (columns, by_day) = (question.columns(), question.needs_days());
+    let sums = opened.store.sums(&columns, by_day, Period::ALL).await;
+    let sums = sums.map_err(|error| failed(&error))?;
+    let occurring = question.occurring(&sums);
+    for (by, values) in question.wanted().filter(|(by, _)| !by.is_time()) {
+        let mut known: BTreeSet<String> = occurring
+            .get(&by.to_string())
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
+        if *by == By::Dimension(Dimension::Client) {
+            known.extend(opened.clients.iter().cloned());
+        }
+        known.remove("");
+        let unknown = values
+            .iter()
+            .find(|it| !it.is_empty() && !known.contains(*it));
+        if let (Some(value), false) = (unknown, sums.is_empty()) {
+            return Err(format!(
+                "no usage has the {by} `{value}`: {}",
+                instead(value, &known)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The word that may have been meant, or some of those that there are.
+fn instead(written: &str, known: &BTreeSet<String>) -> String {
+    const SHOWN: usize = 10;
+    match nearest(written, known.iter().map(String::as_str)) {
+        Some(word) => format!("did you mean `{word}`?"),
+        None if known.is_empty() => "there is none".to_owned(),
+        None => {
+            let some: Vec<_> = known.iter().take(SHOWN).map(String::as_str).collect();
+            let more = if known.len() > SHOWN { ", …" } else { "" };
+            format!("there are {}{more}", some.join(", "))
+        }
+    }
 }
 
 /// Sums with their costs; what is paid by the month is shared by use.
@@ -32,9 +126,11 @@ pub(super) async fn priced_sums(
     dimensions: &[Dimension],
     by_day: bool,
     period: Period,
+    only: &[Only],
 ) -> Result<Vec<Sum>, String> {
     let has_monthly = opened.prices.has_monthly();
-    let sums = opened.store.sums(dimensions, by_day || has_monthly, period);
+    let by_day = by_day || has_monthly;
+    let sums = opened.store.sums_of(dimensions, by_day, period, only);
     let mut sums = sums.await.map_err(|error| failed(&error))?;
     if has_monthly {
         let all = opened.store.sums(&[], true, whole_months(period)).await;
@@ -42,10 +138,4 @@ pub(super) async fn priced_sums(
         share_monthly(&mut sums, &all, &opened.prices);
     }
     Ok(sums)
-}
-
-fn csv(report: &Report) -> Result<String, String> {
-    let mut file = Vec::new();
-    csv_file::write(&mut file, &report.rows).map_err(|error| error.to_string())?;
-    String::from_utf8(file).map_err(|error| error.to_string())
 }

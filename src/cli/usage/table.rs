@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, Table};
 
 use crate::cli::plain::printable;
 use crate::cli::tables::{grouped, no_lines_between_rows};
-use crate::usage::{Amount, Report, ReportRow};
+use crate::usage::{Report, ReportRow};
 
 /// Longest bar, in characters.
 const BAR_CHARS: i64 = 12;
@@ -13,6 +13,7 @@ const BAR_CHARS: i64 = 12;
 const COST_DECIMALS: usize = 2;
 /// What is shown for records that name nobody.
 const NOBODY: &str = "(none)";
+const TOTAL: &str = "total";
 
 pub(super) fn render(report: &Report) -> String {
     if report.rows.is_empty() {
@@ -22,7 +23,8 @@ pub(super) fn render(report: &Report) -> String {
     table.load_preset(UTF8_HORIZONTAL_ONLY);
     no_lines_between_rows(&mut table);
     let titles = ["requests", "input", "cached", "output", "cost", "", "share"];
-    table.set_header([&[report.by.as_str()][..], &titles[..]].concat());
+    let by: Vec<_> = report.by.iter().map(String::as_str).collect();
+    table.set_header([&by[..], &titles[..]].concat());
     let has_costs = report.rows.iter().any(|row| row.cost_nanos > 0);
     let size = |row: &ReportRow| match has_costs {
         true => row.cost_nanos,
@@ -30,12 +32,20 @@ pub(super) fn render(report: &Report) -> String {
     };
     let largest = report.rows.iter().map(size).max().unwrap_or(0);
     for row in &report.rows {
-        table.add_row(cells(row, bar(size(row), largest)));
+        let keys = row.keys.iter().map(|key| match key.as_str() {
+            "" => NOBODY.to_owned(),
+            key => printable(key).into_owned(),
+        });
+        table.add_row(cells(keys, row, bar(size(row), largest)));
     }
     for total in &report.totals {
-        table.add_row(cells(total, String::new()));
+        let keys = (0..by.len()).map(|at| match at {
+            0 => TOTAL.to_owned(),
+            _ => String::new(),
+        });
+        table.add_row(cells(keys, total, String::new()));
     }
-    for column in table.column_iter_mut().skip(1).take(5) {
+    for column in table.column_iter_mut().skip(by.len()).take(5) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let unpriced: i64 = report.totals.iter().map(|row| row.unpriced_requests).sum();
@@ -46,22 +56,21 @@ pub(super) fn render(report: &Report) -> String {
     format!("{table}\n{note}")
 }
 
-fn cells(row: &ReportRow, bar: String) -> Vec<String> {
-    let name = match row.key.as_str() {
-        "" => NOBODY,
-        key => &printable(key),
-    };
-    let cost = Amount::from_nanos(row.cost_nanos).rounded(COST_DECIMALS);
-    vec![
-        name.to_owned(),
+fn cells(keys: impl Iterator<Item = String>, row: &ReportRow, bar: String) -> Vec<String> {
+    let cost = row.cost().map(|cost| {
+        let cost = cost.rounded(COST_DECIMALS);
+        cost.to_string_with(COST_DECIMALS)
+    });
+    let rest = [
         grouped(row.requests.unsigned_abs()),
         grouped(row.input_tokens.unsigned_abs()),
         grouped(row.cached_tokens.unsigned_abs()),
         grouped(row.output_tokens.unsigned_abs()),
-        cost.to_string_with(COST_DECIMALS),
+        cost.unwrap_or_default(),
         row.currency.clone(),
         bar,
-    ]
+    ];
+    keys.chain(rest).collect()
 }
 
 /// A bar of eighths of a character.
@@ -83,16 +92,16 @@ mod tests {
     #[test]
     fn a_table_has_bars_totals_and_says_what_has_no_price() {
         let row = |key: &str, cost_nanos| ReportRow {
-            key: key.to_owned(),
+            keys: vec![key.to_owned()],
             requests: 1_234_567,
             cost_nanos,
             currency: "USD".to_owned(),
             ..ReportRow::default()
         };
-        let mut total = row("total", 6_005_000_000);
+        let mut total = row("", 6_005_000_000);
         total.unpriced_requests = 3;
         let report = Report {
-            by: "client".to_owned(),
+            by: vec!["client".to_owned()],
             rows: vec![row("app", 4_000_000_000), row("", 2_005_000_000)],
             totals: vec![total],
         };
@@ -112,13 +121,39 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_price_has_no_cost_and_several_columns_have_their_titles() {
+        let row = ReportRow {
+            keys: vec!["app".to_owned(), "o3".to_owned()],
+            requests: 7,
+            unpriced_requests: 7,
+            ..ReportRow::default()
+        };
+        let text = render(&Report {
+            by: vec!["client".to_owned(), "model".to_owned()],
+            totals: vec![row.clone()],
+            rows: vec![row],
+        });
+        assert!(!text.contains("0.00"), "{text}");
+        let words = |line: usize| -> Vec<_> {
+            let line = text.lines().nth(line).unwrap_or_default();
+            line.split_whitespace().collect()
+        };
+        assert_eq!(
+            words(1).get(..3),
+            Some(&["client", "model", "requests"][..])
+        );
+        assert_eq!(words(3).get(..3), Some(&["app", "o3", "7"][..]), "{text}");
+        assert_eq!(words(4).get(..2), Some(&["total", "7"][..]), "{text}");
+    }
+
+    #[test]
     fn a_user_draws_no_lines_and_moves_no_cursor() {
         let row = ReportRow {
-            key: "ann\nbob\u{1b}[1A".to_owned(),
+            keys: vec!["ann\nbob\u{1b}[1A".to_owned()],
             ..ReportRow::default()
         };
         let report = Report {
-            by: "user".to_owned(),
+            by: vec!["user".to_owned()],
             rows: vec![row],
             totals: Vec::new(),
         };
@@ -130,7 +165,7 @@ mod tests {
     #[test]
     fn nothing_is_said_in_words() {
         let nothing = Report {
-            by: "client".to_owned(),
+            by: vec!["client".to_owned()],
             rows: Vec::new(),
             totals: Vec::new(),
         };

@@ -21,7 +21,12 @@ const INSERT: &str = concat!(
     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 );
 const UPDATE: &str = "UPDATE issued_keys SET state = $2, not_after = $3, replaced_by = $4, \
-     changed_at = $5, changed_by = $6, version = $7 WHERE id = $1";
+     changed_at = $5, changed_by = $6, version = $7, client = $8 WHERE id = $1";
+const OF_CLIENT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM issued_keys WHERE client = $1 ORDER BY id"
+);
 
 /// A change that is being made; dropping it undoes it.
 pub(super) struct Change {
@@ -41,6 +46,26 @@ impl Change {
             transaction,
             version,
         })
+    }
+
+    /// Takes another number, for another key of this change: each of many is read by its own.
+    pub(super) async fn next(&mut self) -> Result<(), KeyChangeError> {
+        self.version = in_either!(&mut self.transaction, connection => {
+            sqlx::query_scalar(NEXT).fetch_one(connection).await?
+        });
+        Ok(())
+    }
+
+    /// Every key of a client, revoked or not.
+    pub(super) async fn keys_of(
+        &mut self,
+        client: &ClientId,
+    ) -> Result<Vec<IssuedKey>, KeyChangeError> {
+        let rows: Vec<Row> = in_either!(&mut self.transaction, connection => {
+            sqlx::query_as(OF_CLIENT).bind(client.as_str()).fetch_all(connection).await?
+        });
+        let keys: Result<Vec<_>, _> = rows.into_iter().map(key).collect();
+        Ok(keys?)
     }
 
     /// A key by its id.
@@ -109,6 +134,7 @@ impl Change {
                 .bind(millis(key.changed.at))
                 .bind(key.changed.by.as_str())
                 .bind(key.version)
+                .bind(key.client.as_str())
                 .execute(connection)
                 .await
                 .map(|_| ())?;

@@ -1,5 +1,6 @@
 //! Why a key was not changed.
 
+use crate::access::ClientId;
 use crate::auth::{KeyId, KeySlot, KeyState};
 use crate::database::DatabaseError;
 
@@ -41,6 +42,32 @@ pub enum KeyChangeError {
         id: KeyId,
         /// Its successor.
         by: KeyId,
+    },
+    /// There is nothing to move.
+    #[error("`{0}` has no issued keys: `tollgate key list` shows whose there are")]
+    NoKeys(ClientId),
+    /// It need not be moved.
+    #[error("the key `{id}` is already a key of `{client}`")]
+    AlreadyThere {
+        /// The key.
+        id: KeyId,
+        /// Whose it is.
+        client: ClientId,
+    },
+    /// Two keys in one slot.
+    #[error(
+        "the key `{id}` can't be moved: the {slot} slot of `{client}` has the key {taken_by}. Revoke one of the two first; no key was moved",
+        slot = slot.as_str()
+    )]
+    NoRoom {
+        /// The key.
+        id: KeyId,
+        /// Which slot.
+        slot: KeySlot,
+        /// Where it should go.
+        client: ClientId,
+        /// The key that is there.
+        taken_by: String,
     },
     /// The database's own.
     #[error(transparent)]

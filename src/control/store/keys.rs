@@ -70,8 +70,17 @@ impl NewKey {
     }
 }
 
+/// Until when the key is good that takes another one's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Until the other one would have been.
+    Kept,
+    /// As the new key says.
+    New,
+}
+
 /// As the database keeps it.
-fn to_the_millisecond(event: &KeyEvent) -> KeyEvent {
+pub(super) fn to_the_millisecond(event: &KeyEvent) -> KeyEvent {
     KeyEvent {
         by: event.by.clone(),
         at: moment(millis(event.at)),
@@ -80,7 +89,7 @@ fn to_the_millisecond(event: &KeyEvent) -> KeyEvent {
 
 /// The keys in a database.
 #[derive(Clone, Debug)]
-pub struct KeyStore(Database);
+pub struct KeyStore(pub(super) Database);
 
 impl KeyStore {
     /// Opens the database and makes its tables.
@@ -184,7 +193,7 @@ impl KeyStore {
     }
 
     /// Puts a key in the place of another one, which is good for a while yet: the new key, then the
-    /// old one.
+    /// old one as it was, and as it is now.
     ///
     /// # Errors
     /// [`KeyChangeError`] where the old key is not in use, or the database's.
@@ -193,8 +202,9 @@ impl KeyStore {
         id: &KeyId,
         new: &NewKey,
         grace: Duration,
+        end: End,
         event: &KeyEvent,
-    ) -> Result<[IssuedKey; 2], KeyChangeError> {
+    ) -> Result<[IssuedKey; 3], KeyChangeError> {
         changed(async {
             let mut change = Change::begin(&self.0).await?;
             let mut old = change.key(id).await?;
@@ -207,7 +217,11 @@ impl KeyStore {
             if old.validity.not_after.is_some_and(|end| end <= event.at) {
                 return Err(KeyChangeError::Expired(old.id));
             }
-            let key = new.issued(old.client.clone(), old.slot, event, change.version);
+            let before = old.clone();
+            let mut key = new.issued(old.client.clone(), old.slot, event, change.version);
+            if end == End::Kept {
+                key.validity.not_after = old.validity.not_after;
+            }
             let end = event.at.checked_add(grace).map(|it| moment(millis(it)));
             let ends = old.validity.not_after.into_iter().chain(end);
             old.validity.not_after = ends.min();
@@ -217,7 +231,7 @@ impl KeyStore {
             change.insert(&key).await?;
             change.update(&old).await?;
             change.commit().await?;
-            Ok([key, old])
+            Ok([key, before, old])
         })
         .await
     }
@@ -267,7 +281,7 @@ async fn in_time<T>(
         .unwrap_or(Err(DatabaseError::Timeout))
 }
 
-async fn changed<T>(
+pub(super) async fn changed<T>(
     change: impl Future<Output = Result<T, KeyChangeError>>,
 ) -> Result<T, KeyChangeError> {
     timeout(ANSWER_TIMEOUT, change)

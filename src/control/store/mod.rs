@@ -3,12 +3,14 @@
 mod change;
 mod error;
 mod keys;
+mod moving;
 mod row;
 
 use std::time::Duration;
 
 pub use error::KeyChangeError;
-pub use keys::{KeyStore, NewKey, PAGE_ROWS};
+pub use keys::{End, KeyStore, NewKey, PAGE_ROWS};
+pub use moving::Which;
 
 use crate::database::Purpose;
 

@@ -115,6 +115,8 @@ fn record(gateway: &Gateway, task: &Task, charge: Charge) -> UsageRecord {
         user: asked_by.user.clone(),
         credential: CredentialKind::named(&asked_by.credential)
             .map_or(UNKNOWN_CREDENTIAL, CredentialKind::as_str),
+        key_id: asked_by.key_id.clone(),
+        key_sha256: asked_by.key_sha256.clone(),
         product: work.product.as_ref().map(|it| it.to_shared()),
         operation: operation(*kind, asked_by),
         deployment: work.deployment.as_ref().map(|it| it.to_shared()),

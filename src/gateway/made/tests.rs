@@ -22,6 +22,7 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         caller: Caller {
             client: Arc::new(client),
             credential: CredentialKind::Key(KeySlot::Primary),
+            key: None,
             user: None,
             entitlements: None,
         },

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::rfc3339;
 use crate::access::{Deployment, Endpoint, Grant, Operation, Target};
-use crate::auth::{Caller, CredentialKind, Described};
+use crate::auth::{Caller, CredentialKind, Described, PresentedKey};
 
 /// Longest path that is written.
 const MAX_PATH_BYTES: usize = 256;
@@ -26,6 +26,8 @@ pub struct RequestContext {
     /// The kind of the credential, never the credential: of a client's, as in usage records; of what
     /// nobody is known by, `key`, `token` or `certificate`.
     pub credential: Option<&'static str>,
+    /// Which key it is, once it was accepted.
+    pub key: Option<PresentedKey>,
     /// What the path stands for.
     pub operation: Option<Operation>,
     /// The deployment that is asked for.
@@ -50,6 +52,7 @@ impl RequestContext {
             request_id: Arc::from(""),
             client: None,
             credential: None,
+            key: None,
             operation: None,
             deployment: None,
             product: None,
@@ -94,6 +97,7 @@ impl RequestContext {
     pub(crate) fn caller(&mut self, caller: &Caller) {
         self.client = Some(caller.client.id.to_shared());
         self.credential = Some(caller.credential.as_str());
+        self.key = caller.key;
     }
 
     /// The deployment that the path or the body names.
@@ -160,7 +164,7 @@ impl<'a> RefusedLine<'a> {
             reason,
             address: context.address,
             path: context.path.as_deref(),
-            described: DescribedMembers::of(context.described.as_deref()),
+            described: DescribedMembers::of(context),
             detail: context.detail.as_deref(),
         }
     }
@@ -182,8 +186,12 @@ struct DescribedMembers<'a> {
 }
 
 impl<'a> DescribedMembers<'a> {
-    fn of(described: Option<&'a Described>) -> Self {
-        described.map_or_else(Self::default, |it| Self {
+    fn of(context: &'a RequestContext) -> Self {
+        let of_accepted = Self {
+            key_id: context.key.as_ref().map(PresentedKey::id),
+            ..Self::default()
+        };
+        context.described.as_deref().map_or(of_accepted, |it| Self {
             key_id: it.key_id.as_deref(),
             issuer: it.issuer.as_deref(),
             azp: it.authorized_party.as_deref(),

@@ -2,11 +2,13 @@
 
 mod flat;
 mod key;
+mod question;
 mod reconcile;
 mod rows;
 
 pub use flat::share_monthly;
-pub use key::{By, NotADimension};
+pub use key::{By, NotADimension, labels_of, month_of};
+pub use question::{Choice, NotAChoice, Question};
 pub(crate) use reconcile::RECONCILED_BY;
 pub use reconcile::{AzureTokens, AzureUsage, Difference, ReconcileError, differences};
 pub use rows::{Report, ReportRow};

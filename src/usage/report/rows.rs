@@ -1,18 +1,17 @@
 //! The rows of a report, and their totals.
 
-use std::collections::BTreeMap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
-
-use super::By;
+use super::Question;
 use crate::usage::Amount;
 use crate::usage::store::Sum;
 
 /// A line of a report.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReportRow {
-    /// Whose usage it is; empty where records name none.
-    pub key: String,
+    /// Whose usage it is, by what the report is by; empty where records name none. Totals have no keys.
+    pub keys: Vec<String>,
     /// Requests.
     pub requests: i64,
     /// Tokens of prompts.
@@ -33,16 +32,38 @@ pub struct ReportRow {
     pub characters: i64,
     /// Requests that used something and have no price.
     pub unpriced_requests: i64,
-    /// The cost, exact, as text.
-    pub cost: String,
+    /// The cost in billionths, of what has a price.
+    pub cost_nanos: i64,
     /// ISO 4217's code; empty where nothing has a price.
     pub currency: String,
-    /// The cost in billionths.
-    #[serde(skip)]
-    pub cost_nanos: i64,
 }
 
 impl ReportRow {
+    /// The counts with their names, in the order of the columns.
+    pub fn counts(&self) -> [(&'static str, i64); 10] {
+        [
+            ("requests", self.requests),
+            ("input_tokens", self.input_tokens),
+            ("cached_tokens", self.cached_tokens),
+            ("output_tokens", self.output_tokens),
+            ("reasoning_tokens", self.reasoning_tokens),
+            ("total_tokens", self.total_tokens),
+            ("images", self.images),
+            ("audio_ms", self.audio_ms),
+            ("characters", self.characters),
+            ("unpriced_requests", self.unpriced_requests),
+        ]
+    }
+
+    /// What it costs; `None` where nothing has a price, which is not the same as nothing.
+    pub fn cost(&self) -> Option<Amount> {
+        (!self.currency.is_empty()).then_some(Amount::from_nanos(self.cost_nanos))
+    }
+
+    fn size(&self) -> Size {
+        (self.cost_nanos, self.total_tokens, self.requests)
+    }
+
     fn add(&mut self, sum: &Sum) {
         for (total, more) in [
             (&mut self.requests, sum.requests),
@@ -59,63 +80,93 @@ impl ReportRow {
         ] {
             *total = total.saturating_add(more);
         }
-        self.cost = Amount::from_nanos(self.cost_nanos).to_string();
         if self.currency.is_empty() {
             self.currency.clone_from(&sum.currency);
         }
     }
 }
 
-/// A report: rows by cost and tokens, the largest first, or by time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// What rows are ordered by: cost, tokens, requests.
+type Size = (i64, i64, i64);
+
+/// A report: by time first, then the largest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// What it is by.
-    pub by: String,
-    /// The lines. A key with costs in two currencies has a line for each.
+    pub by: Vec<String>,
+    /// The lines. Keys with costs in two currencies have a line for each.
     pub rows: Vec<ReportRow>,
     /// The sums of all lines, by currency.
     pub totals: Vec<ReportRow>,
 }
 
 impl Report {
-    /// The report of these sums.
-    pub fn new(by: &By, sums: &[Sum]) -> Self {
-        let mut rows = grouped(sums, |sum| by.key(sum));
-        match by {
-            By::Day | By::Month => rows.sort_by(|a, b| a.key.cmp(&b.key)),
-            By::Dimension(_) | By::Label(_) => rows.sort_by(|a, b| {
-                let size = |row: &ReportRow| (row.cost_nanos, row.total_tokens, row.requests);
-                size(b).cmp(&size(a)).then_with(|| a.key.cmp(&b.key))
-            }),
-        }
-        let totals = grouped(sums, |_| "total".to_owned());
+    /// The report of these sums over the question's columns.
+    pub fn new(question: &Question, sums: &[Sum]) -> Self {
+        let sums: Vec<_> = sums.iter().filter(|sum| question.admits(sum)).collect();
+        let mut rows = grouped(&sums, |sum| question.keys(sum));
+        order(question, &mut rows);
         Self {
-            by: by.to_string(),
+            by: question.by.iter().map(ToString::to_string).collect(),
             rows,
-            totals,
+            totals: grouped(&sums, |_| Vec::new()),
         }
     }
 }
 
-/// Rows by key and currency. What has no price joins the key's first currency.
-fn grouped(sums: &[Sum], key: impl Fn(&Sum) -> String) -> Vec<ReportRow> {
-    let mut rows: BTreeMap<(String, String), ReportRow> = BTreeMap::new();
-    let (priced, unpriced): (Vec<_>, Vec<_>) =
+/// Rows of one month are together, and of one client: the client that costs most first, and of its models
+/// that which costs most.
+fn order(question: &Question, rows: &mut [ReportRow]) {
+    let mut sizes: HashMap<Vec<String>, Size> = HashMap::new();
+    for row in rows.iter() {
+        for end in 1..=row.keys.len() {
+            let group = row.keys.get(..end).unwrap_or_default();
+            let size = sizes.entry(group.to_vec()).or_default();
+            let more = row.size();
+            size.0 = size.0.saturating_add(more.0);
+            size.1 = size.1.saturating_add(more.1);
+            size.2 = size.2.saturating_add(more.2);
+        }
+    }
+    let columns: Vec<_> = question.by.iter().enumerate().collect();
+    rows.sort_by(|a, b| {
+        for (at, by) in &columns {
+            let key = |row: &ReportRow| row.keys.get(*at).cloned().unwrap_or_default();
+            let size = |row: &ReportRow| {
+                let group = row.keys.get(..=*at).unwrap_or_default();
+                Reverse(sizes.get(group).copied().unwrap_or_default())
+            };
+            let by_key = key(a).cmp(&key(b));
+            let ordered = match by.is_time() {
+                true => by_key,
+                false => size(a).cmp(&size(b)).then(by_key),
+            };
+            if ordered != Ordering::Equal {
+                return ordered;
+            }
+        }
+        b.size().cmp(&a.size()).then(a.currency.cmp(&b.currency))
+    });
+}
+
+/// Rows by keys and currency. What has no price joins the first currency of its keys.
+fn grouped(sums: &[&Sum], keys: impl Fn(&Sum) -> Vec<String>) -> Vec<ReportRow> {
+    let mut rows: BTreeMap<(Vec<String>, String), ReportRow> = BTreeMap::new();
+    let (priced, unpriced): (Vec<&Sum>, Vec<&Sum>) =
         sums.iter().partition(|sum| !sum.currency.is_empty());
     for sum in priced {
-        let key = key(sum);
-        let row = rows.entry((key, sum.currency.clone())).or_default();
+        let row = rows.entry((keys(sum), sum.currency.clone())).or_default();
         row.add(sum);
     }
     for sum in unpriced {
-        let key = key(sum);
-        let mut of_key = rows.range_mut((key.clone(), String::new())..);
-        match of_key.next().filter(|((found, _), _)| *found == key) {
+        let keys = keys(sum);
+        let mut of_keys = rows.range_mut((keys.clone(), String::new())..);
+        match of_keys.next().filter(|((found, _), _)| *found == keys) {
             Some((_, row)) => row.add(sum),
-            None => rows.entry((key, String::new())).or_default().add(sum),
+            None => rows.entry((keys, String::new())).or_default().add(sum),
         }
     }
-    let named = |((key, _), row)| ReportRow { key, ..row };
+    let named = |((keys, _), row)| ReportRow { keys, ..row };
     rows.into_iter().map(named).collect()
 }
 
@@ -123,9 +174,9 @@ fn grouped(sums: &[Sum], key: impl Fn(&Sum) -> String) -> Vec<ReportRow> {
 mod tests {
     use super::*;
 
-    fn sum(client: &str, currency: &str, requests: i64, cost_nanos: i64) -> Sum {
+    fn sum(keys: &[&str], currency: &str, requests: i64, cost_nanos: i64) -> Sum {
         Sum {
-            keys: vec![client.to_owned()],
+            keys: keys.iter().map(|it| (*it).to_owned()).collect(),
             currency: currency.to_owned(),
             requests,
             cost_nanos,
@@ -133,42 +184,89 @@ mod tests {
         }
     }
 
+    fn report(by: &[&str], sums: &[Sum]) -> Report {
+        let by = by.iter().map(|it| it.parse().expect("a dimension"));
+        Report::new(&Question::new(by.collect(), []), sums)
+    }
+
+    fn cost(row: &ReportRow) -> Option<String> {
+        row.cost().map(|cost| cost.to_string())
+    }
+
     #[test]
     fn lines_are_by_cost_and_what_has_no_price_is_in_its_keys_line() {
         let sums = [
-            sum("a", "USD", 1, 1_000_000_000),
-            sum("a", "", 2, 0),
-            sum("b", "USD", 1, 5_000_000_000),
-            sum("c", "", 4, 0),
-            sum("b", "EUR", 1, 2_000_000_000),
+            sum(&["a"], "USD", 1, 1_000_000_000),
+            sum(&["a"], "", 2, 0),
+            sum(&["b"], "USD", 1, 5_000_000_000),
+            sum(&["c"], "", 4, 0),
+            sum(&["b"], "EUR", 1, 2_000_000_000),
         ];
-        let report = Report::new(&"client".parse().expect("a dimension"), &sums);
+        let report = report(&["client"], &sums);
         let lines: Vec<_> = report
             .rows
             .iter()
             .map(|row| {
                 (
-                    row.key.as_str(),
+                    row.keys.concat(),
                     row.requests,
-                    row.cost.as_str(),
+                    cost(row),
                     row.currency.as_str(),
                 )
             })
             .collect();
+        let line = |key: &str, requests, cost: Option<&str>, currency| {
+            (key.to_owned(), requests, cost.map(str::to_owned), currency)
+        };
         assert_eq!(
             lines,
             [
-                ("b", 1, "5.00", "USD"),
-                ("b", 1, "2.00", "EUR"),
-                ("a", 3, "1.00", "USD"),
-                ("c", 4, "0.00", "")
-            ]
+                line("b", 1, Some("5.00"), "USD"),
+                line("b", 1, Some("2.00"), "EUR"),
+                line("a", 3, Some("1.00"), "USD"),
+                line("c", 4, None, "")
+            ],
+            "what has no price costs nobody knows what, not nothing"
         );
         let totals: Vec<_> = report
             .totals
             .iter()
-            .map(|row| (row.requests, row.cost.as_str()))
+            .map(|row| (row.requests, cost(row)))
             .collect();
-        assert_eq!(totals, [(7, "2.00"), (2, "6.00")]);
+        let amount = |text: &str| Some(text.to_owned());
+        assert_eq!(totals, [(7, amount("2.00")), (2, amount("6.00"))]);
+    }
+
+    #[test]
+    fn lines_of_one_client_are_together_and_the_dearest_client_is_first() {
+        let sums = [
+            sum(&["a", "gpt-4o"], "USD", 1, 5),
+            sum(&["b", "gpt-4o"], "USD", 1, 4),
+            sum(&["b", "o3"], "USD", 1, 3),
+            sum(&["a", "o3"], "USD", 1, 1),
+        ];
+        let keys = |by: &[&str]| -> Vec<String> {
+            let report = report(by, &sums);
+            report.rows.iter().map(|row| row.keys.join(" ")).collect()
+        };
+        let expected = ["b gpt-4o", "b o3", "a gpt-4o", "a o3"];
+        assert_eq!(keys(&["client", "model"]), expected);
+    }
+
+    #[test]
+    fn time_goes_forward() {
+        let on = |day, cost_nanos| Sum {
+            day,
+            ..sum(&["a"], "USD", 1, cost_nanos)
+        };
+        let sums = [on(20_485, 1), on(20_484, 2), on(20_486, 3)];
+        let report = report(&["month", "client"], &sums);
+        let lines: Vec<_> = report
+            .rows
+            .iter()
+            .map(|row| (row.keys.join(" "), row.cost_nanos))
+            .collect();
+        let line = |key: &str, cost| (key.to_owned(), cost);
+        assert_eq!(lines, [line("2026-01 a", 2), line("2026-02 a", 4)]);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use sqlx::{AssertSqlSafe, Connection, PgPool, SqliteConnection, SqlitePool};
 
 use super::columns::Columns;
+use super::key_uses::{self, KeyUse};
 use super::rollup::{self, Sign};
 use super::{LedgerRow, ObjectRow, UsageStore, objects};
 use crate::database::{Database, DatabaseError};
@@ -72,6 +73,12 @@ static OBJECTS: LazyLock<Statements> =
 
 static SHARED_OBJECTS: LazyLock<Statements> =
     LazyLock::new(|| statements::<ObjectRow>(Places::Numbered, objects::merge));
+
+static KEY_USES: LazyLock<Statements> =
+    LazyLock::new(|| statements::<KeyUse>(Places::Plain, key_uses::put));
+
+static SHARED_KEY_USES: LazyLock<Statements> =
+    LazyLock::new(|| statements::<KeyUse>(Places::Numbered, key_uses::put));
 
 static SUMS: LazyLock<String> =
     LazyLock::new(|| rollup::statement("usage_records WHERE seq > $1", Sign::Plus));
@@ -150,6 +157,8 @@ pub(super) async fn write_sqlite(
         .bind(before)
         .execute(&mut *connection)
         .await?;
+    let uses = KeyUse::among(records.iter().copied());
+    rows_sqlite(connection, &KEY_USES, &uses.iter().collect::<Vec<_>>()).await?;
     rows_sqlite(connection, &OBJECTS, objects).await?;
     sqlx::query_scalar(last).fetch_one(&mut *connection).await
 }
@@ -176,6 +185,8 @@ async fn insert_postgres(
 ) -> Result<i64, DatabaseError> {
     let mut transaction = pool.begin().await?;
     rows_postgres(&mut transaction, &SHARED_RECORDS, records).await?;
+    let uses = KeyUse::among(records);
+    rows_postgres(&mut transaction, &SHARED_KEY_USES, &uses).await?;
     // In one order, so that replicas that write the same objects don't wait for each other in turn.
     let mut objects: Vec<_> = objects.to_vec();
     objects.sort_unstable_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));

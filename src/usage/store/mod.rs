@@ -5,6 +5,7 @@ mod columns;
 mod entry;
 mod fill;
 mod insert;
+mod key_uses;
 mod not_copied;
 mod object_row;
 mod objects;
@@ -21,11 +22,12 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) use entry::{LogEntry, Placed};
 pub(crate) use fill::Gap;
+pub use key_uses::{KeyUse, KeyUses};
 pub use not_copied::NotCopied;
 pub use object_row::ObjectRow;
 pub use read::Position;
 pub use row::{LedgerRow, rfc3339};
-pub use sums::{Dimension, Sum};
+pub use sums::{Dimension, Only, Sum};
 pub use used::Used;
 
 use crate::database::{Database, DatabaseError, DatabaseUrl, Purpose};
@@ -74,6 +76,7 @@ pub const LEDGER: Purpose = Purpose {
             "backend of stored objects",
             include_str!("migrations/ledger/0008_backend.sql"),
         ),
+        (9, "key", include_str!("migrations/ledger/0009_key.sql")),
     ],
     // One that fills it, one that is read for the server, one that prunes.
     max_connections: 3,
@@ -115,6 +118,7 @@ pub const SHARED: Purpose = Purpose {
             "backend of stored objects",
             include_str!("migrations/shared/0006_backend.sql"),
         ),
+        (7, "key", include_str!("migrations/shared/0007_key.sql")),
     ],
     max_connections: 3,
     statement_timeout: REPORT_TIMEOUT,

@@ -244,7 +244,9 @@ mod tests {
             AskedBy {
                 at_ms: 1_790_000_000_000,
                 request_id: "r-1".into(),
-                credential: "token".into(),
+                credential: "key.primary".into(),
+                key_id: Some("0123456789".into()),
+                key_sha256: Some("0e5751c026e543b2".into()),
                 user: Some("alice \" \0".into()),
                 labels: Some(r#"{"team":"search"}"#.into()),
                 service_tier: Some("priority".into()),

@@ -1,7 +1,7 @@
 //! Sums by day, kept in the same transaction as the records that they are of.
 
 /// What records are summed by.
-pub(super) const DIMENSIONS: [&str; 13] = [
+pub(super) const DIMENSIONS: [&str; 14] = [
     "client",
     "labels",
     "end_user",
@@ -15,6 +15,7 @@ pub(super) const DIMENSIONS: [&str; 13] = [
     "price",
     "currency",
     "service_tier",
+    "key_id",
 ];
 
 /// Columns of a record that are summed as they are.

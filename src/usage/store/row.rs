@@ -1,6 +1,8 @@
 //! A usage record as its row: the columns, once, for both databases.
 
+use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -50,6 +52,12 @@ row! {
         /// The kind of credential.
         #[prost(string, tag = "10")]
         credential: String,
+        /// The public part of the key.
+        #[prost(string, optional, tag = "47")]
+        key_id: Option<String>,
+        /// The first digits of the key's SHA-256.
+        #[prost(string, optional, tag = "48")]
+        key_sha256: Option<String>,
         /// The product.
         #[prost(string, optional, tag = "11")]
         product: Option<String>,
@@ -72,6 +80,7 @@ row! {
         #[prost(string, optional, tag = "16")]
         region: Option<String>,
         /// 1 for a stream.
+        #[serde(serialize_with = "truth")]
         #[prost(int64, tag = "17")]
         stream: i64,
         /// The HTTP status; none if no answer came.
@@ -132,6 +141,7 @@ row! {
         #[prost(string, optional, tag = "36")]
         finish_reason: Option<String>,
         /// 1 where the content filter cut or refused.
+        #[serde(serialize_with = "truth")]
         #[prost(int64, tag = "37")]
         filtered: i64,
         /// The version of the backend's configuration.
@@ -178,6 +188,8 @@ impl From<&UsageRecord> for LedgerRow {
             labels: record.labels.as_deref().map(plain),
             end_user: record.user.as_deref().map(text),
             credential: text(record.credential),
+            key_id: record.key_id.as_deref().map(text),
+            key_sha256: record.key_sha256.as_deref().map(text),
             product: record.product.as_deref().map(text),
             operation: text(record.operation.as_str()),
             deployment: record.deployment.as_deref().map(text),
@@ -268,10 +280,17 @@ fn json<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S:
     value.and_then(Result::ok).serialize(serializer)
 }
 
-/// As text: a JSON number would be read as a float.
+fn truth<S: Serializer>(number: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(*number != 0)
+}
+
+/// A JSON number with all its digits: written as it is, and not through a float.
 fn amount<S: Serializer>(nanos: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
-    let amount = nanos.map(|nanos| Amount::from_nanos(nanos).to_string());
-    amount.serialize(serializer)
+    let amount = nanos.map(|nanos| RawValue::from_string(Amount::from_nanos(nanos).to_string()));
+    amount
+        .transpose()
+        .map_err(S::Error::custom)?
+        .serialize(serializer)
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ pub enum Dimension {
     Source,
     /// The service tier.
     ServiceTier,
+    /// The key, by its public part.
+    Key,
 }
 
 impl Dimension {
@@ -37,6 +39,7 @@ impl Dimension {
     pub const fn name(self) -> &'static str {
         match self {
             Self::User => "user",
+            Self::Key => "key",
             other => other.column(),
         }
     }
@@ -54,8 +57,18 @@ impl Dimension {
             Self::Region => "region",
             Self::Source => "source",
             Self::ServiceTier => "service_tier",
+            Self::Key => "key_id",
         }
     }
+}
+
+/// The values that a column may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Only {
+    /// The column.
+    pub dimension: Dimension,
+    /// Its values; an empty one is none.
+    pub any_of: Vec<String>,
 }
 
 /// A sum over some records.
@@ -105,6 +118,20 @@ impl UsageStore {
         by_day: bool,
         period: Period,
     ) -> Result<Vec<Sum>, DatabaseError> {
+        self.sums_of(dimensions, by_day, period, &[]).await
+    }
+
+    /// The same, of records alone that have one of these values in each of these columns.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn sums_of(
+        &self,
+        dimensions: &[Dimension],
+        by_day: bool,
+        period: Period,
+        only: &[Only],
+    ) -> Result<Vec<Sum>, DatabaseError> {
         let day = if by_day {
             "day"
         } else {
@@ -120,10 +147,23 @@ impl UsageStore {
             .collect();
         let sum = |name: &str| format!(", CAST(SUM({name}) AS BIGINT) AS {name}");
         let sums: String = SUMS.iter().map(|name| sum(name)).collect();
+        let mut place = 2;
+        let only_these: String = only
+            .iter()
+            .map(|only| {
+                let places = only.any_of.iter().map(|_| {
+                    place += 1;
+                    format!("${place}")
+                });
+                let places: Vec<_> = places.collect();
+                let column = only.dimension.column();
+                format!(" AND {column} IN ({})", places.join(", "))
+            })
+            .collect();
         // A literal can't be grouped by in every database; the day's place is always the first.
         let statement = format!(
             "SELECT {day}, price, currency{columns}{sums} FROM usage_daily \
-             WHERE day >= $1 AND day < $2 GROUP BY {}",
+             WHERE day >= $1 AND day < $2{only_these} GROUP BY {}",
             numbers
                 .iter()
                 .skip(usize::from(!by_day))
@@ -135,6 +175,8 @@ impl UsageStore {
         let keys = dimensions.len();
         Ok(on_either!(&self.database, pool => {
             let query = sqlx::query(AssertSqlSafe(statement)).bind(from).bind(to);
+            let values = only.iter().flat_map(|it| &it.any_of);
+            let query = values.fold(query, |query, value| query.bind(value.clone()));
             let rows = query.fetch_all(pool).await?;
             rows.iter().map(|row| Sum::from_row(row)?.with_keys(row, keys)).collect::<Result<_, _>>()?
         }))

@@ -12,6 +12,7 @@ fn sum() -> Sum {
         "Sweden Central",
         "reported",
         "ann",
+        "k7Qm2XbT9a",
     ];
     Sum {
         keys: keys.map(str::to_owned).to_vec(),
@@ -56,7 +57,8 @@ fn a_file_is_the_header_once_and_its_lines() {
         0.0125,Microsoft,0.0125,0.000008333333333333333,Standard,1500.0,Tokens,Microsoft,Microsoft,\
         swedencentral,swedencentral,sweden/gpt-4o,gpt-4o,Model deployment,AI and Machine Learning,\
         Azure OpenAI,Generative AI,gpt-4o,Tokens,\"{\"\"x_Price\"\":\"\"gpt-4o@2026-01-01\"\"}\",gpt-4o,\
-        app,app,\"{\"\"team\"\":\"\"search\"\",\"\"tollgate/product\"\":\"\"standard\"\"}\",1.2,\
+        app,app,\"{\"\"team\"\":\"\"search\"\",\"\"tollgate/key\"\":\"\"k7Qm2XbT9a\"\",\
+        \"\"tollgate/product\"\":\"\"standard\"\"}\",1.2,\
         gpt-4o-2024-08-06,chat.completions,3,reported,ann\n";
     let file = written(vec![lines(), lines()]);
     assert_eq!(file, format!("{HEADER}{line}{line}"));
