@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-const PROTOS: [&str; 2] = [
+const PROTOS: [&str; 3] = [
+    "tollgate/control/v1/audit.proto",
     "tollgate/control/v1/keys.proto",
     "tollgate/control/v1/limits.proto",
 ];

@@ -11,7 +11,7 @@ use tonic::transport::Server;
 use tonic::transport::server::Router;
 
 use crate::config::{Config, Listen};
-use crate::control::{KeyCommands, LimitsService, Replica, Service, prepare_folder};
+use crate::control::{AuditService, KeyCommands, LimitsService, Replica, Service, prepare_folder};
 use crate::database::DatabaseUrl;
 use crate::envoy::bind_unix;
 use crate::gateway::Gateway;
@@ -59,7 +59,7 @@ pub(super) async fn start(
         let listener = bind_unix(path, SOCKET_MODE).await.map_err(failed)?;
         let own_uid = std::fs::metadata(path).map_err(failed)?.uid();
         let (clients, events) = (Arc::clone(gateway), Arc::clone(gateway));
-        let book = Arc::clone(gateway);
+        let (book, audit) = (Arc::clone(gateway), Arc::clone(gateway));
         let commands = Arc::new(KeyCommands::new(
             Arc::clone(&replica),
             clients,
@@ -68,7 +68,8 @@ pub(super) async fn start(
         ));
         let router = Server::builder()
             .add_service(Service::server(commands, own_uid))
-            .add_service(LimitsService::server(book, own_uid));
+            .add_service(LimitsService::server(book, own_uid))
+            .add_service(AuditService::server(audit, own_uid));
         tasks.push(tokio::spawn(serve(listener, router, stop.clone())));
         tracing::info!(control = %path.display(), "listening for commands");
     }

@@ -3,6 +3,7 @@
 //!
 //! Plain types inside; only [`Service`] and [`LimitsService`] know gRPC, at the edge.
 
+mod audit;
 mod command;
 mod error;
 mod limits;
@@ -31,6 +32,7 @@ pub mod v1 {
     tonic::include_proto!("tollgate.control.v1");
 }
 
+pub use audit::{AuditEvents, AuditService, Recomputed, Repriced, request as recomputed_request};
 pub use command::{Clients, KeyAction, KeyCommands, KeyEvents, ListedKeys, NewEnd};
 pub use error::ControlError;
 pub use limits::{Foreseen, IntendedBody, Intent, LimitBook, ListedLimits, SubjectStandings};

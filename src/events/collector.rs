@@ -13,6 +13,8 @@ use crate::backoff::Backoff;
 use crate::loopback::is_loopback;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one waits for whoever may not be there.
+const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait after a failure, at first and at most.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
@@ -121,6 +123,29 @@ impl Collector {
         Backoff::new(FIRST_RETRY, LAST_RETRY)
     }
 
+    /// Whether somebody answers there, whatever the answer to a question without effect is.
+    ///
+    /// # Errors
+    /// Who is away, and why.
+    pub async fn reach(&self, target: &Target) -> Result<(), String> {
+        let asked = self.to(target).head(target.url.clone());
+        match asked.timeout(REACH_TIMEOUT).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!(
+                "the collector at {} does not answer: {}",
+                target.url.origin().ascii_serialization(),
+                causes(&error.without_url())
+            )),
+        }
+    }
+
+    fn to(&self, target: &Target) -> &reqwest::Client {
+        match target.url.host_str().is_some_and(is_loopback) {
+            true => &self.direct,
+            false => &self.http,
+        }
+    }
+
     /// Sends a body once.
     ///
     /// # Errors
@@ -132,11 +157,7 @@ impl Collector {
         body: Vec<u8>,
     ) -> Result<(), Failure> {
         let content_type = HeaderValue::from_static(content_type);
-        let http = match target.url.host_str().is_some_and(is_loopback) {
-            true => &self.direct,
-            false => &self.http,
-        };
-        let request = http.post(target.url.clone());
+        let request = self.to(target).post(target.url.clone());
         let mut request = request.header(CONTENT_TYPE, content_type).body(body);
         if let Some(token) = &target.token {
             request = request.bearer_auth(token.expose_secret());
@@ -151,6 +172,18 @@ impl Collector {
             Err(error) => Err(Failure::Unavailable(error.without_url().to_string())),
         }
     }
+}
+
+/// An error with what has caused it: the outermost alone says only that something was not sent.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 fn unavailable(status: u16) -> Failure {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::state::Gateway;
 use crate::access::ClientId;
 use crate::auth::{ConfiguredKey, IssuedKey, KeySlot};
-use crate::control::{Clients, KeyAction, KeyEvents};
+use crate::control::{AuditEvents, Clients, KeyAction, KeyEvents, Recomputed};
 
 impl Clients for Gateway {
     fn is_known(&self, client: &ClientId) -> bool {
@@ -32,5 +32,11 @@ impl KeyEvents for Gateway {
         self.metrics.key_changed(KeyAction::Move);
         let from = Some(from.to_shared());
         self.audit.key_changed(KeyAction::Move, key.clone(), from);
+    }
+}
+
+impl AuditEvents for Gateway {
+    fn recomputed(&self, recomputed: &Recomputed, by: &str) {
+        self.audit.recomputed(recomputed.clone(), by);
     }
 }

@@ -4,6 +4,7 @@
 //! request. The queue is bounded; a line that finds it full is counted as lost and reported in the
 //! service's log.
 
+mod recomputed;
 mod refused;
 
 use std::io::{self, Write};
@@ -18,9 +19,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::auth::IssuedKey;
-use crate::control::KeyAction;
+use crate::control::{KeyAction, Recomputed};
 use crate::usage::{FinishReason, UsageRecord};
 
+pub use recomputed::line as recomputed_line;
 use refused::RefusedLine;
 pub use refused::{Refused, RequestContext};
 
@@ -34,6 +36,7 @@ enum Entry {
     Usage(Arc<UsageRecord>),
     Refused(Box<Refused>),
     Key(KeyAction, Box<IssuedKey>, Option<Arc<str>>),
+    Recomputed(Box<Recomputed>, String, SystemTime),
     End,
 }
 
@@ -91,6 +94,12 @@ impl AuditLog {
         self.send(Entry::Key(action, Box::new(key), from));
     }
 
+    /// Writes that costs were computed anew, and by whom.
+    pub fn recomputed(&self, recomputed: Recomputed, by: &str) {
+        let at = SystemTime::now();
+        self.send(Entry::Recomputed(Box::new(recomputed), by.to_owned(), at));
+    }
+
     /// How many lines were lost, shared with the metrics.
     pub fn lost(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.lost)
@@ -135,6 +144,9 @@ fn write_line(output: &mut impl Write, entry: &Entry) -> io::Result<()> {
         Entry::Key(action, key, from) => {
             let line = KeyLine::of(*action, key, from.as_deref());
             serde_json::to_writer(&mut *output, &line)?;
+        }
+        Entry::Recomputed(recomputed, by, at) => {
+            output.write_all(recomputed_line(recomputed, by, *at)?.as_bytes())?;
         }
         Entry::End => return output.flush(),
     }

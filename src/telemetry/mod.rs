@@ -6,6 +6,6 @@ mod log;
 mod metrics;
 
 pub use alarms::log_alarms;
-pub use audit::{AuditLog, AuditWriter, Refused, RequestContext};
+pub use audit::{AuditLog, AuditWriter, Refused, RequestContext, recomputed_line};
 pub use log::{LogFormat, init as init_log};
 pub use metrics::Metrics;

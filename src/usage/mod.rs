@@ -49,8 +49,9 @@ pub use record::{EstimateReason, NoneReason, UsageRecord, UsageSource};
 pub use record_id::{NoRandom, RecordId};
 pub(crate) use report::RECONCILED_BY;
 pub use report::{
-    AzureTokens, AzureUsage, By, Choice, Difference, NotAChoice, NotADimension, Question,
-    ReconcileError, Report, ReportRow, differences, labels_of, month_of, share_monthly,
+    AzureFiles, AzureTokens, AzureUsage, By, Choice, Difference, MAX_AZURE_BYTES, NotAChoice,
+    NotADimension, Question, ReconcileError, Report, ReportRow, differences, labels_of, month_of,
+    share_monthly,
 };
 pub use store::{
     Dimension, KeyUse, KeyUses, LEDGER, LedgerRow, NotCopied, ObjectRow, Only, Period, Position,

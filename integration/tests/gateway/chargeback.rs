@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tollgate_integration::stack::{Stack, paths, wait_for};
 
 use crate::books::{PRICES, bills, directory, ledger, records, rows, with_everything, with_ledger};
+use crate::control::with_sqlite;
 use crate::support::{hello, hello_stream, send, send_json};
 
 pub(crate) async fn usage(arguments: &[&str]) -> Output {
@@ -288,11 +289,37 @@ async fn other_prices_are_computed_anew_and_the_report_follows() {
         "input: 5.00, cached_input: 2.50, output: 20.00",
     );
     std::fs::write(stack.config_path(), dearer).expect("written");
-    let said = succeeds(&["recompute", "--config", text(stack.config_path())]).await;
+    let exact = |nanos: i64| {
+        let digits = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+        digits.trim_end_matches('0').to_owned()
+    };
+    let recompute = ["recompute", "--config", text(stack.config_path())];
+    let before = rows(&ledger(&stack).await).await;
+    let said = succeeds(&[&recompute[..], &["--dry-run"]].concat()).await;
+    let line = said.lines().find(|line| line.contains("gpt-4o-2024-08-06"));
+    let words: Vec<_> = line.unwrap_or_default().split_whitespace().collect();
+    let expected = ["4", &exact(old), &exact(2 * old), &exact(old), "USD"];
+    assert_eq!(words.get(2..), Some(&expected[..]), "{said}");
+    let end = "4 records looked at, 4 would have another price or cost; nothing was changed\n";
+    assert!(said.ends_with(end), "{said}");
     assert_eq!(
-        said,
-        "4 records looked at, 4 have another price or cost now\n"
+        rows(&ledger(&stack).await).await,
+        before,
+        "nothing was changed"
     );
+    let said = succeeds(&recompute).await;
+    let mut said = said.lines().rev();
+    // No service takes the line here: it is written where the command runs.
+    let audit: Value = serde_json::from_str(said.next().unwrap_or_default()).expect("JSON");
+    assert_eq!(audit["event"], "recompute");
+    let cost = &audit["cost"][0];
+    let number = |nanos: i64| json!(exact(nanos).parse::<f64>().expect("a number"));
+    assert_eq!(
+        (&cost["before"], &cost["after"]),
+        (&number(old), &number(2 * old))
+    );
+    let end = "4 records looked at, 4 have another price or cost now";
+    assert_eq!(said.next(), Some(end));
     let new: i64 = rows(&ledger(&stack).await)
         .await
         .iter()
@@ -304,11 +331,48 @@ async fn other_prices_are_computed_anew_and_the_report_follows() {
     let exact = format!("{}.{:09}", new / 1_000_000_000, new % 1_000_000_000);
     let exact: f64 = exact.parse().expect("a number");
     assert_eq!(report["totals"][0]["cost"], exact);
-    let again = succeeds(&["recompute", "--config", text(stack.config_path())]).await;
+    let again = succeeds(&recompute).await;
+    let end = "4 records looked at, 0 have another price or cost now\n";
+    assert!(again.starts_with(end), "{again}");
+}
+
+#[tokio::test]
+async fn the_running_services_audit_log_says_who_has_computed_costs_anew() {
+    let stack = Stack::start(with_sqlite()).await;
+    send_json(stack.chat(&hello())).await;
+    records(&ledger(&stack).await, 1).await;
+    let yaml = std::fs::read_to_string(stack.config_path()).expect("the file");
+    std::fs::write(stack.config_path(), yaml + PRICES).expect("written");
+    let days = ["--from", "2020-01-01"];
+    let recompute = ["recompute", "--config", text(stack.config_path())];
+    let said = succeeds(&[&recompute[..], &days].concat()).await;
+    let end = "1 records looked at, 1 have another price or cost now\n";
+    assert!(said.ends_with(end), "{said}");
+    let audit = stack.tollgate().audit();
+    let line = audit
+        .wait_for_json("the line", |line| line["event"] == "recompute")
+        .await;
+    let by = line["by"].as_str().unwrap_or_default();
+    assert!(by.starts_with("uid:"), "{line}");
+    assert_eq!((&line["records"], &line["changed"]), (&json!(1), &json!(1)));
     assert_eq!(
-        again,
-        "4 records looked at, 0 have another price or cost now\n"
+        (&line["from"], &line["to"]),
+        (&json!("2020-01-01T00:00:00Z"), &Value::Null)
     );
+    let cost = &line["cost"][0];
+    assert_eq!(
+        (&cost["currency"], &cost["before"]),
+        (&json!("USD"), &Value::Null)
+    );
+    assert!(cost["after"].as_f64().is_some_and(|it| it > 0.0), "{line}");
+    // A trial is none of its business.
+    succeeds(&[&recompute[..], &["--dry-run"]].concat()).await;
+    let lines = audit.all();
+    let told = lines
+        .iter()
+        .filter(|line| line.contains("recompute"))
+        .count();
+    assert_eq!(told, 1, "{lines:?}");
 }
 
 #[tokio::test]
@@ -326,10 +390,29 @@ async fn an_image_that_was_refused_costs_nothing_now_or_computed_anew() {
     assert_eq!((row.images, row.source.as_str()), (0, "none"), "{row:?}");
     assert_eq!((&row.price, row.cost_nanos), (&None, None), "{row:?}");
     let said = succeeds(&["recompute", "--config", text(stack.config_path())]).await;
-    assert_eq!(
-        said,
-        "1 records looked at, 0 have another price or cost now\n"
-    );
+    let end = "1 records looked at, 0 have another price or cost now\n";
+    assert!(said.starts_with(end), "{said}");
+}
+
+#[tokio::test]
+async fn a_collector_that_is_away_is_said_before_anything_is_read() {
+    let nobody = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let address = nobody.local_addr().expect("an address");
+    drop(nobody);
+    let url = format!("http://{address}/events?sas=canary");
+    for more in [&["--follow"][..], &["--from", "2020-01-01"]] {
+        // There is no such ledger, and that is not what is said.
+        let arguments = ["export", "--data-directory", "nowhere", "--to-url", &url];
+        let output = usage(&[&arguments[..], more].concat()).await;
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let said = format!("the collector at http://{address} does not answer: ");
+        assert!(
+            errors.contains(&said) && errors.contains("refused"),
+            "{errors}"
+        );
+        assert!(!errors.contains("canary"), "{errors}");
+    }
 }
 
 #[tokio::test]
@@ -398,6 +481,55 @@ async fn the_ledger_is_compared_with_azures_own_count() {
         table.contains("gpt-4o") && table.contains("0.000"),
         "{table}"
     );
+    // The same, as `az monitor metrics list` prints it, and as charts of the portal.
+    let series = |metric: &str, total: u64| {
+        json!({"name": {"value": metric}, "timeseries": [{
+            "metadatavalues": [{"name": {"value": "modeldeploymentname"}, "value": "gpt-4o"}],
+            "data": [{"timeStamp": "2026-01-01T00:00:00Z", "total": total, "average": null}],
+        }]})
+    };
+    let value = [
+        series("ProcessedPromptTokens", input),
+        series("GeneratedTokens", output),
+    ];
+    let printed = json!({"cost": 1, "interval": "P1D", "value": value}).to_string();
+    let chart = |title: &str, total: u64| {
+        format!(
+            "Chart title,Sum {title} by ModelDeploymentName\n\nTime,gpt-4o\n2026-01-01 00:00,{total}\n"
+        )
+    };
+    let file_of = |name: &str, text: &str| {
+        let file = stack.directory().join(name);
+        std::fs::write(&file, text).expect("written");
+        file
+    };
+    let json_file = file_of("metrics.json", &printed);
+    let inputs = file_of("in.csv", &chart("Processed Prompt Tokens", input));
+    let outputs = file_of("out.csv", &chart("Generated Completion Tokens", output));
+    let data = ["reconcile", "--data-directory", text(&directory)];
+    let of_json = ["--azure-metrics", text(&json_file)];
+    let of_charts = [
+        "--azure-metrics",
+        text(&inputs),
+        "--azure-metrics",
+        text(&outputs),
+    ];
+    for files in [&of_json[..], &of_charts] {
+        assert_eq!(
+            succeeds(&[&data[..], files].concat()).await,
+            table,
+            "{files:?}"
+        );
+    }
+    let one = usage(&[&data[..], &of_charts[..2]].concat()).await;
+    let errors = String::from_utf8_lossy(&one.stderr).into_owned();
+    assert!(
+        errors.contains("no file has the tokens of answers"),
+        "{errors}"
+    );
+    let twice = usage(&[&data[..], &of_json, &of_json].concat()).await;
+    let errors = String::from_utf8_lossy(&twice.stderr).into_owned();
+    assert!(errors.contains("is given twice"), "{errors}");
     write(output + 100);
     let differs = usage(&arguments).await;
     assert!(!differs.status.success(), "a difference ends in an error");
@@ -439,6 +571,8 @@ async fn a_wrong_question_is_answered_with_what_to_do() {
                 "--data-directory",
                 text(nowhere.path()),
                 "--follow",
+                "--format",
+                "json",
             ],
             "there is no ledger at",
         ),

@@ -42,6 +42,14 @@ impl Batches {
         })
     }
 
+    /// Whether the collector is there at all.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) async fn reach(&self) -> Result<(), String> {
+        self.collector.reach(&self.target).await
+    }
+
     /// Sends a batch, again and again until the collector takes it: at least once. What it refuses for
     /// good is an error.
     pub(super) async fn send(&self, rows: &[LedgerRow]) -> Result<(), String> {

@@ -21,7 +21,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(super) async fn run(arguments: &ExportArguments) -> Result<ExitCode, String> {
     let period = arguments.days.period()?;
-    let opened = arguments.location.open().await?;
     let collector = match &arguments.to_url {
         Some(url) => Some(Batches::new(url, arguments.bearer_file.as_deref())?),
         None => None,
@@ -33,6 +32,11 @@ pub(super) async fn run(arguments: &ExportArguments) -> Result<ExitCode, String>
                 .to_owned(),
         );
     }
+    // Before anything is read: later an outage is waited for.
+    if let Some(collector) = &collector {
+        collector.reach().await?;
+    }
+    let opened = arguments.location.open().await?;
     match is_focus {
         true => focus_csv(&opened, period, &arguments.billing_account).await?,
         false => records(&opened, period, arguments.follow, collector.as_ref()).await?,

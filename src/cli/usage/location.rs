@@ -37,12 +37,15 @@ pub(super) struct Opened {
     pub(super) clients: BTreeSet<String>,
     /// The names of their labels.
     pub(super) labels: BTreeSet<String>,
+    /// Where the service of the configuration takes commands.
+    pub(super) control: Option<PathBuf>,
 }
 
 impl LedgerLocation {
     pub(super) async fn open(&self) -> Result<Opened, String> {
         let no_prices = Arc::<PriceList>::default;
         let (mut clients, mut labels) = (BTreeSet::new(), BTreeSet::new());
+        let mut control = None;
         let (url, prices) = match (&self.data_directory, &self.database) {
             (Some(directory), _) => (file(directory)?, no_prices()),
             (None, Some(url)) => {
@@ -68,6 +71,7 @@ impl LedgerLocation {
                     let own = client.labels.to_json().unwrap_or_default();
                     labels.extend(labels_of(&own).into_keys());
                 }
+                control = config.listen.control;
                 (url, config.policy.prices)
             }
         };
@@ -80,6 +84,7 @@ impl LedgerLocation {
             prices,
             clients,
             labels,
+            control,
         })
     }
 

@@ -2,10 +2,12 @@
 
 mod cloud_events;
 mod csv_file;
+mod difference;
 mod export;
 mod focus;
 mod location;
 mod recompute;
+mod recomputed;
 mod reconcile;
 mod report;
 mod shapes;
@@ -42,6 +44,9 @@ enum UsageCommand {
         location: LedgerLocation,
         #[command(flatten)]
         days: Days,
+        /// Say what would change, by month and model, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Compare the tokens of a period with Azure Monitor's, by deployment.
     Reconcile {
@@ -49,10 +54,11 @@ enum UsageCommand {
         location: LedgerLocation,
         #[command(flatten)]
         days: Days,
-        /// Azure's metrics: a CSV with the columns ModelDeploymentName, ProcessedPromptTokens,
-        /// GeneratedTokens and, if it has several times, TimeStamp.
-        #[arg(long, value_name = "FILE")]
-        azure_metrics: PathBuf,
+        /// Azure's metrics: the JSON of `az monitor metrics list`, a chart of the portal as CSV, or a CSV with
+        /// the columns ModelDeploymentName, ProcessedPromptTokens, GeneratedTokens and, if it has several
+        /// times, TimeStamp. Given more than once, the files are added up: a chart for each metric.
+        #[arg(long, value_name = "FILE", required = true)]
+        azure_metrics: Vec<PathBuf>,
         /// The largest difference that is not an error, in per cent of Azure's tokens.
         #[arg(long, value_name = "PERCENT", default_value_t = 0)]
         tolerance: u8,
@@ -176,9 +182,11 @@ async fn dispatch(arguments: UsageArguments) -> Result<ExitCode, String> {
     match arguments.command {
         None => report::run(&arguments.report).await,
         Some(UsageCommand::Export(export)) => export::run(&export).await,
-        Some(UsageCommand::Recompute { location, days }) => {
-            recompute::run(&location, days.period()?).await
-        }
+        Some(UsageCommand::Recompute {
+            location,
+            days,
+            dry_run,
+        }) => recompute::run(&location, days.period()?, dry_run).await,
         Some(UsageCommand::Reconcile {
             location,
             days,

@@ -4,49 +4,89 @@ use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::failed;
-use super::location::LedgerLocation;
+use super::difference::Differences;
+use super::location::{LedgerLocation, Opened};
+use super::{failed, recomputed};
+use crate::cli::remote::Control;
 use crate::cli::say;
+use crate::control::Recomputed;
+use crate::unix_time;
 use crate::usage::{Amount, PriceList, Quantities, Served};
 use crate::usage::{LedgerRow, Period};
 
 /// Records that change together; the service's own writer waits for them.
 const PAGE: i64 = 256;
 
-pub(super) async fn run(location: &LedgerLocation, period: Period) -> Result<ExitCode, String> {
+pub(super) async fn run(
+    location: &LedgerLocation,
+    period: Period,
+    dry_run: bool,
+) -> Result<ExitCode, String> {
     if !location.has_config() {
         return Err(
             "recompute takes the prices from a configuration: pass --config FILE".to_owned(),
         );
     }
     let opened = location.open().await?;
-    let (mut seen, mut changed) = (0_usize, 0_usize);
+    let mut differences = Differences::default();
+    let done = all(&opened, period, dry_run, &mut differences).await;
+    let (seen, changed) = (differences.seen, differences.changed);
+    let outcome = match dry_run {
+        true => format!(
+            "{seen} records looked at, {changed} would have another price or cost; nothing was changed\n"
+        ),
+        false => format!("{seen} records looked at, {changed} have another price or cost now\n"),
+    };
+    say(&mut io::stdout(), &(differences.render() + &outcome));
+    if !dry_run {
+        let recomputed = Recomputed {
+            from_ms: period.from.map(unix_time::millis),
+            to_ms: period.to.map(unix_time::millis),
+            seen,
+            changed,
+            cost: differences.repriced(),
+            error: done.as_ref().err().cloned(),
+        };
+        let control = opened.control.as_deref().map(Control::at);
+        recomputed::tell(&recomputed, control.as_ref()).await?;
+    }
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Looks at every record of a period, and changes those that have another cost now.
+async fn all(
+    opened: &Opened,
+    period: Period,
+    dry_run: bool,
+    differences: &mut Differences,
+) -> Result<(), String> {
     let mut after: Option<Vec<u8>> = None;
     loop {
         let page = opened.store.page(period, after.as_deref(), PAGE).await;
         let page = page.map_err(|error| failed(&error))?;
-        let Some(last) = page.last() else { break };
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
         after = Some(last.id.clone());
-        seen += page.len();
         let others: Vec<_> = page
             .into_iter()
-            .filter_map(|row| repriced(row, &opened.prices))
+            .map(|row| (repriced(&row, &opened.prices), row))
             .collect();
-        if !others.is_empty() {
-            let repriced = opened.store.reprice(&others).await;
-            repriced.map_err(|error| failed(&error))?;
-            changed += others.len();
+        if !dry_run {
+            let changed: Vec<_> = others.iter().filter_map(|(new, _)| new.clone()).collect();
+            if !changed.is_empty() {
+                let repriced = opened.store.reprice(&changed).await;
+                repriced.map_err(|error| failed(&error))?;
+            }
+        }
+        for (new, old) in &others {
+            differences.add(old, new.as_ref());
         }
     }
-    say(
-        &mut io::stdout(),
-        &format!("{seen} records looked at, {changed} have another price or cost now\n"),
-    );
-    Ok(ExitCode::SUCCESS)
 }
 
 /// The record with the cost that it has now; `None` where it is the same.
-fn repriced(row: LedgerRow, prices: &PriceList) -> Option<LedgerRow> {
+fn repriced(row: &LedgerRow, prices: &PriceList) -> Option<LedgerRow> {
     let unsigned = |count: i64| u64::try_from(count).unwrap_or(0);
     let used = Quantities {
         input: unsigned(row.input_tokens),
@@ -77,5 +117,5 @@ fn repriced(row: LedgerRow, prices: &PriceList) -> Option<LedgerRow> {
         currency: cost.as_ref().map(|cost| cost.price.currency.to_string()),
         ..row.clone()
     };
-    (new != row).then_some(new)
+    (new != *row).then_some(new)
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
@@ -14,18 +14,28 @@ use crate::cli::plain::printable;
 use crate::cli::say;
 use crate::cli::tables::no_lines_between_rows;
 use crate::usage::Period;
-use crate::usage::{AzureTokens, Difference, RECONCILED_BY, differences};
+use crate::usage::{AzureFiles, Difference, RECONCILED_BY, differences};
 
 /// Exits with 1 where a deployment differs by more than `tolerance` per cent.
 pub(super) async fn run(
     location: &LedgerLocation,
     period: Period,
-    metrics: &Path,
+    metrics: &[PathBuf],
     tolerance: u8,
 ) -> Result<ExitCode, String> {
-    let name = metrics.display();
-    let file = File::open(metrics).map_err(|error| format!("{name}: {error}"))?;
-    let azure = AzureTokens::read(file, period).map_err(|error| format!("{name}: {error}"))?;
+    let mut azure = AzureFiles::default();
+    for (at, path) in metrics.iter().enumerate() {
+        let name = path.display();
+        if metrics.iter().take(at).any(|earlier| earlier == path) {
+            return Err(format!(
+                "{name} is given twice: its tokens would be counted twice"
+            ));
+        }
+        let file = File::open(path).map_err(|error| format!("{name}: {error}"))?;
+        let added = azure.add(file, period);
+        added.map_err(|error| format!("{name}: {error}"))?;
+    }
+    let azure = azure.usage().map_err(|error| error.to_string())?;
     let opened = location.open().await?;
     let sums = opened.store.sums(&RECONCILED_BY, false, period).await;
     let found = differences(&sums.map_err(|error| failed(&error))?, &azure);

@@ -1,14 +1,16 @@
 //! Reports: sums of the ledger by what people ask for.
 
+mod azure;
 mod flat;
 mod key;
 mod question;
 mod reconcile;
 mod rows;
 
+pub use azure::{AzureFiles, AzureTokens, AzureUsage, MAX_AZURE_BYTES, ReconcileError};
 pub use flat::share_monthly;
 pub use key::{By, NotADimension, labels_of, month_of};
 pub use question::{Choice, NotAChoice, Question};
 pub(crate) use reconcile::RECONCILED_BY;
-pub use reconcile::{AzureTokens, AzureUsage, Difference, ReconcileError, differences};
+pub use reconcile::{Difference, differences};
 pub use rows::{Report, ReportRow};
