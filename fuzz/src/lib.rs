@@ -3,6 +3,7 @@
 //! A target takes any bytes, asserts what must hold for them, and says whether they were accepted.
 //! `make fuzz` runs them under libFuzzer; the ordinary tests replay the corpora.
 
+mod azure;
 mod body;
 mod check;
 mod crl;
@@ -30,7 +31,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     Target {
         name: "token",
         run: token::run,
@@ -74,6 +75,10 @@ pub const TARGETS: [Target; 11] = [
     Target {
         name: "media",
         run: media::run,
+    },
+    Target {
+        name: "azure",
+        run: azure::run,
     },
 ];
 

@@ -2,6 +2,7 @@
 //!
 //! The private keys are made here and thrown away at the end.
 
+mod azure;
 mod certificates;
 mod checks;
 mod forms;
@@ -48,5 +49,6 @@ fn main() {
     forms::write();
     media::write();
     log::write();
+    azure::write();
     checks::write(key.expose(), &token, &certificate);
 }

@@ -268,6 +268,8 @@ async fn new_records_go_to_a_collector_as_they_are_written() {
         assert_eq!(event["subject"], "mobile-app");
         assert_eq!(event["data"]["id"], event["id"]);
         assert_eq!(event["data"]["time"], event["time"]);
+        let key = stack.key.text().get(4..14).expect("an id");
+        assert_eq!(event["data"]["key_id"], key);
     }
     for (said, _) in batches.lock().expect("no poison").iter() {
         let expected = "application/cloudevents-batch+json; charset=utf-8 Bearer canary-token";

@@ -109,6 +109,7 @@ async fn keys_that_nobody_uses_are_told_from_those_in_use_also_after_a_restart()
         (&of_file["id"], &of_file["last_used"]),
         (&Value::Null, &Value::Null)
     );
+    assert!(of_file["uses_known_since"].is_string(), "{found}");
     let digits = of_file["sha256"].as_str().expect("digits");
     let yaml = std::fs::read_to_string(stack.config_path()).expect("the file");
     assert!(
@@ -196,6 +197,9 @@ async fn where_no_ledger_is_kept_last_uses_are_unknown_and_not_never() {
         table.contains("unknown") && !table.contains("never"),
         "{table}"
     );
+    let keys = listed(&control).await;
+    let unknown = keys.iter().all(|key| key["uses_known_since"].is_null());
+    assert!(unknown, "{keys:?}");
     let said = control.refused(&["unused"]).await;
     assert!(said.contains("keeps no ledger"), "{said}");
 }

@@ -55,6 +55,7 @@ async fn a_token_names_its_client_and_user_and_does_not_reach_the_backend() {
     assert_eq!(line["client"], "mobile-app");
     assert_eq!(line["user"], "ada");
     assert_eq!(line["credential"], "token");
+    assert!(line["key_id"].is_null(), "a token is not a key: {line}");
     assert_no_violations(&stack);
     let response = send(stack.chat(&hello())).await;
     assert_eq!(response.status(), 200, "the client's key is as good");

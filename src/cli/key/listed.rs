@@ -52,7 +52,7 @@ async fn ask(
 pub(super) async fn list(asked: List) -> Result<ExitCode, String> {
     let Listed { keys, uses } = ask(&asked.control, asked.client, asked.configured).await?;
     let text = match asked.json {
-        true => shown::json(&keys)?,
+        true => shown::json(&keys, uses.since_ms)?,
         false => shown::table(&keys, uses.since_ms),
     };
     say(&mut io::stdout(), &text);

@@ -145,6 +145,8 @@ struct Shown<'a> {
     not_after: Option<String>,
     replaced_by: Option<&'a str>,
     last_used: Option<String>,
+    /// Where there is no last use: none since then; nobody knows where this is none, too.
+    uses_known_since: Option<String>,
     issued_at: Option<String>,
     issued_by: Option<&'a str>,
     changed_at: Option<String>,
@@ -152,7 +154,7 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(key: &'a Key) -> Self {
+    fn of(key: &'a Key, known_since: Option<i64>) -> Self {
         let is_issued = !key.is_configured;
         Self {
             id: (!key.id.is_empty()).then_some(key.id.as_str()),
@@ -166,6 +168,7 @@ impl<'a> Shown<'a> {
             not_after: key.not_after_ms.map(moment),
             replaced_by: key.replaced_by.as_deref(),
             last_used: key.last_used_ms.map(moment),
+            uses_known_since: known_since.map(moment),
             issued_at: is_issued.then(|| moment(key.issued_at_ms)),
             issued_by: is_issued.then_some(key.issued_by.as_str()),
             changed_at: is_issued.then(|| moment(key.changed_at_ms)),
@@ -174,8 +177,9 @@ impl<'a> Shown<'a> {
     }
 }
 
-pub(super) fn json(keys: &[Key]) -> Result<String, String> {
-    let all: Vec<_> = keys.iter().map(Shown::of).collect();
+pub(super) fn json(keys: &[Key], known_since: Option<i64>) -> Result<String, String> {
+    let shown = |key| Shown::of(key, known_since);
+    let all: Vec<_> = keys.iter().map(shown).collect();
     let text = serde_json::to_string_pretty(&all).map_err(|error| error.to_string())?;
     Ok(text + "\n")
 }
@@ -183,16 +187,15 @@ pub(super) fn json(keys: &[Key]) -> Result<String, String> {
 #[derive(Serialize)]
 struct ShownUnused<'a> {
     not_used_since: String,
-    uses_known_since: String,
     keys: Vec<Shown<'a>>,
 }
 
 /// Keys that nobody has used since a moment, and since when that is known.
 pub(super) fn unused_json(keys: &[Key], since: i64, known_since: i64) -> Result<String, String> {
+    let shown = |key| Shown::of(key, Some(known_since));
     let all = ShownUnused {
         not_used_since: moment(since),
-        uses_known_since: moment(known_since),
-        keys: keys.iter().map(Shown::of).collect(),
+        keys: keys.iter().map(shown).collect(),
     };
     let text = serde_json::to_string_pretty(&all).map_err(|error| error.to_string())?;
     Ok(text + "\n")

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::location::Opened;
 use super::shapes::{csv, json};
 use super::{ReportArguments, ReportFormat, failed, table, whole_months};
+use crate::cli::plain::printable;
 use crate::cli::say;
 use crate::nearest::nearest;
 use crate::usage::{By, Choice, Dimension, Only, Period, Question, Report, Sum};
@@ -109,6 +110,8 @@ async fn check_choices(opened: &Opened, question: &Question) -> Result<(), Strin
 /// The word that may have been meant, or some of those that there are.
 fn instead(written: &str, known: &BTreeSet<String>) -> String {
     const SHOWN: usize = 10;
+    // Users and models are called as others like.
+    let known: BTreeSet<String> = known.iter().map(|it| printable(it).into_owned()).collect();
     match nearest(written, known.iter().map(String::as_str)) {
         Some(word) => format!("did you mean `{word}`?"),
         None if known.is_empty() => "there is none".to_owned(),
