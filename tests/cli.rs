@@ -140,6 +140,33 @@ fn an_address_that_is_taken_is_said() {
 }
 
 #[test]
+fn a_variable_of_opentelemetry_that_can_not_be_read_is_no_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("tollgate.yaml"), GOOD).expect("written");
+    for (name, value, says) in [
+        (
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "http/json",
+            "write grpc or http/protobuf",
+        ),
+        ("OTEL_TRACES_SAMPLER", "sometimes", "is not a sampler"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096", "is more than"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team", "write KEY=VALUE"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+            .arg("serve")
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+            .env(name, value)
+            .current_dir(directory.path())
+            .output()
+            .expect("tollgate runs");
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let said = text(&output.stderr);
+        assert!(said.contains(name) && said.contains(says), "{said}");
+    }
+}
+
+#[test]
 fn a_control_socket_that_others_can_get_at_is_no_start() {
     let directory = tempfile::tempdir().expect("a directory");
     let below = |name: &str| directory.path().join(name);

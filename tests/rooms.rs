@@ -272,10 +272,15 @@ fn each_outside_world_has_one_room() {
         ("clap::", &["cli", "telemetry"]),
         ("axum::", &["admin"]),
         // The database's URLs are of the same type; nothing is fetched there.
-        ("reqwest::", &["auth", "cli", "database", "events"]),
+        (
+            "reqwest::",
+            &["auth", "cli", "database", "events", "telemetry"],
+        ),
         ("aws_lc_rs::", &["auth"]),
         ("webpki::", &["auth"]),
-        ("tonic::", &["envoy", "control", "cli"]),
+        ("tonic::", &["envoy", "control", "cli", "telemetry"]),
+        ("opentelemetry::", &["telemetry"]),
+        ("opentelemetry_otlp::", &["telemetry"]),
         ("sqlx::", &["database", "usage", "control"]),
         ("redis::{", &["limits"]),
         ("redis::aio::", &["limits"]),

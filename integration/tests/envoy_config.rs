@@ -75,6 +75,29 @@ async fn the_configuration_for_backends_by_their_addresses_is_valid() {
 }
 
 #[tokio::test]
+async fn the_configuration_of_an_envoy_that_traces_is_valid() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let certificates = support::write_certificate(directory.path());
+    let file = directory.path().join("tollgate.yaml");
+    for tracing in [
+        "{ collector: \"http://127.0.0.1:4317\", sampling_percent: 0.5 }",
+        "{ collector: \"https://otel.example:4317\", follow_callers: false }",
+        "{ collector: \"https://[fd00::9]\", service_name: edge }",
+    ] {
+        let yaml = format!(
+            "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nenvoy: {{ trusted_ca: {}, tracing: {tracing} }}\nbackends: [ {{ name: a, endpoint: \"https://10.1.2.3\" }} ]\n",
+            certificates.0.display()
+        );
+        std::fs::write(&file, yaml).expect("written");
+        let mut config = EnvoyConfig::written_from(&file).await.expect("a file");
+        config.certificate(&certificates.0, &certificates.1);
+        validate(&config, directory.path())
+            .await
+            .expect("a valid configuration, without warnings");
+    }
+}
+
+#[tokio::test]
 async fn the_configuration_for_certificates_is_the_other_one_with_named_differences() {
     let mtls = EnvoyConfig::standalone_mtls().expect("envoy/standalone-mtls.yaml");
     let mut derived = EnvoyConfig::standalone().expect("envoy/standalone.yaml");

@@ -26,7 +26,7 @@ use crate::events::{Outbox, Thresholds};
 use crate::gateway::{Gateway, collect, standings};
 use crate::limits::Limits;
 use crate::policy::{LivePolicy, Policy};
-use crate::telemetry::{AuditLog, AuditWriter, LogFormat, Metrics, init_log};
+use crate::telemetry::{AuditLog, AuditWriter, Environment, LogFormat, Metrics, Traces, init_log};
 use crate::upstream::Identity;
 use crate::usage::LedgerWriter;
 
@@ -57,7 +57,8 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, String
 
 async fn serve(path: &Path, watch: Watch, config: Config) -> Result<(), String> {
     let mut terminated = Terminated::new()?;
-    let mut service = Service::start(path, watch, config).await?;
+    let traces = Traces::start(&Environment::of_process())?;
+    let mut service = Service::start(path, watch, config, traces).await?;
     tokio::select! {
         () = terminated.wait() => {}
         ended = &mut service.grpc => return Err(format!("the gRPC endpoint has failed: {ended:?}")),
@@ -82,7 +83,12 @@ struct Service {
 }
 
 impl Service {
-    async fn start(path: &Path, watch: Watch, config: Config) -> Result<Self, String> {
+    async fn start(
+        path: &Path,
+        watch: Watch,
+        config: Config,
+        traces: Option<Traces>,
+    ) -> Result<Self, String> {
         let fixed = config.fixed();
         let (address, admin_listener) = bind_admin(&config).await?;
         let grpc_listener = Listener::bind(&config.listen.grpc).await?;
@@ -92,7 +98,7 @@ impl Service {
         let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
         let usage = ledger.as_ref().map(|it| it.key_usage(&config));
         let (limits, passed) = restored_limits(&config, ledger.as_ref()).await?;
-        let shared = Shared { issued, limits };
+        let shared = Shared::new(issued, limits, traces);
         let (state, audit_writer, ledger) = State::new(config.policy, shared, ledger)?;
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
         let (listen, stop) = (&config.listen, &stop_background);
@@ -166,7 +172,8 @@ impl Service {
         for task in self.background {
             let _ = task.await;
         }
-        let _ = tokio::task::spawn_blocking(|| {
+        let _ = tokio::task::spawn_blocking(move || {
+            self.gateway.finish_traces();
             if let Some(writer) = self.ledger_writer {
                 writer.finish();
             }
@@ -191,6 +198,17 @@ struct State {
 struct Shared {
     issued: Option<Arc<IssuedKeys>>,
     limits: Arc<Limits>,
+    traces: Option<Traces>,
+}
+
+impl Shared {
+    fn new(issued: Option<Arc<IssuedKeys>>, limits: Arc<Limits>, traces: Option<Traces>) -> Self {
+        Self {
+            issued,
+            limits,
+            traces,
+        }
+    }
 }
 
 impl State {
@@ -200,7 +218,11 @@ impl State {
         shared: Shared,
         ledger: Option<RunningLedger>,
     ) -> Result<(Self, AuditWriter, Option<LedgerTasks>), String> {
-        let Shared { issued, limits } = shared;
+        let Shared {
+            issued,
+            limits,
+            traces,
+        } = shared;
         let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
         let (audit, audit_writer) =
             AuditLog::start(io::stdout()).map_err(|error| error.to_string())?;
@@ -232,6 +254,7 @@ impl State {
         let identity_of = Arc::clone(&identity);
         let kept = Arc::clone(&limits);
         let mut gateway = Gateway::new(policy_of, identity_of, shared, audit, issued, limits);
+        trace(&mut gateway, &metrics, traces);
         let tasks = ledger.map(|running| running.connect(&mut gateway));
         let owners = Arc::clone(gateway.owners());
         metrics.observe_collector(gateway.collector(), move || owners.places().open());
@@ -280,6 +303,14 @@ impl State {
             readiness: Arc::clone(&self.readiness),
             metrics: Arc::clone(&self.metrics),
         }
+    }
+}
+
+/// Makes spans, if the environment has asked for them.
+fn trace(gateway: &mut Gateway, metrics: &Metrics, traces: Option<Traces>) {
+    if let Some(traces) = traces {
+        metrics.observe_delivery(traces.delivery());
+        gateway.trace(traces);
     }
 }
 

@@ -10,6 +10,7 @@ use serde_saphyr::Spanned;
 use super::pools::host_and_port;
 use super::problem::Problem;
 use super::problems::Problems;
+use super::tracing::tracing;
 use super::written::{ClientCertificates, Envoy, File};
 use super::{GrpcAddress, Listen};
 use crate::access::{BodyLimits, Client, MAX_GROWTH_BYTES};
@@ -41,6 +42,7 @@ pub(super) struct Surface {
     keep_instance_headers: bool,
     version: Option<envoy_config::Version>,
     pooled: bool,
+    tracing: Option<envoy_config::Tracing>,
     backends: Vec<Backend>,
 }
 
@@ -72,6 +74,7 @@ impl Surface {
             keep_instance_headers: file.response_headers.keeps_instance(),
             version: version(written.version.as_ref(), problems),
             pooled: is_pooled(file),
+            tracing: tracing(written.tracing.as_ref(), trusted_ca(file), problems),
             backends: backends(file, directory),
         }
     }
@@ -104,6 +107,7 @@ impl Surface {
             audio_body_buffer_bytes: limits.audio.saturating_add(MAX_GROWTH_BYTES),
             keep_instance_headers: self.keep_instance_headers,
             pooled: self.pooled,
+            tracing: self.tracing,
             version: self.version,
             backends: self.backends,
         }
@@ -234,9 +238,13 @@ fn is_address(host: &str) -> bool {
     host.parse::<IpAddr>().is_ok()
 }
 
+fn trusted_ca(file: &File) -> &str {
+    let written = file.envoy.trusted_ca.as_ref();
+    written.map_or(DEFAULT_TRUSTED_CA, |it| it.value.as_str())
+}
+
 fn backends(file: &File, directory: &Path) -> Vec<Backend> {
-    let trusted_ca = file.envoy.trusted_ca.as_ref();
-    let trusted_ca = trusted_ca.map_or(DEFAULT_TRUSTED_CA, |it| it.value.as_str());
+    let trusted_ca = trusted_ca(file);
     let pooled = is_pooled(file);
     let backend = |written: &super::written::Backend| {
         let (host, port) = host_and_port(written).unzip();

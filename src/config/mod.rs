@@ -33,6 +33,7 @@ mod redis;
 mod requires;
 mod secret;
 mod surroundings;
+mod tracing;
 mod uses;
 mod validate;
 mod warnings;

@@ -16,13 +16,14 @@ use envoy_types::pb::google::rpc::Status as RpcStatus;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request, Response, Status};
 
-use super::{headers, metadata, rate_limits};
+use super::{headers, metadata, rate_limits, trace};
 use crate::access::Client;
 use crate::auth::CREDENTIAL_HEADERS;
 use crate::gateway::{
     Allowed, Basis, DecisionId, Gateway, Head, Refusal, SUBPROTOCOLS, decide_head,
 };
 use crate::telemetry::RequestContext;
+use crate::usage::TraceId;
 
 /// Headers of a caller that a backend must not see: with them it could choose a deployment that
 /// it may not use (<https://learn.microsoft.com/azure/ai-services/openai/how-to/spillover-traffic-management>,
@@ -69,7 +70,7 @@ impl Authz {
         let client = Arc::clone(&decision.caller.client);
         let basis = Basis::new(&policy, proof);
         let id = self.0.keep(decision, basis, context.clone())?;
-        Ok(allowed(id, &client, &subprotocols))
+        Ok(allowed(id, &client, &subprotocols, context.trace_id))
     }
 }
 
@@ -80,15 +81,21 @@ impl Authorization for Authz {
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
         let said = request.metadata().get(CALLER_ADDRESS).map(said_address);
+        let parent = trace::of_call(request.metadata());
         let attributes = request.into_inner().attributes.unwrap_or_default();
         let sender = Sender::new(said, attributes.source.unwrap_or_default());
         let http = attributes.request.and_then(|it| it.http);
         let http = http.ok_or_else(|| Status::invalid_argument("the check has no HTTP request"))?;
+        let parent = parent.or_else(|| trace::of_caller(headers::of_check(&http)));
         let mut context = RequestContext::at(SystemTime::now());
+        self.0.begin_decision(parent.as_ref(), &mut context);
         let response = match self.decide(&http, &sender, &mut context).await {
-            Ok(response) => response,
+            Ok(response) => {
+                Gateway::end_decision(&context);
+                response
+            }
             Err(refusal) => {
-                let response = denied(&refusal, context.client.as_deref());
+                let response = denied(&refusal, &context);
                 self.0.note_refusal(&refusal, context);
                 response
             }
@@ -130,7 +137,12 @@ fn headers_to_remove(client: &Client) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-fn allowed(id: DecisionId, client: &Client, subprotocols: &[&str]) -> CheckResponse {
+fn allowed(
+    id: DecisionId,
+    client: &Client,
+    subprotocols: &[&str],
+    trace_id: Option<TraceId>,
+) -> CheckResponse {
     let passed_on = Some(subprotocols.join(", ")).filter(|it| !it.is_empty());
     let mut headers_to_remove = headers_to_remove(client);
     if passed_on.is_none() {
@@ -139,7 +151,7 @@ fn allowed(id: DecisionId, client: &Client, subprotocols: &[&str]) -> CheckRespo
     let passed_on = passed_on.map(|it| headers::set_text(SUBPROTOCOLS, it));
     CheckResponse {
         status: Some(rpc_status(Code::Ok)),
-        dynamic_metadata: Some(metadata::of_decision(id, client.id.as_str())),
+        dynamic_metadata: Some(metadata::of_decision(id, client.id.as_str(), trace_id)),
         http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
             headers: passed_on.into_iter().collect(),
             headers_to_remove,
@@ -148,7 +160,7 @@ fn allowed(id: DecisionId, client: &Client, subprotocols: &[&str]) -> CheckRespo
     }
 }
 
-fn denied(refusal: &Refusal, client: Option<&str>) -> CheckResponse {
+fn denied(refusal: &Refusal, context: &RequestContext) -> CheckResponse {
     let mut fields = vec![headers::set_text("content-type", "application/json")];
     let challenge = refusal
         .challenge()
@@ -158,7 +170,11 @@ fn denied(refusal: &Refusal, client: Option<&str>) -> CheckResponse {
     fields.extend(told.map(|(name, value)| headers::set_text(&name, value)));
     CheckResponse {
         status: Some(rpc_status(Code::PermissionDenied)),
-        dynamic_metadata: Some(metadata::of_refusal(refusal.reason.label(), client)),
+        dynamic_metadata: Some(metadata::of_refusal(
+            refusal.reason.label(),
+            context.client.as_deref(),
+            context.trace_id,
+        )),
         http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
             status: Some(HttpStatus {
                 code: refusal.status().into(),

@@ -8,7 +8,7 @@ use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value};
 
 use crate::gateway::{Attempt, DecisionId, Hop, Way};
-use crate::usage::UsageRecord;
+use crate::usage::{TraceId, UsageRecord};
 
 /// Where Envoy puts what ext_authz returns.
 const AUTHZ_NAMESPACE: &str = "envoy.filters.http.ext_authz";
@@ -23,14 +23,21 @@ const MAX_NOTE_BYTES: usize = 64;
 
 /// What ext_authz returns for a request that it allows. The client is for the access log of a request
 /// that breaks off; the rest comes with the usage.
-pub(super) fn of_decision(id: DecisionId, client: &str) -> Struct {
-    object([(DECISION, text(id.to_hex())), ("client", text(client))])
+pub(super) fn of_decision(id: DecisionId, client: &str, trace_id: Option<TraceId>) -> Struct {
+    let known = [(DECISION, text(id.to_hex())), ("client", text(client))];
+    object(known.into_iter().chain(trace(trace_id)))
 }
 
 /// What ext_authz returns for a request that it refuses.
-pub(super) fn of_refusal(reason: &str, client: Option<&str>) -> Struct {
+pub(super) fn of_refusal(reason: &str, client: Option<&str>, trace_id: Option<TraceId>) -> Struct {
     let client = client.map(|client| ("client", text(client)));
-    object([("reason", text(reason))].into_iter().chain(client))
+    let known = [("reason", text(reason))].into_iter().chain(client);
+    object(known.chain(trace(trace_id)))
+}
+
+/// The trace, for the access log of an Envoy that does not trace.
+fn trace(id: Option<TraceId>) -> Option<(&'static str, Value)> {
+    Some(("trace_id", text(id?.to_string())))
 }
 
 /// The decision that a request to ext_proc belongs to.

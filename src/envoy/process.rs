@@ -26,14 +26,14 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::held::Held;
 use super::reply::ResponseHeaders;
-use super::{headers, instance_headers, metadata, rate_limits, reply, way};
+use super::{headers, instance_headers, metadata, rate_limits, reply, trace, way};
 use crate::access::Endpoint;
 use crate::gateway::{
     self, Admitted, Answered, Attempt, Decided, End, Forwarded, Gateway, Lease, Reach, Reason,
     Recorded, Refusal, Settlement, Transaction, check_content,
 };
-use crate::telemetry::RequestContext;
-use crate::usage::{BodyFormat, Receipt, TraceId, Unwritable};
+use crate::telemetry::{Parent, RequestContext};
+use crate::usage::{BodyFormat, Receipt, Unwritable};
 
 /// The ext_proc service.
 pub struct Processor(Arc<Gateway>);
@@ -54,6 +54,7 @@ impl ExternalProcessor for Processor {
         request: Request<Streaming<ProcessingRequest>>,
     ) -> Result<Response<Exchange>, Status> {
         let reach = way::reach(request.metadata());
+        let parent = trace::of_call(request.metadata());
         Ok(Response::new(Exchange {
             messages: request.into_inner(),
             gateway: Arc::clone(&self.0),
@@ -61,6 +62,7 @@ impl ExternalProcessor for Processor {
             held: Held::default(),
             lease: None,
             reach,
+            parent,
         }))
     }
 }
@@ -75,6 +77,8 @@ pub struct Exchange {
     lease: Option<Arc<Lease>>,
     /// Which backends Envoy leads to, until the request has been seen.
     reach: Reach,
+    /// Envoy's span of the exchange, where Envoy traces.
+    parent: Option<Parent>,
 }
 
 /// How far the request has come.
@@ -195,7 +199,9 @@ impl Exchange {
         };
         let removed = headers_to_remove(fields);
         admitted.reach = std::mem::take(&mut self.reach);
-        admitted.trace_id = headers::get(fields, "traceparent").and_then(TraceId::of_traceparent);
+        let parent = self.parent_of(fields);
+        self.gateway
+            .begin_request(parent.as_ref(), &mut admitted.context);
         Some(match &admitted.decision.target.endpoint {
             Endpoint::Stored { .. } | Endpoint::Models | Endpoint::Realtime { .. } => {
                 let decided = gateway::without_body(&self.gateway, admitted);
@@ -424,12 +430,20 @@ impl Exchange {
         reply::refusal(refusal)
     }
 
+    /// What the request's span is a part of, if anybody says it.
+    fn parent_of(&mut self, fields: Option<&HeaderMap>) -> Option<Parent> {
+        let headers = || fields.into_iter().flat_map(headers::of_map);
+        self.parent.take().or_else(|| trace::of_caller(headers()))
+    }
+
     /// ext_proc saw a request that ext_authz had not allowed in this process.
     fn no_decision(&mut self, fields: Option<&HeaderMap>) -> ProcessingResponse {
         let mut context = RequestContext::at(SystemTime::now());
         if let Some(id) = headers::get(fields, "x-request-id") {
             context.request_id = Arc::from(id);
         }
+        let parent = self.parent_of(fields);
+        self.gateway.begin_request(parent.as_ref(), &mut context);
         self.refuse(&Reason::NoDecision.into(), context)
     }
 }

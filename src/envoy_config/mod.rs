@@ -11,5 +11,5 @@ mod version;
 
 pub use discovery::{BOOTSTRAP, CLUSTERS, Clusters, Discovery, LISTENERS, ROUTES};
 pub use render::{Part, RenderError, render};
-pub use settings::{Address, Backend, Settings, Tls, TollgateAddress};
+pub use settings::{Address, Backend, Settings, Tls, TollgateAddress, Tracing};
 pub use version::Version;

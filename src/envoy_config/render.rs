@@ -11,7 +11,7 @@ use super::settings::{Backend, Settings};
 use crate::upstream::MAX_ATTEMPTS;
 
 /// The templates by the names that they include each other by.
-const TEMPLATES: [(&str, &str); 23] = [
+const TEMPLATES: [(&str, &str); 25] = [
     ("envoy.yaml", include_str!("templates/envoy.yaml")),
     ("listener.yaml", include_str!("templates/listener.yaml")),
     (
@@ -32,6 +32,11 @@ const TEMPLATES: [(&str, &str); 23] = [
         include_str!("templates/backend-in-order.lua"),
     ),
     ("guards.yaml", include_str!("templates/guards.yaml")),
+    ("tracing.yaml", include_str!("templates/tracing.yaml")),
+    (
+        "cluster-tracing.yaml",
+        include_str!("templates/cluster-tracing.yaml"),
+    ),
     (
         "discovery-bootstrap.yaml",
         include_str!("templates/discovery-bootstrap.yaml"),

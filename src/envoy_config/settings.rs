@@ -8,7 +8,7 @@ use super::version::Version;
 const CLUSTER: &str = "azure_openai";
 
 /// Everything that goes into the templates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Settings {
     /// Where callers connect.
     pub listen: Address,
@@ -38,6 +38,8 @@ pub struct Settings {
     pub keep_instance_headers: bool,
     /// There is a choice of backends: each attempt may go to another one.
     pub pooled: bool,
+    /// Where Envoy sends its spans; `None`: it makes none.
+    pub tracing: Option<Tracing>,
     /// The Envoy that it is written for; `None`: that of the tests.
     #[serde(skip)]
     pub version: Option<Version>,
@@ -83,6 +85,27 @@ pub struct Tls {
     pub certificate: String,
     /// Its key.
     pub key: String,
+}
+
+/// A collector of spans, and which it gets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tracing {
+    /// Its host.
+    pub host: String,
+    /// The host is an IP address.
+    pub is_address: bool,
+    /// Its port.
+    pub port: u16,
+    /// It is reached with TLS.
+    pub tls: bool,
+    /// The PEM file of the authorities that may have signed its certificate.
+    pub trusted_ca: String,
+    /// What Envoy calls itself.
+    pub service_name: String,
+    /// How many requests have spans, of those that are in no trace yet.
+    pub sampling_percent: f64,
+    /// A caller's trace goes on.
+    pub follows_callers: bool,
 }
 
 /// tollgate's gRPC endpoint.

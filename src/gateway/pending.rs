@@ -19,7 +19,7 @@ use super::reach::Reach;
 use super::share::Lease;
 use crate::access::ClientId;
 use crate::telemetry::RequestContext;
-use crate::usage::{RecordId, TraceId};
+use crate::usage::RecordId;
 
 /// Decisions that may wait; a client that opens and drops requests can't fill the memory.
 const MAX_PENDING: usize = 100_000;
@@ -41,7 +41,6 @@ pub(crate) struct Admitted {
     pub(crate) context: RequestContext,
     /// The name of its usage record.
     pub(crate) record: RecordId,
-    pub(crate) trace_id: Option<TraceId>,
     /// Where its Envoy leads; ext_proc fills it in.
     pub(crate) reach: Reach,
     pub(crate) at: Instant,
@@ -62,7 +61,6 @@ impl Admitted {
             basis: Some(basis),
             content_type: String::new(),
             context,
-            trace_id: None,
             reach: Reach::default(),
             at: Instant::now(),
         })

@@ -12,11 +12,14 @@ use super::limited::{Held, Settling, check_limits, settle_later, settle_limits};
 use super::pending::{Admitted, DecisionId, NoRoom, PendingDecisions};
 use super::refusal::{Reason, Refusal};
 use super::share::{ShareExceeded, Shares};
-use crate::access::{ObjectChange, ObjectOwners};
+use crate::access::{ObjectChange, ObjectOwners, Operation};
 use crate::auth::IssuedKeys;
 use crate::limits::Limits;
 use crate::policy::{LivePolicy, Policy};
-use crate::telemetry::{AuditLog, Metrics, Refused, RequestContext};
+use crate::telemetry::{
+    AuditLog, Metrics, Parent, Refused, RequestContext, Span, Traces, span_allowed, span_ended,
+    span_refused,
+};
 use crate::upstream::Identity;
 use crate::usage::{CollectorState, Ledger, ReasoningRates, Receipt, UsageRecord};
 
@@ -35,6 +38,8 @@ pub struct Gateway {
     pub(super) identity: Arc<Identity>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: AuditLog,
+    /// `None` where nobody traces.
+    traces: Option<Traces>,
     pub(super) pending: PendingDecisions,
     pub(super) shares: Shares,
     /// How much each client, user, product and deployment may use.
@@ -69,6 +74,7 @@ impl Gateway {
             identity,
             metrics,
             audit,
+            traces: None,
             pending: PendingDecisions::default(),
             shares: Shares::default(),
             limits,
@@ -136,6 +142,53 @@ impl Gateway {
     pub fn keep_ledger(&mut self, ledger: Ledger, owners: Arc<ObjectOwners>) {
         self.ledger = Some(ledger);
         self.owners = owners;
+    }
+
+    /// Makes spans of decisions and requests.
+    pub fn trace(&mut self, traces: Traces) {
+        self.traces = Some(traces);
+    }
+
+    /// Sends the spans that wait. It blocks for some seconds at most.
+    pub fn finish_traces(&self) {
+        if let Some(traces) = &self.traces {
+            traces.finish();
+        }
+    }
+
+    /// A decision about a request's headers begins.
+    pub(crate) fn begin_decision(&self, parent: Option<&Parent>, context: &mut RequestContext) {
+        context.trace_id = parent.map(Parent::trace_id);
+        if let Some(traces) = &self.traces {
+            context.begin(traces.decision(parent, context.started));
+        }
+    }
+
+    /// The request is allowed: from now on it is at ext_proc.
+    pub(crate) fn end_decision(context: &RequestContext) {
+        span_allowed(context);
+    }
+
+    /// What follows the decision begins: a part of what Envoy says, and else of what the decision is.
+    pub(crate) fn begin_request(&self, parent: Option<&Parent>, context: &mut RequestContext) {
+        if let Some(parent) = parent {
+            context.trace_id = Some(parent.trace_id());
+        }
+        if let Some(traces) = &self.traces {
+            let decision = context.span.as_parent();
+            let name = context.operation.map_or("request", Operation::gen_ai_name);
+            context.begin(traces.request(parent.or(decision.as_ref()), name));
+        }
+    }
+
+    /// A request has ended, whose record this is.
+    pub(super) fn end_span(&self, span: &Span, recorded: &Recorded) {
+        if self.traces.is_some() {
+            let policy = self.policy.load();
+            let backend = policy.pools.named(&recorded.record.backend);
+            let address = backend.and_then(|it| it.address.as_deref());
+            span_ended(span, &recorded.record, address);
+        }
     }
 
     /// What has become of usage that the gateway asks for itself.
@@ -223,10 +276,12 @@ impl Gateway {
         if let Some(product) = &refusal.product {
             context.product = Some(Arc::clone(product));
         }
-        self.audit.refused(Refused {
+        let refused = Refused {
             context,
             reason,
             status: refusal.status(),
-        });
+        };
+        span_refused(&refused);
+        self.audit.refused(refused);
     }
 }

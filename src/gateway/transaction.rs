@@ -23,6 +23,7 @@ use super::state::{Gateway, Recorded};
 use super::unsettled;
 use crate::access::{Deployment, Endpoint, Known, ObjectChange, Operation, ProductId};
 use crate::limits::RateLimits;
+use crate::telemetry::Span;
 use crate::upstream::Rejections;
 use crate::usage::{
     BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Released,
@@ -235,16 +236,19 @@ impl Transaction {
             changes,
             lease,
             settling,
+            span,
         } = closed;
         let Some(input) = to_estimate else {
-            return Some(Settlement::Done(
-                self.gateway.record(record, changes, settling),
-            ));
+            let recorded = self.gateway.record(record, changes, settling);
+            self.gateway.end_span(&span, &recorded);
+            return Some(Settlement::Done(recorded));
         };
         let gateway = Arc::clone(&self.gateway);
         let count = move || {
             record.tokens = estimate(&input);
-            gateway.record(record, changes, settling)
+            let recorded = gateway.record(record, changes, settling);
+            gateway.end_span(&span, &recorded);
+            recorded
         };
         let counting = lease.in_turn(count);
         let counting = self
@@ -298,6 +302,7 @@ struct Closed {
     lease: Arc<Lease>,
     /// What was set aside of its limits.
     settling: Settling,
+    span: Span,
 }
 
 impl Open {
@@ -339,6 +344,7 @@ impl Open {
         let backend = backend.unwrap_or_default();
         let assumed = unsettled::assume(&self.outgoing, source);
         let lease = Arc::clone(&self.outgoing.admitted.lease);
+        let span = self.outgoing.admitted.context.span.clone();
         let settling = Settling {
             is_stored: matches!(endpoint, Endpoint::Stored { .. }),
             limited: self.outgoing.limited.take(),
@@ -353,6 +359,7 @@ impl Open {
             changes,
             lease,
             settling,
+            span,
         }
     }
 
@@ -437,7 +444,7 @@ impl Open {
             id: admitted.record,
             started: admitted.decision.started,
             request_id: admitted.context.request_id,
-            trace_id: admitted.trace_id,
+            trace_id: admitted.context.trace_id,
             labels: admitted.decision.caller.client.labels.to_json(),
             client: admitted.decision.caller.client.id.to_shared(),
             user: admitted.decision.caller.user,

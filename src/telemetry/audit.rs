@@ -159,6 +159,8 @@ struct UsageLine<'a> {
     event: &'static str,
     time: String,
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
     client: &'a str,
     user: Option<&'a str>,
     credential: &'a str,
@@ -246,6 +248,7 @@ impl<'a> UsageLine<'a> {
             event: "usage",
             time: rfc3339(record.started),
             request_id: &record.request_id,
+            trace_id: record.trace_id.map(|id| id.to_string()),
             client: &record.client,
             user: record.user.as_deref(),
             credential: record.credential,

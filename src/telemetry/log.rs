@@ -26,6 +26,8 @@ pub fn init(format: LogFormat) {
         "hyper",
         "hyper_util",
         "h2",
+        "opentelemetry",
+        "opentelemetry-otlp",
         "reqwest",
         "tonic",
     ]

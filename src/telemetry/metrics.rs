@@ -8,6 +8,7 @@ mod backends;
 mod certificates;
 mod changes;
 mod collector;
+mod delivery;
 mod issuers;
 mod keys;
 mod ledger;
@@ -27,6 +28,7 @@ use prometheus::{Encoder, Registry, TextEncoder};
 use self::changes::Changes;
 use self::served::Served;
 use self::units::UnitMetrics;
+use super::conventions as names;
 use crate::access::ClientId;
 use crate::upstream::Identity;
 use crate::usage::UsageRecord;
@@ -108,20 +110,20 @@ impl Metrics {
                 "Tokens by kind; cached_input is part of input, reasoning of output",
             ),
             token_usage: meter
-                .u64_histogram("gen_ai.client.token.usage")
+                .u64_histogram(names::TOKEN_USAGE)
                 .with_unit("{token}")
                 .with_description("Input and output tokens of a request")
                 .with_boundaries(TOKEN_BOUNDS.to_vec())
                 .build(),
             duration: seconds(
                 &meter,
-                "gen_ai.client.operation.duration",
+                names::OPERATION_DURATION,
                 "From a request's arrival to the end of its answer",
                 &DURATION_BOUNDS,
             ),
             time_to_first_token: seconds(
                 &meter,
-                "gen_ai.server.time_to_first_token",
+                names::TIME_TO_FIRST_TOKEN,
                 "From a request's arrival to the first token of its stream",
                 &FIRST_TOKEN_BOUNDS,
             ),
@@ -222,11 +224,11 @@ impl Metrics {
         self.record_tokens(record, &labels);
         self.units.record(record, &labels);
         labels.push(KeyValue::new(
-            "gen_ai.operation.name",
+            names::OPERATION,
             record.operation.gen_ai_name(),
         ));
         labels.push(KeyValue::new(
-            "http.response.status_code",
+            names::HTTP_STATUS,
             i64::from(record.status.unwrap_or(0)),
         ));
         self.requests.add(1, &labels);
@@ -270,17 +272,17 @@ impl Metrics {
         }
         for (kind, count) in [("input", tokens.input), ("output", tokens.output)] {
             if count > 0 {
-                let mut labels = with("gen_ai.token.type", kind);
+                let mut labels = with(names::TOKEN_TYPE, kind);
                 labels.push(KeyValue::new(
-                    "gen_ai.operation.name",
+                    names::OPERATION,
                     record.operation.gen_ai_name(),
                 ));
                 labels.push(KeyValue::new(
-                    "gen_ai.request.model",
+                    names::REQUEST_MODEL,
                     self.served.label(record),
                 ));
                 labels.push(KeyValue::new(
-                    "gen_ai.response.model",
+                    names::RESPONSE_MODEL,
                     shared(record.model.as_ref()),
                 ));
                 self.token_usage.record(count, &labels);
@@ -292,7 +294,7 @@ impl Metrics {
     fn labels(&self, record: &UsageRecord) -> Vec<KeyValue> {
         let mut labels = Vec::with_capacity(8);
         labels.extend([
-            KeyValue::new("gen_ai.provider.name", "azure.ai.openai"),
+            KeyValue::new(names::PROVIDER, names::AZURE_OPENAI),
             KeyValue::new("tollgate.client", Arc::clone(&record.client)),
             KeyValue::new("tollgate.product", shared(record.product.as_ref())),
             KeyValue::new("tollgate.deployment", self.served.label(record)),

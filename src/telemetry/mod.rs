@@ -1,11 +1,18 @@
-//! Metrics, the audit log, and the service's own log.
+//! Metrics, traces, the audit log, and the service's own log.
 
 mod alarms;
 mod audit;
+mod conventions;
 mod log;
 mod metrics;
+mod otlp;
+mod spans;
+mod trace;
 
 pub use alarms::log_alarms;
 pub use audit::{AuditLog, AuditWriter, Refused, RequestContext, recomputed_line};
 pub use log::{LogFormat, init as init_log};
 pub use metrics::Metrics;
+pub use otlp::{Delivery, Environment};
+pub(crate) use spans::{allowed as span_allowed, ended as span_ended, refused as span_refused};
+pub use trace::{Parent, Span, Traces};

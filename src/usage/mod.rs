@@ -58,7 +58,7 @@ pub use store::{
     SHARED, Sum, UsageStore, Used, rfc3339,
 };
 pub use tokens::TokenCounts;
-pub use trace::TraceId;
+pub use trace::{TraceId, TraceParent};
 pub use units::Units;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! - [`identity`]: managed identity (App Service) and Entra ID's token endpoint.
 //! - [`azure`]: Azure OpenAI, with the same bytes, its own billing ledger, and faults on request.
 //! - [`key_vault`]: Azure Key Vault, with its challenge.
+//! - [`collector`]: a collector of OpenTelemetry.
 //! - [`certificates`]: a throw-away certificate authority.
 //! - [`token`]: the access tokens that the first issues and the second accepts.
 //! - [`server`], [`body`], [`unique`]: what the fakes are made of.
@@ -13,6 +14,7 @@
 pub mod azure;
 pub mod body;
 pub mod certificates;
+pub mod collector;
 pub mod identity;
 pub mod issuer;
 pub mod key_vault;

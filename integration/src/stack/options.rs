@@ -46,6 +46,7 @@ pub struct Options {
     pub(super) wait_until_ready: bool,
     pub(super) mtls: bool,
     pub(super) by_address: bool,
+    pub(super) written: bool,
 }
 
 impl Default for Options {
@@ -67,6 +68,7 @@ impl Default for Options {
             wait_until_ready: true,
             mtls: false,
             by_address: false,
+            written: false,
         }
     }
 }
@@ -134,6 +136,12 @@ impl Options {
     /// Envoy runs the file for several backends as it is written, with their addresses for names.
     pub fn backends_by_address(mut self) -> Self {
         self.by_address = true;
+        self
+    }
+
+    /// Envoy runs what `tollgate envoy` writes from tollgate.yaml, also with one backend.
+    pub fn envoy_as_written(mut self) -> Self {
+        self.written = true;
         self
     }
 

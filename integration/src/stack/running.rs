@@ -91,8 +91,8 @@ impl Stack {
 
         let mut config = match (options.mtls, others.is_empty()) {
             (true, _) => EnvoyConfig::standalone_mtls()?,
-            (false, true) => EnvoyConfig::standalone()?,
-            (false, false) => EnvoyConfig::written_from(&launch.config).await?,
+            (false, true) if !options.written => EnvoyConfig::standalone()?,
+            (false, _) => EnvoyConfig::written_from(&launch.config).await?,
         };
         config.listen_on_loopback();
         config.certificate(&files.certificate, &files.key);

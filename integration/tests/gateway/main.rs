@@ -59,6 +59,7 @@ mod token_issuers;
 mod token_keys;
 mod token_support;
 mod tokens;
+mod traces;
 mod unreported;
 mod usage_log;
 mod uses;

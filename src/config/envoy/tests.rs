@@ -112,3 +112,36 @@ fn what_is_wrong_says_where_and_why() {
         assert!(error.contains(reason), "{more}: {error}");
     }
 }
+
+#[test]
+fn envoys_spans_go_to_a_collector_that_takes_them_over_grpc() {
+    let tracing = |section: &str| parse(&format!("envoy: {{ tracing: {section} }}"));
+    let written = tracing("{ collector: \"http://10.0.0.9:4317\", sampling_percent: 0.5 }");
+    let written = written.expect("good").tracing.expect("it");
+    assert_eq!((&*written.host, written.port), ("10.0.0.9", 4317));
+    assert!(written.is_address && !written.tls && written.follows_callers);
+    assert!((written.sampling_percent - 0.5).abs() < f64::EPSILON);
+    let named =
+        "{ collector: \"https://otel.example\", follow_callers: false, service_name: edge }";
+    let named = tracing(named).expect("good").tracing.expect("it");
+    assert_eq!((&*named.host, named.port), ("otel.example", 443));
+    assert!(!named.is_address && named.tls && !named.follows_callers);
+    assert_eq!(named.service_name, "edge");
+    for bad in [
+        "10.0.0.9:4317",
+        "http://otel.example:4317/v1/traces",
+        "http://user@otel.example",
+        "grpc://otel.example",
+    ] {
+        let error = tracing(&format!("{{ collector: \"{bad}\" }}")).expect_err(bad);
+        assert!(
+            error.contains("is not the address of a collector"),
+            "{error}"
+        );
+    }
+    for percent in ["-1", "100.5", ".nan"] {
+        let section = format!("{{ collector: \"http://a:1\", sampling_percent: {percent} }}");
+        let error = tracing(&section).expect_err(percent);
+        assert!(error.contains("from 0 to 100"), "{error}");
+    }
+}

@@ -18,6 +18,17 @@ pub(in crate::config) struct Envoy {
     pub(in crate::config) max_connections: Option<Spanned<u64>>,
     pub(in crate::config) max_heap_bytes: Option<Spanned<u64>>,
     pub(in crate::config) version: Option<Spanned<String>>,
+    pub(in crate::config) tracing: Option<Tracing>,
+}
+
+/// Where Envoy sends its spans.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Tracing {
+    pub(in crate::config) collector: Spanned<String>,
+    pub(in crate::config) sampling_percent: Option<Spanned<f64>>,
+    pub(in crate::config) service_name: Option<String>,
+    pub(in crate::config) follow_callers: Option<bool>,
 }
 
 /// The files of the certificate.

@@ -26,7 +26,7 @@ pub(super) use backends::{Backend, BackendTier, Member, Pool};
 pub(super) use clients::{Client, UserFrom};
 pub(super) use credentials::{Certificate, Credential, Key, TokenCredential};
 pub(super) use database::Database;
-pub(super) use envoy::Envoy;
+pub(super) use envoy::{Envoy, Tracing};
 pub(super) use file::File;
 pub(super) use hours::{Day, Hours};
 pub(super) use identity::{ClientSecret, Identity, ManagedIdentity};

@@ -14,6 +14,7 @@ mod route;
 mod rule;
 mod sending;
 mod tls;
+mod tracing;
 mod updates;
 mod value;
 mod version;
@@ -63,6 +64,7 @@ fn compare(running: &Running, settings: Settings, subject: &mut Subject) {
     }
     for manager in managers {
         listener::examine(&manager, &wanted, subject);
+        tracing::examine(&manager, &wanted, subject);
         filter::examine(&manager, &wanted, subject);
         route::examine(dump, &manager, &wanted, subject);
         cluster::examine_tollgate(dump, &manager, &wanted, subject);

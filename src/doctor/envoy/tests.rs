@@ -329,3 +329,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_envoy_that_does_not_trace_as_it_is_to_or_shows_queries_is_found() {
+    let traced = ONE.replace(
+        "envoy: {",
+        "envoy: { tracing: { collector: \"http://127.0.0.1:4317\" },",
+    );
+    let traced = settings(&traced);
+    let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+    let good = written(&traced);
+    assert!(problems(&good, traced.clone()).is_empty());
+    let found = |config: &Value| {
+        let found = problems(config, traced.clone());
+        let [found] = &found[..] else {
+            panic!("one problem: {found:?}")
+        };
+        assert_eq!(found.result, Outcome::Warning);
+        found.message.clone()
+    };
+    let none = written(&settings(ONE));
+    assert!(found(&none).contains("has no `tracing`"));
+    let mut shows = good;
+    let tracing = shows
+        .pointer_mut(&format!("{manager}/tracing"))
+        .expect("it");
+    tracing["max_path_tag_length"] = json!(256);
+    assert!(found(&shows).contains("show paths with their queries"));
+}

@@ -26,6 +26,7 @@ pub(in crate::envoy_config) fn settings() -> Settings {
         audio_body_buffer_bytes: 2,
         keep_instance_headers: false,
         pooled: false,
+        tracing: None,
         version: None,
         backends: vec![backend("sweden", "azure_openai")],
     }

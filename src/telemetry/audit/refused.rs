@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::rfc3339;
 use crate::access::{Deployment, Endpoint, Grant, Operation, Target};
 use crate::auth::{Caller, CredentialKind, Described, PresentedKey};
+use crate::telemetry::trace::Span;
+use crate::usage::TraceId;
 
 /// Longest path that is written.
 const MAX_PATH_BYTES: usize = 256;
@@ -42,6 +44,10 @@ pub struct RequestContext {
     pub path: Option<Arc<str>>,
     /// What else is known of a credential that was refused.
     pub described: Option<Box<Described>>,
+    /// The trace that it belongs to.
+    pub trace_id: Option<TraceId>,
+    /// Its span of what is going on just now: the decision, and then the request.
+    pub span: Span,
 }
 
 impl RequestContext {
@@ -60,7 +66,15 @@ impl RequestContext {
             address: None,
             path: None,
             described: None,
+            trace_id: None,
+            span: Span::default(),
         }
+    }
+
+    /// A span of it has begun. One without a parent begins a trace.
+    pub(crate) fn begin(&mut self, span: Span) {
+        self.trace_id = self.trace_id.or(span.trace_id());
+        self.span = span;
     }
 
     /// What is asked for, and from where.
@@ -142,6 +156,8 @@ pub(super) struct RefusedLine<'a> {
     described: DescribedMembers<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
 }
 
 impl<'a> RefusedLine<'a> {
@@ -166,6 +182,7 @@ impl<'a> RefusedLine<'a> {
             path: context.path.as_deref(),
             described: DescribedMembers::of(context),
             detail: context.detail.as_deref(),
+            trace_id: context.trace_id.map(|id| id.to_string()),
         }
     }
 }

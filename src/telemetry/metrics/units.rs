@@ -6,6 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
 use super::{counter, seconds};
+use crate::telemetry::conventions::TIME_PER_OUTPUT_TOKEN;
 use crate::usage::UsageRecord;
 
 /// Bucket bounds that the conventions recommend for the time of a token, in seconds.
@@ -35,7 +36,7 @@ impl UnitMetrics {
             ),
             time_per_output_token: seconds(
                 meter,
-                "gen_ai.server.time_per_output_token",
+                TIME_PER_OUTPUT_TOKEN,
                 "The time that each token of a stream took after the first",
                 &PER_TOKEN_BOUNDS,
             ),

@@ -1,0 +1,246 @@
+//! A collector of OpenTelemetry: the real protocol, over gRPC and over HTTP, and what has come.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use prost::Message;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic::{Request, Response, Status};
+
+use crate::stack::wait_for;
+
+/// Attributes by their names.
+pub type Attributes = BTreeMap<String, Value>;
+
+/// A span as it came.
+#[derive(Clone, Debug)]
+pub struct SeenSpan {
+    /// `grpc` or `http`.
+    pub over: &'static str,
+    /// The `authorization` that it came with.
+    pub authorization: Option<String>,
+    /// What the sender says of itself.
+    pub resource: Attributes,
+    /// Its name.
+    pub name: String,
+    /// In hexadecimal, as the ids below.
+    pub trace_id: String,
+    /// Its id.
+    pub span_id: String,
+    /// The id of the span that it is a part of; empty where it is of none.
+    pub parent: String,
+    /// The protocol's number of its kind: 2 server, 3 client.
+    pub kind: i32,
+    /// What it says.
+    pub attributes: Attributes,
+    /// Whether it says that it has failed.
+    pub is_error: bool,
+    /// When it began and ended, in nanoseconds since 1970.
+    pub times: (u64, u64),
+}
+
+impl SeenSpan {
+    /// An attribute of it.
+    pub fn get(&self, name: &str) -> &Value {
+        self.attributes.get(name).unwrap_or(&Value::Null)
+    }
+
+    /// The service that it came from.
+    pub fn service(&self) -> &str {
+        let name = self.resource.get("service.name");
+        name.and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    spans: Mutex<Vec<SeenSpan>>,
+    /// The status that everything is refused with; 0: it is taken.
+    refuses: AtomicU16,
+}
+
+/// A running collector; it ends with its owner.
+pub struct Collector {
+    /// Where it listens for gRPC.
+    pub grpc: SocketAddr,
+    /// Where it listens for HTTP.
+    pub http: SocketAddr,
+    shared: Arc<Shared>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Collector {
+    /// Starts it on loopback.
+    ///
+    /// # Panics
+    /// Where there is no port.
+    pub async fn start() -> Self {
+        let shared = Arc::<Shared>::default();
+        let (grpc, grpc_listener) = bind().await;
+        let (http, http_listener) = bind().await;
+        let service = TraceServiceServer::new(Service(Arc::clone(&shared)))
+            .accept_compressed(tonic::codec::CompressionEncoding::Gzip);
+        let grpc_task = tokio::spawn(async move {
+            let incoming = TcpListenerStream::new(grpc_listener);
+            let served = Server::builder().add_service(service);
+            drop(served.serve_with_incoming(incoming).await);
+        });
+        let router = Router::new()
+            .route("/v1/traces", post(take_traces))
+            .with_state(Arc::clone(&shared));
+        let http_task = tokio::spawn(async move {
+            drop(axum::serve(http_listener, router).await);
+        });
+        Self {
+            grpc,
+            http,
+            shared,
+            tasks: [grpc_task, http_task],
+        }
+    }
+
+    /// Refuses all that comes with an HTTP status, or, over gRPC, with `unavailable`; 0: takes it again.
+    pub fn refuse(&self, status: u16) {
+        self.shared.refuses.store(status, Ordering::Relaxed);
+    }
+
+    /// All spans so far.
+    pub fn spans(&self) -> Vec<SeenSpan> {
+        lock(&self.shared.spans).clone()
+    }
+
+    /// The first span, come or still to come, that `fits`.
+    ///
+    /// # Panics
+    /// When none comes before the deadline.
+    pub async fn span(&self, what: &str, fits: impl Fn(&SeenSpan) -> bool) -> SeenSpan {
+        wait_for(what, async || self.spans().into_iter().find(|it| fits(it))).await
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+async fn bind() -> (SocketAddr, TcpListener) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    (listener.local_addr().expect("an address"), listener)
+}
+
+impl Shared {
+    fn refusal(&self) -> Option<u16> {
+        Some(self.refuses.load(Ordering::Relaxed)).filter(|status| *status != 0)
+    }
+
+    fn take(&self, request: ExportTraceServiceRequest, over: &'static str, by: Option<String>) {
+        let mut spans = lock(&self.spans);
+        for of_resource in request.resource_spans {
+            let resource = of_resource.resource.unwrap_or_default();
+            let resource = attributes(resource.attributes);
+            for span in of_resource.scope_spans.into_iter().flat_map(|it| it.spans) {
+                spans.push(SeenSpan {
+                    over,
+                    authorization: by.clone(),
+                    resource: resource.clone(),
+                    name: span.name,
+                    trace_id: hex::encode(span.trace_id),
+                    span_id: hex::encode(span.span_id),
+                    parent: hex::encode(span.parent_span_id),
+                    kind: span.kind,
+                    attributes: attributes(span.attributes),
+                    is_error: span.status.is_some_and(|it| it.code == 2),
+                    times: (span.start_time_unix_nano, span.end_time_unix_nano),
+                });
+            }
+        }
+    }
+}
+
+struct Service(Arc<Shared>);
+
+#[tonic::async_trait]
+impl TraceService for Service {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        if self.0.refusal().is_some() {
+            return Err(Status::unavailable("not now"));
+        }
+        let by = request.metadata().get("authorization");
+        let by = by.and_then(|it| it.to_str().ok()).map(str::to_owned);
+        self.0.take(request.into_inner(), "grpc", by);
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+async fn take_traces(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, Vec<u8>) {
+    if let Some(status) = shared.refusal() {
+        let status = StatusCode::from_u16(status).expect("a status");
+        return (status, b"not now".to_vec());
+    }
+    let is_protobuf = headers
+        .get("content-type")
+        .is_some_and(|it| it == "application/x-protobuf");
+    match ExportTraceServiceRequest::decode(body) {
+        Ok(request) if is_protobuf => {
+            let by = headers.get("authorization").and_then(|it| it.to_str().ok());
+            shared.take(request, "http", by.map(str::to_owned));
+            (
+                StatusCode::OK,
+                ExportTraceServiceResponse::default().encode_to_vec(),
+            )
+        }
+        _ => (StatusCode::BAD_REQUEST, Vec::new()),
+    }
+}
+
+fn attributes(all: Vec<KeyValue>) -> Attributes {
+    let one = |it: KeyValue| (it.key, value(it.value));
+    all.into_iter().map(one).collect()
+}
+
+fn value(any: Option<AnyValue>) -> Value {
+    match any.and_then(|it| it.value) {
+        Some(Any::StringValue(text)) => text.into(),
+        Some(Any::BoolValue(value)) => value.into(),
+        Some(Any::IntValue(value)) => value.into(),
+        Some(Any::DoubleValue(value)) => json!(value),
+        Some(Any::ArrayValue(list)) => {
+            let values = list.values.into_iter();
+            values.map(|it| value(Some(it))).collect()
+        }
+        _ => Value::Null,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

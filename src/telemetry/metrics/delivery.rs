@@ -1,0 +1,28 @@
+//! What the metrics say of telemetry that is sent elsewhere.
+
+use std::sync::Arc;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::MeterProvider;
+
+use super::Metrics;
+use crate::telemetry::otlp::Delivery;
+
+impl Metrics {
+    /// Shows what becomes of a signal.
+    pub fn observe_delivery(&self, delivery: &Arc<Delivery>) {
+        let delivery = Arc::clone(delivery);
+        let _ = self
+            .provider
+            .meter("tollgate")
+            .u64_observable_counter("tollgate.telemetry.items")
+            .with_description("Spans sent to a collector, and those that were dropped")
+            .with_callback(move |counter| {
+                for (outcome, count) in delivery.outcomes() {
+                    let signal = KeyValue::new("signal", delivery.signal().as_str());
+                    counter.observe(count, &[signal, KeyValue::new("outcome", outcome)]);
+                }
+            })
+            .build();
+    }
+}

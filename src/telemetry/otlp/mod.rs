@@ -1,0 +1,21 @@
+//! OpenTelemetry's protocol (OTLP): where telemetry goes, and what becomes of it. Off unless the `OTEL_*`
+//! variables ask for it; docs/observability.md lists them.
+
+mod client;
+mod delivery;
+mod destination;
+mod environment;
+mod list;
+mod resource;
+mod signal;
+
+pub use delivery::Delivery;
+pub use environment::Environment;
+
+pub(super) use client::Client;
+pub(super) use destination::{Destination, Protocol};
+pub(super) use resource::resource;
+pub(super) use signal::Signal;
+
+#[cfg(test)]
+pub(super) use environment::testing;

@@ -1,0 +1,42 @@
+//! How spans end: what is known of a decision or a request by then.
+
+mod attributes;
+
+use std::time::SystemTime;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::Span as _;
+
+use super::audit::{Refused, RequestContext};
+use super::trace::{Span, fail};
+use crate::usage::UsageRecord;
+
+/// A request is allowed by its headers.
+pub(crate) fn allowed(context: &RequestContext) {
+    context.span.end(SystemTime::now(), |span| {
+        span.set_attributes(attributes::of_request(context));
+        span.set_attribute(KeyValue::new("tollgate.decision", "allow"));
+    });
+}
+
+/// A request is refused.
+pub(crate) fn refused(refused: &Refused) {
+    refused.context.span.end(SystemTime::now(), |span| {
+        span.set_attributes(attributes::of_request(&refused.context));
+        span.set_attributes(attributes::of_refusal(refused));
+        fail(span, refused.reason.into());
+    });
+}
+
+/// A request has been at a backend, whose host and port are these.
+pub(crate) fn ended(span: &Span, record: &UsageRecord, backend: Option<&str>) {
+    let end = record.started.checked_add(record.duration);
+    span.end(end.unwrap_or_else(SystemTime::now), |span| {
+        span.update_name(attributes::name(record));
+        span.set_attributes(attributes::of_record(record));
+        span.set_attributes(attributes::of_server(backend));
+        if let Some(error) = attributes::error_of(record) {
+            fail(span, error);
+        }
+    });
+}

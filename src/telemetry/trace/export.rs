@@ -1,0 +1,175 @@
+//! From spans that have ended to a collector: a bounded queue, a thread that sends batches of it, and counts of what
+//! becomes of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::Context;
+use opentelemetry_otlp::{
+    Compression, SpanExporter as Otlp, WithExportConfig, WithHttpConfig, WithTonicConfig,
+};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor,
+};
+
+use crate::telemetry::otlp::{Client, Delivery, Destination, Environment, Protocol, Signal};
+
+const QUEUE: &str = "OTEL_BSP_MAX_QUEUE_SIZE";
+const BATCH: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+const DELAY: &str = "OTEL_BSP_SCHEDULE_DELAY";
+/// The specification's own: 2048 spans are about 2 MB.
+const DEFAULT_QUEUE: usize = 2048;
+const DEFAULT_BATCH: usize = 512;
+const DEFAULT_DELAY_MS: u64 = 5000;
+
+/// The queue, the thread and the exporter of a destination.
+pub(super) fn processor(
+    environment: &Environment,
+    destination: &Destination,
+) -> Result<(Bounded, Arc<Delivery>), String> {
+    let queue = environment.number(QUEUE, 1, DEFAULT_QUEUE)?;
+    let batch = environment.number(BATCH, 1, DEFAULT_BATCH.min(queue))?;
+    if batch > queue {
+        return Err(format!(
+            "{BATCH}: {batch} is more than {QUEUE}, which is {queue}"
+        ));
+    }
+    let delay = environment.milliseconds(DELAY, DEFAULT_DELAY_MS)?;
+    let delivery = Arc::new(Delivery::new(Signal::Traces, queue));
+    let (otlp, client) = exporter(destination)?;
+    let exporter = Counted {
+        otlp,
+        client,
+        delivery: Arc::clone(&delivery),
+    };
+    let config = BatchConfigBuilder::default()
+        .with_max_queue_size(queue)
+        .with_max_export_batch_size(batch)
+        .with_scheduled_delay(delay)
+        .build();
+    let bounded = Bounded {
+        batches: BatchSpanProcessor::builder(exporter)
+            .with_batch_config(config)
+            .build(),
+        delivery: Arc::clone(&delivery),
+    };
+    Ok((bounded, delivery))
+}
+
+fn exporter(destination: &Destination) -> Result<(Otlp, Option<Client>), String> {
+    let failed = |error: opentelemetry_otlp::ExporterBuildError| {
+        format!("the exporter of traces can't be made: {error}")
+    };
+    let compression = destination.compresses.then_some(Compression::Gzip);
+    match destination.protocol {
+        Protocol::Grpc => {
+            let builder = Otlp::builder()
+                .with_tonic()
+                .with_endpoint(destination.endpoint.as_str())
+                .with_timeout(destination.timeout)
+                .with_metadata(destination.metadata());
+            let builder = match destination.tls() {
+                Some(tls) => builder.with_tls_config(tls),
+                None => builder,
+            };
+            let builder = match compression {
+                Some(compression) => builder.with_compression(compression),
+                None => builder,
+            };
+            Ok((builder.build().map_err(failed)?, None))
+        }
+        Protocol::HttpProtobuf => {
+            let client = Client::new(destination)?;
+            let builder = Otlp::builder()
+                .with_http()
+                .with_http_client(client.clone())
+                .with_endpoint(destination.endpoint.as_str())
+                .with_timeout(destination.timeout);
+            let builder = match compression {
+                Some(compression) => builder.with_compression(compression),
+                None => builder,
+            };
+            Ok((builder.build().map_err(failed)?, Some(client)))
+        }
+    }
+}
+
+/// The SDK's processor behind a door that counts whom it turns away. Its own queue is as long, so it never does.
+#[derive(Debug)]
+pub(super) struct Bounded {
+    batches: BatchSpanProcessor,
+    delivery: Arc<Delivery>,
+}
+
+impl SpanProcessor for Bounded {
+    fn on_start(&self, span: &mut Span, context: &Context) {
+        self.batches.on_start(span, context);
+    }
+
+    fn on_end(&self, span: SpanData) {
+        if span.span_context.is_sampled() && self.delivery.enters() {
+            self.batches.on_end(span);
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.batches.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.batches.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.batches.set_resource(resource);
+    }
+}
+
+/// The exporter, with counts of what it does.
+#[derive(Debug)]
+struct Counted {
+    otlp: Otlp,
+    /// Where it posts; none with gRPC.
+    client: Option<Client>,
+    delivery: Arc<Delivery>,
+}
+
+impl SpanExporter for Counted {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let count = batch.len();
+        self.delivery.leave(count);
+        let result = self.otlp.export(batch).await;
+        match &result {
+            Ok(()) => self.delivery.sent(count),
+            Err(error) => {
+                let why = self.client.as_ref().and_then(Client::failure);
+                let why = why.unwrap_or_else(|| reason(error).to_owned());
+                self.delivery.failed(count, &why);
+            }
+        }
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.otlp.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.otlp.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.otlp.set_resource(resource);
+    }
+}
+
+/// The library's own texts have the collector's in them.
+fn reason(error: &OTelSdkError) -> &'static str {
+    match error {
+        OTelSdkError::Timeout(_) => "no answer in time",
+        OTelSdkError::AlreadyShutdown => "tollgate ends",
+        OTelSdkError::InternalFailure(_) => "the collector can't be reached, or refuses them",
+    }
+}
