@@ -23,7 +23,7 @@ demo: ## the gateway, a real Envoy and a fake Azure OpenAI, tried from end to en
 	@$(BUILT)/debug/demo $(if $(KEEP),--keep)
 
 test: ## format, lints, and every test: unit, property, and through the real Envoy
-	@scripts/need.sh cargo rustfmt clippy cc c++ python curl openssl node postgresql redis
+	@scripts/need.sh cargo rustfmt clippy cc c++ python curl openssl node postgresql redis prometheus systemd
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/issuers.sh $(ISSUERS)

@@ -55,6 +55,14 @@ for tool in "$@"; do
       # Servers of the tests' own; none of them is the one that Debian starts.
       { has redis-server && has redis-cli; } || lack "redis-server" "apt-get install redis-server"
       ;;
+    prometheus)
+      # A server of a test's own, and promtool; none of them is the one that Debian starts.
+      { has prometheus && has promtool; } || lack "prometheus" "apt-get install prometheus"
+      ;;
+    systemd)
+      # Its tools read the unit; no systemd needs to run.
+      has systemd-analyze || lack "systemd-analyze" "apt-get install systemd"
+      ;;
     root)
       [[ $(id -u) == 0 ]] || lack "the rights of root, for containers of its own" "sudo make stack-test"
       ;;

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod backends;
+mod backup;
 mod check;
 mod control;
 mod doctor;
@@ -17,6 +18,7 @@ mod quotas;
 mod reload;
 mod remote;
 mod serve;
+mod supervisor;
 mod tables;
 mod terminated;
 mod usage;
@@ -75,6 +77,11 @@ enum Command {
     },
     /// What is used of each limit, what is left, and when it renews: from the running service.
     Limits(limits::LimitsArguments),
+    /// The usage ledger's files.
+    Ledger {
+        #[command(subcommand)]
+        command: backup::LedgerCommand,
+    },
     /// Who used what, when, and for how much.
     Usage(Box<usage::UsageArguments>),
 }
@@ -92,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Key { command } => key::run(command),
         Command::Limits(arguments) => limits::run(&arguments),
+        Command::Ledger { command } => backup::run(&command),
         Command::Usage(arguments) => usage::run(*arguments),
     };
     outcome.unwrap_or_else(|message| {

@@ -17,6 +17,7 @@ use super::generation::Generation;
 use super::ledger::{LedgerTasks, RunningLedger};
 use super::quotas;
 use super::reload::{Parts, Reload};
+use super::supervisor;
 use super::terminated::Terminated;
 use crate::admin::{self, Readiness};
 use crate::auth::IssuedKeys;
@@ -59,10 +60,12 @@ async fn serve(path: &Path, watch: Watch, config: Config) -> Result<(), String> 
     let mut terminated = Terminated::new()?;
     let traces = Traces::start(&Environment::of_process())?;
     let mut service = Service::start(path, watch, config, traces).await?;
+    supervisor::listening();
     tokio::select! {
         () = terminated.wait() => {}
         ended = &mut service.grpc => return Err(format!("the gRPC endpoint has failed: {ended:?}")),
     }
+    supervisor::stopping();
     service.drain().await;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! milliseconds since 1970. What a database is for is its [`Purpose`]: each has tables, migrations and a
 //! SQLite file of its own, and all of them may share one PostgreSQL database.
 
+mod copy;
 mod either;
 mod error;
 mod open;
@@ -14,6 +15,7 @@ mod transaction;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use copy::CopyError;
 pub(crate) use either::on_either;
 pub use error::DatabaseError;
 pub use postgres::{PostgresUrl, PostgresUrlError};
@@ -102,6 +104,14 @@ impl Database {
             Self::Sqlite(_) => "BEGIN IMMEDIATE",
             Self::Postgres(_) => "BEGIN",
         }
+    }
+
+    /// Copies a SQLite file as it is at one moment, while others use it; gives the bytes of the copy.
+    ///
+    /// # Errors
+    /// [`CopyError`]; then there is no copy.
+    pub async fn copy(file: &Path, to: &Path) -> Result<u64, CopyError> {
+        copy::copy(file, to).await
     }
 
     /// Closes every connection, and waits for what they do.

@@ -17,9 +17,9 @@ use super::{Database, DatabaseError, Purpose, Synchronous};
 /// How long to wait for a connection: a server that is away must not hold up a caller.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for another writer of the same file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Who may read the file, and the folder where we make it: this user only.
-const FILE_MODE: u32 = 0o600;
+pub(super) const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 
 fn pool<DB: Kind>(purpose: Purpose) -> PoolOptions<DB> {

@@ -3,6 +3,7 @@
 mod access;
 mod backends;
 mod background;
+mod backup;
 mod batches;
 mod body_limit;
 mod books;
@@ -45,6 +46,7 @@ mod rate_limit_service;
 mod realtime;
 mod reload;
 mod reports;
+mod scraped;
 mod secrets;
 mod service_tier;
 mod shared_limits;

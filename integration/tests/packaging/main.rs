@@ -7,6 +7,7 @@ mod demo;
 mod host;
 mod image;
 mod metrics;
+mod systemd;
 
 use std::path::PathBuf;
 use std::process::Command;

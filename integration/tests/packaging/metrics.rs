@@ -5,10 +5,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::{root, succeeds, text, there, yaml};
+use crate::{root, succeeds, text, yaml};
 
 const DASHBOARD: &str = "deploy/grafana/dashboards/tollgate.json";
 const ALERTS: &str = "deploy/prometheus/alerts.yml";
+const ALERT_TESTS: &str = "deploy/prometheus/alerts_test.yml";
 
 /// The metrics of the table: the first column, in backticks.
 fn documented() -> BTreeSet<String> {
@@ -176,13 +177,9 @@ fn no_panel_lies_on_another() {
     }
 }
 
-/// Prometheus's own parser, where it is installed; the queries of the dashboard go in as rules.
+/// Prometheus's own parser; the queries of the dashboard go in as rules.
 #[test]
 fn prometheus_takes_every_query() {
-    let promtool = || Command::new("promtool");
-    if !there(promtool().arg("--version")) {
-        return;
-    }
     let rules: Vec<Value> = [dashboard_queries(), example_queries()]
         .concat()
         .iter()
@@ -195,6 +192,65 @@ fn prometheus_takes_every_query() {
     let groups = json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
     std::fs::write(&file, groups.to_string()).expect("written");
     for rules in [root().join(ALERTS).as_path(), file.path()] {
-        succeeds(promtool().args(["check", "rules"]).arg(rules));
+        succeeds(Command::new("promtool").args(["check", "rules"]).arg(rules));
+    }
+}
+
+/// The names of the alerts.
+fn alerts() -> Vec<String> {
+    let alerts = yaml(ALERTS);
+    let groups = alerts["groups"].as_array().expect("groups").iter();
+    let rules = groups.flat_map(|group| group["rules"].as_array().expect("rules"));
+    rules
+        .map(|rule| rule["alert"].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+#[test]
+fn every_alert_fires_when_it_should_and_not_otherwise() {
+    succeeds(
+        Command::new("promtool")
+            .args(["test", "rules"])
+            .arg(root().join(ALERT_TESTS)),
+    );
+    let cases = yaml(ALERT_TESTS);
+    let cases = cases["tests"].as_array().expect("cases").iter();
+    let mut tried = BTreeSet::new();
+    for case in cases.flat_map(|it| it["alert_rule_test"].as_array().expect("what is expected")) {
+        let fires = !case["exp_alerts"].as_array().expect("alerts").is_empty();
+        tried.insert((
+            case["alertname"].as_str().expect("a name").to_owned(),
+            fires,
+        ));
+    }
+    for alert in alerts() {
+        for fires in [true, false] {
+            let case = (alert.clone(), fires);
+            assert!(tried.contains(&case), "no case where {case:?}");
+        }
+    }
+}
+
+#[test]
+fn every_alert_has_a_section_that_says_what_to_do() {
+    let page = text("docs/operations.md");
+    let sections: BTreeSet<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .map(str::to_lowercase)
+        .collect();
+    let alerts = yaml(ALERTS);
+    let groups = alerts["groups"].as_array().expect("groups").iter();
+    for rule in groups.flat_map(|group| group["rules"].as_array().expect("rules")) {
+        let url = rule["annotations"]["runbook_url"].as_str();
+        let url = url.unwrap_or_else(|| panic!("no runbook_url: {rule}"));
+        let section = url.strip_prefix("docs/operations.md#");
+        let section = section.unwrap_or_else(|| panic!("it is elsewhere: {url}"));
+        let name = rule["alert"].as_str().unwrap_or_default().to_lowercase();
+        assert_eq!(section, name);
+        assert!(
+            sections.contains(section),
+            "docs/operations.md has no {url}"
+        );
     }
 }

@@ -48,8 +48,8 @@ impl Metrics {
             })
             .build();
         let _ = meter
+            // Without a unit: `1` would make it `tollgate_quota_used_ratio` in Prometheus.
             .f64_observable_gauge("tollgate.quota.used")
-            .with_unit("1")
             .with_description("The part of a quota that is used or set aside, from 0 to 1")
             .with_callback(move |gauge| {
                 for (subject, standings) in standings() {
