@@ -10,17 +10,17 @@ use super::{ReportArguments, ReportFormat, failed, table, whole_months};
 use crate::cli::plain::printable;
 use crate::cli::say;
 use crate::nearest::nearest;
+use crate::usage::share_monthly;
 use crate::usage::{By, Choice, Dimension, Only, Period, Question, Report, Sum};
-use crate::usage::{labels_of, share_monthly};
 
 pub(super) async fn run(arguments: &ReportArguments) -> Result<ExitCode, String> {
     let period = arguments.days.period()?;
     let question = question(arguments)?;
     let opened = arguments.location.open().await?;
-    check_labels(&opened, &question).await?;
     let (columns, by_day) = (question.columns(), question.needs_days());
     let only = question.only();
-    let sums = priced_sums(&opened, &columns, by_day, period, &only).await?;
+    let sums = priced_sums(&opened, columns, by_day, period, &only).await?;
+    check_labels(&opened, &question, &sums).await?;
     let report = Report::new(&question, &sums);
     if report.rows.is_empty() {
         check_choices(&opened, &question).await?;
@@ -53,34 +53,32 @@ fn question(arguments: &ReportArguments) -> Result<Question, String> {
 }
 
 /// Refuses a label that neither the ledger nor the configuration has: all usage would be without it.
-async fn check_labels(opened: &Opened, question: &Question) -> Result<(), String> {
-    if question.labels().next().is_none() {
+async fn check_labels(opened: &Opened, question: &Question, sums: &[Sum]) -> Result<(), String> {
+    let mut known = question.known_labels(sums);
+    known.extend(opened.labels.iter().cloned());
+    if question.labels().all(|name| known.contains(name)) {
         return Ok(());
     }
-    let sums = opened
+    // Not in this period, or not of these.
+    let ever = opened
         .store
-        .sums(&[Dimension::Labels], false, Period::ALL)
+        .sums(question.columns(), false, Period::ALL)
         .await;
-    let sums = sums.map_err(|error| failed(&error))?;
-    if sums.is_empty() {
-        return Ok(());
-    }
-    let used = sums.iter().flat_map(|sum| &sum.keys);
-    let used = used.flat_map(|labels| labels_of(labels).into_keys());
-    let known: BTreeSet<String> = used.chain(opened.labels.iter().cloned()).collect();
+    let ever = ever.map_err(|error| failed(&error))?;
+    known.extend(question.known_labels(&ever));
     match question.labels().find(|name| !known.contains(*name)) {
-        None => Ok(()),
-        Some(name) => Err(format!(
+        Some(name) if !ever.is_empty() => Err(format!(
             "no client has the label `{name}`: {}",
             instead(name, &known)
         )),
+        _ => Ok(()),
     }
 }
 
 /// Refuses what was chosen by and never occurs: that nobody used anything would be the wrong answer.
 async fn check_choices(opened: &Opened, question: &Question) -> Result<(), String> {
     let (columns, by_day) = (question.columns(), question.needs_days());
-    let sums = opened.store.sums(&columns, by_day, Period::ALL).await;
+    let sums = opened.store.sums(columns, by_day, Period::ALL).await;
     let sums = sums.map_err(|error| failed(&error))?;
     let occurring = question.occurring(&sums);
     for (by, values) in question.wanted().filter(|(by, _)| !by.is_time()) {

@@ -1,10 +1,10 @@
 //! What a report is asked for: what it is by, and what of the usage it is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use super::By;
-use super::key::NotADimension;
+use super::key::{NotADimension, labels_of};
 use crate::usage::store::{Dimension, Only, Sum};
 
 /// One choice: `model=gpt-4o`.
@@ -47,6 +47,7 @@ pub struct Question {
     pub by: Vec<By>,
     /// The values that are looked for, by what they are values of: any of those of one, of all of them.
     wanted: Vec<(By, Vec<String>)>,
+    columns: Vec<Dimension>,
 }
 
 impl Question {
@@ -59,7 +60,18 @@ impl Question {
                 None => wanted.push((what, vec![value])),
             }
         }
-        Self { by, wanted }
+        let all = by.iter().chain(wanted.iter().map(|(by, _)| by));
+        let mut columns = Vec::new();
+        for dimension in all.filter_map(By::dimension) {
+            if !columns.contains(&dimension) {
+                columns.push(dimension);
+            }
+        }
+        Self {
+            by,
+            wanted,
+            columns,
+        }
     }
 
     /// What is chosen by, with the values.
@@ -82,14 +94,8 @@ impl Question {
     }
 
     /// The columns that the sums must be by.
-    pub fn columns(&self) -> Vec<Dimension> {
-        let mut columns = Vec::new();
-        for dimension in self.all().filter_map(By::dimension) {
-            if !columns.contains(&dimension) {
-                columns.push(dimension);
-            }
-        }
-        columns
+    pub fn columns(&self) -> &[Dimension] {
+        &self.columns
     }
 
     /// Whether the sums must be by day.
@@ -111,23 +117,39 @@ impl Question {
 
     /// Whether a sum over its columns is asked for.
     pub fn admits(&self, sum: &Sum) -> bool {
-        let columns = self.columns();
-        let fits = |(by, values): &(By, Vec<String>)| values.contains(&by.value(sum, &columns));
+        let fits =
+            |(by, values): &(By, Vec<String>)| values.contains(&by.value(sum, &self.columns));
         self.wanted.iter().all(fits)
     }
 
     /// The values of a sum that its row has.
     pub(super) fn keys(&self, sum: &Sum) -> Vec<String> {
-        let columns = self.columns();
-        let value = |by: &By| by.value(sum, &columns);
+        let value = |by: &By| by.value(sum, &self.columns);
         self.by.iter().map(value).collect()
+    }
+
+    /// The names of the labels that occur in these sums.
+    pub fn known_labels(&self, sums: &[Sum]) -> BTreeSet<String> {
+        let at = self
+            .columns()
+            .iter()
+            .position(|it| *it == Dimension::Labels);
+        let labels: BTreeSet<&str> = sums
+            .iter()
+            .filter_map(|sum| sum.keys.get(at?))
+            .map(String::as_str)
+            .collect();
+        let names = labels.into_iter().map(labels_of);
+        names.flat_map(BTreeMap::into_keys).collect()
     }
 
     /// Of what is chosen by, the values that occur in these sums.
     pub fn occurring(&self, sums: &[Sum]) -> BTreeMap<String, Vec<String>> {
-        let columns = self.columns();
         let values = |by: &By| {
-            let mut values: Vec<_> = sums.iter().map(|sum| by.value(sum, &columns)).collect();
+            let mut values: Vec<_> = sums
+                .iter()
+                .map(|sum| by.value(sum, &self.columns))
+                .collect();
             values.sort_unstable();
             values.dedup();
             values
@@ -182,6 +204,8 @@ mod tests {
             assert!(!asked.admits(&other), "{other:?}");
         }
         assert_eq!(asked.labels().collect::<Vec<_>>(), ["team"]);
+        let known = asked.known_labels(&[sum("a", "search", 0)]);
+        assert_eq!(known.into_iter().collect::<Vec<_>>(), ["team"]);
     }
 
     #[test]
