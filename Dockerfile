@@ -6,6 +6,8 @@ WORKDIR /source
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY proto proto
 COPY src src
+# Its words are on the console.
+COPY docs/errors.md docs/
 # Cargo wants all that a manifest of the workspace names, also what it does not build here.
 COPY benches benches
 COPY fuzz/Cargo.toml fuzz/

@@ -11,7 +11,7 @@ DENY    := $(BUILT)/tools/deny
 TEN     := nodejs javascript javascript-older langchain llama-index openai-1.50 openai-1.10
 OTHERS  := openai-2.30 agents semantic-kernel
 
-.PHONY: help demo test stack-test clients deny fuzz soak bench tools fmt
+.PHONY: help demo test stack-test clients deny fuzz soak bench screenshots tools fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,7 @@ demo: ## the gateway, a real Envoy and a fake Azure OpenAI, tried from end to en
 
 test: ## format, lints, and every test: unit, property, and through the real Envoy
 	@scripts/need.sh cargo rustfmt clippy cc c++ python curl openssl node postgresql redis prometheus systemd
+	@scripts/need.sh chromium || echo 'going on: the tests of the console in a browser are skipped' >&2
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/issuers.sh $(ISSUERS)
@@ -70,6 +71,12 @@ bench: ## what the gateway costs, in requests per second and CPU, compared with 
 	@scripts/envoy.sh $(ENVOY)
 	cargo build --locked --release --workspace --bins
 	@$(BUILT)/release/bench
+
+screenshots: ## the pictures in docs/images, by the browser that the tests use
+	@scripts/need.sh cargo cc python chromium
+	@scripts/envoy.sh $(ENVOY)
+	cargo build --locked --workspace --bins
+	@scripts/screenshots.sh docs/images
 
 tools: ## fetch what the tests need besides the code: Envoy, clients, issuers of tokens
 	@scripts/need.sh python node

@@ -51,6 +51,10 @@ for tool in "$@"; do
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
         lack "postgresql" "apt-get install postgresql"
       ;;
+    chromium)
+      # The console is looked at in it; without a window.
+      has chromium || lack "chromium" "apt-get install chromium"
+      ;;
     redis)
       # Servers of the tests' own; none of them is the one that Debian starts.
       { has redis-server && has redis-cli; } || lack "redis-server" "apt-get install redis-server"

@@ -34,6 +34,7 @@ mod nearest;
 mod percent;
 /// What requests are decided by, replaced as a whole.
 pub mod policy;
+mod printable;
 /// Metrics, audit log, log.
 pub mod telemetry;
 mod unix_time;

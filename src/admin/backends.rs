@@ -101,6 +101,11 @@ pub(super) fn rejecting(pools: &Pools) -> Vec<String> {
     concerns.map(|it| format!("identity: {it}")).collect()
 }
 
+/// Whether a state needs attention.
+pub(super) fn is_ill(state: &str) -> bool {
+    state != HEALTHY && state != FULL
+}
+
 /// Backends that are not healthy, a line each.
 pub(super) fn ailing(pools: &Pools) -> Vec<String> {
     let line = |name: &str, state: &str, rests_ms: Option<u64>| {
@@ -108,7 +113,6 @@ pub(super) fn ailing(pools: &Pools) -> Vec<String> {
         format!("backend {name}: {state}{rests}")
     };
     let lines = states(pools).into_iter().flat_map(|backend| {
-        let is_ill = |state: &str| state != HEALTHY && state != FULL;
         let whole =
             is_ill(&backend.state).then(|| line(&backend.name, &backend.state, backend.rests_ms));
         let name = backend.name;

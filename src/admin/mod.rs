@@ -1,6 +1,7 @@
-//! The HTTP side: health and metrics.
+//! The HTTP side: health, metrics and the console.
 
 mod backends;
+mod console;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -22,6 +23,7 @@ use crate::upstream::Identity;
 use crate::usage::{CollectorState, LedgerState};
 
 pub use backends::BackendState;
+pub use console::{BookPlaces, Console, Sources};
 
 /// What is known of the counts that replicas share.
 type SharedLimits = Box<dyn Fn() -> Option<SharedState> + Send + Sync>;
@@ -134,6 +136,31 @@ impl Readiness {
         self.ledger.as_ref().and_then(|ledger| ledger.obstacle())
     }
 
+    /// What is wrong while requests are served all the same, a line each.
+    pub fn concerns(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.is_config_refused.load(Ordering::Relaxed) {
+            let line = "configuration: the file is rejected, the previous one is in force";
+            lines.push(line.to_owned());
+        }
+        lines.extend(self.ailing_issuers());
+        let pools = Arc::clone(&self.policy.load().pools);
+        lines.extend(backends::rejecting(&pools));
+        lines.extend(backends::ailing(&pools));
+        lines.extend(self.ailing_authorities());
+        if self.lacks_issued_keys() {
+            lines.push("issued keys: not loaded, their database is unavailable".to_owned());
+        }
+        let ledger = self.ledger_concern().map(|it| format!("ledger: {it}"));
+        let limits = self.limits_concern().map(|it| format!("limits: {it}"));
+        lines.extend(ledger.into_iter().chain(limits));
+        if self.lacks_background_usage() {
+            let line = "background: usage can't be asked for, and is charged later";
+            lines.push(line.to_owned());
+        }
+        lines
+    }
+
     /// Whether keys that were issued can't be known yet. Other credentials are served: no obstacle.
     pub fn lacks_issued_keys(&self) -> bool {
         self.issued.as_ref().is_some_and(|keys| !keys.is_loaded())
@@ -167,7 +194,8 @@ struct Admin {
     metrics: Arc<Metrics>,
 }
 
-/// Serves `/livez`, `/readyz`, `/metrics`, `/backends` and `/version` until told to stop.
+/// Serves `/livez`, `/readyz`, `/metrics`, `/backends`, `/version` and, where there is one, the console until told
+/// to stop.
 ///
 /// # Errors
 /// The listener's.
@@ -175,6 +203,7 @@ pub async fn serve(
     listener: TcpListener,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
+    console: Option<Console>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new()
@@ -187,6 +216,10 @@ pub async fn serve(
             get(|| async { concat!(env!("CARGO_PKG_VERSION"), "\n") }),
         )
         .with_state(Admin { readiness, metrics });
+    let router = match console {
+        Some(console) => router.merge(console.router()),
+        None => router,
+    };
     axum::serve(listener, router)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
@@ -196,32 +229,9 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     match admin.readiness.obstacle() {
         None => {
             let mut text = "ready\n".to_owned();
-            if admin.readiness.is_config_refused.load(Ordering::Relaxed) {
-                text.push_str(
-                    "configuration: the file is rejected, the previous one is in force\n",
-                );
-            }
-            let issuers = admin.readiness.ailing_issuers();
-            for line in issuers
-                .into_iter()
-                .chain(backends::rejecting(&admin.readiness.policy.load().pools))
-                .chain(backends::ailing(&admin.readiness.policy.load().pools))
-                .chain(admin.readiness.ailing_authorities())
-            {
+            for line in admin.readiness.concerns() {
                 text.push_str(&line);
                 text.push('\n');
-            }
-            if admin.readiness.lacks_issued_keys() {
-                text.push_str("issued keys: not loaded, their database is unavailable\n");
-            }
-            if let Some(concern) = admin.readiness.ledger_concern() {
-                text.push_str(&format!("ledger: {concern}\n"));
-            }
-            if let Some(concern) = admin.readiness.limits_concern() {
-                text.push_str(&format!("limits: {concern}\n"));
-            }
-            if admin.readiness.lacks_background_usage() {
-                text.push_str("background: usage can't be asked for, and is charged later\n");
             }
             (StatusCode::OK, text)
         }

@@ -73,6 +73,21 @@ pub struct IssuedKey {
     pub version: i64,
 }
 
+/// A key that was issued at run time, as requests see it. It has no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldKey {
+    /// Its name.
+    pub id: KeyId,
+    /// What it is found by.
+    pub digest: KeyDigest,
+    /// Whose it is.
+    pub client: ClientId,
+    /// Which of the client's two.
+    pub slot: KeySlot,
+    /// When and whether it is valid.
+    pub validity: Validity,
+}
+
 struct Entry {
     id: KeyId,
     digest: KeyDigest,
@@ -203,6 +218,18 @@ impl IssuedKeys {
             key_id: Some(Arc::clone(&entry.id.0)),
             ..Described::default()
         })
+    }
+
+    /// Every key, in no order.
+    pub fn held(&self) -> Vec<HeldKey> {
+        let held = |entry: dashmap::mapref::multiple::RefMulti<'_, KeyDigest, Entry>| HeldKey {
+            id: entry.id.clone(),
+            digest: entry.digest,
+            client: entry.client.clone(),
+            slot: entry.slot,
+            validity: entry.validity,
+        };
+        self.keys.iter().map(held).collect()
     }
 
     /// How many there are, by state.

@@ -27,7 +27,7 @@ pub use credential::{CREDENTIAL_HEADERS, Credential, PresentedHeaders};
 pub use described::Described;
 pub use error::AuthError;
 pub use fetch::{Answer, Document, FetchError, FetchRules, Fetcher, FetcherError, Reach, Url};
-pub use issued::{IssuedKey, IssuedKeys, KeyCounts, KeyEvent, KeyId};
+pub use issued::{HeldKey, IssuedKey, IssuedKeys, KeyCounts, KeyEvent, KeyId};
 pub use jwks::{
     DiscoverySource, Fetching, FileSource, KEY_WAIT, KeySet, KeySetError, KeySource, KeyStatus,
     KeyStore, RefreshError, UNKNOWN_KEY_COOLDOWN, UrlSource, keep_fresh,

@@ -4,6 +4,7 @@ mod alarms;
 mod backends;
 mod backup;
 mod check;
+mod console;
 mod control;
 mod doctor;
 mod envoy;

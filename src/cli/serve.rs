@@ -12,6 +12,7 @@ use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::alarms::{Passed, Told};
+use super::console::Seen;
 use super::control;
 use super::generation::Generation;
 use super::ledger::{LedgerTasks, RunningLedger};
@@ -19,7 +20,7 @@ use super::quotas;
 use super::reload::{Parts, Reload};
 use super::supervisor;
 use super::terminated::Terminated;
-use crate::admin::{self, Readiness};
+use crate::admin::{self, Console, Readiness};
 use crate::auth::IssuedKeys;
 use crate::config::{Config, Watch};
 use crate::envoy::{self, Listener};
@@ -96,6 +97,7 @@ impl Service {
         let (address, admin_listener) = bind_admin(&config).await?;
         let grpc_listener = Listener::bind(&config.listen.grpc).await?;
         let replica = control::replica(&config).await?;
+        let seen = Seen::by(&config, replica.as_ref());
         let stop_background = CancellationToken::new();
         let ledger = RunningLedger::start(&config, &stop_background).await?;
         let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
@@ -114,6 +116,8 @@ impl Service {
             &state.identity,
         );
         background.extend(state.follow_limits(passed, stop)?);
+        let console =
+            seen.map(|seen| seen.console(&state.limits, &state.gateway, &state.readiness));
         let reload = Reload::new(path, watch, fixed, generation, state.parts())?;
         let State {
             gateway,
@@ -121,17 +125,12 @@ impl Service {
             metrics,
             ..
         } = state;
-        let grpc = tokio::spawn(envoy::serve(
-            grpc_listener,
-            Arc::clone(&gateway),
-            Arc::clone(&readiness),
-            stop_grpc.clone(),
-            cut_grpc.clone(),
-        ));
+        let grpc = spawn_grpc(grpc_listener, &gateway, &readiness, [&stop_grpc, &cut_grpc]);
         let admin = serve_admin(
             admin_listener,
             Arc::clone(&readiness),
             metrics,
+            console,
             stop.clone(),
         );
         let (ledger_writer, ledger_tasks) = ledger.unzip();
@@ -326,13 +325,30 @@ async fn bind_admin(config: &Config) -> Result<(std::net::SocketAddr, TcpListene
     Ok((address, listener))
 }
 
+/// Serves Envoy until the first token is cancelled, and cuts its streams with the second.
+fn spawn_grpc(
+    listener: Listener,
+    gateway: &Arc<Gateway>,
+    readiness: &Arc<Readiness>,
+    [stop, cut]: [&CancellationToken; 2],
+) -> JoinHandle<io::Result<()>> {
+    tokio::spawn(envoy::serve(
+        listener,
+        Arc::clone(gateway),
+        Arc::clone(readiness),
+        stop.clone(),
+        cut.clone(),
+    ))
+}
+
 async fn serve_admin(
     listener: TcpListener,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
+    console: Option<Console>,
     stop: CancellationToken,
 ) {
-    if let Err(error) = admin::serve(listener, readiness, metrics, stop).await {
+    if let Err(error) = admin::serve(listener, readiness, metrics, console, stop).await {
         tracing::error!(%error, "the admin endpoint has failed");
     }
 }

@@ -5,11 +5,13 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_saphyr::Spanned;
 
+use super::console::console;
 use super::problem::Problem;
 use super::problems::Problems;
 use super::{GrpcAddress, Listen, written};
 
-pub(super) fn listen(listen: &written::Listen, problems: &mut Problems) -> Option<Listen> {
+pub(super) fn listen(file: &written::File, problems: &mut Problems) -> Option<Listen> {
+    let listen = &file.listen;
     let grpc = match listen.grpc.value.strip_prefix("unix:") {
         Some("") => Err("the path of the socket is missing after `unix:`"),
         Some(path) => Ok(GrpcAddress::Unix(PathBuf::from(path))),
@@ -38,6 +40,7 @@ pub(super) fn listen(listen: &written::Listen, problems: &mut Problems) -> Optio
     Some(Listen {
         grpc: grpc.ok()?,
         admin: admin.ok()?,
+        console: console(&file.admin, problems),
         control,
     })
 }

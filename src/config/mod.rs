@@ -4,6 +4,7 @@ mod admin;
 mod authorities;
 mod backends;
 mod clients;
+mod console;
 mod database;
 pub(crate) mod duration;
 mod envoy;
@@ -56,7 +57,7 @@ use crate::envoy_config::Settings;
 use crate::limits::SharedOptions;
 use crate::policy::Policy;
 pub use crate::upstream::{IdentityConfig, IdentitySource, ManagedIdentity};
-use crate::usage::LedgerOptions;
+use crate::usage::{LEDGER, LedgerOptions};
 pub use issuers::KeyRefresh;
 pub(crate) use secret::read_file;
 pub use watch::Watch;
@@ -94,8 +95,17 @@ pub struct Listen {
     pub grpc: GrpcAddress,
     /// Health and metrics over HTTP.
     pub admin: SocketAddr,
+    /// The console there; `None`: there is none.
+    pub console: Option<Console>,
     /// Commands about keys, over a Unix socket for this user alone.
     pub control: Option<PathBuf>,
+}
+
+/// The console on the admin port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// The names of hosts that it answers to, besides addresses and `localhost`.
+    pub hosts: Vec<String>,
 }
 
 /// The address of the gRPC endpoint.
@@ -140,6 +150,7 @@ impl Fixed {
     /// The first key whose value is different in another configuration.
     pub fn difference(&self, other: &Self) -> Option<&'static str> {
         match (self, other) {
+            _ if self.listen.console != other.listen.console => Some("admin"),
             _ if self.listen != other.listen => Some("listen"),
             _ if self.data_directory != other.data_directory => Some("data_directory"),
             _ if self.database != other.database => Some("database"),
@@ -184,6 +195,21 @@ impl Config {
             Some(url) => Some(DatabaseUrl::Postgres(url.clone())),
             None => self.data_directory.as_ref().map(sqlite),
         }
+    }
+
+    /// Where usage is that `tollgate usage` reports; `None`: no usage is kept.
+    pub fn usage_database(&self) -> Option<DatabaseUrl> {
+        match &self.database {
+            Some(url) => Some(DatabaseUrl::Postgres(url.clone())),
+            None => self.own_ledger(),
+        }
+    }
+
+    /// The ledger of this process.
+    pub fn own_ledger(&self) -> Option<DatabaseUrl> {
+        let sqlite =
+            |directory: &PathBuf| DatabaseUrl::in_directory(directory, LEDGER, Synchronous::Full);
+        self.data_directory.as_ref().map(sqlite)
     }
 
     /// Validates a text; files that it names are relative to `directory`.

@@ -35,7 +35,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     let mut problems = Problems::new();
     let storage = Storage::read(&file, directory, &mut problems);
     let surface = Surface::read(&file, directory, &mut problems);
-    let listen = listen(&file.listen, &mut problems);
+    let listen = listen(&file, &mut problems);
     let (body_limits, drain_timeout) = bounds(&file, &mut problems);
     let reader = limits::Reader::new(&file);
     let limits = limits::settings(file.limits.as_ref(), &reader, &mut problems);

@@ -1,6 +1,6 @@
 //! What every request needs: shared by ext_authz and ext_proc.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -17,8 +17,8 @@ use crate::auth::IssuedKeys;
 use crate::limits::Limits;
 use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{
-    AuditLog, Metrics, Parent, Refused, RequestContext, Span, Traces, span_allowed, span_ended,
-    span_refused,
+    AuditLog, Metrics, Parent, RecentRefusals, Refused, RequestContext, Span, Traces, span_allowed,
+    span_ended, span_refused,
 };
 use crate::upstream::Identity;
 use crate::usage::{CollectorState, Ledger, ReasoningRates, Receipt, UsageRecord};
@@ -40,6 +40,8 @@ pub struct Gateway {
     pub(super) audit: AuditLog,
     /// `None` where nobody traces.
     traces: Option<Traces>,
+    /// The last refusals, where somebody may look at them.
+    pub(super) refusals: OnceLock<Arc<RecentRefusals>>,
     pub(super) pending: PendingDecisions,
     pub(super) shares: Shares,
     /// How much each client, user, product and deployment may use.
@@ -75,6 +77,7 @@ impl Gateway {
             metrics,
             audit,
             traces: None,
+            refusals: OnceLock::new(),
             pending: PendingDecisions::default(),
             shares: Shares::default(),
             limits,
@@ -201,6 +204,11 @@ impl Gateway {
         &self.owners
     }
 
+    /// Remembers the last refusals from now on.
+    pub fn remember_refusals(&self, refusals: &Arc<RecentRefusals>) {
+        let _ = self.refusals.set(Arc::clone(refusals));
+    }
+
     /// Forgets decisions that no ext_proc stream has come for.
     pub fn sweep(&self) {
         for (client, count) in self.pending.sweep() {
@@ -282,6 +290,9 @@ impl Gateway {
             status: refusal.status(),
         };
         span_refused(&refused);
+        if let Some(refusals) = self.refusals.get() {
+            refusals.push(refused.clone(), refusal.message());
+        }
         self.audit.refused(refused);
     }
 }

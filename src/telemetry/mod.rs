@@ -6,6 +6,7 @@ mod conventions;
 mod log;
 mod metrics;
 mod otlp;
+mod recent;
 mod spans;
 mod trace;
 
@@ -14,5 +15,6 @@ pub use audit::{AuditLog, AuditWriter, Refused, RequestContext, recomputed_line}
 pub use log::{LogFormat, init as init_log};
 pub use metrics::Metrics;
 pub use otlp::{Delivery, Environment};
+pub use recent::{RecentRefusal, RecentRefusals};
 pub(crate) use spans::{allowed as span_allowed, ended as span_ended, refused as span_refused};
 pub use trace::{Parent, Span, Traces};

@@ -51,7 +51,7 @@ pub(crate) use report::RECONCILED_BY;
 pub use report::{
     AzureFiles, AzureTokens, AzureUsage, By, Choice, Difference, MAX_AZURE_BYTES, NotAChoice,
     NotADimension, Question, ReconcileError, Report, ReportRow, differences, labels_of, month_of,
-    share_monthly,
+    priced_sums,
 };
 pub use store::{
     Dimension, KeyUse, KeyUses, LEDGER, LedgerRow, NotCopied, ObjectRow, Only, Period, Position,

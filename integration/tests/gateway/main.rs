@@ -10,6 +10,7 @@ mod books;
 mod callers;
 mod certificates;
 mod chargeback;
+mod console;
 mod control;
 mod cors;
 mod crash;

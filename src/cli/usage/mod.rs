@@ -15,7 +15,7 @@ mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use clap::{Args, Subcommand, ValueEnum};
 use time::Date;
@@ -159,15 +159,6 @@ impl Days {
 
 fn date(text: &str) -> Result<Date, String> {
     Date::parse(text, &Iso8601::DATE).map_err(|_| "not a date, such as 2026-01-31".to_owned())
-}
-
-/// Whole months around a period: monthly amounts are shared by their tokens.
-fn whole_months(period: Period) -> Period {
-    const MONTH: Duration = Duration::from_secs(31 * 86_400);
-    Period {
-        from: period.from.and_then(|from| from.checked_sub(MONTH)),
-        to: period.to.and_then(|to| to.checked_add(MONTH)),
-    }
 }
 
 pub(super) fn run(arguments: UsageArguments) -> Result<ExitCode, String> {

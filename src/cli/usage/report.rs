@@ -6,12 +6,11 @@ use std::process::ExitCode;
 
 use super::location::Opened;
 use super::shapes::{csv, json};
-use super::{ReportArguments, ReportFormat, failed, table, whole_months};
+use super::{ReportArguments, ReportFormat, failed, table};
 use crate::cli::plain::printable;
 use crate::cli::say;
 use crate::nearest::nearest;
-use crate::usage::share_monthly;
-use crate::usage::{By, Choice, Dimension, Only, Period, Question, Report, Sum};
+use crate::usage::{self, By, Choice, Dimension, Only, Period, Question, Report, Sum};
 
 pub(super) async fn run(arguments: &ReportArguments) -> Result<ExitCode, String> {
     let period = arguments.days.period()?;
@@ -129,14 +128,13 @@ pub(super) async fn priced_sums(
     period: Period,
     only: &[Only],
 ) -> Result<Vec<Sum>, String> {
-    let has_monthly = opened.prices.has_monthly();
-    let by_day = by_day || has_monthly;
-    let sums = opened.store.sums_of(dimensions, by_day, period, only);
-    let mut sums = sums.await.map_err(|error| failed(&error))?;
-    if has_monthly {
-        let all = opened.store.sums(&[], true, whole_months(period)).await;
-        let all = all.map_err(|error| failed(&error))?;
-        share_monthly(&mut sums, &all, &opened.prices);
-    }
-    Ok(sums)
+    let sums = usage::priced_sums(
+        &opened.store,
+        &opened.prices,
+        dimensions,
+        by_day,
+        period,
+        only,
+    );
+    sums.await.map_err(|error| failed(&error))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use super::admin::Admin;
 use super::authorities::Authority;
 use super::backends::{Backend, Background, Pool};
 use super::clients::Client;
@@ -23,6 +24,8 @@ use super::response_headers::ResponseHeaders;
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct File {
     pub(in crate::config) listen: Listen,
+    #[serde(default)]
+    pub(in crate::config) admin: Admin,
     pub(in crate::config) identity: Spanned<Identity>,
     #[serde(default)]
     pub(in crate::config) certificate_authorities: Vec<Authority>,

@@ -1,5 +1,6 @@
 //! The file as it is written: a shape for each section, and nothing about what it means.
 
+mod admin;
 mod authorities;
 mod backends;
 mod clients;
@@ -21,6 +22,7 @@ mod secret;
 mod trust;
 mod uses;
 
+pub(super) use admin::Admin;
 pub(super) use authorities::{Authority, Mode, Revocation, Usage};
 pub(super) use backends::{Backend, BackendTier, Member, Pool};
 pub(super) use clients::{Client, UserFrom};

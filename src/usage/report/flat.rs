@@ -9,7 +9,7 @@ use crate::usage::{PriceList, Tariff};
 
 /// Sets the cost of sums by day whose price is by the month. `all` has the tokens of the whole months,
 /// by day. A month that is not over is shared by its use so far.
-pub fn share_monthly(sums: &mut [Sum], all: &[Sum], prices: &PriceList) {
+pub(super) fn share_monthly(sums: &mut [Sum], all: &[Sum], prices: &PriceList) {
     let mut totals: HashMap<(String, &str), i128> = HashMap::new();
     for sum in all.iter().filter(|sum| !sum.price.is_empty()) {
         let month = (month_of(sum.day), sum.price.as_str());

@@ -107,6 +107,20 @@ pub struct Sum {
 }
 
 impl UsageStore {
+    /// How many sums by day a period has, counted up to a bound: what a report over it has to read.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn daily_rows(&self, period: Period, at_most: i64) -> Result<i64, DatabaseError> {
+        const COUNT: &str = "SELECT COUNT(*) FROM \
+             (SELECT 1 FROM usage_daily WHERE day >= $1 AND day < $2 LIMIT $3) AS rows";
+        let (from, to) = period.days();
+        Ok(on_either!(&self.database, pool => {
+            let query = sqlx::query_scalar(COUNT).bind(from).bind(to).bind(at_most);
+            query.fetch_one(pool).await?
+        }))
+    }
+
     /// Sums of the days that a period touches, by these dimensions, by price and currency, and by day
     /// where asked for.
     ///
