@@ -307,6 +307,7 @@ async fn a_key_is_good_only_in_its_time_and_while_nobody_has_stopped_it() {
         let client = format!("app-{}", &key.sha256()[..8]);
         assert_eq!(line["client"], client, "{line}");
         assert_eq!(line["credential"], "key.primary", "{line}");
+        assert_eq!(line["key_id"].as_str(), key.text().get(4..14), "{line}");
         assert_eq!(
             (&line["address"], &line["path"]),
             (&"127.0.0.1".into(), &CHAT_PATH.split('?').next().into()),
