@@ -101,6 +101,11 @@ async fn records_come_back_as_they_were_written_and_are_summed() {
         days.sort_unstable();
         let first = i64::try_from(NEW_YEAR).expect("a day");
         assert_eq!(days, [(first, 50), (first + 1, 51), (first + 2, 50)]);
+        for (period, at_most, count) in [(Period::ALL, 99, 4), (second, 99, 2), (Period::ALL, 3, 3)]
+        {
+            let rows = store.daily_rows(period, at_most).await;
+            assert_eq!(rows.expect("a count"), count, "{}", place.name);
+        }
         store.close().await;
     }
 }

@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tollgate::usage::rfc3339;
+use tollgate_integration::postgres::Postgres;
 use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey, wait_for};
 
-use crate::books::{PRICES, directory, ledger, records, with_ledger};
+use crate::books::{DATA, PRICES, directory, ledger, records, with_ledger};
 use crate::chargeback::{succeeds, text};
-use crate::control::{Control, with_sqlite};
+use crate::control::{Control, with_postgres, with_sqlite};
 use crate::support::{hello, send, send_json, with_client};
 use html::{rows, visible};
 
@@ -27,7 +28,7 @@ fn with_console(more: &str) -> Options {
         let yaml = with_client(&yaml, "batch-job", &sha256, "standard");
         yaml.replace(
             "  - id: batch-job\n",
-            "  - id: batch-job\n    labels: { team: ads }\n    limits: { requests_per_minute: 1000, quotas: [ { cost: 5, per: month } ] }\n",
+            "  - id: batch-job\n    labels: { team: ads }\n    limits: { requests_per_minute: 10, quotas: [ { cost: 5, per: month } ] }\n",
         )
     })
 }
@@ -188,7 +189,7 @@ async fn limits_backends_keys_and_refusals_are_those_of_the_commands() {
     let limits = rows(&html, "limits-1");
     let of = |what: &str| limits.iter().find(|row| row[1] == what).expect(what);
     assert_eq!(of("requests per minute")[0], "client batch-job");
-    assert_eq!(of("requests per minute")[2..4], ["1000", "1"]);
+    assert_eq!(of("requests per minute")[2..4], ["10", "1"]);
     let cost: f64 = of("cost per month, USD")[3].parse().expect("a cost");
     let spent = rows(&html, "usage-2")
         .into_iter()
@@ -355,6 +356,32 @@ async fn what_is_out_of_bounds_is_said_on_the_page_with_its_reason() {
         assert!(visible(&html).contains(said), "{query}: {html}");
         assert!(html.contains("Backends"), "the rest is there all the same");
     }
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_the_rest_is_shown_and_requests_are_served() {
+    let postgres = Postgres::start().expect("a PostgreSQL");
+    let options = with_postgres(&postgres.url()).edit_config(|yaml| yaml + DATA + CONSOLE);
+    let stack = Stack::start(options).await;
+    send_json(stack.chat(&hello())).await;
+    let first_row = async || {
+        let html = page(&stack, "").await;
+        let rows = html.contains("usage-2").then(|| rows(&html, "usage-2"));
+        rows.and_then(|it| it.into_iter().next())
+    };
+    let row = wait_for("the usage of all replicas", &first_row).await;
+    assert_eq!(row[..2], ["mobile-app", "1"]);
+    postgres.down().expect("it stops");
+    let asked = tokio::join!(page(&stack, ""), send(stack.chat(&hello())));
+    let (html, answer) = asked;
+    assert_eq!(answer.status(), 200, "no request waits for a page");
+    assert!(visible(&html).contains("the ledger"), "it says why: {html}");
+    assert_eq!(rows(&html, "backends-1")[0][0], "sweden");
+    assert!(!html.contains(Postgres::PASSWORD), "no password is shown");
+    // It is asked anew.
+    postgres.up().expect("it starts");
+    let row = wait_for("the usage is there again", &first_row).await;
+    assert_eq!(row[0], "mobile-app");
 }
 
 #[tokio::test]
