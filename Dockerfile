@@ -17,6 +17,8 @@ COPY integration/Cargo.toml integration/
 COPY integration/src integration/src
 
 FROM source AS build
+# For `tollgate --version`: no repository is copied. docker build --build-arg TOLLGATE_COMMIT=$(git rev-parse HEAD)
+ARG TOLLGATE_COMMIT=""
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target,sharing=locked \
     cargo build --locked --release -p tollgate \

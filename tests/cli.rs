@@ -50,7 +50,7 @@ fn a_generated_key_and_its_line_belong_together_and_are_accepted() {
             "{GOOD}clients:\n  - id: app\n    credentials:\n      {line}\n    products: [p]\nproducts: [ {{ id: p, deployments: [d], operations: [embeddings] }} ]\n"
         );
         std::fs::write(directory.path().join("tollgate.yaml"), yaml).expect("written");
-        let output = tollgate(&["check"], directory.path());
+        let output = tollgate(&["check", "--file-only"], directory.path());
         assert_eq!(
             text(&output.stdout),
             "tollgate.yaml: good: 1 client, 1 key\n"
@@ -67,7 +67,7 @@ fn check_warns_of_what_may_not_be_meant_and_ends_in_0() {
     );
     let issuer = "issuers: [ { name: test, issuer: \"http://127.0.0.1:1\", audiences: [a], allow_http: true, allow_addresses: [127.0.0.1] } ]\n";
     std::fs::write(directory.path().join("tollgate.yaml"), yaml + issuer).expect("written");
-    let output = tollgate(&["check"], directory.path());
+    let output = tollgate(&["check", "--file-only"], directory.path());
     assert!(output.status.success());
     let warnings = text(&output.stderr);
     for expected in [

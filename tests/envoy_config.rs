@@ -70,7 +70,7 @@ fn a_check_finds_an_envoy_file_that_is_out_of_date() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
     let check = |config: &str, file: &str| {
         Command::new(env!("CARGO_BIN_EXE_tollgate"))
-            .args(["check", "--config", config, "--envoy", file])
+            .args(["check", "--file-only", "--config", config, "--envoy", file])
             .current_dir(&folder)
             .output()
             .expect("tollgate runs")

@@ -1,12 +1,13 @@
 //! Signature algorithms (RFC 7518, section 3.1; RFC 8037; RFC 9864): asymmetric ones only.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// An algorithm that an issuer may sign with.
 ///
 /// `none` and the symmetric ones are not in the type: a key set is public, so a token "signed" with
 /// what is in it proves nothing (RFC 8725, section 2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.

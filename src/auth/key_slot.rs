@@ -1,9 +1,10 @@
 //! The two keys that a client can have.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which of a client's two keys: one is in use while the other one is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeySlot {
     /// The first key.

@@ -1,6 +1,5 @@
 //! `tollgate backends`: the state of each backend, as the running service knows it.
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -48,7 +47,7 @@ pub(super) fn run(arguments: &BackendsArguments) -> Result<ExitCode, String> {
         true => format!("{}\n", text.trim_end()),
         false => table(&states),
     };
-    say(&mut io::stdout(), &shown);
+    say(&mut super::output::stdout(), &shown);
     Ok(ExitCode::SUCCESS)
 }
 

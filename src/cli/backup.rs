@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::output;
 use super::say;
 use crate::config::Config;
 use crate::control::KEYS;
@@ -79,7 +80,7 @@ async fn backup(arguments: &BackupArguments) -> Result<(), String> {
         let copied = Database::copy(file, &copy).await;
         let bytes = copied.map_err(|error| error.to_string())?;
         say(
-            &mut io::stdout(),
+            &mut output::stdout(),
             &format!("{}: {bytes} bytes\n", copy.display()),
         );
     }

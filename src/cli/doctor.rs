@@ -16,9 +16,7 @@ use crate::doctor::{Check, Outcome, Report, Surroundings, examine};
 const UNREADABLE: u8 = 2;
 
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  tollgate doctor --config /etc/tollgate/tollgate.yaml --envoy-admin http://127.0.0.1:9901\n\nRun it where the service runs, as its user: it uses the same identity, files and network.\nIt changes nothing, and asks for nothing that costs tokens.\n\nExit status: 0 nothing is wrong (there may be warnings), 1 something does not work,\n2 the arguments or the configuration can't be used, and nothing was tried."
-)]
+#[command()]
 pub(super) struct DoctorArguments {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
@@ -72,7 +70,7 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<ExitCode, String> {
             json.map_err(|error| error.to_string())? + "\n"
         }
     };
-    say(&mut io::stdout(), &shown);
+    say(&mut super::output::stdout(), &shown);
     Ok(match report.count(Outcome::Error) {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,

@@ -1,6 +1,5 @@
 //! `tollgate health`: asks `/readyz`, for images that have no other HTTP client.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,7 +39,7 @@ pub(super) fn run(arguments: &HealthArguments) -> Result<ExitCode, String> {
     let (status, text) = answer(&url, MAX_ANSWER_BYTES)?;
     match status {
         StatusCode::OK => {
-            say(&mut io::stdout(), &text);
+            say(&mut super::output::stdout(), &text);
             Ok(ExitCode::SUCCESS)
         }
         // In the service's own words.

@@ -8,12 +8,15 @@ mod console;
 mod control;
 mod doctor;
 mod envoy;
+mod examples;
 mod explain;
 mod generation;
 mod health;
 mod key;
 mod ledger;
 mod limits;
+mod manual;
+mod output;
 mod plain;
 mod quotas;
 mod reload;
@@ -28,13 +31,17 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::telemetry::LogFormat;
 
+/// The version, and the commit where it is known.
+const VERSION: &str = env!("TOLLGATE_VERSION");
+
 /// Puts authentication, authorisation and token accounting in front of Azure OpenAI, alongside Envoy.
 #[derive(Parser)]
-#[command(name = "tollgate", version, arg_required_else_help = true)]
+#[command(name = "tollgate", version = VERSION, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -51,16 +58,8 @@ enum Command {
         #[arg(long, value_enum, default_value = "json")]
         log_format: LogFormat,
     },
-    /// Validate a configuration: reports file, line, column and reason of every error.
-    Check {
-        /// The configuration.
-        #[arg(long, value_name = "FILE", default_value = "tollgate.yaml")]
-        config: PathBuf,
-        /// Also whether this is the Envoy configuration that `tollgate envoy` writes from it, or the folder that
-        /// `tollgate envoy --watch` does.
-        #[arg(long, value_name = "FILE")]
-        envoy: Option<PathBuf>,
-    },
+    /// Validate a configuration: says everything that is wrong with it, each with its line and what to do.
+    Check(check::CheckArguments),
     /// Write the Envoy configuration that fits a tollgate.yaml.
     Envoy(envoy::EnvoyArguments),
     /// Try for real what the configuration says, and say what to do where it does not work.
@@ -85,14 +84,28 @@ enum Command {
     },
     /// Who used what, when, and for how much.
     Usage(Box<usage::UsageArguments>),
+    /// Print the JSON Schema of tollgate.yaml, with which editors complete and check it.
+    Schema,
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write a manual page for each command into a folder.
+    Man {
+        /// The folder, which is made if it is missing.
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
 }
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let outcome = match arguments.command {
         Command::Serve { config, log_format } => serve::run(&config, log_format),
-        Command::Check { config, envoy } => check::run(&config, envoy.as_deref()),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Envoy(arguments) => envoy::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Backends(arguments) => backends::run(&arguments),
@@ -102,6 +115,9 @@ pub fn run() -> ExitCode {
         Command::Limits(arguments) => limits::run(&arguments),
         Command::Ledger { command } => backup::run(&command),
         Command::Usage(arguments) => usage::run(*arguments),
+        Command::Schema => manual::schema(),
+        Command::Completions { shell } => manual::completions(command(), shell),
+        Command::Man { folder } => manual::pages(command(), &folder),
     };
     outcome.unwrap_or_else(|message| {
         say(&mut io::stderr(), &format!("tollgate: {message}\n"));
@@ -109,7 +125,15 @@ pub fn run() -> ExitCode {
     })
 }
 
+/// The command line, with examples of each command.
+fn command() -> clap::Command {
+    examples::add(Arguments::command())
+}
+
 /// Writes for a person, and nothing that a terminal would obey; if nobody reads, there is nobody to tell.
 fn say(output: &mut impl Write, text: &str) {
     let _ = output.write_all(plain::printable_lines(text).as_bytes());
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,14 @@ fn conditions_of_a_product_are_understood() {
 }
 
 #[test]
+fn a_range_that_begins_with_another_address_is_warned_of() {
+    let config = with_condition("networks: [10.0.0.1/8, 192.0.2.0/24]");
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    let said = "tollgate.yaml:10:99: `10.0.0.1/8` is the whole range 10.0.0.0/8 (in products[0].networks[0]): write `10.0.0.0/8`, or the address alone";
+    assert_eq!(super::tests::warned(&config), [said]);
+}
+
+#[test]
 fn what_a_product_allows_beside_deployments_is_understood() {
     let config = with_condition(
         "tools: [web_search, { mcp: [\"https://mcp.example.com/sse\"] }, { file_search: [vs_1] }], background: true, strict_model: true, data_sources: [ { endpoint: \"https://s.search.windows.net\", index: docs, embedding_deployment: ada } ]",

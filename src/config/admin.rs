@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use super::spanned::Spanned;
 use serde::Deserialize;
-use serde_saphyr::Spanned;
 
 use super::problem::Problem;
 use super::problems::Problems;
@@ -34,8 +34,8 @@ struct Control {
 pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
     let (name, text) = read(path)?;
     let refused = |problem: Problem| ConfigError::new(&name, &text, vec![problem]);
-    let part: Part<Admin> = parser::parse(&name, &text)?;
-    let address = listen::admin(&part.listen.admin).map_err(refused)?;
+    let part: Part<Admin> = parser::parse(&text).map_err(|stop| refused(stop.problem()))?;
+    let address = listen::admin(&part.listen.admin).map_err(|problem| refused(*problem))?;
     if address.port() == 0 {
         let message = "the system chooses this port when the service starts";
         let problem = Problem::at(part.listen.admin.referenced, message);
@@ -52,7 +52,9 @@ pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
 /// [`ConfigError`] where it is missing or invalid.
 pub fn control_socket(path: &Path) -> Result<PathBuf, ConfigError> {
     let (name, text) = read(path)?;
-    let part: Part<Spanned<Control>> = parser::parse(&name, &text)?;
+    let refused = |problems| ConfigError::new(&name, &text, problems);
+    let part: Part<Spanned<Control>> =
+        parser::parse(&text).map_err(|stop| refused(vec![stop.problem()]))?;
     let mut problems = Problems::new();
     let socket = match &part.listen.value.control {
         Some(written) => listen::control_socket(written, &mut problems),
@@ -63,7 +65,7 @@ pub fn control_socket(path: &Path) -> Result<PathBuf, ConfigError> {
             None
         }
     };
-    socket.ok_or_else(|| ConfigError::new(&name, &text, problems))
+    socket.ok_or_else(|| refused(problems))
 }
 
 fn read(path: &Path) -> Result<(String, String), ConfigError> {

@@ -1,11 +1,13 @@
 //! Certificate authorities: what is written, and what it means.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::Location;
+
+use super::spanned::Spanned;
 
 use super::duration;
 use super::identities::identities;
@@ -74,12 +76,16 @@ fn authorities(
     around: Surroundings<'_>,
     problems: &mut Problems,
 ) -> Vec<Meaning> {
-    let mut names = HashSet::new();
+    let mut names = HashMap::new();
     let mut meanings = Vec::new();
     for authority in written {
         check_id("certificate authority", &authority.name, problems);
-        if !names.insert(&authority.name.value) {
-            problems.push(duplicate("certificate authority", &authority.name));
+        let name = &authority.name;
+        match names.get(&name.value) {
+            Some(first) => problems.push(duplicate("certificate authority", name, *first)),
+            None => {
+                names.insert(&name.value, name.referenced);
+            }
         }
         not_empty("trust", &authority.trust, problems);
         meanings.extend(self::authority(authority, around, problems));

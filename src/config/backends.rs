@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::duration;
 use super::problem::Problem;

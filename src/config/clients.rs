@@ -1,15 +1,17 @@
 //! Clients, their products and their keys: what is written, and what it means.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use serde_saphyr::Spanned;
+use serde_saphyr::Location;
+
+use super::spanned::Spanned;
 
 use super::issuers::Issuers;
 use super::limits::{self, Whose};
 use super::options::options;
 use super::problem::Problem;
-use super::problems::{Problems, check_id, duplicate, not_empty};
+use super::problems::{Problems, check_id, duplicate, not_empty, unknown};
 use super::{moment, written};
 use crate::access::{Client, ClientId, ClientRules, Labels, MAX_LABELS, Product};
 use crate::auth::{KeyDigest, KeyRing, Validity};
@@ -24,11 +26,14 @@ pub(super) fn clients(
     problems: &mut Problems,
 ) -> (Vec<Arc<Client>>, KeyRing) {
     let (mut clients, mut keys) = (Vec::new(), KeyRing::default());
-    let mut ids = HashSet::new();
+    let mut ids = HashMap::new();
     for client in written {
         check_id("client", &client.id, problems);
-        if !ids.insert(&client.id.value) {
-            problems.push(duplicate("client", &client.id));
+        match ids.get(&client.id.value) {
+            Some(first) => problems.push(duplicate("client", &client.id, *first)),
+            None => {
+                ids.insert(&client.id.value, client.id.referenced);
+            }
         }
         if !issuers.is_default(&client.id.value) && !are_keys_issued {
             not_empty("credentials", &client.credentials, problems);
@@ -38,7 +43,10 @@ pub(super) fn clients(
         for name in &client.products.value {
             match products.get(&name.value) {
                 Some(product) => own.push(Arc::clone(product)),
-                None => problems.push(unknown_product(name, products)),
+                None => {
+                    let known = products.keys().map(String::as_str);
+                    problems.push(unknown("product", "products", name, known));
+                }
             }
         }
         let mut meaning = Client::new(ClientId::new(client.id.value.as_str()), own);
@@ -47,7 +55,7 @@ pub(super) fn clients(
         meaning.limits = client_rules(client, limits, problems);
         let meaning = Arc::new(meaning);
         issuers.add_client(&client.credentials.value, &meaning, problems);
-        add_keys(&client.credentials, &meaning, &mut keys, problems);
+        add_keys(&client.credentials, &meaning, &mut keys, written, problems);
         clients.push(meaning);
     }
     (clients, keys)
@@ -85,9 +93,10 @@ fn add_keys(
     credentials: &Spanned<Vec<written::Credential>>,
     client: &Arc<Client>,
     keys: &mut KeyRing,
+    all: &[written::Client],
     problems: &mut Problems,
 ) {
-    let mut slots = HashSet::new();
+    let mut slots = HashMap::new();
     for credential in &credentials.value {
         let kinds = (&credential.key, &credential.token, &credential.certificate);
         let key = match kinds {
@@ -100,10 +109,13 @@ fn add_keys(
                 continue;
             }
         };
-        if !slots.insert(key.slot.value) {
+        let at = key.slot.referenced;
+        if let Some(first) = slots.get(&key.slot.value) {
             let message = format!("client `{}` has two keys in this slot", client.id);
             let help = "a client has a primary and a secondary key, so that one can be replaced while the other one is in use";
-            problems.push(Problem::at(key.slot.referenced, message).help(help));
+            problems.push(Problem::at(at, message).help(help).first(Some(*first)));
+        } else {
+            slots.insert(key.slot.value, at);
         }
         let Some(digest) = KeyDigest::from_hex(&key.sha256.value) else {
             let message = "not a SHA-256 digest: write 64 hexadecimal digits";
@@ -113,9 +125,20 @@ fn add_keys(
         };
         let validity = validity(key, problems);
         if let Err(error) = keys.add(digest, key.slot.value, validity, Arc::clone(client)) {
-            problems.push(Problem::at(key.sha256.referenced, error.to_string()));
+            let first = first_with(&digest, all);
+            problems.push(Problem::at(key.sha256.referenced, error.to_string()).first(first));
         }
     }
+}
+
+/// Where a digest is for the first time.
+fn first_with(digest: &KeyDigest, all: &[written::Client]) -> Option<Location> {
+    let credentials = all.iter().flat_map(|it| &it.credentials.value);
+    let mut digests = credentials
+        .filter_map(|it| it.key.as_ref())
+        .map(|it| &it.sha256);
+    let is_it = |it: &&Spanned<String>| KeyDigest::from_hex(&it.value).as_ref() == Some(digest);
+    digests.find(is_it).map(|it| it.referenced)
 }
 
 fn validity(key: &written::Key, problems: &mut Problems) -> Validity {
@@ -142,18 +165,4 @@ fn validity(key: &written::Key, problems: &mut Problems) -> Validity {
         problems.push(Problem::at(at.referenced, message));
     }
     validity
-}
-
-fn unknown_product(name: &Spanned<String>, products: &HashMap<String, Arc<Product>>) -> Problem {
-    let mut known: Vec<_> = products.keys().map(String::as_str).collect();
-    known.sort_unstable();
-    let help = match known.as_slice() {
-        [] => "this file has no products".to_owned(),
-        known => format!("products in this file: {}", known.join(", ")),
-    };
-    Problem::at(
-        name.referenced,
-        format!("there is no product `{}`", name.value),
-    )
-    .help(help)
 }

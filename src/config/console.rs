@@ -1,9 +1,8 @@
 //! The console on the admin port: what is written, and what it means.
 
-use serde_saphyr::Spanned;
-
 use super::problem::Problem;
 use super::problems::Problems;
+use super::spanned::Spanned;
 use super::{Console, written};
 
 /// Longest name of a host (RFC 1035, section 2.3.4).

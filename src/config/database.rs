@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::problem::Problem;
 use super::problems::Problems;

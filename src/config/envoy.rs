@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::pools::host_and_port;
 use super::problem::Problem;

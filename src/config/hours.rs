@@ -1,6 +1,6 @@
 //! The hours of a product: what is written, and what it means.
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 use time::{UtcOffset, Weekday};
 
 use super::problem::Problem;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::problem::Problem;
-use super::problems::Problems;
+use super::problems::{Problems, unknown};
 use super::written::{self, Authority, Certificate};
 use crate::access::Client;
 use crate::auth::certificate::{CertificateIdentity, Field, FieldError, IdentityIndex};
@@ -61,8 +61,13 @@ fn identity(
         return None;
     };
     let Some(name) = names.get(authority.value.as_str()) else {
-        let message = format!("there is no certificate authority `{}`", authority.value);
-        problems.push(Problem::at(authority.referenced, message));
+        let known = names.keys().copied();
+        problems.push(unknown(
+            "certificate authority",
+            "certificate_authorities",
+            authority,
+            known,
+        ));
         return None;
     };
     let before = problems.len();

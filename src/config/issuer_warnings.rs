@@ -88,7 +88,7 @@ backends: [ {{ name: sweden }} ]
 "#
         );
         let config = Config::parse("t.yaml", &text, Path::new("."));
-        config.unwrap_or_else(|error| panic!("{error}")).warnings
+        crate::config::tests::warned(&config.unwrap_or_else(|error| panic!("{error}")))
     }
 
     #[test]

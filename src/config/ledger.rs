@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::duration;
 use super::problem::Problem;

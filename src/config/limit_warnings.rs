@@ -1,6 +1,6 @@
 //! Limits that can't do what they seem to be meant for.
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::problem::Problem;
 use super::problems::Problems;

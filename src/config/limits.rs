@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::problem::Problem;
 use super::problems::Problems;
@@ -93,13 +93,14 @@ impl Reader {
                 rules.push(rule(measure, span, written.value));
             }
         }
+        let mut places = std::collections::HashMap::new();
         for written in &written.quotas {
             let Some(quota) = self.quota(written, problems) else {
                 continue;
             };
-            if rules.iter().any(|rule| rule.meter == quota.meter) {
+            if let Some(first) = places.insert(quota.meter, written.referenced) {
                 let message = format!("duplicate quota of {}", quota.meter);
-                problems.push(Problem::at(written.referenced, message));
+                problems.push(Problem::at(written.referenced, message).first(Some(first)));
             }
             rules.push(quota);
         }

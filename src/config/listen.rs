@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::console::console;
 use super::problem::Problem;
@@ -25,7 +25,7 @@ pub(super) fn listen(file: &written::File, problems: &mut Problems) -> Option<Li
         let why = "anyone who reaches this endpoint can get the identity's token from it, so only the Envoy beside it may";
         problems.push(Problem::at(listen.grpc.referenced, message).help(why));
     });
-    let admin = admin(&listen.admin).map_err(|problem| problems.push(problem));
+    let admin = admin(&listen.admin).map_err(|problem| problems.push(*problem));
     let control = listen.control.as_ref().and_then(|written| {
         let path = control_socket(written, problems)?;
         if let Ok(GrpcAddress::Unix(socket)) = &grpc
@@ -61,10 +61,10 @@ fn folder(socket: &Path) -> PathBuf {
 }
 
 /// The address of the HTTP side.
-pub(super) fn admin(written: &Spanned<String>) -> Result<SocketAddr, Problem> {
+pub(super) fn admin(written: &Spanned<String>) -> Result<SocketAddr, Box<Problem>> {
     written.value.parse().map_err(|_| {
         let message = "not an IP address with a port: write `127.0.0.1:9090` or `0.0.0.0:9090`";
-        Problem::at(written.referenced, message)
+        Box::new(Problem::at(written.referenced, message))
     })
 }
 

@@ -8,8 +8,10 @@ mod console;
 mod database;
 pub(crate) mod duration;
 mod envoy;
+mod error;
 mod events;
 mod files;
+mod finding;
 mod hours;
 mod identities;
 mod identity;
@@ -20,10 +22,12 @@ mod ledger;
 mod limit_warnings;
 mod limits;
 mod listen;
+mod masked;
 pub(crate) mod moment;
 mod options;
 mod parser;
 mod pins;
+mod places;
 mod pool_warnings;
 mod pools;
 mod prices;
@@ -32,9 +36,14 @@ mod problems;
 mod products;
 mod redis;
 mod requires;
+mod schema;
+mod search;
 mod secret;
+mod spanned;
 mod surroundings;
 mod tracing;
+mod tree;
+mod unused_warnings;
 mod uses;
 mod validate;
 mod warnings;
@@ -47,9 +56,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use admin::{admin_address, control_socket};
+pub use error::ConfigError;
+pub use finding::{Finding, Severity};
 pub(crate) use parser::read_yaml;
+pub(crate) use places::Places;
 pub(crate) use pools::MAX_BACKENDS;
-pub use problem::ConfigError;
 
 use crate::control::KEYS;
 use crate::database::{DatabaseUrl, PostgresUrl, Synchronous};
@@ -59,6 +70,7 @@ use crate::policy::Policy;
 pub use crate::upstream::{IdentityConfig, IdentitySource, ManagedIdentity};
 use crate::usage::{LEDGER, LedgerOptions};
 pub use issuers::KeyRefresh;
+pub use schema::schema;
 pub(crate) use secret::read_file;
 pub use watch::Watch;
 
@@ -84,8 +96,8 @@ pub struct Config {
     pub database: Option<PostgresUrl>,
     /// Where replicas count their limits together; `None`: each counts for itself.
     pub redis: Option<SharedOptions>,
-    /// What is allowed and may not be meant, each with its file, line and column.
-    pub warnings: Vec<String>,
+    /// What is allowed and may not be meant.
+    pub warnings: Vec<Finding>,
 }
 
 /// Where the service listens.
@@ -217,16 +229,30 @@ impl Config {
     /// # Errors
     /// As [`Self::load`].
     pub fn parse(name: &str, text: &str, directory: &Path) -> Result<Self, ConfigError> {
-        let file: written::File = parser::parse(name, text)?;
-        let warnings = warnings::warnings(&file);
-        let mut config = validate::validate(file, directory)
-            .map_err(|problems| ConfigError::new(name, text, problems))?;
-        config.warnings = ConfigError::new(name, text, warnings).lines_with_help();
-        Ok(config)
+        let refused = |problems| ConfigError::new(name, text, problems);
+        let shape = parser::parse::<written::File>(text);
+        #[cfg(test)]
+        let mistake = shape.as_ref().err().map(|stop| stop.mistake.clone());
+        let read = match shape {
+            Ok(file) => {
+                let warnings = warnings::warnings(&file);
+                let config = validate::validate(file, directory).map_err(refused);
+                config.map(|config| Self {
+                    warnings: finding::findings(Severity::Warning, name, text, warnings),
+                    ..config
+                })
+            }
+            Err(stop) => Err(refused(search::search(text, &stop, directory))),
+        };
+        #[cfg(test)]
+        schema::tests::agree(text, mistake.as_ref(), &read);
+        read
     }
 }
 
 #[cfg(test)]
 mod access_tests;
+#[cfg(test)]
+mod search_tests;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::Location;
+
+use super::spanned::Spanned;
 
 use super::limits::under_way;
 use super::problem::Problem;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::pools::no_backend;
 use super::problem::Problem;

@@ -1,18 +1,17 @@
 //! Backends as they are chosen from, and the pools of deployments.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::backends::resource;
 use super::duration;
 use super::identity::identity;
 use super::problem::Problem;
-use super::problems::{Problems, check_id, duplicate};
-use super::wording::instead;
+use super::problems::{Problems, check_id, duplicate, unknown};
 use super::written::{self, BackendTier};
 use crate::access::{ApiVersion, Deployment};
 use crate::auth::Url;
@@ -42,17 +41,19 @@ pub(super) fn pools(
         problems.push(Problem::at(backends.referenced, message));
     }
     let mut read: Vec<Arc<Backend>> = Vec::new();
+    let mut places = HashMap::new();
     for backend in &mut backends.value {
-        check_id("backend", &backend.name, problems);
-        if read.iter().any(|it| *it.name == backend.name.value) {
-            problems.push(duplicate("backend", &backend.name));
+        let (name, at) = (&backend.name, backend.name.referenced);
+        check_id("backend", name, problems);
+        if let Some(first) = places.insert(name.value.clone(), at) {
+            problems.push(duplicate("backend", name, first));
         }
         if let Some(region) = &backend.region {
             check_id("region", region, problems);
         }
         read.push(Arc::new(self::backend(backend, directory, problems)));
     }
-    let mut named = HashMap::new();
+    let (mut named, mut places) = (HashMap::new(), HashMap::new());
     for pool in written {
         if pool.backends.value.is_empty() {
             let message = "`backends` is empty: the deployment could be asked for nowhere";
@@ -63,9 +64,11 @@ pub(super) fn pools(
         let name = deployment(&pool.deployment, problems);
         let members = members(&pool.backends.value, &read, problems);
         let made = Pool::new(members).repeating_stored(pool.repeat_stored);
-        if named.insert(name, made).is_some() {
-            problems.push(duplicate("pool of deployment", &pool.deployment));
+        let at = pool.deployment.referenced;
+        if let Some(first) = places.insert(Arc::clone(&name), at) {
+            problems.push(duplicate("pool of deployment", &pool.deployment, first));
         }
+        named.insert(name, made);
     }
     Pools::new(read, named)
 }
@@ -144,9 +147,7 @@ pub(super) fn no_backend<'a>(
     name: &Spanned<String>,
     names: impl Iterator<Item = &'a str>,
 ) -> Problem {
-    let message = format!("there is no backend `{}`", name.value);
-    let names: Vec<_> = names.collect();
-    Problem::at(name.referenced, message).help(instead(&name.value, &names))
+    unknown("backend", "backends", name, names)
 }
 
 fn members(
@@ -155,7 +156,7 @@ fn members(
     problems: &mut Problems,
 ) -> Vec<Member> {
     let mut members = Vec::new();
-    let mut seen = HashSet::new();
+    let mut seen = HashMap::new();
     for member in written {
         let name = &member.name;
         let Some(backend) = backends.iter().find(|it| *it.name == name.value) else {
@@ -164,8 +165,9 @@ fn members(
             continue;
         };
         let own = member.deployment.as_ref();
-        if !seen.insert((&name.value, own.map(|it| &it.value))) {
-            problems.push(duplicate("backend", name));
+        let place = (&name.value, own.map(|it| &it.value));
+        if let Some(first) = seen.insert(place, name.referenced) {
+            problems.push(duplicate("backend", name, first));
         }
         let weight = member.weight.as_ref().map_or(1, |it| it.value);
         if let Some(written) = &member.weight

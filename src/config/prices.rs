@@ -1,14 +1,14 @@
 //! Prices: what is written, and what it means.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::moment;
 use super::problem::Problem;
-use super::problems::Problems;
+use super::problems::{Problems, unknown};
 use super::written::{Price, Tier};
 use crate::upstream::Backend;
 use crate::usage::{self, Amount, PriceFor, PriceList, Tariff};
@@ -23,18 +23,19 @@ pub(super) fn prices(
     backends: &[Arc<Backend>],
     problems: &mut Problems,
 ) -> PriceList {
-    let mut seen = HashSet::new();
+    let mut seen = HashMap::new();
     let mut lines = Vec::new();
     for line in written {
         let Some(price) = price(line, backends, problems) else {
             continue;
         };
         let place = (price.backend.clone(), price.service_tier.clone());
-        if !seen.insert((price.of.clone(), place, price.from)) {
-            let message =
-                "duplicate price: another one above is for the same and has the same `from`";
+        let subject = (price.of.clone(), place, price.from);
+        if let Some(first) = seen.insert(subject, line.referenced) {
+            let message = "duplicate price: another one is for the same and has the same `from`";
             let help = "a price applies until the next one begins: give each a `from` of its own";
-            problems.push(Problem::at(line.referenced, message).help(help));
+            let problem = Problem::at(line.referenced, message).help(help);
+            problems.push(problem.first(Some(first)));
         }
         lines.push(price);
     }
@@ -60,8 +61,8 @@ fn price(
     if let Some(backend) = &price.backend
         && !backends.iter().any(|it| *it.name == backend.value)
     {
-        let message = format!("there is no backend `{}`", backend.value);
-        problems.push(Problem::at(backend.referenced, message));
+        let known = backends.iter().map(|it| &*it.name);
+        problems.push(unknown("backend", "backends", backend, known));
     }
     let from = from(price.from.as_ref(), problems)?;
     let currency = &price.currency;

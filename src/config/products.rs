@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::hours::hours;
 use super::limits::{self, Whose};
@@ -25,6 +25,7 @@ pub(super) fn products(
     problems: &mut Problems,
 ) -> HashMap<String, Arc<Product>> {
     let mut products = HashMap::new();
+    let mut places = HashMap::new();
     for product in written {
         check_id("product", &product.id, problems);
         not_empty("deployments", &product.deployments, problems);
@@ -44,9 +45,11 @@ pub(super) fn products(
             backends: pins(product, backends, problems),
             reveal_backend: product.reveal_backend,
         });
-        if products.insert(product.id.value.clone(), meaning).is_some() {
-            problems.push(duplicate("product", &product.id));
+        let (id, at) = (&product.id, product.id.referenced);
+        if let Some(first) = places.insert(&id.value, at) {
+            problems.push(duplicate("product", id, first));
         }
+        products.insert(id.value.clone(), meaning);
     }
     products
 }

@@ -21,6 +21,15 @@ pub(in crate::config) fn parse(text: &str) -> Result<Config, super::ConfigError>
     Config::parse("tollgate.yaml", text, Path::new("."))
 }
 
+/// What a configuration is warned of, as lines.
+pub(in crate::config) fn warned(config: &Config) -> Vec<String> {
+    config
+        .warnings
+        .iter()
+        .map(super::Finding::with_help)
+        .collect()
+}
+
 /// The one line that a change of the good file leads to.
 pub(in crate::config) fn refused(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "the good file has no {from}");
@@ -200,26 +209,6 @@ fn every_problem_is_found_at_once_and_shown_with_its_line() {
     assert!(
         report.contains("products in this file: standard"),
         "{report}"
-    );
-}
-
-#[test]
-fn one_key_for_two_clients_is_refused() {
-    let again = GOOD.replace(
-        "products:\n  - {",
-        &format!(
-            "  - id: other\n    credentials: [ {{ key: {{ sha256: \"{}\", slot: primary }} }} ]\n    products: [standard]\nproducts:\n  - {{",
-            "a".repeat(64)
-        ),
-    );
-    let Err(error) = parse(&again) else {
-        panic!("a shared key must be refused");
-    };
-    assert!(
-        error
-            .to_string()
-            .contains("already belongs to another client"),
-        "{error}"
     );
 }
 

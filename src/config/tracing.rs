@@ -1,9 +1,8 @@
 //! `envoy: { tracing }`: where Envoy sends its spans, and which.
 
-use serde_saphyr::Spanned;
-
 use super::problem::Problem;
 use super::problems::Problems;
+use super::spanned::Spanned;
 use super::written;
 use crate::auth::Url;
 use crate::envoy_config::Tracing;

@@ -1,6 +1,6 @@
 //! What a product allows beside deployments, as it is product.
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::problem::Problem;
 use super::problems::{Problems, not_empty};

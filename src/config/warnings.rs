@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 
-use serde_saphyr::Spanned;
+use super::spanned::Spanned;
 
 use super::issuer_warnings::{id_tokens, plain_http};
 use super::limit_warnings::limits;
 use super::pool_warnings;
 use super::problem::Problem;
 use super::problems::Problems;
+use super::unused_warnings::unused;
 use super::written::{File, Price, ServiceTier};
-use crate::access::Operation;
+use crate::access::{Network, Operation};
 
 /// What `tollgate check` says of a file that is good.
 pub(super) fn warnings(file: &File) -> Problems {
@@ -41,11 +42,28 @@ pub(super) fn warnings(file: &File) -> Problems {
     warnings.extend(file.pools.iter().filter_map(pool_warnings::names));
     warnings.extend(pool_warnings::without_pool(file));
     warnings.extend(pool_warnings::without_endpoint(file));
+    warnings.extend(unused(file));
+    warnings.extend(inexact_ranges(file));
     for issuer in &file.issuers {
         warnings.extend(plain_http(issuer));
         warnings.extend(id_tokens(issuer, &file.clients));
     }
     warnings
+}
+
+/// `10.0.0.1/8` is the whole range, which whoever writes one address may not mean.
+fn inexact_ranges(file: &File) -> Problems {
+    let networks = file.products.iter().filter_map(|it| it.networks.as_ref());
+    let networks = networks.flat_map(|it| &it.value);
+    let allowed = file.issuers.iter().flat_map(|it| &it.allow_addresses);
+    let inexact = |written: &Spanned<String>| {
+        let network: Network = written.value.parse().ok()?;
+        let range = network.of_its_first_address()?;
+        let message = format!("`{}` is the whole range {range}", written.value);
+        let help = format!("write `{range}`, or the address alone");
+        Some(Problem::at(written.referenced, message).help(help))
+    };
+    networks.chain(allowed).filter_map(inexact).collect()
 }
 
 /// What a service tier answers is charged at the ordinary price where it has none of its own.

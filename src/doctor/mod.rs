@@ -25,6 +25,7 @@ use crate::auth::Url;
 use crate::config::Config;
 pub use finding::{Check, Outcome, Report};
 use finding::{Checks, Subject};
+pub(crate) use storage::{can_make_files_in, is_writable};
 
 /// What is looked at besides what the configuration names.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +100,7 @@ async fn warnings(config: Arc<Config>) -> Checks {
     }
     for warning in &config.warnings {
         let advice = "change it, unless it is meant";
-        subject.warning("warnings", warning.clone(), advice);
+        subject.warning("warnings", warning.with_help(), advice);
     }
     subject.into_checks()
 }

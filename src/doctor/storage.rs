@@ -119,7 +119,7 @@ fn examine_socket_folder(socket: &Path, subject: &mut Subject) {
 }
 
 /// Whether files can be made in a directory; one that is missing is made when the service starts.
-fn is_writable(directory: &Path) -> Result<(), Errno> {
+pub(crate) fn is_writable(directory: &Path) -> Result<(), Errno> {
     match can_make_files_in(directory) {
         Err(Errno::NOENT) => {
             let above = directory.ancestors().skip(1);
@@ -133,7 +133,7 @@ fn is_writable(directory: &Path) -> Result<(), Errno> {
 
 /// Makes a file that has no name and is gone at once; where a file system has no such files, asks for the
 /// permission alone.
-fn can_make_files_in(directory: &Path) -> Result<(), Errno> {
+pub(crate) fn can_make_files_in(directory: &Path) -> Result<(), Errno> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     match open(directory, flags, Mode::RUSR | Mode::WUSR) {
         Ok(_) => Ok(()),

@@ -171,7 +171,7 @@ impl Tollgate {
 /// Checks a configuration with `tollgate check`, and gives what it prints.
 pub async fn check(config: &Path) -> Result<std::process::Output, Failure> {
     Command::new(paths::binary("tollgate")?)
-        .arg("check")
+        .args(["check", "--file-only"])
         .arg("--config")
         .arg(config)
         .output()

@@ -91,7 +91,7 @@ impl Followed {
     async fn check(&self) -> (bool, String) {
         let mut command = Command::new(paths::binary("tollgate").expect("built"));
         command
-            .args(["check", "--config"])
+            .args(["check", "--file-only", "--config"])
             .arg(self.stack.config_path());
         let output = command.arg("--envoy").arg(&self.folder).output().await;
         let output = output.expect("it runs");

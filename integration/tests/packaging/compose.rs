@@ -141,7 +141,7 @@ fn compose_takes_the_file() {
 fn the_demo_configuration_is_valid() {
     succeeds(
         tollgate()
-            .args(["check", "--config"])
+            .args(["check", "--file-only", "--config"])
             .arg(root().join(CONFIGURATION)),
     );
 }

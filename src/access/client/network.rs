@@ -52,6 +52,12 @@ impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
+
+    /// The range, as its first address and its size; `None` where it was written so.
+    pub fn of_its_first_address(&self) -> Option<String> {
+        let range = self.0.trunc();
+        (range != self.0).then(|| range.to_string())
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +84,19 @@ mod tests {
         ] {
             assert!(contains(network, inside), "{inside} is in {network}");
             assert!(!contains(network, outside), "{outside} is not in {network}");
+        }
+    }
+
+    #[test]
+    fn a_range_that_does_not_begin_with_its_first_address_is_told() {
+        for (network, expected) in [
+            ("10.0.0.1/8", Some("10.0.0.0/8")),
+            ("2001:db8::7/32", Some("2001:db8::/32")),
+            ("10.0.0.0/8", None),
+            ("10.0.0.1", None),
+        ] {
+            let network: Network = network.parse().expect("a range");
+            assert_eq!(network.of_its_first_address().as_deref(), expected);
         }
     }
 

@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
     let part = arguments.part.unwrap_or(Part::Whole);
     let settings = for_version(config.envoy, version);
     let text = render(&settings, part).map_err(|error| error.to_string())?;
-    let mut output = io::stdout().lock();
+    let mut output = crate::cli::output::stdout();
     let written = output.write_all(text.as_bytes());
     written
         .and_then(|()| output.flush())

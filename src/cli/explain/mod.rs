@@ -96,7 +96,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode, String> {
         .build()
         .map_err(|error| format!("the runtime could not be started: {error}"))?
         .block_on(explain(config, &asking));
-    say(&mut io::stdout(), &explained.to_string());
+    say(&mut super::output::stdout(), &explained.to_string());
     Ok(match explained.is_allowed() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,

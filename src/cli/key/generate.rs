@@ -1,8 +1,8 @@
 //! `tollgate key generate`
 
-use std::io;
 use std::process::ExitCode;
 
+use super::super::output;
 use super::super::say;
 use crate::auth::{Key, KeyDigest, KeySlot};
 
@@ -22,6 +22,6 @@ pub(super) fn run(slot: KeySlot) -> Result<ExitCode, String> {
         digest.to_hex(),
         slot.as_str(),
     ));
-    say(&mut io::stdout(), &text);
+    say(&mut output::stdout(), &text);
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use tokio_stream::StreamExt;
 
+use super::super::output;
 use super::super::remote::{Control, said};
 use super::super::say;
 use super::{List, Unused, shown};
@@ -55,7 +56,7 @@ pub(super) async fn list(asked: List) -> Result<ExitCode, String> {
         true => shown::json(&keys, uses.since_ms)?,
         false => shown::table(&keys, uses.since_ms),
     };
-    say(&mut io::stdout(), &text);
+    say(&mut output::stdout(), &text);
     if uses.since_ms.is_none() {
         let note = format!("last uses are not known: {}\n", uses.unknown);
         say(&mut io::stderr(), &note);
@@ -83,7 +84,7 @@ pub(super) async fn unused(asked: Unused) -> Result<ExitCode, String> {
         }
         false => shown::table(&keys, Some(known_since)),
     };
-    say(&mut io::stdout(), &text);
+    say(&mut output::stdout(), &text);
     if known_since > border && !keys.is_empty() {
         let known_since = shown::moment(known_since);
         let note = format!(

@@ -1,12 +1,12 @@
 //! Commands about keys to the running service.
 
-use std::io;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use tonic::transport::Channel;
 use zeroize::Zeroizing;
 
+use super::super::output;
 use super::super::remote::{Control, said};
 use super::super::say;
 use super::{Issue, KeyCommand, Move, One, Rotate, shown};
@@ -18,7 +18,7 @@ use crate::unix_time;
 
 pub(super) async fn run(command: KeyCommand) -> Result<ExitCode, String> {
     let text = answer(command).await?;
-    say(&mut io::stdout(), &text);
+    say(&mut output::stdout(), &text);
     Ok(ExitCode::SUCCESS)
 }
 

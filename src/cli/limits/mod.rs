@@ -2,7 +2,6 @@
 
 mod shown;
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -48,7 +47,7 @@ pub(super) fn run(arguments: &LimitsArguments) -> Result<ExitCode, String> {
         Format::Table => shown::table(&listed),
         Format::Json => shown::json(&listed)?,
     };
-    say(&mut io::stdout(), &text);
+    say(&mut super::output::stdout(), &text);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -48,7 +48,7 @@ async fn focus_csv(opened: &Opened, period: Period, account: &str) -> Result<(),
     let mut sums = priced_sums(opened, &focus::DIMENSIONS, true, period, &[]).await?;
     sums.sort_by(|a, b| (a.day, &a.keys, &a.price).cmp(&(b.day, &b.keys, &b.price)));
     let lines = sums.iter().filter_map(|sum| Line::of(sum, account));
-    focus::write(io::stdout().lock(), lines).map_err(|error| error.to_string())?;
+    focus::write(crate::cli::output::stdout(), lines).map_err(|error| error.to_string())?;
     let unpriced: i64 = sums.iter().map(|sum| sum.unpriced).sum();
     if unpriced > 0 {
         let note = format!("{unpriced} requests have no price and are left out\n");
@@ -101,7 +101,7 @@ async fn give(rows: &[LedgerRow], collector: Option<&Batches>) -> Result<(), Str
     if let Some(collector) = collector {
         return collector.send(rows).await;
     }
-    let mut output = io::BufWriter::new(io::stdout().lock());
+    let mut output = io::BufWriter::new(crate::cli::output::stdout());
     for row in rows {
         serde_json::to_writer(&mut output, row).map_err(|error| error.to_string())?;
         output.write_all(b"\n").map_err(|error| error.to_string())?;

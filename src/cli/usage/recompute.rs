@@ -1,12 +1,12 @@
 //! `tollgate usage recompute`: costs with the prices of the current configuration.
 
-use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::difference::Differences;
 use super::location::{LedgerLocation, Opened};
 use super::{failed, recomputed};
+use crate::cli::output;
 use crate::cli::remote::Control;
 use crate::cli::say;
 use crate::control::Recomputed;
@@ -37,7 +37,7 @@ pub(super) async fn run(
         ),
         false => format!("{seen} records looked at, {changed} have another price or cost now\n"),
     };
-    say(&mut io::stdout(), &(differences.render() + &outcome));
+    say(&mut output::stdout(), &(differences.render() + &outcome));
     if !dry_run {
         let recomputed = Recomputed {
             from_ms: period.from.map(unix_time::millis),

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
+use crate::cli::output;
 use crate::cli::remote::{Control, said};
 use crate::cli::say;
 use crate::control::v1::audit_client::AuditClient;
@@ -22,7 +23,7 @@ pub(super) async fn tell(recomputed: &Recomputed, control: Option<&Control>) -> 
     };
     let line = recomputed_line(recomputed, &by(), SystemTime::now());
     say(
-        &mut io::stdout(),
+        &mut output::stdout(),
         &(line.map_err(|error| error.to_string())? + "\n"),
     );
     let note =

@@ -1,7 +1,6 @@
 //! `tollgate usage reconcile`: the ledger compared with Azure Monitor.
 
 use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +9,7 @@ use comfy_table::{CellAlignment, Table};
 
 use super::failed;
 use super::location::LedgerLocation;
+use crate::cli::output;
 use crate::cli::plain::printable;
 use crate::cli::say;
 use crate::cli::tables::no_lines_between_rows;
@@ -39,7 +39,7 @@ pub(super) async fn run(
     let opened = location.open().await?;
     let sums = opened.store.sums(&RECONCILED_BY, false, period).await;
     let found = differences(&sums.map_err(|error| failed(&error))?, &azure);
-    say(&mut io::stdout(), &render(&found));
+    say(&mut output::stdout(), &render(&found));
     let is_within = |it: &Difference| {
         let allowed = i128::from(tolerance) * 1000;
         it.tokens() == 0

@@ -1,12 +1,12 @@
 //! `tollgate usage`: the report.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::process::ExitCode;
 
 use super::location::Opened;
 use super::shapes::{csv, json};
 use super::{ReportArguments, ReportFormat, failed, table};
+use crate::cli::output;
 use crate::cli::plain::printable;
 use crate::cli::say;
 use crate::nearest::nearest;
@@ -29,7 +29,7 @@ pub(super) async fn run(arguments: &ReportArguments) -> Result<ExitCode, String>
         ReportFormat::Csv => csv(&report)?,
         ReportFormat::Json => json(&report)?,
     };
-    say(&mut io::stdout(), &text);
+    say(&mut output::stdout(), &text);
     Ok(ExitCode::SUCCESS)
 }
 

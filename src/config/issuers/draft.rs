@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_saphyr::Spanned;
+use crate::config::spanned::Spanned;
 
 use super::KeyRefresh;
 use crate::access::Requirements;

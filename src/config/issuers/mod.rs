@@ -4,12 +4,14 @@ mod draft;
 mod refresh;
 mod source;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_saphyr::Location;
+
 use super::problem::Problem;
-use super::problems::{Problems, check_id, duplicate};
+use super::problems::{Problems, check_id, duplicate, unknown};
 use super::written::{Credential, Issuer};
 use crate::access::Client;
 use crate::auth::{self, ClaimPath, DefaultClient, Tokens};
@@ -20,18 +22,22 @@ pub use refresh::KeyRefresh;
 pub(super) struct Issuers {
     drafts: Vec<Draft>,
     /// Includes issuers with problems, so that clients that name them are not reported as well.
-    names: HashSet<String>,
+    names: HashMap<String, Location>,
     defaults: HashSet<String>,
 }
 
 impl Issuers {
     pub(super) fn read(written: &[Issuer], directory: &Path, problems: &mut Problems) -> Self {
-        let mut names = HashSet::new();
+        let mut names = HashMap::new();
         let mut drafts = Vec::new();
         for issuer in written {
             check_id("issuer", &issuer.name, problems);
-            if !names.insert(issuer.name.value.clone()) {
-                problems.push(duplicate("issuer", &issuer.name));
+            let (name, at) = (&issuer.name, issuer.name.referenced);
+            match names.get(&name.value) {
+                Some(first) => problems.push(duplicate("issuer", name, *first)),
+                None => {
+                    names.insert(name.value.clone(), at);
+                }
             }
             drafts.extend(issuer.draft(directory, problems));
         }
@@ -59,9 +65,9 @@ impl Issuers {
             let name = &token.value.issuer;
             let named = |draft: &&mut Draft| draft.name.value == name.value;
             let Some(draft) = self.drafts.iter_mut().find(named) else {
-                if !self.names.contains(&name.value) {
-                    let message = format!("there is no issuer `{}`", name.value);
-                    problems.push(Problem::at(name.referenced, message));
+                if !self.names.contains_key(&name.value) {
+                    let known = self.names.keys().map(String::as_str);
+                    problems.push(unknown("issuer", "issuers", name, known));
                 }
                 continue;
             };
@@ -99,8 +105,8 @@ impl Issuers {
                         requires,
                     }),
                     None => {
-                        let message = format!("there is no client `{}`", name.value);
-                        problems.push(Problem::at(name.referenced, message));
+                        let known = clients.iter().map(|it| it.id.as_str());
+                        problems.push(unknown("client", "clients", &name, known));
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_saphyr::Spanned;
+use crate::config::spanned::Spanned;
 
 use crate::access::NetworkError;
 use crate::auth::{

@@ -357,7 +357,7 @@ const WARNED: [(&str, &str, &str, Option<&str>); 24] = [
 fn limits_that_hold_for_nothing_are_warned_of() {
     for (client, product, more, said) in WARNED {
         let config = parse(client, product, more).unwrap_or_else(|report| panic!("{report}"));
-        let warnings = config.warnings;
+        let warnings = crate::config::tests::warned(&config);
         match said {
             Some(said) => assert!(
                 warnings.concat().contains(said),
@@ -375,7 +375,8 @@ fn a_reserve_can_be_of_backends() {
         let two = "{ name: sweden, endpoint: \"https://a.openai.azure.com\" }, { name: east, endpoint: \"https://b.openai.azure.com\" }";
         let text = file("", "", &limits).replace("{ name: sweden }", two);
         let config = Config::parse("t.yaml", &text, Path::new("/etc"));
-        let warnings = config.unwrap_or_else(|error| panic!("{error}")).warnings;
+        let config = config.unwrap_or_else(|error| panic!("{error}"));
+        let warnings = crate::config::tests::warned(&config);
         let is_said = warnings.concat().contains("there is none");
         assert_eq!(is_said, is_warned, "{high}: {warnings:?}");
     }

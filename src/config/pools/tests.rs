@@ -7,10 +7,21 @@ use crate::upstream::{Pools, Tier};
 const BEFORE: &str = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\n";
 const BACKENDS: &str = "backends:\n  - { name: east, tier: ptu, region: eastus, endpoint: \"https://a.openai.azure.com\" }\n  - { name: sweden, region: swedencentral, endpoint: \"https://b.openai.azure.com\", identity: { managed_identity: {}, scope: https://cognitiveservices.azure.us/.default } }\n";
 
+/// Each mistake with its place and what to do.
+fn said(error: &crate::config::ConfigError) -> String {
+    let place = |number: Option<u64>| number.unwrap_or_default();
+    let line = |it: &crate::config::Finding| {
+        let help = it.help.as_deref().unwrap_or_default();
+        let (line, column) = (place(it.line), place(it.column));
+        format!("{}:{line}:{column}: {} ({help})", it.file, it.message)
+    };
+    error.findings().iter().map(line).collect()
+}
+
 fn load(more: &str) -> Result<Config, String> {
     let text = format!("{BEFORE}{BACKENDS}{more}\n");
     let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
-    parsed.map_err(|error| error.lines_with_help().concat())
+    parsed.map_err(|error| said(&error))
 }
 
 fn pools(more: &str) -> Arc<Pools> {
@@ -129,7 +140,7 @@ fn a_product_keeps_to_regions_tiers_and_backends() {
         ),
         (
             "{ names: [atlantis] }",
-            "there is no backend `atlantis` (write one of: east, sweden)",
+            "there is no backend `atlantis` (backends in this file: east, sweden)",
         ),
         ("{ tiers: [ptu], names: [sweden] }", "no backend fits"),
         ("{ tiers: [] }", "`tiers` is empty"),

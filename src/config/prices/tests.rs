@@ -70,7 +70,7 @@ fn prices_are_read_without_a_float() {
 fn a_service_tier_has_lines_of_its_own() {
     let prices = "  - { model: gpt-4o, input: 2.50, output: 10.00, per: 1000000, currency: USD }\n  - { model: gpt-4o, service_tier: priority, input: 4.25, output: 17.00, per: 1000000, currency: USD }\n  - { model: gpt-4o, service_tier: flex, input: 1.25, output: 5.00, per: 1000000, currency: USD }\n";
     let config = parse("", prices).expect("good prices");
-    assert_eq!(config.warnings, Vec::<String>::new());
+    assert_eq!(crate::config::tests::warned(&config), Vec::<String>::new());
     for (tier, expected) in [
         (Some("priority"), "gpt-4o:priority"),
         (Some("flex"), "gpt-4o:flex"),
@@ -122,7 +122,9 @@ fn what_has_no_price_for_priority_is_said() {
         panic!("one warning: {warnings:?}");
     };
     assert!(
-        warning.contains("service tier `priority` of gpt-4o: what it answers"),
+        warning
+            .message
+            .contains("service tier `priority` of gpt-4o: what it answers"),
         "{warning}"
     );
 }

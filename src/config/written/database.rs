@@ -1,7 +1,9 @@
 //! `database`.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -12,6 +14,28 @@ use super::secret::SecretRef;
 pub(in crate::config) struct Database {
     pub(in crate::config) url: String,
     pub(in crate::config) password: Option<SecretRef>,
+}
+
+impl JsonSchema for Database {
+    fn schema_name() -> Cow<'static, str> {
+        "Database".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let password = generator.subschema_for::<SecretRef>();
+        json_schema!({
+            "description": "`postgres://USER@HOST:5432/DATABASE`, and where the password is.",
+            "oneOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "properties": { "url": { "type": "string" }, "password": password },
+                    "required": ["url"],
+                    "additionalProperties": false
+                }
+            ]
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for Database {

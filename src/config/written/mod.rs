@@ -19,6 +19,7 @@ mod products;
 mod requires;
 mod response_headers;
 mod secret;
+mod text;
 mod trust;
 mod uses;
 

@@ -1,8 +1,10 @@
 //! Where a secret is.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -11,6 +13,26 @@ use serde::de::{MapAccess, Visitor};
 pub(in crate::config) struct SecretRef {
     pub(in crate::config) env: Option<String>,
     pub(in crate::config) file: Option<PathBuf>,
+}
+
+impl JsonSchema for SecretRef {
+    fn schema_name() -> Cow<'static, str> {
+        "SecretRef".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Where a secret is; never the secret itself.",
+            "type": "object",
+            "properties": {
+                "env": { "type": "string", "description": "The name of an environment variable." },
+                "file": { "type": "string", "description": "The path of a file." }
+            },
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": false
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for SecretRef {
