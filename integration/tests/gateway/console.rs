@@ -5,16 +5,20 @@ mod html;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jsonwebtoken::Algorithm;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tollgate::usage::rfc3339;
+use tollgate_integration::fakes::issuer::{FakeIssuer, Signer};
 use tollgate_integration::postgres::Postgres;
 use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey, wait_for};
 
 use crate::books::{DATA, PRICES, directory, ledger, records, with_ledger};
+use crate::certificates::{IDENTITY, Pki, chat as of_certificate, with};
 use crate::chargeback::{succeeds, text};
 use crate::control::{Control, with_postgres, with_sqlite};
 use crate::support::{hello, send, send_json, with_client};
+use crate::token_support::{entry, with_issuers};
 use html::{rows, visible};
 
 const CONSOLE: &str = "admin: { console: true, console_hosts: [ops.example] }\n";
@@ -273,6 +277,49 @@ async fn issued_keys_are_shown_with_their_end_and_their_last_use() {
     of_key("revoked").await;
     let html = page(&stack, "").await;
     assert!(!html.contains(&key[15..]), "never the key");
+}
+
+#[tokio::test]
+async fn issuers_authorities_lists_and_certificates_say_how_fresh_they_are() {
+    let issuer = FakeIssuer::start(&[&Signer::new("one", Algorithm::ES256)]).await;
+    let issuers = entry(&issuer, "okta", "");
+    let pki = Pki::new();
+    pki.write_lists(1, &[]);
+    let authority = pki.required();
+    let options = Options::default().mtls().edit_config(move |yaml| {
+        with_issuers(&with(&yaml, &authority, IDENTITY), &issuers) + CONSOLE
+    });
+    let stack = Stack::start(options).await;
+    let good = pki.leaf(|_| {});
+    assert_eq!(send(of_certificate(&stack, &good)).await.status(), 200);
+    let html = wait_for("the issuer's keys", async || {
+        let html = page(&stack, "").await;
+        (rows(&html, "identities-2")[0][1] == "usable").then_some(html)
+    })
+    .await;
+    assert_eq!(rows(&html, "identities-1")[0][0], "there is one");
+    let found = rows(&html, "identities-2").remove(0);
+    assert_eq!([&found[0], &found[2]], ["okta", "1"]);
+    assert!(found[3].ends_with(" ago)"), "{found:?}");
+    let found = rows(&html, "identities-3").remove(0);
+    assert_eq!(
+        [&found[0], &found[1], &found[4]],
+        ["devices", "there", "fresh"]
+    );
+    assert!(found[5].starts_with("2049-12-31"), "{found:?}");
+    let found = rows(&html, "identities-4").remove(0);
+    assert_eq!(found[0], "factory-7");
+    assert!(found[2].contains("(in "), "{found:?}");
+    // A list of a year that is over.
+    let old = pki.root.crl(2, &[], 2049) + &pki.sub.crl(2, &[], 2025);
+    std::fs::write(pki.path().join("lists.pem"), old).expect("written");
+    let again = Stack::start(Options::default().mtls().edit_config({
+        let authority = pki.required();
+        move |yaml| with(&yaml, &authority, IDENTITY) + CONSOLE
+    }));
+    let html = page(&again.await, "").await;
+    assert_eq!(rows(&html, "identities-3")[0][4], "expired");
+    assert!(visible(&html).contains("authority devices: a revocation list has expired"));
 }
 
 #[tokio::test]
