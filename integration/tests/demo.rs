@@ -64,9 +64,13 @@ async fn the_tour_shows_every_step_and_leaves_nothing_behind() {
         "3. The same as a stream",
         "4. Without a key, or with a mistyped one",
         "5. A model or an API that the client may not use",
-        "6. Another client, on the path of the plain OpenAI SDK",
-        "7. A client that hangs up",
-        "8. The accounts",
+        "6. tollgate explain says why",
+        "7. A caller signs in with its own identity provider",
+        "8. Another client, on the path of the plain OpenAI SDK",
+        "9. A client that hangs up",
+        "10. The accounts",
+        "11. A key is issued, replaced and revoked",
+        "12. What was used, and what it costs",
     ] {
         assert!(shown.contains(&format!("\n{step}")), "no {step:?}: {shown}");
     }

@@ -5,9 +5,9 @@ mod decision;
 mod request;
 
 pub use client::{
-    AllowedVersion, ClientId, ClientLimits, ClientOptions, ClientRules, Entitlements, LabelError,
-    Labels, MAX_LABEL_NAME, MAX_LABEL_VALUE_BYTES, MAX_LABELS, Network, NetworkError, OptionError,
-    ProductId, ProductRules, Requirements, UserSource, is_label_name, limit_output,
+    AllowedVersion, ClientId, ClientLimits, ClientOptions, ClientRules, EndUsers, Entitlements,
+    LabelError, Labels, MAX_LABEL_NAME, MAX_LABEL_VALUE_BYTES, MAX_LABELS, Network, NetworkError,
+    OptionError, ProductId, ProductRules, Requirements, UserSource, is_label_name, limit_output,
 };
 pub use decision::{
     AccessError, AccessRequest, AllowedUses, AskedBy, BatchInput, Begun, Client, Denied,

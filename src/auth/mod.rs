@@ -16,6 +16,7 @@ mod key_ring;
 mod key_slot;
 mod presented_key;
 mod proof;
+mod pseudonym;
 mod subprotocol;
 mod token;
 mod validity;
@@ -37,6 +38,7 @@ pub use key_ring::{ConfiguredKey, DuplicateKey, KeyRing};
 pub use key_slot::KeySlot;
 pub use presented_key::PresentedKey;
 pub use proof::Proof;
+pub use pseudonym::pseudonyms;
 pub use subprotocol::Subprotocols;
 pub use token::{
     AmbiguousClaims, ClaimMapping, ClaimPath, DefaultClient, Directory, DuplicateIssuer, Issuer,

@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// What is said below the help of a command: of the path of its names, without `tollgate`.
-const EXAMPLES: [(&str, &str); 28] = [
+const EXAMPLES: [(&str, &str); 29] = [
     (
         "",
         "Examples:\n  tollgate check --config tollgate.yaml\n  tollgate serve --config tollgate.yaml\n\nEnvironment:\n  TOLLGATE_LOG      what `serve` logs: error, warn, info (the default), debug\n  TOLLGATE_CONTROL  the socket of the running service, for `key` and `limits`\n\nExit status: 0 it is done, 1 it could not be done, 2 the arguments are wrong, 141 nobody reads what it prints.",
@@ -18,7 +18,7 @@ const EXAMPLES: [(&str, &str); 28] = [
     ),
     (
         "envoy",
-        "Examples:\n  tollgate envoy --config tollgate.yaml\n  tollgate envoy --envoy-version 1.36\n  tollgate envoy --watch /etc/envoy/tollgate",
+        "Examples:\n  tollgate envoy --config tollgate.yaml\n  tollgate envoy --envoy-version 1.38\n  tollgate envoy --watch /etc/envoy/tollgate",
     ),
     (
         "doctor",
@@ -93,6 +93,10 @@ const EXAMPLES: [(&str, &str); 28] = [
     (
         "usage recompute",
         "Examples:\n  tollgate usage recompute --from 2027-01-01 --to 2027-02-01",
+    ),
+    (
+        "usage forget",
+        "Examples:\n  tollgate usage forget --user ann@example.com",
     ),
     (
         "usage reconcile",

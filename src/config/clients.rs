@@ -13,13 +13,21 @@ use super::options::options;
 use super::problem::Problem;
 use super::problems::{Problems, check_id, duplicate, not_empty, unknown};
 use super::{moment, written};
-use crate::access::{Client, ClientId, ClientRules, Labels, MAX_LABELS, Product};
+use crate::access::{Client, ClientId, ClientRules, EndUsers, Labels, MAX_LABELS, Product};
 use crate::auth::{KeyDigest, KeyRing, Validity};
+
+/// What is kept besides the file.
+pub(super) struct Kept {
+    /// Keys may be issued at run time.
+    pub(super) issued_keys: bool,
+    /// What is kept of the names of end users.
+    pub(super) end_users: EndUsers,
+}
 
 /// Every client. Where keys are issued at run time, one may come without a credential of the file's.
 pub(super) fn clients(
     written: &[written::Client],
-    are_keys_issued: bool,
+    kept: &Kept,
     products: &HashMap<String, Arc<Product>>,
     issuers: &mut Issuers,
     limits: &limits::Reader,
@@ -35,7 +43,7 @@ pub(super) fn clients(
                 ids.insert(&client.id.value, client.id.referenced);
             }
         }
-        if !issuers.is_default(&client.id.value) && !are_keys_issued {
+        if !issuers.is_default(&client.id.value) && !kept.issued_keys {
             not_empty("credentials", &client.credentials, problems);
         }
         not_empty("products", &client.products, problems);
@@ -51,7 +59,7 @@ pub(super) fn clients(
         }
         let mut meaning = Client::new(ClientId::new(client.id.value.as_str()), own);
         meaning.labels = labels(client.labels.as_ref(), problems);
-        meaning.options = options(client, problems);
+        meaning.options = options(client, &kept.end_users, problems);
         meaning.limits = client_rules(client, limits, problems);
         let meaning = Arc::new(meaning);
         issuers.add_client(&client.credentials.value, &meaning, problems);

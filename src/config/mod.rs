@@ -7,6 +7,7 @@ mod clients;
 mod console;
 mod database;
 pub(crate) mod duration;
+mod end_users;
 mod envoy;
 mod error;
 mod events;
@@ -62,6 +63,7 @@ pub(crate) use parser::read_yaml;
 pub(crate) use places::Places;
 pub(crate) use pools::MAX_BACKENDS;
 
+use crate::access::EndUsers;
 use crate::control::KEYS;
 use crate::database::{DatabaseUrl, PostgresUrl, Synchronous};
 use crate::envoy_config::Settings;
@@ -90,6 +92,8 @@ pub struct Config {
     pub envoy: Settings,
     /// How the ledger is kept; `None` where there is no data directory.
     pub ledger: Option<LedgerOptions>,
+    /// What is kept of the names of end users.
+    pub end_users: EndUsers,
     /// Where the files of this process are; `None`: nothing is kept on disk.
     pub data_directory: Option<PathBuf>,
     /// The PostgreSQL that replicas share; `None`: SQLite in the data directory, if there is one.

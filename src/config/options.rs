@@ -11,7 +11,7 @@ use super::limits::under_way;
 use super::problem::Problem;
 use super::problems::{Problems, not_empty};
 use super::written::{Client, UserFrom};
-use crate::access::{AllowedVersion, ApiVersion, ClientOptions, UserSource};
+use crate::access::{AllowedVersion, ApiVersion, ClientOptions, EndUsers, UserSource};
 use crate::auth::CREDENTIAL_HEADERS;
 
 /// Longest name of a header that is taken.
@@ -32,7 +32,11 @@ const RESERVED_HEADERS: [&str; 10] = [
 /// The same, by how they begin.
 const RESERVED_BEGINNINGS: [&str; 4] = ["content-", "x-envoy-", "x-forwarded-", "x-ms-"];
 
-pub(super) fn options(client: &Client, problems: &mut Problems) -> ClientOptions {
+pub(super) fn options(
+    client: &Client,
+    end_users: &EndUsers,
+    problems: &mut Problems,
+) -> ClientOptions {
     ClientOptions {
         user_from: client
             .user_from
@@ -57,6 +61,7 @@ pub(super) fn options(client: &Client, problems: &mut Problems) -> ClientOptions
             list.value.iter().filter_map(version).collect()
         }),
         limits: under_way(client.limits.as_ref(), problems),
+        end_users: end_users.clone(),
     }
 }
 

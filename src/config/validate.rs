@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::spanned::Spanned;
 
 use super::backends::background;
-use super::clients::clients;
+use super::clients::{Kept, clients};
+use super::end_users::end_users;
 use super::envoy::Surface;
 use super::events::events;
 use super::identity::identity;
@@ -23,7 +24,8 @@ use super::surroundings::Surroundings;
 use super::{Config, authorities, database, duration, files, limits, redis, written};
 use crate::access::{BodyLimits, MAX_BODY_BYTES};
 use crate::database::PostgresUrl;
-use crate::limits::SharedOptions;
+use crate::events::Target;
+use crate::limits::{LimitSettings, SharedOptions};
 use crate::policy::Policy;
 use crate::usage::LedgerOptions;
 
@@ -38,8 +40,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     let listen = listen(&file, &mut problems);
     let (body_limits, drain_timeout) = bounds(&file, &mut problems);
     let reader = limits::Reader::new(&file);
-    let limits = limits::settings(file.limits.as_ref(), &reader, &mut problems);
-    let events = events(file.limits.as_ref(), directory, &mut problems);
+    let (limits, events) = common_limits(&file, &reader, directory, &mut problems);
     let pools = pools(&mut file.backends, &file.pools, directory, &mut problems);
     let products = products(&file.products, &reader, &file.backends.value, &mut problems);
     let background = background(&file, &products, &mut problems);
@@ -47,7 +48,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
     let (clients, keys) = clients(
         &file.clients,
-        file.data_directory.is_some() || file.database.is_some(),
+        &storage.kept,
         &products,
         &mut issuers,
         &reader,
@@ -79,12 +80,13 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
                 drain_timeout,
                 body_limits,
                 keeps_instance_headers: file.response_headers.keeps_instance(),
-                limits: Arc::new(limits),
-                events: events.map(Arc::new),
+                limits,
+                events,
             },
             key_refreshes,
             files: storage.files,
             ledger: storage.ledger,
+            end_users: storage.kept.end_users,
             data_directory: storage.data_directory,
             database: storage.database,
             redis: storage.redis,
@@ -100,6 +102,7 @@ struct Storage {
     data_directory: Option<PathBuf>,
     database: Option<PostgresUrl>,
     ledger: Option<LedgerOptions>,
+    kept: Kept,
     redis: Option<SharedOptions>,
 }
 
@@ -114,11 +117,28 @@ impl Storage {
         Self {
             files: files::of(file, directory),
             ledger: ledger(file.ledger.as_ref(), has_directory, problems),
+            kept: Kept {
+                issued_keys: file.data_directory.is_some() || file.database.is_some(),
+                end_users: end_users(file, directory, problems),
+            },
             data_directory,
             database,
             redis: redis::redis(redis, directory, problems),
         }
     }
+}
+
+/// The limits of all clients together, and who is told of their quotas.
+fn common_limits(
+    file: &written::File,
+    reader: &limits::Reader,
+    directory: &Path,
+    problems: &mut Problems,
+) -> (Arc<LimitSettings>, Option<Arc<Target>>) {
+    let written = file.limits.as_ref();
+    let settings = limits::settings(written, reader, problems);
+    let events = events(written, directory, problems);
+    (Arc::new(settings), events.map(Arc::new))
 }
 
 /// How large bodies may be, and how long streams may go on.

@@ -194,6 +194,7 @@ where
     observer.step(Step::Target(&target));
     let options = &caller.client.options;
     options.check_version(&target)?;
+    caller.user = caller.user.and_then(|name| options.end_users.kept(name));
     if let Some(user) = options.user_of_headers(headers.clone())? {
         observer.step(Step::UserOfHeader(&user));
         caller.user = Some(user);
@@ -246,7 +247,9 @@ pub(super) fn decide_again(
     caller: Caller,
     context: &mut RequestContext,
 ) -> Result<(), Refusal> {
-    let user = decision.caller.user.take().or(caller.user);
+    let end_users = &caller.client.options.end_users;
+    let named = || caller.user.clone().and_then(|name| end_users.kept(name));
+    let user = decision.caller.user.take().or_else(named);
     decision.caller = Caller { user, ..caller };
     context.caller(&decision.caller);
     decision.pools = Arc::clone(&rules.policy.pools);

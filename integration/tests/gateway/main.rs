@@ -17,6 +17,7 @@ mod crash;
 mod deployments;
 mod discovery;
 mod doctor;
+mod end_users;
 mod events;
 mod explain;
 mod faults;

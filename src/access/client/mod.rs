@@ -1,5 +1,6 @@
 //! A client: its name, what it was granted, and what the configuration lets it do besides its products.
 
+mod end_users;
 mod entitlement;
 mod id;
 mod labels;
@@ -8,6 +9,7 @@ mod network;
 mod options;
 mod output;
 
+pub use end_users::EndUsers;
 pub use entitlement::{Entitlements, Requirements};
 pub use id::{ClientId, ProductId};
 pub use labels::{

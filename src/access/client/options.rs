@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::ClientLimits;
+use super::{ClientLimits, EndUsers};
 use crate::access::request::{ApiShape, ApiVersion, RequestBody, Target};
 
 /// Longest name of an end user, in bytes: it goes into every record.
@@ -22,6 +22,8 @@ pub struct ClientOptions {
     pub api_versions: Option<Vec<AllowedVersion>>,
     /// What it may have under way at once.
     pub limits: ClientLimits,
+    /// What is kept of the names of its end users.
+    pub end_users: EndUsers,
 }
 
 /// Where a trusted client names the end user.
@@ -97,7 +99,7 @@ impl ClientOptions {
         }
     }
 
-    /// The end user that the client names in its header.
+    /// What is kept of the end user that the client names in its header.
     ///
     /// # Errors
     /// [`OptionError::User`]
@@ -113,13 +115,13 @@ impl ClientOptions {
             (None, _) => Ok(None),
             (Some((_, value)), None) => {
                 let value = std::str::from_utf8(value).map_err(|_| OptionError::User)?;
-                user(value).map(Some)
+                user(value).map(|name| self.end_users.kept(name))
             }
             (Some(_), Some(_)) => Err(OptionError::User),
         }
     }
 
-    /// The end user that the client names in the body; `null` names nobody.
+    /// What is kept of the end user that the client names in the body; `null` names nobody.
     ///
     /// # Errors
     /// [`OptionError::User`]
@@ -134,7 +136,7 @@ impl ClientOptions {
                 let is_long = written.len() > MAX_WRITTEN_USER_BYTES;
                 let name = serde_json::from_str::<String>(written);
                 match name {
-                    Ok(name) if !is_long => user(&name).map(Some),
+                    Ok(name) if !is_long => user(&name).map(|name| self.end_users.kept(name)),
                     _ => Err(OptionError::User),
                 }
             }

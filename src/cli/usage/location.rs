@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use crate::access::EndUsers;
 use crate::config::Config;
 use crate::database::{DatabaseUrl, PostgresUrl, Synchronous};
 use crate::usage::LEDGER;
@@ -39,6 +40,10 @@ pub(super) struct Opened {
     pub(super) labels: BTreeSet<String>,
     /// Where the service of the configuration takes commands.
     pub(super) control: Option<PathBuf>,
+    /// What is kept of the names of end users.
+    pub(super) end_users: EndUsers,
+    /// Where a replica has its own ledger besides the one that is open.
+    pub(super) own: Option<PathBuf>,
 }
 
 impl LedgerLocation {
@@ -46,6 +51,7 @@ impl LedgerLocation {
         let no_prices = Arc::<PriceList>::default;
         let (mut clients, mut labels) = (BTreeSet::new(), BTreeSet::new());
         let mut control = None;
+        let (mut end_users, mut own) = (EndUsers::Keep, None);
         let (url, prices) = match (&self.data_directory, &self.database) {
             (Some(directory), _) => (file(directory)?, no_prices()),
             (None, Some(url)) => {
@@ -72,6 +78,10 @@ impl LedgerLocation {
                     labels.extend(labels_of(&own).into_keys());
                 }
                 control = config.listen.control;
+                end_users = config.end_users;
+                if matches!(url, DatabaseUrl::Postgres(_)) {
+                    own = config.data_directory;
+                }
                 (url, config.policy.prices)
             }
         };
@@ -85,7 +95,20 @@ impl LedgerLocation {
             clients,
             labels,
             control,
+            end_users,
+            own,
         })
+    }
+
+    /// The ledger of a replica's own, where there is one.
+    pub(super) async fn open_own(directory: Option<&Path>) -> Result<Option<UsageStore>, String> {
+        let Some(Ok(url)) = directory.map(file) else {
+            return Ok(None);
+        };
+        let store = UsageStore::open(&url).await;
+        let store = store.map_err(|error| error.to_string())?;
+        store.catch_up().await.map_err(|error| error.to_string())?;
+        Ok(Some(store))
     }
 
     /// Whether there is a configuration to take prices from.

@@ -5,6 +5,7 @@ mod csv_file;
 mod difference;
 mod export;
 mod focus;
+mod forget;
 mod location;
 mod recompute;
 mod recomputed;
@@ -47,6 +48,14 @@ enum UsageCommand {
         /// Say what would change, by month and model, and change nothing.
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Take the name of an end user out of the ledger; what was used stays with its client.
+    Forget {
+        #[command(flatten)]
+        location: LedgerLocation,
+        /// The end user, as requests or credentials name it.
+        #[arg(long, value_name = "NAME")]
+        user: String,
     },
     /// Compare the tokens of a period with Azure Monitor's, by deployment.
     Reconcile {
@@ -178,6 +187,7 @@ async fn dispatch(arguments: UsageArguments) -> Result<ExitCode, String> {
             days,
             dry_run,
         }) => recompute::run(&location, days.period()?, dry_run).await,
+        Some(UsageCommand::Forget { location, user }) => forget::run(&location, &user).await,
         Some(UsageCommand::Reconcile {
             location,
             days,

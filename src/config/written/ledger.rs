@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::SecretRef;
 use crate::config::spanned::Spanned;
 
 /// How usage is kept.
@@ -17,6 +18,10 @@ pub(in crate::config) struct Ledger {
     pub(in crate::config) on_failure: OnFailure,
     /// How long records are kept, such as `400d`, the default; at least `2d`.
     pub(in crate::config) retention: Option<Spanned<String>>,
+    /// What is kept of the names of end users; `keep` by default.
+    pub(in crate::config) end_users: Option<Spanned<EndUsers>>,
+    /// The secret that pseudonyms are made with, for `end_users: hash`.
+    pub(in crate::config) end_users_key: Option<Spanned<SecretRef>>,
 }
 
 /// When a record is on the disk.
@@ -39,4 +44,17 @@ pub(in crate::config) enum OnFailure {
     Refuse,
     /// They go on, and are not in the ledger.
     Continue,
+}
+
+/// What is kept of the names of end users.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum EndUsers {
+    /// The name.
+    #[default]
+    Keep,
+    /// A pseudonym in its place.
+    Hash,
+    /// Nothing.
+    Drop,
 }

@@ -34,7 +34,7 @@ pub(super) use file::File;
 pub(super) use hours::{Day, Hours};
 pub(super) use identity::{ClientSecret, Identity, ManagedIdentity};
 pub(super) use issuers::{Issuer, OneOrMany};
-pub(super) use ledger::{Durability, Ledger, OnFailure};
+pub(super) use ledger::{Durability, EndUsers, Ledger, OnFailure};
 pub(super) use limits::{
     AllLimits, Limits, Period as LimitsPeriod, Priority, Queue, Quota, Redis, WhenUnavailable,
 };

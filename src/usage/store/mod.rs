@@ -4,6 +4,7 @@
 mod columns;
 mod entry;
 mod fill;
+mod forget;
 mod insert;
 mod key_uses;
 mod not_copied;

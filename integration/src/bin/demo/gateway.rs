@@ -1,7 +1,9 @@
 //! What the tour goes through: the stack, with two clients that have a key each.
 
+use jsonwebtoken::Algorithm;
 use reqwest::Response;
 use serde_json::Value;
+use tollgate_integration::fakes::issuer::{FakeIssuer, Signer};
 use tollgate_integration::stack::{Failure, Lines, Options, Stack};
 
 use super::call::{Answer, Call};
@@ -10,10 +12,17 @@ use super::key::DemoKey;
 use super::screen::Screen;
 
 /// Clients and products of the demo; the words in capitals are filled in.
-const CLIENTS: &str = "clients:
+const CLIENTS: &str = "issuers:
+  - { name: okta, issuer: \"ISSUER\", audiences: [AUDIENCE], allow_http: true, allow_addresses: [127.0.0.1] }
+clients:
   - id: mobile-app
+    labels: { team: mobile }
     credentials:
       MOBILE_APP_KEY
+    products: [assistant]
+  - id: intranet
+    credentials:
+      - { token: { issuer: okta, client: APPLICATION } }
     products: [assistant]
   - id: search
     credentials:
@@ -22,7 +31,17 @@ const CLIENTS: &str = "clients:
 products:
   - { id: assistant, deployments: [gpt-4o], operations: [chat.completions, responses] }
   - { id: embedder, deployments: [text-embedding-3-large], operations: [embeddings] }
+data_directory: data
+prices:
+  - { model: gpt-4o, input: 2.50, cached_input: 1.25, output: 10.00, per: 1000000, currency: USD }
+  - { model: text-embedding-3-large, input: 0.13, per: 1000000, currency: USD }
 ";
+/// Whom tokens are for.
+pub const AUDIENCE: &str = "api://tollgate";
+/// The application that the client `intranet` signs in as.
+pub const APPLICATION: &str = "intranet-web";
+/// Where tollgate takes commands.
+const CONTROL: &str = "control/control.sock";
 
 /// An answer up to this length is shown as it came: the refusals.
 const SHORT_BYTES: usize = 250;
@@ -37,6 +56,10 @@ pub struct Gateway {
     pub key: DemoKey,
     /// The key of the client `search`.
     pub search_key: DemoKey,
+    /// The identity provider of the client `intranet`.
+    pub issuer: FakeIssuer,
+    /// The key that it signs tokens with.
+    pub signer: Signer,
     /// How many requests Azure OpenAI was to serve so far.
     pub served: u64,
     /// How many requests were refused so far.
@@ -46,14 +69,21 @@ pub struct Gateway {
 impl Gateway {
     /// Starts everything and waits until it serves.
     pub async fn start(key: DemoKey, search_key: DemoKey) -> Result<Self, Failure> {
+        let signer = Signer::new("demo", Algorithm::ES256);
+        let issuer = FakeIssuer::start(&[&signer]).await;
         let clients = CLIENTS
             .replace("MOBILE_APP_KEY", &key.yaml)
-            .replace("SEARCH_KEY", &search_key.yaml);
+            .replace("SEARCH_KEY", &search_key.yaml)
+            .replace("ISSUER", &issuer.url())
+            .replace("AUDIENCE", AUDIENCE)
+            .replace("APPLICATION", APPLICATION);
         let options = Options::default().edit_config(move |yaml| with_clients(&yaml, &clients));
         Ok(Self {
             stack: Stack::try_start(options).await?,
             key,
             search_key,
+            issuer,
+            signer,
             served: 0,
             refused: 0,
         })
@@ -110,6 +140,11 @@ impl Gateway {
         Ok(Answer { status, body })
     }
 
+    /// Where tollgate takes commands.
+    pub fn control(&self) -> String {
+        format!("unix:{}", self.stack.directory().join(CONTROL).display())
+    }
+
     /// The text of tollgate.yaml.
     pub fn config(&self) -> Result<String, Failure> {
         let path = self.stack.config_path();
@@ -158,8 +193,16 @@ impl Gateway {
     }
 }
 
-/// Replaces the clients and products of the harness's configuration.
+/// Replaces the clients and products of the harness's configuration, and opens the socket for commands.
 fn with_clients(yaml: &str, clients: &str) -> String {
+    let folder = yaml.split("unix:").nth(1);
+    let folder = folder.and_then(|it| it.split("/envoy/").next());
+    let control = format!("control: \"unix:{}/{CONTROL}\"", folder.unwrap_or_default());
+    let yaml = &yaml.replacen(
+        "admin: \"127.0.0.1:0\"",
+        &format!("admin: \"127.0.0.1:0\", {control}"),
+        1,
+    );
     let (head, rest) = yaml.split_once("clients:\n").unwrap_or((yaml, ""));
     let backends = rest.find("backends:\n").and_then(|at| rest.get(at..));
     format!("{head}{clients}{}", backends.unwrap_or_default())

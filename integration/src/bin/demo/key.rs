@@ -44,6 +44,12 @@ impl DemoKey {
         }
     }
 
+    /// Its id, which is no secret: the part between the underscores.
+    pub fn id(&self) -> String {
+        let id = self.text.split('_').nth(1);
+        id.unwrap_or_default().to_owned()
+    }
+
     /// The key with its last character changed, as by a slip when it was copied.
     pub fn mistyped(&self) -> String {
         let mut text = self.text.clone();

@@ -10,6 +10,7 @@ mod key;
 mod screen;
 mod signals;
 mod steps;
+mod tool;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -4,13 +4,13 @@ use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
     NameConstraints, SanType, date_time_ymd,
 };
-use tollgate_integration::stack::{CHAT_PATH, Options, Stack};
+use tollgate_integration::stack::{CHAT_PATH, Options, Stack, wait_for};
 
-use super::{IDENTITY, Pki, assert_refused, stack, with};
+use super::{IDENTITY, Pki, assert_refused, chat, stack, with};
 use crate::pki::{
     Ca, Certified, FACTORY, ca_params, leaf_params, openssl_ask, openssl_pki, self_signed,
 };
-use crate::support::{assert_backend_untouched, hello, refusal_line};
+use crate::support::{assert_backend_untouched, hello, refusal_line, send};
 
 #[tokio::test]
 async fn weak_keys_made_by_openssl_are_refused() {
@@ -164,4 +164,23 @@ async fn a_missing_authority_or_list_is_no_start() {
             Stack::try_start(options.edit_config(move |yaml| with(&yaml, &authority, IDENTITY)));
         assert!(started.await.is_err(), "it started");
     }
+}
+
+#[tokio::test]
+async fn a_replaced_trust_anchor_is_in_force_without_a_restart() {
+    let (old, new) = (Pki::new(), Pki::new());
+    let stack = stack(&old.authority("{ crl: off }"), IDENTITY).await;
+    let (by_old, by_new) = (old.leaf(|_| {}), new.leaf(|_| {}));
+    assert_eq!(send(chat(&stack, &by_old)).await.status(), 200);
+    assert_refused(&stack, &by_new, "certificate_untrusted", "not yet").await;
+    let file = old.path().join("root.pem");
+    let replaced = old.path().join("replaced.pem");
+    std::fs::write(&replaced, &new.root.pem).expect("written");
+    std::fs::rename(replaced, file).expect("renamed");
+    wait_for("the new anchor", async || {
+        let answer = send(chat(&stack, &by_new)).await;
+        (answer.status() == 200).then_some(())
+    })
+    .await;
+    assert_refused(&stack, &by_old, "certificate_untrusted", "not any more").await;
 }

@@ -2,10 +2,14 @@
 
 mod accounts;
 mod embeddings;
+mod explain;
 mod hang_up;
 mod key;
 mod refusals;
+mod rotation;
 mod stream;
+mod token;
+mod usage;
 mod whole;
 
 use tollgate_integration::stack::{Failure, paths};
@@ -25,7 +29,11 @@ pub async fn tour(screen: &mut Screen, gateway: &mut Option<Gateway>) -> Result<
     stream::step(screen, gateway).await?;
     refusals::wrong_keys(screen, gateway).await?;
     refusals::wrong_models(screen, gateway).await?;
+    explain::step(screen, gateway).await?;
+    token::step(screen, gateway).await?;
     embeddings::step(screen, gateway).await?;
     hang_up::step(screen, gateway).await?;
-    accounts::step(screen, gateway).await
+    accounts::step(screen, gateway).await?;
+    rotation::step(screen, gateway).await?;
+    usage::step(screen, gateway).await
 }
