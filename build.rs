@@ -4,10 +4,11 @@ use std::env;
 use std::error::Error;
 use std::process::Command;
 
-const PROTOS: [&str; 3] = [
+const PROTOS: [&str; 4] = [
     "tollgate/control/v1/audit.proto",
     "tollgate/control/v1/keys.proto",
     "tollgate/control/v1/limits.proto",
+    "tollgate/control/v1/log.proto",
 ];
 /// Messages with a key in the clear: nothing may print them.
 const SECRET: [&str; 2] = [

@@ -15,6 +15,7 @@ mod log;
 mod media;
 mod meter;
 mod token;
+mod trace;
 mod xfcc;
 
 use std::path::{Path, PathBuf};
@@ -31,10 +32,14 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target {
         name: "token",
         run: token::run,
+    },
+    Target {
+        name: "trace",
+        run: trace::run,
     },
     Target {
         name: "xfcc",

@@ -11,11 +11,13 @@ use tonic::transport::Server;
 use tonic::transport::server::Router;
 
 use crate::config::{Config, Listen};
-use crate::control::{AuditService, KeyCommands, LimitsService, Replica, Service, prepare_folder};
+use crate::control::{
+    AuditService, KeyCommands, LimitsService, LogService, Replica, Service, prepare_folder,
+};
 use crate::database::DatabaseUrl;
 use crate::envoy::bind_unix;
 use crate::gateway::Gateway;
-use crate::telemetry::Metrics;
+use crate::telemetry::{LogHandle, Metrics};
 use crate::usage::KeyUsage;
 
 /// The user that tollgate runs as, nobody else.
@@ -36,15 +38,40 @@ pub(super) async fn replica(config: &Config) -> Result<Option<Arc<Replica>>, Str
     Ok(Some(Arc::new(replica)))
 }
 
+/// What commands are about.
+pub(super) struct Commanded {
+    pub(super) replica: Option<Arc<Replica>>,
+    pub(super) usage: Option<KeyUsage>,
+    pub(super) log: Arc<LogHandle>,
+}
+
+impl Commanded {
+    pub(super) fn new(
+        replica: Option<Arc<Replica>>,
+        usage: Option<KeyUsage>,
+        log: &Arc<LogHandle>,
+    ) -> Self {
+        Self {
+            replica,
+            usage,
+            log: Arc::clone(log),
+        }
+    }
+}
+
 /// Keeps the keys up to date, and takes commands where the configuration has a socket for them.
 pub(super) async fn start(
-    replica: Option<Arc<Replica>>,
-    usage: Option<KeyUsage>,
+    commanded: Commanded,
     listen: &Listen,
     gateway: &Arc<Gateway>,
     metrics: &Metrics,
     stop: &CancellationToken,
 ) -> Result<Vec<JoinHandle<()>>, String> {
+    let Commanded {
+        replica,
+        usage,
+        log,
+    } = commanded;
     let Some(replica) = replica else {
         return Ok(Vec::new());
     };
@@ -69,6 +96,7 @@ pub(super) async fn start(
         let router = Server::builder()
             .add_service(Service::server(commands, own_uid))
             .add_service(LimitsService::server(book, own_uid))
+            .add_service(LogService::server(log, own_uid))
             .add_service(AuditService::server(audit, own_uid));
         tasks.push(tokio::spawn(serve(listener, router, stop.clone())));
         tracing::info!(control = %path.display(), "listening for commands");

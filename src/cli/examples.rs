@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// What is said below the help of a command: of the path of its names, without `tollgate`.
-const EXAMPLES: [(&str, &str); 29] = [
+const EXAMPLES: [(&str, &str); 30] = [
     (
         "",
         "Examples:\n  tollgate check --config tollgate.yaml\n  tollgate serve --config tollgate.yaml\n\nEnvironment:\n  TOLLGATE_LOG      what `serve` logs: error, warn, info (the default), debug\n  TOLLGATE_CONTROL  the socket of the running service, for `key` and `limits`\n\nExit status: 0 it is done, 1 it could not be done, 2 the arguments are wrong, 141 nobody reads what it prints.",
@@ -77,6 +77,10 @@ const EXAMPLES: [(&str, &str); 29] = [
     (
         "ledger backup",
         "Examples:\n  tollgate ledger backup --config tollgate.yaml --to /var/backups/tollgate",
+    ),
+    (
+        "log-level",
+        "Examples:\n  tollgate log-level\n  tollgate log-level debug",
     ),
     (
         "limits",

@@ -15,6 +15,7 @@ mod health;
 mod key;
 mod ledger;
 mod limits;
+mod log_level;
 mod manual;
 mod output;
 mod plain;
@@ -82,6 +83,8 @@ enum Command {
         #[command(subcommand)]
         command: backup::LedgerCommand,
     },
+    /// What the running service logs, and to change it.
+    LogLevel(log_level::LogLevelArguments),
     /// Who used what, when, and for how much.
     Usage(Box<usage::UsageArguments>),
     /// Print the JSON Schema of tollgate.yaml, with which editors complete and check it.
@@ -114,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Key { command } => key::run(command),
         Command::Limits(arguments) => limits::run(&arguments),
         Command::Ledger { command } => backup::run(&command),
+        Command::LogLevel(arguments) => log_level::run(&arguments),
         Command::Usage(arguments) => usage::run(*arguments),
         Command::Schema => manual::schema(),
         Command::Completions { shell } => manual::completions(command(), shell),

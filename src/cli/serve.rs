@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::alarms::{Passed, Told};
 use super::console::Seen;
-use super::control;
+use super::control::{self, Commanded};
 use super::generation::Generation;
 use super::ledger::{LedgerTasks, RunningLedger};
 use super::quotas;
@@ -22,13 +22,15 @@ use super::supervisor;
 use super::terminated::Terminated;
 use crate::admin::{self, Console, Readiness};
 use crate::auth::IssuedKeys;
-use crate::config::{Config, Watch};
+use crate::config::{Config, Shown, Watch};
 use crate::envoy::{self, Listener};
 use crate::events::{Outbox, Thresholds};
 use crate::gateway::{Gateway, collect, standings};
 use crate::limits::Limits;
 use crate::policy::{LivePolicy, Policy};
-use crate::telemetry::{AuditLog, AuditWriter, Environment, LogFormat, Metrics, Traces, init_log};
+use crate::telemetry::{
+    AuditLog, AuditWriter, Environment, LogFormat, LogHandle, Metrics, Push, Traces, init_log,
+};
 use crate::upstream::Identity;
 use crate::usage::LedgerWriter;
 
@@ -44,7 +46,7 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Exits with 0 after SIGTERM or SIGINT.
 pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, String> {
-    init_log(log_format);
+    let log = init_log(log_format)?;
     let mut watch = Watch::new(vec![path.to_owned()]);
     let mut config = Config::load(path).map_err(|error| error.to_string())?;
     watch.follow(std::mem::take(&mut config.files));
@@ -53,14 +55,19 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, String
         .max_blocking_threads(MAX_BLOCKING_THREADS)
         .build()
         .map_err(|error| format!("the runtime could not be started: {error}"))?
-        .block_on(serve(path, watch, config))
+        .block_on(serve(path, watch, config, log))
         .map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(path: &Path, watch: Watch, config: Config) -> Result<(), String> {
+async fn serve(
+    path: &Path,
+    watch: Watch,
+    config: Config,
+    log: Arc<LogHandle>,
+) -> Result<(), String> {
     let mut terminated = Terminated::new()?;
-    let traces = Traces::start(&Environment::of_process())?;
-    let mut service = Service::start(path, watch, config, traces).await?;
+    let sending = Sending::start(&Environment::of_process(), log)?;
+    let mut service = Service::start(path, (watch, config), sending).await?;
     supervisor::listening();
     tokio::select! {
         () = terminated.wait() => {}
@@ -87,12 +94,8 @@ struct Service {
 }
 
 impl Service {
-    async fn start(
-        path: &Path,
-        watch: Watch,
-        config: Config,
-        traces: Option<Traces>,
-    ) -> Result<Self, String> {
+    async fn start(path: &Path, read: (Watch, Config), sending: Sending) -> Result<Self, String> {
+        let (watch, config) = read;
         let fixed = config.fixed();
         let (address, admin_listener) = bind_admin(&config).await?;
         let grpc_listener = Listener::bind(&config.listen.grpc).await?;
@@ -103,12 +106,13 @@ impl Service {
         let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
         let usage = ledger.as_ref().map(|it| it.key_usage(&config));
         let (limits, passed) = restored_limits(&config, ledger.as_ref()).await?;
-        let shared = Shared::new(issued, limits, traces);
+        let commanded = Commanded::new(replica, usage, &sending.log);
+        let shared = Shared::new(issued, limits, sending, config.shown);
         let (state, audit_writer, ledger) = State::new(config.policy, shared, ledger)?;
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
         let (listen, stop) = (&config.listen, &stop_background);
         let mut background =
-            control::start(replica, usage, listen, &state.gateway, &state.metrics, stop).await?;
+            control::start(commanded, listen, &state.gateway, &state.metrics, stop).await?;
         let generation = Generation::start(
             &state.policy.load(),
             config.key_refreshes,
@@ -119,20 +123,11 @@ impl Service {
         let console =
             seen.map(|seen| seen.console(&state.limits, &state.gateway, &state.readiness));
         let reload = Reload::new(path, watch, fixed, generation, state.parts())?;
+        let admin = serve_admin(admin_listener, &state, console, stop);
         let State {
-            gateway,
-            readiness,
-            metrics,
-            ..
+            gateway, readiness, ..
         } = state;
         let grpc = spawn_grpc(grpc_listener, &gateway, &readiness, [&stop_grpc, &cut_grpc]);
-        let admin = serve_admin(
-            admin_listener,
-            Arc::clone(&readiness),
-            metrics,
-            console,
-            stop.clone(),
-        );
         let (ledger_writer, ledger_tasks) = ledger.unzip();
         background.extend(ledger_tasks.into_iter().flatten());
         background.extend([tokio::spawn(reload.run(stop.clone())), tokio::spawn(admin)]);
@@ -175,7 +170,7 @@ impl Service {
             let _ = task.await;
         }
         let _ = tokio::task::spawn_blocking(move || {
-            self.gateway.finish_traces();
+            self.gateway.finish_telemetry();
             if let Some(writer) = self.ledger_writer {
                 writer.finish();
             }
@@ -200,16 +195,41 @@ struct State {
 struct Shared {
     issued: Option<Arc<IssuedKeys>>,
     limits: Arc<Limits>,
-    traces: Option<Traces>,
+    sending: Sending,
+    shown: Shown,
 }
 
 impl Shared {
-    fn new(issued: Option<Arc<IssuedKeys>>, limits: Arc<Limits>, traces: Option<Traces>) -> Self {
+    fn new(
+        issued: Option<Arc<IssuedKeys>>,
+        limits: Arc<Limits>,
+        sending: Sending,
+        shown: Shown,
+    ) -> Self {
         Self {
             issued,
             limits,
-            traces,
+            sending,
+            shown,
         }
+    }
+}
+
+/// Telemetry that goes to collectors.
+struct Sending {
+    traces: Option<Traces>,
+    metrics: Option<Push>,
+    log: Arc<LogHandle>,
+}
+
+impl Sending {
+    /// What the environment asks for.
+    fn start(environment: &Environment, log: Arc<LogHandle>) -> Result<Self, String> {
+        Ok(Self {
+            log,
+            traces: Traces::start(environment)?,
+            metrics: Push::start(environment)?,
+        })
     }
 }
 
@@ -223,11 +243,13 @@ impl State {
         let Shared {
             issued,
             limits,
-            traces,
+            sending,
+            shown,
         } = shared;
-        let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
-        let (audit, audit_writer) =
-            AuditLog::start(io::stdout()).map_err(|error| error.to_string())?;
+        let metrics = Metrics::sent(shown.metrics, sending.metrics);
+        let metrics = Arc::new(metrics.map_err(|error| error.to_string())?);
+        let (audit, audit_writer) = AuditLog::start_with(io::stdout(), shown.audit)
+            .map_err(|error| format!("audit: {error}"))?;
         let identity = Arc::new(Identity::default());
         let policy = Arc::new(LivePolicy::new(policy));
         let ledger_state = ledger.as_ref().map(RunningLedger::state);
@@ -256,7 +278,7 @@ impl State {
         let identity_of = Arc::clone(&identity);
         let kept = Arc::clone(&limits);
         let mut gateway = Gateway::new(policy_of, identity_of, shared, audit, issued, limits);
-        trace(&mut gateway, &metrics, traces);
+        trace(&mut gateway, &metrics, sending.traces);
         let tasks = ledger.map(|running| running.connect(&mut gateway));
         let owners = Arc::clone(gateway.owners());
         metrics.observe_collector(gateway.collector(), move || owners.places().open());
@@ -308,10 +330,12 @@ impl State {
     }
 }
 
-/// Makes spans, if the environment has asked for them.
+/// Makes spans, if the environment has asked for them, and shows what becomes of all that is sent.
 fn trace(gateway: &mut Gateway, metrics: &Metrics, traces: Option<Traces>) {
+    let of_traces = traces.as_ref().map(Traces::delivery);
+    let deliveries = of_traces.into_iter().chain(metrics.delivery());
+    metrics.observe_delivery(deliveries.cloned().collect());
     if let Some(traces) = traces {
-        metrics.observe_delivery(traces.delivery());
         gateway.trace(traces);
     }
 }
@@ -341,15 +365,18 @@ fn spawn_grpc(
     ))
 }
 
-async fn serve_admin(
+fn serve_admin(
     listener: TcpListener,
-    readiness: Arc<Readiness>,
-    metrics: Arc<Metrics>,
+    state: &State,
     console: Option<Console>,
-    stop: CancellationToken,
-) {
-    if let Err(error) = admin::serve(listener, readiness, metrics, console, stop).await {
-        tracing::error!(%error, "the admin endpoint has failed");
+    stop: &CancellationToken,
+) -> impl Future<Output = ()> + use<> {
+    let (readiness, metrics) = (Arc::clone(&state.readiness), Arc::clone(&state.metrics));
+    let served = admin::serve(listener, readiness, metrics, console, stop.clone());
+    async {
+        if let Err(error) = served.await {
+            tracing::error!(%error, "the admin endpoint has failed");
+        }
     }
 }
 

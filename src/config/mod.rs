@@ -1,6 +1,7 @@
 //! YAML in, one validated and immutable configuration out, or every reason why not.
 
 mod admin;
+mod audit;
 mod authorities;
 mod backends;
 mod clients;
@@ -24,6 +25,7 @@ mod limit_warnings;
 mod limits;
 mod listen;
 mod masked;
+mod metrics;
 pub(crate) mod moment;
 mod options;
 mod parser;
@@ -69,6 +71,7 @@ use crate::database::{DatabaseUrl, PostgresUrl, Synchronous};
 use crate::envoy_config::Settings;
 use crate::limits::SharedOptions;
 use crate::policy::Policy;
+use crate::telemetry::{AuditFile, LabelLimits};
 pub use crate::upstream::{IdentityConfig, IdentitySource, ManagedIdentity};
 use crate::usage::{LEDGER, LedgerOptions};
 pub use issuers::KeyRefresh;
@@ -102,6 +105,17 @@ pub struct Config {
     pub redis: Option<SharedOptions>,
     /// What is allowed and may not be meant.
     pub warnings: Vec<Finding>,
+    /// What of it all is shown, and where.
+    pub shown: Shown,
+}
+
+/// What the service shows of what goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// How much the metrics tell apart.
+    pub metrics: LabelLimits,
+    /// The file that has the audit log besides standard output.
+    pub audit: Option<AuditFile>,
 }
 
 /// Where the service listens.
@@ -160,6 +174,7 @@ pub struct Fixed {
     database: Option<PostgresUrl>,
     ledger: Option<LedgerOptions>,
     redis: Option<SharedOptions>,
+    shown: Shown,
 }
 
 impl Fixed {
@@ -172,6 +187,8 @@ impl Fixed {
             _ if self.database != other.database => Some("database"),
             _ if self.ledger != other.ledger => Some("ledger"),
             _ if self.redis != other.redis => Some("limits.redis"),
+            _ if self.shown.metrics != other.shown.metrics => Some("metrics"),
+            _ if self.shown.audit != other.shown.audit => Some("audit"),
             _ => None,
         }
     }
@@ -186,6 +203,7 @@ impl Config {
             database: self.database.clone(),
             ledger: self.ledger.clone(),
             redis: self.redis.clone(),
+            shown: self.shown.clone(),
         }
     }
 

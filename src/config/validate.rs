@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::spanned::Spanned;
 
+use super::audit::audit;
 use super::backends::background;
 use super::clients::{Kept, clients};
 use super::end_users::end_users;
@@ -15,17 +16,18 @@ use super::identity::identity;
 use super::issuers::Issuers;
 use super::ledger::ledger;
 use super::listen::{check_control, listen};
+use super::metrics::metrics;
 use super::pools::pools;
 use super::prices::prices;
 use super::problem::Problem;
 use super::problems::Problems;
 use super::products::products;
 use super::surroundings::Surroundings;
-use super::{Config, authorities, database, duration, files, limits, redis, written};
+use super::{Config, Shown, authorities, database, duration, files, limits, redis, written};
 use crate::access::{BodyLimits, MAX_BODY_BYTES};
 use crate::database::PostgresUrl;
 use crate::events::Target;
-use crate::limits::{LimitSettings, SharedOptions};
+use crate::limits::SharedOptions;
 use crate::policy::Policy;
 use crate::usage::LedgerOptions;
 
@@ -33,6 +35,10 @@ const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Anything less would refuse what every application sends.
 const MIN_REQUEST_BYTES: usize = 1024;
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a line or two for each section of the file, in the order in which one needs another"
+)]
 pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Config, Problems> {
     let mut problems = Problems::new();
     let storage = Storage::read(&file, directory, &mut problems);
@@ -40,7 +46,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     let listen = listen(&file, &mut problems);
     let (body_limits, drain_timeout) = bounds(&file, &mut problems);
     let reader = limits::Reader::new(&file);
-    let (limits, events) = common_limits(&file, &reader, directory, &mut problems);
+    let limits = limits::settings(file.limits.as_ref(), &reader, &mut problems);
     let pools = pools(&mut file.backends, &file.pools, directory, &mut problems);
     let products = products(&file.products, &reader, &file.backends.value, &mut problems);
     let background = background(&file, &products, &mut problems);
@@ -80,8 +86,8 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
                 drain_timeout,
                 body_limits,
                 keeps_instance_headers: file.response_headers.keeps_instance(),
-                limits,
-                events,
+                limits: Arc::new(limits),
+                events: storage.events,
             },
             key_refreshes,
             files: storage.files,
@@ -90,13 +96,14 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
             data_directory: storage.data_directory,
             database: storage.database,
             redis: storage.redis,
+            shown: storage.shown,
             warnings: Vec::new(),
         }),
         _ => Err(problems),
     }
 }
 
-/// Where things are kept and read from.
+/// Where things are kept and read from, and what is shown of them.
 struct Storage {
     files: Vec<PathBuf>,
     data_directory: Option<PathBuf>,
@@ -104,6 +111,8 @@ struct Storage {
     ledger: Option<LedgerOptions>,
     kept: Kept,
     redis: Option<SharedOptions>,
+    events: Option<Arc<Target>>,
+    shown: Shown,
 }
 
 impl Storage {
@@ -124,21 +133,13 @@ impl Storage {
             data_directory,
             database,
             redis: redis::redis(redis, directory, problems),
+            events: events(file.limits.as_ref(), directory, problems).map(Arc::new),
+            shown: Shown {
+                metrics: metrics(file.metrics.as_ref(), problems),
+                audit: audit(file.audit.as_ref(), directory, problems),
+            },
         }
     }
-}
-
-/// The limits of all clients together, and who is told of their quotas.
-fn common_limits(
-    file: &written::File,
-    reader: &limits::Reader,
-    directory: &Path,
-    problems: &mut Problems,
-) -> (Arc<LimitSettings>, Option<Arc<Target>>) {
-    let written = file.limits.as_ref();
-    let settings = limits::settings(written, reader, problems);
-    let events = events(written, directory, problems);
-    (Arc::new(settings), events.map(Arc::new))
 }
 
 /// How large bodies may be, and how long streams may go on.

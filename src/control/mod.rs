@@ -10,6 +10,7 @@ mod limits;
 /// Messages about limits, in both directions.
 pub(crate) mod limits_message;
 mod limits_service;
+mod log_service;
 mod message;
 mod peer;
 mod private_folder;
@@ -37,6 +38,7 @@ pub use command::{Clients, KeyAction, KeyCommands, KeyEvents, ListedKeys, NewEnd
 pub use error::ControlError;
 pub use limits::{Foreseen, IntendedBody, Intent, LimitBook, ListedLimits, SubjectStandings};
 pub use limits_service::LimitsService;
+pub use log_service::{LogFilter, LogService};
 pub use private_folder::{check as check_folder, prepare as prepare_folder};
 pub use replica::Replica;
 pub use service::Service;

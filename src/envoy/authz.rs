@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use envoy_types::pb::envoy::config::core::v3::address::Address;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
@@ -80,6 +80,7 @@ impl Authorization for Authz {
         &self,
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
+        let began = Instant::now();
         let said = request.metadata().get(CALLER_ADDRESS).map(said_address);
         let parent = trace::of_call(request.metadata());
         let attributes = request.into_inner().attributes.unwrap_or_default();
@@ -89,7 +90,9 @@ impl Authorization for Authz {
         let parent = parent.or_else(|| trace::of_caller(headers::of_check(&http)));
         let mut context = RequestContext::at(SystemTime::now());
         self.0.begin_decision(parent.as_ref(), &mut context);
-        let response = match self.decide(&http, &sender, &mut context).await {
+        let decided = self.decide(&http, &sender, &mut context).await;
+        self.0.note_decision(began.elapsed(), decided.is_ok());
+        let response = match decided {
             Ok(response) => {
                 Gateway::end_decision(&context);
                 response

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use envoy_types::pb::envoy::config::core::v3::HeaderMap;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessor;
@@ -97,7 +97,7 @@ enum Stage {
         Box<ProcessingResponse>,
     ),
     /// Its answer has ended; the reply waits until the record is on the disk.
-    Writing(Receipt, Box<ProcessingResponse>),
+    Writing(Receipt, Instant, Box<ProcessingResponse>),
 }
 
 /// A decision that is not made at once; none where it has failed.
@@ -130,7 +130,7 @@ impl Stream for Exchange {
                     }
                     continue;
                 }
-                Stage::Writing(receipt, _) => {
+                Stage::Writing(receipt, ..) => {
                     let written = ready!(Pin::new(receipt).poll(context));
                     return Poll::Ready(self.written(written));
                 }
@@ -376,7 +376,7 @@ impl Exchange {
         reply.dynamic_metadata = Some(metadata::of_usage(&recorded.record));
         match recorded.receipt {
             Some(receipt) => {
-                self.stage = Stage::Writing(receipt, Box::new(reply));
+                self.stage = Stage::Writing(receipt, Instant::now(), Box::new(reply));
                 None
             }
             None => self.held.after(reply),
@@ -390,7 +390,10 @@ impl Exchange {
         written: Result<(), Unwritable>,
     ) -> Option<Result<ProcessingResponse, Status>> {
         match (std::mem::replace(&mut self.stage, Stage::New), written) {
-            (Stage::Writing(_, reply), Ok(())) => Some(Ok(*reply)),
+            (Stage::Writing(_, ended, reply), Ok(())) => {
+                self.gateway.note_record(ended.elapsed());
+                Some(Ok(*reply))
+            }
             (Stage::Writing(..), Err(Unwritable)) => Some(Err(Status::unavailable(
                 "the usage record could not be written",
             ))),

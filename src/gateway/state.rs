@@ -152,11 +152,12 @@ impl Gateway {
         self.traces = Some(traces);
     }
 
-    /// Sends the spans that wait. It blocks for some seconds at most.
-    pub fn finish_traces(&self) {
+    /// Sends what waits for collectors. It blocks for some seconds at most.
+    pub fn finish_telemetry(&self) {
         if let Some(traces) = &self.traces {
             traces.finish();
         }
+        self.metrics.finish();
     }
 
     /// A decision about a request's headers begins.
@@ -170,6 +171,16 @@ impl Gateway {
     /// The request is allowed: from now on it is at ext_proc.
     pub(crate) fn end_decision(context: &RequestContext) {
         span_allowed(context);
+    }
+
+    /// A decision about a request's headers has taken so long.
+    pub(crate) fn note_decision(&self, time: Duration, is_allowed: bool) {
+        self.metrics.decided(time, is_allowed);
+    }
+
+    /// A record was on the disk so long after its request had ended.
+    pub(crate) fn note_record(&self, time: Duration) {
+        self.metrics.recorded(time);
     }
 
     /// What follows the decision begins: a part of what Envoy says, and else of what the decision is.

@@ -4,6 +4,7 @@
 //! request. The queue is bounded; a line that finds it full is counted as lost and reported in the
 //! service's log.
 
+mod file;
 mod recomputed;
 mod refused;
 
@@ -22,6 +23,8 @@ use crate::auth::IssuedKey;
 use crate::control::{KeyAction, Recomputed};
 use crate::usage::{FinishReason, UsageRecord};
 
+pub use file::AuditFile;
+use file::{Output, Rotating};
 pub use recomputed::line as recomputed_line;
 use refused::RefusedLine;
 pub use refused::{Refused, RequestContext};
@@ -68,10 +71,23 @@ impl AuditLog {
     /// # Errors
     /// The system's, if it gives no thread.
     pub fn start(output: impl Write + Send + 'static) -> io::Result<(Self, AuditWriter)> {
+        Self::start_with(output, None)
+    }
+
+    /// Starts a log that writes to `output`, and to a file besides it.
+    ///
+    /// # Errors
+    /// The system's, if it gives no thread, or the file can't be written.
+    pub fn start_with(
+        output: impl Write + Send + 'static,
+        file: Option<AuditFile>,
+    ) -> io::Result<(Self, AuditWriter)> {
+        let file = file.map(Rotating::open).transpose()?;
+        let output = Output::new(io::BufWriter::new(output), file);
         let (queue, entries) = sync_channel(QUEUE_LINES);
         let thread = std::thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || write_all(&entries, io::BufWriter::new(output)))?;
+            .spawn(move || write_all(&entries, output))?;
         let log = Self {
             queue: queue.clone(),
             lost: Arc::default(),
@@ -118,11 +134,12 @@ impl AuditLog {
     }
 }
 
-fn write_all(entries: &Receiver<Entry>, mut output: impl Write) {
+fn write_all(entries: &Receiver<Entry>, mut output: Output<impl Write>) {
+    let mut line = Vec::new();
     while let Ok(first) = entries.recv() {
         let mut next = Some(first);
         while let Some(entry) = next {
-            match write_line(&mut output, &entry) {
+            match write_line(&mut output, &mut line, &entry) {
                 Ok(()) if matches!(entry, Entry::End) => return,
                 Ok(()) => {}
                 Err(error) => tracing::error!(%error, "an audit line could not be written"),
@@ -137,20 +154,25 @@ fn write_all(entries: &Receiver<Entry>, mut output: impl Write) {
     }
 }
 
-fn write_line(output: &mut impl Write, entry: &Entry) -> io::Result<()> {
+fn write_line(
+    output: &mut Output<impl Write>,
+    line: &mut Vec<u8>,
+    entry: &Entry,
+) -> io::Result<()> {
+    line.clear();
     match entry {
-        Entry::Usage(record) => serde_json::to_writer(&mut *output, &UsageLine::of(record))?,
-        Entry::Refused(refused) => serde_json::to_writer(&mut *output, &RefusedLine::of(refused))?,
+        Entry::Usage(record) => serde_json::to_writer(&mut *line, &UsageLine::of(record))?,
+        Entry::Refused(refused) => serde_json::to_writer(&mut *line, &RefusedLine::of(refused))?,
         Entry::Key(action, key, from) => {
-            let line = KeyLine::of(*action, key, from.as_deref());
-            serde_json::to_writer(&mut *output, &line)?;
+            serde_json::to_writer(&mut *line, &KeyLine::of(*action, key, from.as_deref()))?;
         }
         Entry::Recomputed(recomputed, by, at) => {
-            output.write_all(recomputed_line(recomputed, by, *at)?.as_bytes())?;
+            line.extend_from_slice(recomputed_line(recomputed, by, *at)?.as_bytes());
         }
         Entry::End => return output.flush(),
     }
-    output.write_all(b"\n")
+    line.push(b'\n');
+    output.line(line)
 }
 
 /// A usage record as it is written; docs/metering.md lists the members.

@@ -36,5 +36,14 @@ pub(super) const OPERATION_DURATION: &str = "gen_ai.client.operation.duration";
 pub(super) const TIME_TO_FIRST_TOKEN: &str = "gen_ai.server.time_to_first_token";
 pub(super) const TIME_PER_OUTPUT_TOKEN: &str = "gen_ai.server.time_per_output_token";
 
+/// The process.
+pub(super) const CPU_TIME: &str = "process.cpu.time";
+pub(super) const MEMORY_USAGE: &str = "process.memory.usage";
+pub(super) const MEMORY_VIRTUAL: &str = "process.memory.virtual";
+pub(super) const THREADS: &str = "process.thread.count";
+pub(super) const FILE_DESCRIPTORS: &str = "process.unix.file_descriptor.count";
+pub(super) const UPTIME: &str = "process.uptime";
+pub(super) const CPU_MODE: &str = "cpu.mode";
+
 #[cfg(test)]
 mod tests;

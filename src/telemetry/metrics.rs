@@ -7,13 +7,17 @@
 mod backends;
 mod certificates;
 mod changes;
+mod clients;
 mod collector;
 mod delivery;
 mod issuers;
 mod keys;
 mod ledger;
 mod limits;
+mod process;
+mod push;
 mod served;
+mod service;
 mod units;
 
 use std::sync::Arc;
@@ -22,13 +26,19 @@ use std::time::Duration;
 
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider, UpDownCounter};
 use opentelemetry::{KeyValue, Value};
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::metrics::{Instrument, SdkMeterProvider, Stream};
 use prometheus::{Encoder, Registry, TextEncoder};
 
+pub use self::clients::LabelLimits;
+pub use self::push::Push;
+
 use self::changes::Changes;
+use self::clients::Clients;
 use self::served::Served;
+use self::service::Service;
 use self::units::UnitMetrics;
 use super::conventions as names;
+use super::otlp::Delivery;
 use crate::access::ClientId;
 use crate::upstream::Identity;
 use crate::usage::UsageRecord;
@@ -76,22 +86,33 @@ pub struct Metrics {
     unpriced: Counter<u64>,
     abandoned: Counter<u64>,
     served: Served,
+    clients: Arc<Clients>,
+    service: Service,
+    /// What becomes of them at a collector; none where they go to none.
+    delivery: Option<Arc<Delivery>>,
 }
 
 impl Metrics {
-    /// Makes the instruments.
+    /// Makes the instruments, for Prometheus alone.
+    ///
+    /// # Errors
+    /// As [`Self::sent`].
+    pub fn new() -> Result<Self, opentelemetry_sdk::error::OTelSdkError> {
+        Self::sent(LabelLimits::default(), None)
+    }
+
+    /// Makes the instruments, for Prometheus and for a collector, if there is one.
     ///
     /// # Errors
     /// The exporter's, if the registry refuses it.
-    pub fn new() -> Result<Self, opentelemetry_sdk::error::OTelSdkError> {
+    pub fn sent(
+        limits: LabelLimits,
+        push: Option<Push>,
+    ) -> Result<Self, opentelemetry_sdk::error::OTelSdkError> {
         let registry = Registry::new();
-        let exporter = opentelemetry_prometheus::exporter()
-            .with_registry(registry.clone())
-            .scope_info_enabled(false)
-            .without_target_info()
-            .build()?;
-        let provider = SdkMeterProvider::builder().with_reader(exporter).build();
+        let (provider, delivery) = provider(&registry, limits, push)?;
         let meter = provider.meter("tollgate");
+        process::observe(&meter);
         Ok(Self {
             registry,
             decisions: counter(
@@ -140,6 +161,9 @@ impl Metrics {
                 .build(),
             changes: Changes::new(&meter),
             served: Served::default(),
+            clients: Arc::new(Clients::new(limits.max_clients)),
+            service: Service::new(&meter),
+            delivery,
             provider,
         })
     }
@@ -208,8 +232,8 @@ impl Metrics {
 
     /// Counts requests that a client has reset after the decision about them.
     pub fn abandoned(&self, client: &ClientId, count: u64) {
-        let client = KeyValue::new("tollgate.client", client.to_shared());
-        self.abandoned.add(count, &[client]);
+        let client = self.clients.label(&client.to_shared());
+        self.abandoned.add(count, client.as_slice());
     }
 
     /// Counts a request on its way to a backend.
@@ -223,6 +247,8 @@ impl Metrics {
         let mut labels = self.labels(record);
         self.record_tokens(record, &labels);
         self.units.record(record, &labels);
+        self.service.cost(record, &labels);
+        self.service.answered(record);
         labels.push(KeyValue::new(
             names::OPERATION,
             record.operation.gen_ai_name(),
@@ -245,6 +271,7 @@ impl Metrics {
         let labels = self.labels(record);
         self.record_tokens(record, &labels);
         self.units.record(record, &labels);
+        self.service.cost(record, &labels);
     }
 
     fn record_tokens(&self, record: &UsageRecord, labels: &[KeyValue]) {
@@ -295,13 +322,35 @@ impl Metrics {
         let mut labels = Vec::with_capacity(8);
         labels.extend([
             KeyValue::new(names::PROVIDER, names::AZURE_OPENAI),
-            KeyValue::new("tollgate.client", Arc::clone(&record.client)),
             KeyValue::new("tollgate.product", shared(record.product.as_ref())),
             KeyValue::new("tollgate.deployment", self.served.label(record)),
             KeyValue::new("tollgate.backend", Arc::clone(&record.backend)),
             KeyValue::new("tollgate.usage.source", record.source.as_str()),
         ]);
+        labels.extend(self.clients.label(&record.client));
         labels
+    }
+
+    /// A decision about a request's headers has taken so long.
+    pub fn decided(&self, time: Duration, is_allowed: bool) {
+        self.service.decided(time, is_allowed);
+    }
+
+    /// A record was on the disk so long after its request had ended.
+    pub fn recorded(&self, time: Duration) {
+        self.service.recorded(time);
+    }
+
+    /// What becomes of the metrics at a collector.
+    pub fn delivery(&self) -> Option<&Arc<Delivery>> {
+        self.delivery.as_ref()
+    }
+
+    /// Sends what there is, and ends. It blocks for some seconds at most: not for a thread that serves.
+    pub fn finish(&self) {
+        if self.delivery.is_some() && self.provider.shutdown().is_err() {
+            tracing::warn!("the last metrics could not be sent");
+        }
     }
 
     /// Everything, in Prometheus' text format.
@@ -313,6 +362,45 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
+}
+
+/// What makes the instruments, with those who read them.
+fn provider(
+    registry: &Registry,
+    limits: LabelLimits,
+    push: Option<Push>,
+) -> Result<(SdkMeterProvider, Option<Arc<Delivery>>), opentelemetry_sdk::error::OTelSdkError> {
+    let exporter = opentelemetry_prometheus::exporter()
+        .with_registry(registry.clone())
+        .scope_info_enabled(false)
+        .without_target_info()
+        .build()?;
+    let builder = SdkMeterProvider::builder()
+        .with_reader(exporter)
+        .with_view(move |instrument: &Instrument| series(instrument, limits.max_series));
+    Ok(match push {
+        Some(push) => {
+            let builder = builder.with_reader(push.reader);
+            let builder = builder.with_resource(push.resource);
+            (builder.build(), Some(push.delivery))
+        }
+        None => (builder.build(), None),
+    })
+}
+
+/// How many series a metric of requests may have; others have no more than the SDK lets them.
+fn series(instrument: &Instrument, most: usize) -> Option<Stream> {
+    const OF_REQUESTS: [&str; 4] = [
+        "gen_ai.",
+        "tollgate.requests",
+        "tollgate.usage.",
+        "tollgate.answers.",
+    ];
+    let is_of_requests = OF_REQUESTS
+        .iter()
+        .any(|it| instrument.name().starts_with(it));
+    let stream = is_of_requests.then(|| Stream::builder().with_cardinality_limit(most));
+    stream?.build().ok()
 }
 
 fn shared(name: Option<&Arc<str>>) -> Value {

@@ -11,9 +11,9 @@ mod spans;
 mod trace;
 
 pub use alarms::log_alarms;
-pub use audit::{AuditLog, AuditWriter, Refused, RequestContext, recomputed_line};
-pub use log::{LogFormat, init as init_log};
-pub use metrics::Metrics;
+pub use audit::{AuditFile, AuditLog, AuditWriter, Refused, RequestContext, recomputed_line};
+pub use log::{LogFormat, LogHandle, init as init_log};
+pub use metrics::{LabelLimits, Metrics, Push};
 pub use otlp::{Delivery, Environment};
 pub use recent::{RecentRefusal, RecentRefusals};
 pub(crate) use spans::{allowed as span_allowed, ended as span_ended, refused as span_refused};

@@ -10,6 +10,12 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -18,6 +24,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use prost::Message;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -71,9 +79,32 @@ impl SeenSpan {
     }
 }
 
+/// A metric as it came last.
+#[derive(Clone, Debug)]
+pub struct SeenMetric {
+    /// What the sender says of itself.
+    pub resource: Attributes,
+    /// Its unit.
+    pub unit: String,
+    /// Each series with its value; a histogram's is how often something was recorded.
+    pub series: Vec<(Attributes, f64)>,
+}
+
+impl SeenMetric {
+    /// The sum of the series that have these attributes.
+    pub fn sum(&self, with: &[(&str, &str)]) -> f64 {
+        let fits = |it: &&(Attributes, f64)| {
+            with.iter()
+                .all(|(name, value)| it.0.get(*name).is_some_and(|it| it == value))
+        };
+        self.series.iter().filter(fits).map(|it| it.1).sum()
+    }
+}
+
 #[derive(Default)]
 struct Shared {
     spans: Mutex<Vec<SeenSpan>>,
+    metrics: Mutex<BTreeMap<String, SeenMetric>>,
     /// The status that everything is refused with; 0: it is taken.
     refuses: AtomicU16,
 }
@@ -99,13 +130,16 @@ impl Collector {
         let (http, http_listener) = bind().await;
         let service = TraceServiceServer::new(Service(Arc::clone(&shared)))
             .accept_compressed(tonic::codec::CompressionEncoding::Gzip);
+        let of_metrics = Service(Arc::clone(&shared));
         let grpc_task = tokio::spawn(async move {
             let incoming = TcpListenerStream::new(grpc_listener);
-            let served = Server::builder().add_service(service);
+            let metrics = MetricsServiceServer::new(of_metrics);
+            let served = Server::builder().add_service(service).add_service(metrics);
             drop(served.serve_with_incoming(incoming).await);
         });
         let router = Router::new()
             .route("/v1/traces", post(take_traces))
+            .route("/v1/metrics", post(take_metrics))
             .with_state(Arc::clone(&shared));
         let http_task = tokio::spawn(async move {
             drop(axum::serve(http_listener, router).await);
@@ -126,6 +160,23 @@ impl Collector {
     /// All spans so far.
     pub fn spans(&self) -> Vec<SeenSpan> {
         lock(&self.shared.spans).clone()
+    }
+
+    /// A metric by its name, as it came last, once it `fits`.
+    ///
+    /// # Panics
+    /// When none comes before the deadline.
+    pub async fn metric(&self, name: &str, fits: impl Fn(&SeenMetric) -> bool) -> SeenMetric {
+        wait_for(name, async || {
+            let metric = lock(&self.shared.metrics).get(name).cloned();
+            metric.filter(|it| fits(it))
+        })
+        .await
+    }
+
+    /// The names of all metrics so far.
+    pub fn metric_names(&self) -> Vec<String> {
+        lock(&self.shared.metrics).keys().cloned().collect()
     }
 
     /// The first span, come or still to come, that `fits`.
@@ -176,6 +227,72 @@ impl Shared {
                 });
             }
         }
+    }
+}
+
+impl Shared {
+    fn take_metrics(&self, request: ExportMetricsServiceRequest) {
+        let mut metrics = lock(&self.metrics);
+        for of_resource in request.resource_metrics {
+            let resource = attributes(of_resource.resource.unwrap_or_default().attributes);
+            let all = of_resource
+                .scope_metrics
+                .into_iter()
+                .flat_map(|it| it.metrics);
+            for metric in all {
+                let seen = SeenMetric {
+                    resource: resource.clone(),
+                    unit: metric.unit,
+                    series: metric.data.map(series).unwrap_or_default(),
+                };
+                metrics.insert(metric.name, seen);
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "tests have small numbers")]
+fn series(data: Data) -> Vec<(Attributes, f64)> {
+    let points = match data {
+        Data::Gauge(it) => it.data_points,
+        Data::Sum(it) => it.data_points,
+        Data::Histogram(it) => {
+            let points = it.data_points.into_iter();
+            return points
+                .map(|it| (attributes(it.attributes), it.count as f64))
+                .collect();
+        }
+        _ => Vec::new(),
+    };
+    let value = |value: Option<Number>| match value {
+        Some(Number::AsDouble(value)) => value,
+        Some(Number::AsInt(value)) => value as f64,
+        None => 0.0,
+    };
+    let points = points.into_iter();
+    points
+        .map(|it| (attributes(it.attributes), value(it.value)))
+        .collect()
+}
+
+#[tonic::async_trait]
+impl MetricsService for Service {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        self.0.take_metrics(request.into_inner());
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
+async fn take_metrics(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
+    match ExportMetricsServiceRequest::decode(body) {
+        Ok(request) => {
+            shared.take_metrics(request);
+            StatusCode::OK
+        }
+        Err(_) => StatusCode::BAD_REQUEST,
     }
 }
 

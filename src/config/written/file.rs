@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::admin::Admin;
+use super::audit::Audit;
 use super::authorities::Authority;
 use super::backends::{Backend, Background, Pool};
 use super::clients::Client;
@@ -16,6 +17,7 @@ use super::issuers::Issuer;
 use super::ledger::Ledger;
 use super::limits::AllLimits;
 use super::listen::Listen;
+use super::metrics::Metrics;
 use super::prices::Price;
 use super::products::Product;
 use super::response_headers::ResponseHeaders;
@@ -66,6 +68,10 @@ pub(in crate::config) struct File {
     /// What callers see of the headers of answers.
     #[serde(default)]
     pub(in crate::config) response_headers: ResponseHeaders,
+    /// How much the metrics tell apart.
+    pub(in crate::config) metrics: Option<Metrics>,
+    /// A file for the audit log, besides standard output.
+    pub(in crate::config) audit: Option<Audit>,
     /// How long live streams may go on after SIGTERM, such as `30s`, the default.
     pub(in crate::config) drain_timeout: Option<Spanned<String>>,
     /// The largest request body in bytes, from 1024 to 62914560; 16777216 if absent.

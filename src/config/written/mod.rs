@@ -1,6 +1,7 @@
 //! The file as it is written: a shape for each section, and nothing about what it means.
 
 mod admin;
+mod audit;
 mod authorities;
 mod backends;
 mod clients;
@@ -14,6 +15,7 @@ mod issuers;
 mod ledger;
 mod limits;
 mod listen;
+mod metrics;
 mod prices;
 mod products;
 mod requires;
@@ -24,6 +26,7 @@ mod trust;
 mod uses;
 
 pub(super) use admin::Admin;
+pub(super) use audit::Audit;
 pub(super) use authorities::{Authority, Mode, Revocation, Usage};
 pub(super) use backends::{Backend, BackendTier, Member, Pool};
 pub(super) use clients::{Client, UserFrom};
@@ -39,6 +42,7 @@ pub(super) use limits::{
     AllLimits, Limits, Period as LimitsPeriod, Priority, Queue, Quota, Redis, WhenUnavailable,
 };
 pub(super) use listen::{ClientCertificates, Listen};
+pub(super) use metrics::Metrics;
 pub(super) use prices::{Price, ServiceTier, Tier};
 pub(super) use products::Product;
 pub(super) use requires::Requires;

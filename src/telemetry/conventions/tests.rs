@@ -13,7 +13,7 @@ use opentelemetry_semantic_conventions::{SCHEMA_URL, attribute, metric};
 use super::*;
 
 /// What is used here, and what the conventions call it.
-const NAMES: [(&str, &str); 26] = [
+const NAMES: [(&str, &str); 33] = [
     (SERVICE_NAME, attribute::SERVICE_NAME),
     (SERVICE_VERSION, attribute::SERVICE_VERSION),
     (SERVICE_INSTANCE_ID, attribute::SERVICE_INSTANCE_ID),
@@ -52,11 +52,19 @@ const NAMES: [(&str, &str); 26] = [
         TIME_PER_OUTPUT_TOKEN,
         metric::GEN_AI_SERVER_TIME_PER_OUTPUT_TOKEN,
     ),
+    (CPU_TIME, metric::PROCESS_CPU_TIME),
+    (MEMORY_USAGE, metric::PROCESS_MEMORY_USAGE),
+    (MEMORY_VIRTUAL, metric::PROCESS_MEMORY_VIRTUAL),
+    (THREADS, metric::PROCESS_THREAD_COUNT),
+    (FILE_DESCRIPTORS, metric::PROCESS_UNIX_FILE_DESCRIPTOR_COUNT),
+    (UPTIME, metric::PROCESS_UPTIME),
+    (CPU_MODE, attribute::CPU_MODE),
 ];
 
 /// How names of the conventions begin.
-const PREFIXES: [&str; 11] = [
+const PREFIXES: [&str; 12] = [
     "client.",
+    "cpu.",
     "error.",
     "gen_ai.",
     "http.",

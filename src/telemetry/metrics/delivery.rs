@@ -9,18 +9,22 @@ use super::Metrics;
 use crate::telemetry::otlp::Delivery;
 
 impl Metrics {
-    /// Shows what becomes of a signal.
-    pub fn observe_delivery(&self, delivery: &Arc<Delivery>) {
-        let delivery = Arc::clone(delivery);
+    /// Shows what becomes of signals.
+    pub fn observe_delivery(&self, deliveries: Vec<Arc<Delivery>>) {
+        if deliveries.is_empty() {
+            return;
+        }
         let _ = self
             .provider
             .meter("tollgate")
             .u64_observable_counter("tollgate.telemetry.items")
-            .with_description("Spans sent to a collector, and those that were dropped")
+            .with_description("Spans and metrics sent to a collector, and those that were dropped")
             .with_callback(move |counter| {
-                for (outcome, count) in delivery.outcomes() {
-                    let signal = KeyValue::new("signal", delivery.signal().as_str());
-                    counter.observe(count, &[signal, KeyValue::new("outcome", outcome)]);
+                for delivery in &deliveries {
+                    for (outcome, count) in delivery.outcomes() {
+                        let signal = KeyValue::new("signal", delivery.signal().as_str());
+                        counter.observe(count, &[signal, KeyValue::new("outcome", outcome)]);
+                    }
                 }
             })
             .build();

@@ -1,9 +1,12 @@
 //! What the metrics say of limits: what they refuse, and how much of each quota is used.
 
+use std::sync::Arc;
+
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 
 use super::Metrics;
+use super::clients::Clients;
 use crate::limits::{Meter, SharedState, Span, Standing, Subject};
 
 /// Requests that a kind of limit has refused.
@@ -18,6 +21,7 @@ impl Metrics {
         standings: impl Fn() -> Vec<(Subject, Vec<Standing>)> + Send + Sync + 'static,
     ) {
         let meter = self.provider.meter("tollgate");
+        let clients = Arc::clone(&self.clients);
         let _ = meter
             .u64_observable_counter("tollgate.limit.refusals")
             .with_description("Requests that a limit has refused, by whose limit of what it was")
@@ -52,7 +56,8 @@ impl Metrics {
             .f64_observable_gauge("tollgate.quota.used")
             .with_description("The part of a quota that is used or set aside, from 0 to 1")
             .with_callback(move |gauge| {
-                for (subject, standings) in standings() {
+                let standings = standings().into_iter();
+                for (subject, standings) in standings.filter(|(it, _)| has_name(it, &clients)) {
                     let quotas = standings.iter();
                     let is_quota = |it: &&Standing| matches!(it.rule.meter.span, Span::Period(_));
                     for standing in quotas.filter(is_quota) {
@@ -91,6 +96,14 @@ fn labels(scope: &'static str, limit: Meter) -> [KeyValue; 3] {
         KeyValue::new("tollgate.limit.measure", limit.measure.as_str()),
         KeyValue::new("tollgate.limit.period", limit.span.as_str()),
     ]
+}
+
+/// One of a client without a name of its own would be all of theirs.
+fn has_name(subject: &Subject, clients: &Clients) -> bool {
+    match subject {
+        Subject::Client(client) | Subject::ProductClient { client, .. } => clients.is_named(client),
+        _ => true,
+    }
 }
 
 /// Who it is about; users are callers' words and are never among them.

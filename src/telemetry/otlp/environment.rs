@@ -105,11 +105,16 @@ impl Environment {
         let exporter = self.get(&format!("OTEL_{}_EXPORTER", signal.infix()))?;
         match exporter {
             None => Ok(self.of_exporter(signal, "ENDPOINT")?.is_some()),
-            Some(set) => match set.value.trim() {
-                "otlp" => Ok(true),
-                "none" => Ok(false),
-                _ => Err(set.wrong("is not an exporter that tollgate has: write otlp or none")),
-            },
+            Some(set) => {
+                let known = signal.exporters();
+                let named: Vec<_> = set.value.split(',').map(str::trim).collect();
+                if named.iter().any(|name| !known.contains(name)) {
+                    let known = known.join(" or ");
+                    let what = format_args!("is not an exporter that tollgate has: write {known}");
+                    return Err(set.wrong(what));
+                }
+                Ok(named.contains(&"otlp"))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod client;
 mod delivery;
 mod destination;
 mod environment;
+mod exporter;
 mod list;
 mod resource;
 mod signal;
@@ -14,6 +15,7 @@ pub use environment::Environment;
 
 pub(super) use client::Client;
 pub(super) use destination::{Destination, Protocol};
+pub(super) use exporter::reason;
 pub(super) use resource::resource;
 pub(super) use signal::Signal;
 

@@ -5,6 +5,8 @@
 pub(in crate::telemetry) enum Signal {
     /// Spans of decisions and requests.
     Traces,
+    /// What Prometheus reads, too.
+    Metrics,
 }
 
 impl Signal {
@@ -12,6 +14,7 @@ impl Signal {
     pub(super) const fn infix(self) -> &'static str {
         match self {
             Self::Traces => "TRACES",
+            Self::Metrics => "METRICS",
         }
     }
 
@@ -19,6 +22,7 @@ impl Signal {
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Traces => "v1/traces",
+            Self::Metrics => "v1/metrics",
         }
     }
 
@@ -26,6 +30,7 @@ impl Signal {
     pub(in crate::telemetry) const fn as_str(self) -> &'static str {
         match self {
             Self::Traces => "traces",
+            Self::Metrics => "metrics",
         }
     }
 
@@ -33,6 +38,15 @@ impl Signal {
     pub(super) const fn pieces(self) -> &'static str {
         match self {
             Self::Traces => "spans",
+            Self::Metrics => "metrics",
+        }
+    }
+
+    /// Exporters that it may be said to have. What Prometheus reads is always there.
+    pub(super) const fn exporters(self) -> &'static [&'static str] {
+        match self {
+            Self::Traces => &["otlp", "none"],
+            Self::Metrics => &["otlp", "none", "prometheus"],
         }
     }
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::Context;
-use opentelemetry_otlp::{
-    Compression, SpanExporter as Otlp, WithExportConfig, WithHttpConfig, WithTonicConfig,
-};
+use opentelemetry_otlp::SpanExporter as Otlp;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor,
 };
 
-use crate::telemetry::otlp::{Client, Delivery, Destination, Environment, Protocol, Signal};
+use crate::telemetry::otlp::{
+    Client, Delivery, Destination, Environment, Protocol, Signal, reason,
+};
 
 const QUEUE: &str = "OTEL_BSP_MAX_QUEUE_SIZE";
 const BATCH: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
@@ -62,35 +62,14 @@ fn exporter(destination: &Destination) -> Result<(Otlp, Option<Client>), String>
     let failed = |error: opentelemetry_otlp::ExporterBuildError| {
         format!("the exporter of traces can't be made: {error}")
     };
-    let compression = destination.compresses.then_some(Compression::Gzip);
     match destination.protocol {
         Protocol::Grpc => {
-            let builder = Otlp::builder()
-                .with_tonic()
-                .with_endpoint(destination.endpoint.as_str())
-                .with_timeout(destination.timeout)
-                .with_metadata(destination.metadata());
-            let builder = match destination.tls() {
-                Some(tls) => builder.with_tls_config(tls),
-                None => builder,
-            };
-            let builder = match compression {
-                Some(compression) => builder.with_compression(compression),
-                None => builder,
-            };
+            let builder = destination.over_grpc(Otlp::builder().with_tonic());
             Ok((builder.build().map_err(failed)?, None))
         }
         Protocol::HttpProtobuf => {
             let client = Client::new(destination)?;
-            let builder = Otlp::builder()
-                .with_http()
-                .with_http_client(client.clone())
-                .with_endpoint(destination.endpoint.as_str())
-                .with_timeout(destination.timeout);
-            let builder = match compression {
-                Some(compression) => builder.with_compression(compression),
-                None => builder,
-            };
+            let builder = destination.over_http(Otlp::builder().with_http(), &client);
             Ok((builder.build().map_err(failed)?, Some(client)))
         }
     }
@@ -144,8 +123,7 @@ impl SpanExporter for Counted {
         match &result {
             Ok(()) => self.delivery.sent(count),
             Err(error) => {
-                let why = self.client.as_ref().and_then(Client::failure);
-                let why = why.unwrap_or_else(|| reason(error).to_owned());
+                let why = reason(error, self.client.as_ref());
                 self.delivery.failed(count, &why);
             }
         }
@@ -162,14 +140,5 @@ impl SpanExporter for Counted {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.otlp.set_resource(resource);
-    }
-}
-
-/// The library's own texts have the collector's in them.
-fn reason(error: &OTelSdkError) -> &'static str {
-    match error {
-        OTelSdkError::Timeout(_) => "no answer in time",
-        OTelSdkError::AlreadyShutdown => "tollgate ends",
-        OTelSdkError::InternalFailure(_) => "the collector can't be reached, or refuses them",
     }
 }

@@ -1,0 +1,46 @@
+//! `audit`: a file for the audit log besides standard output.
+
+use std::path::Path;
+
+use super::problem::Problem;
+use super::problems::Problems;
+use super::written::Audit;
+use crate::telemetry::AuditFile;
+
+const DEFAULT_MAX_BYTES: u64 = 100 * 1024 * 1024;
+/// Less would put files aside all the time.
+const MIN_MAX_BYTES: u64 = 64 * 1024;
+const DEFAULT_KEEP: u32 = 5;
+const MAX_KEEP: u32 = 1000;
+
+pub(super) fn audit(
+    written: Option<&Audit>,
+    directory: &Path,
+    problems: &mut Problems,
+) -> Option<AuditFile> {
+    let written = written?;
+    let path = directory.join(&written.file.value);
+    if written.file.value.as_os_str().is_empty() || path.is_dir() {
+        let message = "must be the path of a file";
+        problems.push(Problem::at(written.file.referenced, message));
+    }
+    let max_bytes = written.max_bytes.as_ref().map_or(DEFAULT_MAX_BYTES, |it| {
+        if it.value < MIN_MAX_BYTES {
+            let message = format!("must be at least {MIN_MAX_BYTES} bytes");
+            problems.push(Problem::at(it.referenced, message));
+        }
+        it.value
+    });
+    let keep = written.keep.as_ref().map_or(DEFAULT_KEEP, |it| {
+        if it.value > MAX_KEEP {
+            let message = format!("must be at most {MAX_KEEP}");
+            problems.push(Problem::at(it.referenced, message));
+        }
+        it.value
+    });
+    Some(AuditFile {
+        path,
+        max_bytes,
+        keep,
+    })
+}
