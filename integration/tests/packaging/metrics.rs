@@ -91,7 +91,7 @@ fn selected(query: &str) -> BTreeSet<String> {
         .collect()
 }
 
-const METRICS: [&str; 3] = ["tollgate_", "gen_ai_", "envoy_"];
+const METRICS: [&str; 4] = ["tollgate_", "gen_ai_", "envoy_", "process_"];
 
 /// Drops what is in the brackets of `by (…)` and after the comma of `label_values(…, …)`.
 fn without_label_lists(query: &str) -> String {
