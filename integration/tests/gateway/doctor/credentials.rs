@@ -94,7 +94,7 @@ async fn a_key_set_in_a_file_is_read() {
     let rig = Rig::start(sound()).await;
     let signer = Signer::new("1", Algorithm::ES256);
     rig.write("keys.json", &json!({"keys": [signer.jwk()]}).to_string());
-    let issuer = "issuers: [ { name: test, issuer: \"https://a.example\", audiences: [a], jwks_file: keys.json } ]\n";
+    let issuer = "issuers: [ { name: test, issuer: \"https://a.example\", audiences: [a], jwks_file: keys.json, default_client: { client: app } } ]\n";
     let found = rig.examine(&(rig.yaml() + issuer)).await;
     found.assert((ISSUER, "keys"), "ok", "keys.json has 1 keys", "");
     found.assert_only(&[]);
