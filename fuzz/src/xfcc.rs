@@ -27,11 +27,13 @@ pub(crate) fn run(data: &[u8]) -> bool {
     true
 }
 
-/// A header without escapes, white space and control characters, all of which PEM may have.
+/// A header without escapes, white space and control characters, all of which PEM may have. Backslashes go first, as
+/// they do in the header: one may stand between a per cent sign and its digits.
 pub(crate) fn plain(data: &[u8]) -> Vec<u8> {
     let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
-    let mut plain = Vec::with_capacity(data.len());
-    let mut rest = data;
+    let unquoted: Vec<u8> = data.iter().copied().filter(|byte| *byte != b'\\').collect();
+    let mut plain = Vec::with_capacity(unquoted.len());
+    let mut rest = unquoted.as_slice();
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         let escaped = match byte {
@@ -45,7 +47,7 @@ pub(crate) fn plain(data: &[u8]) -> Vec<u8> {
             }
             None => byte,
         };
-        if byte.is_ascii_graphic() && byte != b'\\' {
+        if byte.is_ascii_graphic() {
             plain.push(byte);
         }
     }
