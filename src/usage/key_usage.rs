@@ -37,6 +37,8 @@ impl KeyUsage {
     }
 
     async fn ask(&self) -> Result<KeyUses, DatabaseError> {
+        // A busy service fills its tables later.
+        self.own.catch_up().await?;
         let mut all = self.own.key_uses().await?;
         if let Some((url, opened)) = &self.shared {
             let shared = opened.get_or_try_init(|| UsageStore::open(url)).await?;

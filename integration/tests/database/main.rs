@@ -9,3 +9,4 @@ mod opening;
 mod replica;
 mod rig;
 mod size;
+mod users;

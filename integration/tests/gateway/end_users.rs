@@ -5,7 +5,7 @@ use tokio::process::Command;
 use tollgate_integration::postgres::Postgres;
 use tollgate_integration::stack::{Options, Stack, paths, wait_for};
 
-use crate::books::{DATA, PRICES};
+use crate::books::{DATA, PRICES, ledger, records, rows};
 use crate::control::with_postgres;
 use crate::support::{hello, send};
 
@@ -88,14 +88,22 @@ async fn a_user_who_is_forgotten_leaves_the_usage_of_the_client() {
 #[tokio::test]
 async fn a_user_is_forgotten_in_the_database_of_all_replicas_and_what_waits_for_it() {
     let postgres = Postgres::start().expect("PostgreSQL");
-    let url = postgres.url();
-    let options = with_postgres(&url).edit_config(with(DATA));
+    let options = with_postgres(&postgres.url()).edit_config(with(DATA));
     let stack = Stack::start(options).await;
     for user in ["ann", "bob"] {
         ask(&stack, user).await;
     }
     wait_for_users(&stack, 2).await;
+    // A record that can't be copied for its data waits in the own ledger.
+    let refuse = "ALTER TABLE usage_records ADD CONSTRAINT refused CHECK (end_user <> 'eve')";
+    postgres.query(refuse).expect("altered");
+    ask(&stack, "eve").await;
+    let own = ledger(&stack).await;
+    records(&own, 3).await;
     assert!(forget(&stack, "ann").await.starts_with("1 requests"));
+    assert!(forget(&stack, "eve").await.starts_with("1 requests"));
+    let named = rows(&own).await.into_iter().filter_map(|row| row.end_user);
+    assert_eq!(named.collect::<Vec<_>>(), ["bob"]);
     assert_eq!(users(&stack).await, [pair("", 1), pair("bob", 1)]);
 }
 

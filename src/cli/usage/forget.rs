@@ -12,19 +12,27 @@ pub(super) async fn run(location: &LedgerLocation, user: &str) -> Result<ExitCod
     if user.is_empty() {
         return Err("--user names nobody".to_owned());
     }
+    if !location.has_config() {
+        return Err(
+            "forget takes the key of pseudonyms from a configuration: pass --config FILE"
+                .to_owned(),
+        );
+    }
     let opened = location.open().await?;
     // What was written before there were pseudonyms has the name itself.
     let pseudonym = opened.end_users.kept(user.into());
     let names = [Some(user), pseudonym.as_deref().filter(|it| *it != user)];
-    let mut forgotten = forget(&opened.store, &names).await?;
-    // What waits to be copied to the server has it, too.
-    if let Some(own) = LedgerLocation::open_own(opened.own.as_deref()).await? {
-        forgotten = forgotten.max(forget(&own, &names).await?);
-    }
+    // What is copied to the server from now on has no name any more.
+    let own = match LedgerLocation::open_own(opened.own.as_deref()).await? {
+        Some(own) => forget(&own, &names).await?,
+        None => 0,
+    };
+    let forgotten = forget(&opened.store, &names).await?.max(own);
     say(
         &mut io::stdout(),
         &format!(
             "{forgotten} requests name no end user any more; what they used stays with their client.\n\
+             A background response or a batch that is open is charged with its user: run this again when it has ended.\n\
              The audit log, exports, backups and the ledgers of other replicas are yours to look through.\n"
         ),
     );

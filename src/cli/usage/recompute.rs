@@ -9,6 +9,7 @@ use super::{failed, recomputed};
 use crate::cli::output;
 use crate::cli::remote::Control;
 use crate::cli::say;
+use crate::cli::terminated::Interrupted;
 use crate::control::Recomputed;
 use crate::unix_time;
 use crate::usage::{Amount, PriceList, Quantities, Served};
@@ -29,7 +30,8 @@ pub(super) async fn run(
     }
     let opened = location.open().await?;
     let mut differences = Differences::default();
-    let done = all(&opened, period, dry_run, &mut differences).await;
+    let interrupted = Interrupted::watch()?;
+    let done = all(&opened, period, dry_run, &interrupted, &mut differences).await;
     let (seen, changed) = (differences.seen, differences.changed);
     let outcome = match dry_run {
         true => format!(
@@ -58,10 +60,15 @@ async fn all(
     opened: &Opened,
     period: Period,
     dry_run: bool,
+    interrupted: &Interrupted,
     differences: &mut Differences,
 ) -> Result<(), String> {
     let mut after: Option<Vec<u8>> = None;
     loop {
+        // Between two pages: what has changed is written down below, whyever it ends.
+        if interrupted.is_so() {
+            return Err("it was interrupted; what was changed by then stays so".to_owned());
+        }
         let page = opened.store.page(period, after.as_deref(), PAGE).await;
         let page = page.map_err(|error| failed(&error))?;
         let Some(last) = page.last() else {

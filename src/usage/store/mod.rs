@@ -13,6 +13,7 @@ mod objects;
 mod prune;
 mod read;
 mod recompute;
+mod restated;
 mod rollup;
 mod row;
 mod sums;

@@ -248,7 +248,7 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// A name, bounded: the keys of a day's sums are one entry of an index, whose size is bounded.
-fn text(name: &str) -> String {
+pub(super) fn text(name: &str) -> String {
     let mut name = plain(name);
     name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
     name
