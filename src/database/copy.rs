@@ -1,6 +1,6 @@
 //! A copy of a SQLite file that others write meanwhile.
 
-use std::fs::{File, OpenOptions, rename};
+use std::fs::{File, OpenOptions, hard_link};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,16 @@ pub enum CopyError {
     Read {
         /// The file.
         file: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// It can't be read, or the copy can't be written: SQLite does both in one.
+    #[error("{} can't be copied to {}: {source}", file.display(), to.display())]
+    Copy {
+        /// The file.
+        file: PathBuf,
+        /// The copy.
+        to: PathBuf,
         /// Why.
         source: sqlx::Error,
     },
@@ -53,20 +63,26 @@ pub(super) async fn copy(file: &Path, to: &Path) -> Result<u64, CopyError> {
     let mut partial = to.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
+    // Ours, or none: somebody else's file would keep its owner and mode. SQLite takes an empty one as it is.
+    let mut new = OpenOptions::new();
+    let new = new.write(true).create_new(true).mode(FILE_MODE);
+    new.open(&partial).map_err(|source| CopyError::Write {
+        file: partial.clone(),
+        source,
+    })?;
     let written = write(file, &partial).await;
     let finished = written.and_then(|bytes| {
         let folder = to.parent().filter(|it| !it.as_os_str().is_empty());
         let synced = || {
             File::open(&partial)?.sync_all()?;
-            rename(&partial, to)?;
+            // Not a renaming, which would take the place of a file that has come meanwhile.
+            hard_link(&partial, to)?;
             File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
         };
         synced().map_err(failed)?;
         Ok(bytes)
     });
-    if finished.is_err() {
-        let _ = std::fs::remove_file(&partial);
-    }
+    let _ = std::fs::remove_file(&partial);
     finished
 }
 
@@ -75,14 +91,11 @@ async fn write(file: &Path, partial: &Path) -> Result<u64, CopyError> {
         file: file.to_owned(),
         source,
     };
-    let write = |source| CopyError::Write {
-        file: partial.to_owned(),
+    let failed = |source| CopyError::Copy {
+        file: file.to_owned(),
+        to: partial.to_owned(),
         source,
     };
-    // An empty file is taken, and keeps its mode.
-    let mut new = OpenOptions::new();
-    let new = new.write(true).create(true).truncate(true).mode(FILE_MODE);
-    new.open(partial).map_err(write)?;
     let options = SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(false)
@@ -94,23 +107,27 @@ async fn write(file: &Path, partial: &Path) -> Result<u64, CopyError> {
         .bind(target)
         .execute(&mut connection)
         .await
-        .map_err(read)?;
+        .map_err(failed)?;
     connection.close().await.map_err(read)?;
     let options = SqliteConnectOptions::new()
         .filename(partial)
         .read_only(true)
         .disable_statement_logging();
-    let mut copied = options.connect().await.map_err(read)?;
+    let mut copied = options.connect().await.map_err(failed)?;
     let said: String = sqlx::query_scalar("PRAGMA integrity_check(1)")
         .fetch_one(&mut copied)
         .await
-        .map_err(read)?;
-    copied.close().await.map_err(read)?;
+        .map_err(failed)?;
+    copied.close().await.map_err(failed)?;
     if said != "ok" {
         let file = file.to_owned();
         return Err(CopyError::Damaged { file, said });
     }
-    std::fs::metadata(partial).map(|it| it.len()).map_err(write)
+    let length = std::fs::metadata(partial).map(|it| it.len());
+    length.map_err(|source| CopyError::Write {
+        file: partial.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -174,6 +191,18 @@ mod tests {
         )
         .expect("in");
         copy(&missing, &other).await.expect_err("no database");
+        // Somebody else's file is not written to, and stays.
+        let planted = folder.path().join("third.db.partial");
+        std::fs::write(&planted, "theirs").expect("in");
+        let third = folder.path().join("third.db");
+        let refused = copy(&file, &third).await.expect_err("not ours");
+        assert!(
+            refused.to_string().contains("third.db.partial"),
+            "{refused}"
+        );
+        assert_eq!(std::fs::read(&planted).expect("there"), b"theirs");
+        assert!(!third.exists());
+        std::fs::remove_file(planted).expect("gone");
         let left = std::fs::read_dir(folder.path()).expect("a folder");
         let left: Vec<_> = left
             .filter_map(|it| it.ok()?.file_name().into_string().ok())

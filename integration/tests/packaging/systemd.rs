@@ -31,6 +31,32 @@ fn systemd_takes_the_unit_and_finds_little_exposed() {
     );
 }
 
+/// Folders of the documentation's configurations that tollgate writes to.
+#[test]
+fn the_folders_of_the_documentation_are_its_own() {
+    let unit = text(UNIT);
+    for (folder, page, line) in [
+        (
+            "/var/lib/",
+            "docs/configuration.md",
+            "StateDirectory=tollgate",
+        ),
+        (
+            "/run/",
+            "docs/configuration.md",
+            "RuntimeDirectory=tollgate",
+        ),
+        (
+            "/var/log/",
+            "docs/observability.md",
+            "LogsDirectory=tollgate",
+        ),
+    ] {
+        assert!(text(page).contains(&format!("{folder}tollgate")), "{page}");
+        assert!(unit.lines().any(|it| it == line), "no {line}");
+    }
+}
+
 #[test]
 fn it_has_as_much_time_to_end_as_it_may_need() {
     let unit = text(UNIT);
