@@ -47,6 +47,12 @@ fn a_table_is_summed_over_a_period() {
     );
     let german = TABLE.replace(',', ";").replace("100.0", "100,0");
     assert_eq!(read(&[&german], new_year()).expect("semicolons"), expected);
+    // Twelve thousand, or twelve with three decimals.
+    for text in ["12,000", "12,345"] {
+        let unclear = TABLE.replace("100.0", &format!("\"{text}\""));
+        let error = read(&[&unclear], new_year()).expect_err("unclear");
+        assert!(error.to_string().contains(text), "{error}");
+    }
 }
 
 /// What the command prints, shortened to what it always has.

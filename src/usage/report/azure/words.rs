@@ -95,13 +95,15 @@ pub(super) fn is_time(header: &str) -> bool {
     TIME.contains(&spelled(header).as_str())
 }
 
-/// A whole number; Azure writes sums with zero decimals, and nothing or `--` for no value.
+/// A whole number; Azure writes sums with zero decimals, and nothing or `--` for no value. Three digits behind a comma
+/// are thousands as often as decimals: nobody can tell.
 pub(super) fn count(text: &str) -> Option<i64> {
     if matches!(text, "" | "--" | "null") {
         return Some(0);
     }
     let (whole, decimals) = text.split_once(['.', ',']).unwrap_or((text, ""));
-    let is_whole = decimals.bytes().all(|digit| digit == b'0');
+    let is_clear = !(text.contains(',') && decimals.len() == 3);
+    let is_whole = is_clear && decimals.bytes().all(|digit| digit == b'0');
     whole.parse().ok().filter(|count| is_whole && *count >= 0)
 }
 
