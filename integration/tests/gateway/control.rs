@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::process::Output;
 
+use tempfile::TempDir;
 use tokio::process::Command;
-use tollgate_integration::stack::{Options, Stack, paths};
+use tollgate_integration::postgres::Postgres;
+use tollgate_integration::stack::{Options, Stack, Tollgate, TollgateLaunch, paths};
 
 /// A replica's control socket, in its directory. The folder is tollgate's to make.
 pub(crate) const SOCKET: &str = "control/control.sock";
@@ -106,4 +108,34 @@ fn first_line(printed: &str) -> (String, String) {
     let key = printed.lines().next().expect("the key stands first");
     let id = key.strip_prefix("tgk_").and_then(|it| it.get(..10));
     (key.to_owned(), id.expect("a tollgate key").to_owned())
+}
+
+/// Another replica beside the one of a stack, on the same PostgreSQL and with the same configuration.
+pub(crate) struct Second {
+    /// Where it takes commands.
+    pub(crate) control: Control,
+    _tollgate: Tollgate,
+    _directory: TempDir,
+}
+
+impl Second {
+    pub(crate) async fn of(stack: &Stack) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut launch = TollgateLaunch::new(directory.path(), &stack.identity);
+        let password = ("TEST_DATABASE_PASSWORD".into(), Postgres::PASSWORD.into());
+        launch.environment.push(password);
+        let yaml = std::fs::read_to_string(stack.config_path()).expect("the first one's");
+        let first = stack.directory().display().to_string();
+        let yaml = yaml.replace(&first, &directory.path().display().to_string());
+        let authority = directory.path().join("authority.pem");
+        std::fs::copy(stack.authority(), authority).expect("copied");
+        launch.configure(&yaml, Vec::new()).expect("written");
+        let mut tollgate = Tollgate::start(&launch).await.expect("it starts");
+        tollgate.ready().await.expect("it is ready");
+        Self {
+            control: Control::at(&directory.path().join(SOCKET)),
+            _tollgate: tollgate,
+            _directory: directory,
+        }
+    }
 }

@@ -7,9 +7,9 @@ use reqwest::StatusCode;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 use tollgate_integration::postgres::{Postgres, is_root};
-use tollgate_integration::stack::{CHAT_PATH, Stack, Tollgate, TollgateLaunch, paths, wait_for};
+use tollgate_integration::stack::{CHAT_PATH, Stack, paths, wait_for};
 
-use crate::control::{Control, SOCKET, with_postgres, with_sqlite};
+use crate::control::{Control, SOCKET, Second, with_postgres, with_sqlite};
 use crate::support::{hello, metric, refused_for, send};
 
 /// Every replica has to honour a change in this time.
@@ -114,19 +114,8 @@ async fn a_suspended_key_may_be_resumed_and_a_restart_keeps_every_key() {
 async fn what_one_replica_revokes_another_one_denies_within_five_seconds() {
     let postgres = Postgres::start().expect("a PostgreSQL");
     let stack = Stack::start(with_postgres(&postgres.url())).await;
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut launch = TollgateLaunch::new(directory.path(), &stack.identity);
-    let password = ("TEST_DATABASE_PASSWORD".into(), Postgres::PASSWORD.into());
-    launch.environment.push(password);
-    let yaml = std::fs::read_to_string(stack.config_path()).expect("the first one's");
-    let first = stack.directory().display().to_string();
-    let yaml = yaml.replace(&first, &directory.path().display().to_string());
-    let authority = directory.path().join("authority.pem");
-    std::fs::copy(stack.authority(), authority).expect("copied");
-    launch.configure(&yaml, Vec::new()).expect("written");
-    let mut second = Tollgate::start(&launch).await.expect("it starts");
-    second.ready().await.expect("it is ready");
-    let other = Control::at(&directory.path().join(SOCKET));
+    let second = Second::of(&stack).await;
+    let other = &second.control;
 
     let (key, id) = other.issue(&[]).await;
     becomes(&stack, &key, 200).await;

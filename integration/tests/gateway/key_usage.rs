@@ -7,11 +7,11 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tollgate_integration::postgres::Postgres;
-use tollgate_integration::stack::{CHAT_PATH, Stack, Tollgate, TollgateLaunch, wait_for};
+use tollgate_integration::stack::{CHAT_PATH, Stack, wait_for};
 
 use crate::books::{DATA, PRICES, directory, ledger, records};
 use crate::chargeback::{succeeds, text};
-use crate::control::{Control, SOCKET, with_postgres, with_sqlite};
+use crate::control::{Control, Second, with_postgres, with_sqlite};
 use crate::support::{hello, refused_for, send};
 
 /// Asks with a key; gives the status.
@@ -158,25 +158,14 @@ async fn a_replica_knows_of_the_last_use_at_another_one() {
     let postgres = Postgres::start().expect("a PostgreSQL");
     let options = with_postgres(&postgres.url()).edit_config(|yaml| yaml + DATA);
     let stack = Stack::start(options).await;
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut launch = TollgateLaunch::new(directory.path(), &stack.identity);
-    let password = ("TEST_DATABASE_PASSWORD".into(), Postgres::PASSWORD.into());
-    launch.environment.push(password);
-    let yaml = std::fs::read_to_string(stack.config_path()).expect("the first one's");
-    let first = stack.directory().display().to_string();
-    let yaml = yaml.replace(&first, &directory.path().display().to_string());
-    let authority = directory.path().join("authority.pem");
-    std::fs::copy(stack.authority(), authority).expect("copied");
-    launch.configure(&yaml, Vec::new()).expect("written");
-    let mut second = Tollgate::start(&launch).await.expect("it starts");
-    second.ready().await.expect("it is ready");
-    let other = Control::at(&directory.path().join(SOCKET));
+    let second = Second::of(&stack).await;
+    let other = &second.control;
 
     let (key, id) = other.issue(&[]).await;
-    assert_eq!(of(&listed(&other).await, &id)["last_used"], Value::Null);
+    assert_eq!(of(&listed(other).await, &id)["last_used"], Value::Null);
     becomes(&stack, &key, 200).await;
     wait_for("the last use at the other replica", async || {
-        let keys = listed(&other).await;
+        let keys = listed(other).await;
         of(&keys, &id)["last_used"].is_string().then_some(())
     })
     .await;
@@ -313,6 +302,8 @@ async fn a_refused_request_is_no_use_of_its_key_and_says_which_key_it_was() {
     let control = Control::of(&stack);
     let (key, id) = control.issue(&[]).await;
     becomes(&stack, &key, 200).await;
+    let store = ledger(&stack).await;
+    records(&store, 1).await;
     let before = of(&listed(&control).await, &id)["last_used"].clone();
     let url = stack
         .callers
@@ -326,6 +317,14 @@ async fn a_refused_request_is_no_use_of_its_key_and_says_which_key_it_was() {
     assert_eq!(refused.status(), 403);
     let line = refused_for(&stack, "deployment_not_allowed").await;
     assert_eq!(line["key_id"], id.as_str(), "{line}");
+    // What came before a record that is there by now would be there, too.
+    send(stack.chat(&hello()))
+        .await
+        .text()
+        .await
+        .expect("whole");
+    records(&store, 2).await;
     let after = of(&listed(&control).await, &id)["last_used"].clone();
+    assert!(before.is_string(), "{before}");
     assert_eq!(before, after);
 }

@@ -1,9 +1,9 @@
 //! The metrics, at a collector and for Prometheus: one set of names, and as many clients as there is room for.
 
 use tollgate_integration::fakes::collector::Collector;
-use tollgate_integration::stack::{Options, Stack, TestKey};
+use tollgate_integration::stack::{Options, Stack, TestKey, wait_for};
 
-use crate::support::{call, hello, metric, send, with_client};
+use crate::support::{call, hello, metric, send, send_json, with_client};
 
 fn sent(collector: &Collector, protocol: &str) -> Options {
     let address = match protocol {
@@ -105,12 +105,15 @@ async fn clients_beyond_those_that_there_is_room_for_share_a_label() {
     let path = tollgate_integration::stack::CHAT_PATH;
     for key in [stack.key.text(), other.text()] {
         let request = call(&stack, key, "POST", path).json(&hello());
-        assert_eq!(send(request).await.status(), 200);
+        assert_eq!(send_json(request).await.0, 200);
     }
     for client in ["mobile-app", "all others"] {
         let label = format!("tollgate_client=\"{client}\"");
-        let requests = metric(&stack, "tollgate_requests_total", &[&label]).await;
-        assert_eq!(requests, 1.0, "{client}");
+        wait_for("the request to be counted", async || {
+            let requests = metric(&stack, "tollgate_requests_total", &[&label]).await;
+            (requests == 1.0).then_some(())
+        })
+        .await;
     }
     let second = metric(
         &stack,
@@ -125,8 +128,11 @@ async fn clients_beyond_those_that_there_is_room_for_share_a_label() {
 async fn metrics_can_do_without_clients() {
     let edit = |yaml: String| yaml + "metrics: { labels: { max_clients: 0 } }\n";
     let stack = Stack::start(Options::default().edit_config(edit)).await;
-    assert_eq!(send(stack.chat(&hello())).await.status(), 200);
-    let text = stack.tollgate().metrics().await.expect("metrics");
-    assert!(text.contains("tollgate_requests_total{"), "{text}");
+    assert_eq!(send_json(stack.chat(&hello())).await.0, 200);
+    let text = wait_for("the request to be counted", async || {
+        let text = stack.tollgate().metrics().await.expect("metrics");
+        text.contains("tollgate_requests_total{").then_some(text)
+    })
+    .await;
     assert!(!text.contains("mobile-app"), "{text}");
 }
