@@ -20,14 +20,17 @@ pub struct AuditFile {
 }
 
 /// The output: standard output, and a file where there is one.
-pub(super) struct Output<W> {
-    first: W,
+pub(super) struct Output<W: Write> {
+    first: io::BufWriter<W>,
     file: Option<Rotating>,
 }
 
 impl<W: Write> Output<W> {
     pub(super) fn new(first: W, file: Option<Rotating>) -> Self {
-        Self { first, file }
+        Self {
+            first: io::BufWriter::new(first),
+            file,
+        }
     }
 
     /// Writes a line to both. A file that can't be written does not keep standard output from it.
@@ -42,6 +45,13 @@ impl<W: Write> Output<W> {
         let file = self.file.as_mut().map_or(Ok(()), Rotating::flush);
         first.and(file)
     }
+
+    /// The lines that have not got to both, because the last flush has failed.
+    pub(super) fn waiting_lines(&self) -> usize {
+        let lines = |buffer: &[u8]| buffer.iter().filter(|byte| **byte == b'\n').count();
+        let file = self.file.as_ref().map(|it| lines(it.file.buffer()));
+        lines(self.first.buffer()).max(file.unwrap_or_default())
+    }
 }
 
 /// A file that is put aside when it is full.
@@ -49,6 +59,11 @@ pub(super) struct Rotating {
     options: AuditFile,
     file: io::BufWriter<File>,
     bytes: u64,
+    /// How many files are still to be moved before the next one can be begun. What was moved once is not moved
+    /// again where a later step has failed: each time would be the end of one more old file.
+    unmoved: u32,
+    /// How often the next one could not be begun, one after the other.
+    failures: u64,
 }
 
 impl Rotating {
@@ -64,9 +79,11 @@ impl Rotating {
         let file = open(&options.path).map_err(named)?;
         let bytes = file.metadata()?.len();
         let mut rotating = Self {
+            unmoved: options.files(),
             options,
             file: io::BufWriter::new(file),
             bytes,
+            failures: 0,
         };
         rotating.end_line()?;
         Ok(rotating)
@@ -87,10 +104,14 @@ impl Rotating {
         Ok(())
     }
 
+    /// Writes a line, to the file that is full where the next one can't be begun.
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
         let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
         if self.bytes > 0 && self.bytes.saturating_add(length) > self.options.max_bytes {
-            self.rotate()?;
+            match self.rotate() {
+                Ok(()) => self.failures = 0,
+                Err(error) => self.not_rotated(&error),
+            }
         }
         self.file.write_all(line)?;
         self.bytes = self.bytes.saturating_add(length);
@@ -101,20 +122,49 @@ impl Rotating {
         self.file.flush()
     }
 
-    /// The oldest is overwritten by the next one, and so on.
+    /// The oldest is overwritten by the next one, and so on. What has failed is gone on with the next time.
     fn rotate(&mut self) -> io::Result<()> {
         self.file.flush()?;
-        let path = &self.options.path;
-        for number in (1..self.options.keep).rev() {
-            rename(&numbered(path, number), &numbered(path, number + 1))?;
+        while let Some(number) = self.unmoved.checked_sub(1) {
+            self.put_aside(number)?;
+            self.unmoved = number;
         }
-        match self.options.keep {
-            0 => std::fs::remove_file(path)?,
-            _ => rename(path, &numbered(path, 1))?,
-        }
-        self.file = io::BufWriter::new(open(path)?);
+        self.file = io::BufWriter::new(open(&self.options.path)?);
         self.bytes = 0;
+        self.unmoved = self.options.files();
         Ok(())
+    }
+
+    /// Moves one of the files; what is not there need not be moved.
+    fn put_aside(&self, number: u32) -> io::Result<()> {
+        let path = &self.options.path;
+        let moved = match self.options.keep {
+            0 => std::fs::remove_file(path),
+            _ => std::fs::rename(numbered(path, number), numbered(path, number + 1)),
+        };
+        moved.or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
+    }
+
+    fn not_rotated(&mut self, error: &io::Error) {
+        self.failures += 1;
+        if self.failures.is_power_of_two() {
+            tracing::error!(
+                path = %self.options.path.display(),
+                %error,
+                failures = self.failures,
+                "the audit file is full and the next one can't be begun: it grows"
+            );
+        }
+    }
+}
+
+impl AuditFile {
+    /// How many there are besides the oldest, which goes.
+    fn files(&self) -> u32 {
+        self.keep.max(1)
     }
 }
 
@@ -123,77 +173,14 @@ fn open(path: &Path) -> io::Result<File> {
     options.append(true).create(true).mode(MODE).open(path)
 }
 
+/// The file itself has the number 0.
 fn numbered(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{number}"));
+    if number > 0 {
+        name.push(format!(".{number}"));
+    }
     PathBuf::from(name)
 }
 
-/// What is not there yet need not be moved.
-fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    match std::fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    fn options(directory: &Path, keep: u32) -> AuditFile {
-        AuditFile {
-            path: directory.join("audit.jsonl"),
-            max_bytes: 10,
-            keep,
-        }
-    }
-
-    fn write(options: &AuditFile, lines: &[&str]) {
-        let rotating = Rotating::open(options.clone()).expect("a file");
-        let mut output = Output::new(Vec::new(), Some(rotating));
-        for line in lines {
-            output.line(format!("{line}\n").as_bytes()).expect("room");
-        }
-        output.flush().expect("room");
-        let first = lines.iter().map(|line| format!("{line}\n"));
-        assert_eq!(output.first, first.collect::<String>().into_bytes());
-    }
-
-    fn text(path: &Path) -> Option<String> {
-        std::fs::read_to_string(path).ok()
-    }
-
-    #[test]
-    fn a_full_file_is_put_aside_whole_and_the_oldest_goes() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let options = options(directory.path(), 2);
-        write(
-            &options,
-            &["1111", "2222", "3333", "4444", "5555", "6666", "7777"],
-        );
-        let path = &options.path;
-        assert_eq!(text(path).as_deref(), Some("7777\n"));
-        assert_eq!(text(&numbered(path, 1)).as_deref(), Some("5555\n6666\n"));
-        assert_eq!(text(&numbered(path, 2)).as_deref(), Some("3333\n4444\n"));
-        assert_eq!(text(&numbered(path, 3)), None);
-        let mode = std::fs::metadata(path).expect("it").permissions().mode();
-        assert_eq!(mode & 0o777, MODE);
-    }
-
-    #[test]
-    fn a_line_is_never_divided_and_a_restart_goes_on_behind_a_torn_one() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let options = options(directory.path(), 0);
-        let long = "a line that is longer than a file may be";
-        write(&options, &[long]);
-        assert_eq!(text(&options.path), Some(format!("{long}\n")));
-        write(&options, &["x"]);
-        assert_eq!(text(&options.path).as_deref(), Some("x\n"));
-        std::fs::write(&options.path, "torn").expect("written");
-        write(&options, &["y"]);
-        assert_eq!(text(&options.path).as_deref(), Some("torn\ny\n"));
-    }
-}
+mod tests;
