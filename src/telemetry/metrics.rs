@@ -14,6 +14,7 @@ mod issuers;
 mod keys;
 mod ledger;
 mod limits;
+mod places;
 mod process;
 mod push;
 mod served;
@@ -139,13 +140,13 @@ impl Metrics {
             duration: seconds(
                 &meter,
                 names::OPERATION_DURATION,
-                "From a request's arrival to the end of its answer",
+                "From the decision about a request to the end of its answer",
                 &DURATION_BOUNDS,
             ),
             time_to_first_token: seconds(
                 &meter,
                 names::TIME_TO_FIRST_TOKEN,
-                "From a request's arrival to the first token of its stream",
+                "From the decision about a request to the first token of its stream",
                 &FIRST_TOKEN_BOUNDS,
             ),
             unpriced: counter(
@@ -203,7 +204,7 @@ impl Metrics {
             .build();
         let _ = meter
             .u64_observable_counter("tollgate.audit.lines.lost")
-            .with_description("Audit lines that standard output did not take in time")
+            .with_description("Audit lines that could not be written, or not in time")
             .with_callback(move |counter| counter.observe(lost_lines.load(Ordering::Relaxed), &[]))
             .build();
     }
@@ -232,7 +233,7 @@ impl Metrics {
 
     /// Counts requests that a client has reset after the decision about them.
     pub fn abandoned(&self, client: &ClientId, count: u64) {
-        let client = self.clients.label(&client.to_shared());
+        let client = self.clients.known_label(&client.to_shared());
         self.abandoned.add(count, client.as_slice());
     }
 
@@ -327,7 +328,7 @@ impl Metrics {
             KeyValue::new("tollgate.backend", Arc::clone(&record.backend)),
             KeyValue::new("tollgate.usage.source", record.source.as_str()),
         ]);
-        labels.extend(self.clients.label(&record.client));
+        labels.extend(self.clients.label_of_served(&record.client));
         labels
     }
 

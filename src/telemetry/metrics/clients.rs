@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use dashmap::DashSet;
 use opentelemetry::KeyValue;
+
+use super::places::Places;
 
 /// The label.
 const CLIENT: &str = "tollgate.client";
@@ -29,24 +30,26 @@ impl Default for LabelLimits {
     }
 }
 
-/// The clients that have a name, first come, first served.
-pub(super) struct Clients {
-    most: Option<usize>,
-    named: DashSet<Arc<str>>,
-}
+/// The clients that have a name: those that were served first.
+pub(super) struct Clients(Option<Places>);
 
 impl Clients {
     pub(super) fn new(most: Option<usize>) -> Self {
-        Self {
-            most,
-            named: DashSet::new(),
-        }
+        Self(most.map(Places::new))
     }
 
-    /// The label of a client.
-    pub(super) fn label(&self, client: &Arc<str>) -> Option<KeyValue> {
-        match (self.most, self.is_named(client)) {
-            (Some(0), _) => None,
+    /// The label of a client that is served. It may take a place.
+    pub(super) fn label_of_served(&self, client: &Arc<str>) -> Option<KeyValue> {
+        if let Some(places) = &self.0 {
+            places.give(client);
+        }
+        self.known_label(client)
+    }
+
+    /// The label of a client, which takes no place.
+    pub(super) fn known_label(&self, client: &Arc<str>) -> Option<KeyValue> {
+        match (&self.0, self.is_named(client)) {
+            (Some(places), false) if places.is_none() => None,
             (_, true) => Some(KeyValue::new(CLIENT, Arc::clone(client))),
             (_, false) => Some(KeyValue::new(CLIENT, OTHERS)),
         }
@@ -54,15 +57,7 @@ impl Clients {
 
     /// Whether it has a name of its own.
     pub(super) fn is_named(&self, client: &Arc<str>) -> bool {
-        let Some(most) = self.most else { return true };
-        if self.named.contains(client) {
-            return true;
-        }
-        let has_room = self.named.len() < most;
-        if has_room {
-            self.named.insert(Arc::clone(client));
-        }
-        has_room
+        self.0.as_ref().is_none_or(|places| places.has(client))
     }
 }
 
@@ -70,14 +65,15 @@ impl Clients {
 mod tests {
     use super::*;
 
+    fn served(clients: &Clients, name: &str) -> Option<String> {
+        let label = clients.label_of_served(&Arc::from(name));
+        label.map(|label| label.value.to_string())
+    }
+
     #[test]
     fn as_many_clients_have_names_as_there_is_room_for() {
-        let label = |clients: &Clients, name: &str| {
-            let label = clients.label(&Arc::from(name));
-            label.map(|label| label.value.to_string())
-        };
         let all = Clients::new(None);
-        assert_eq!(label(&all, "a").as_deref(), Some("a"));
+        assert_eq!(served(&all, "a").as_deref(), Some("a"));
         let two = Clients::new(Some(2));
         for (name, shown) in [
             ("a", "a"),
@@ -86,8 +82,18 @@ mod tests {
             ("a", "a"),
             ("d", OTHERS),
         ] {
-            assert_eq!(label(&two, name).as_deref(), Some(shown), "{name}");
+            assert_eq!(served(&two, name).as_deref(), Some(shown), "{name}");
         }
-        assert_eq!(label(&Clients::new(Some(0)), "a"), None);
+        assert_eq!(served(&Clients::new(Some(0)), "a"), None);
+    }
+
+    #[test]
+    fn whoever_is_only_looked_at_takes_no_name() {
+        let one = Clients::new(Some(1));
+        let idle = Arc::from("idle");
+        assert!(!one.is_named(&idle));
+        let shown = one.known_label(&idle).map(|it| it.value.to_string());
+        assert_eq!(shown.as_deref(), Some(OTHERS));
+        assert_eq!(served(&one, "busy").as_deref(), Some("busy"));
     }
 }

@@ -131,3 +131,6 @@ fn part(standing: &Standing) -> f64 {
         .unwrap_or(0);
     f64::from(u32::try_from(part).unwrap_or(u32::MAX)) / 10_000.0
 }
+
+#[cfg(test)]
+mod tests;

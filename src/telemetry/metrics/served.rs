@@ -3,17 +3,22 @@
 
 use std::sync::Arc;
 
-use dashmap::DashSet;
 use opentelemetry::Value;
 
+use super::places::Places;
 use crate::usage::UsageRecord;
 
 /// Names that patterns have let in and that have answered. Further ones are shown as their pattern.
 const MAX_SERVED: usize = 500;
 
 /// Deployments that have answered.
-#[derive(Default)]
-pub(super) struct Served(DashSet<Arc<str>>);
+pub(super) struct Served(Places);
+
+impl Default for Served {
+    fn default() -> Self {
+        Self(Places::new(MAX_SERVED))
+    }
+}
 
 impl Served {
     /// A deployment's label: its name where the configuration lists it or it has answered, and else
@@ -32,15 +37,14 @@ impl Served {
         pattern: Option<&'a Arc<str>>,
         status: Option<u16>,
     ) -> &'a Arc<str> {
-        let Some(pattern) = pattern.filter(|_| !self.0.contains(name)) else {
+        let Some(pattern) = pattern.filter(|_| !self.0.has(name)) else {
             return name;
         };
         let has_answered = matches!(status, Some(101 | 200..=299));
-        if has_answered && self.0.len() < MAX_SERVED {
-            self.0.insert(Arc::clone(name));
-            return name;
+        match has_answered && self.0.give(name) {
+            true => name,
+            false => pattern,
         }
-        pattern
     }
 }
 
