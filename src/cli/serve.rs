@@ -170,11 +170,12 @@ impl Service {
             let _ = task.await;
         }
         let _ = tokio::task::spawn_blocking(move || {
-            self.gateway.finish_telemetry();
             if let Some(writer) = self.ledger_writer {
                 writer.finish();
             }
             self.audit_writer.finish();
+            // At last: a collector that does not answer must not keep what is charged for from the disk.
+            self.gateway.finish_telemetry();
         })
         .await;
         tracing::info!("stopped");

@@ -82,7 +82,7 @@ impl Authorization for Authz {
     ) -> Result<Response<CheckResponse>, Status> {
         let began = Instant::now();
         let said = request.metadata().get(CALLER_ADDRESS).map(said_address);
-        let parent = trace::of_call(request.metadata());
+        let parent = trace::of_call(request.metadata(), self.0.makes_spans());
         let attributes = request.into_inner().attributes.unwrap_or_default();
         let sender = Sender::new(said, attributes.source.unwrap_or_default());
         let http = attributes.request.and_then(|it| it.http);

@@ -54,7 +54,7 @@ impl ExternalProcessor for Processor {
         request: Request<Streaming<ProcessingRequest>>,
     ) -> Result<Response<Exchange>, Status> {
         let reach = way::reach(request.metadata());
-        let parent = trace::of_call(request.metadata());
+        let parent = trace::of_call(request.metadata(), self.0.makes_spans());
         Ok(Response::new(Exchange {
             messages: request.into_inner(),
             gateway: Arc::clone(&self.0),

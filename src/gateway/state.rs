@@ -1,7 +1,7 @@
 //! What every request needs: shared by ext_authz and ext_proc.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -152,12 +152,20 @@ impl Gateway {
         self.traces = Some(traces);
     }
 
+    /// Whether the environment has asked for spans.
+    pub(crate) const fn makes_spans(&self) -> bool {
+        self.traces.is_some()
+    }
+
     /// Sends what waits for collectors. It blocks for some seconds at most.
     pub fn finish_telemetry(&self) {
-        if let Some(traces) = &self.traces {
-            traces.finish();
-        }
-        self.metrics.finish();
+        // A collector that does not answer keeps each for seconds.
+        std::thread::scope(|scope| {
+            if let Some(traces) = &self.traces {
+                scope.spawn(|| traces.finish());
+            }
+            self.metrics.finish();
+        });
     }
 
     /// A decision about a request's headers begins.
@@ -195,13 +203,13 @@ impl Gateway {
         }
     }
 
-    /// A request has ended, whose record this is.
-    pub(super) fn end_span(&self, span: &Span, recorded: &Recorded) {
-        if self.traces.is_some() {
+    /// A request has ended at this moment, whose record this is: counting it may have taken longer.
+    pub(super) fn end_span(&self, span: &Span, recorded: &Recorded, at: SystemTime) {
+        if self.makes_spans() {
             let policy = self.policy.load();
             let backend = policy.pools.named(&recorded.record.backend);
             let address = backend.and_then(|it| it.address.as_deref());
-            span_ended(span, &recorded.record, address);
+            span_ended(span, &recorded.record, address, at);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -230,6 +230,7 @@ impl Transaction {
     /// Accounts for the request; `None` if that has been done.
     pub(crate) fn settle(&mut self, end: End) -> Option<Settlement> {
         let closed = self.open.take()?.close(&self.gateway, end);
+        let at = SystemTime::now();
         let Closed {
             mut record,
             to_estimate,
@@ -240,14 +241,14 @@ impl Transaction {
         } = closed;
         let Some(input) = to_estimate else {
             let recorded = self.gateway.record(record, changes, settling);
-            self.gateway.end_span(&span, &recorded);
+            self.gateway.end_span(&span, &recorded, at);
             return Some(Settlement::Done(recorded));
         };
         let gateway = Arc::clone(&self.gateway);
         let count = move || {
             record.tokens = estimate(&input);
             let recorded = gateway.record(record, changes, settling);
-            gateway.end_span(&span, &recorded);
+            gateway.end_span(&span, &recorded, at);
             recorded
         };
         let counting = lease.in_turn(count);

@@ -28,10 +28,9 @@ pub(crate) fn refused(refused: &Refused) {
     });
 }
 
-/// A request has been at a backend, whose host and port are these.
-pub(crate) fn ended(span: &Span, record: &UsageRecord, backend: Option<&str>) {
-    let end = record.started.checked_add(record.duration);
-    span.end(end.unwrap_or_else(SystemTime::now), |span| {
+/// A request has been at a backend, whose host and port are these, until then.
+pub(crate) fn ended(span: &Span, record: &UsageRecord, backend: Option<&str>, at: SystemTime) {
+    span.end(at, |span| {
         span.update_name(attributes::name(record));
         span.set_attributes(attributes::of_record(record));
         span.set_attributes(attributes::of_server(backend));

@@ -1,5 +1,7 @@
 //! A collector of OpenTelemetry: the real protocol, over gRPC and over HTTP, and what has come.
 
+mod gate;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -35,6 +37,7 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
 use crate::stack::wait_for;
+use gate::Gate;
 
 /// Attributes by their names.
 pub type Attributes = BTreeMap<String, Value>;
@@ -107,6 +110,7 @@ struct Shared {
     metrics: Mutex<BTreeMap<String, SeenMetric>>,
     /// The status that everything is refused with; 0: it is taken.
     refuses: AtomicU16,
+    gate: Gate,
 }
 
 /// A running collector; it ends with its owner.
@@ -155,6 +159,16 @@ impl Collector {
     /// Refuses all that comes with an HTTP status, or, over gRPC, with `unavailable`; 0: takes it again.
     pub fn refuse(&self, status: u16) {
         self.shared.refuses.store(status, Ordering::Relaxed);
+    }
+
+    /// Lets all that comes wait for its answer, or goes on.
+    pub fn hold(&self, holds: bool) {
+        self.shared.gate.shut(holds);
+    }
+
+    /// Which signals wait for their answer, one for each call, sorted: `metrics`, `traces`.
+    pub fn waiting(&self) -> Vec<&'static str> {
+        self.shared.gate.waiting()
     }
 
     /// All spans so far.
@@ -281,12 +295,14 @@ impl MetricsService for Service {
         &self,
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        self.0.gate.pass("metrics").await;
         self.0.take_metrics(request.into_inner());
         Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
 }
 
 async fn take_metrics(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
+    shared.gate.pass("metrics").await;
     match ExportMetricsServiceRequest::decode(body) {
         Ok(request) => {
             shared.take_metrics(request);
@@ -304,6 +320,7 @@ impl TraceService for Service {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.0.gate.pass("traces").await;
         if self.0.refusal().is_some() {
             return Err(Status::unavailable("not now"));
         }
@@ -319,6 +336,7 @@ async fn take_traces(
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, Vec<u8>) {
+    shared.gate.pass("traces").await;
     if let Some(status) = shared.refusal() {
         let status = StatusCode::from_u16(status).expect("a status");
         return (status, b"not now".to_vec());

@@ -17,6 +17,7 @@ mod crash;
 mod deployments;
 mod discovery;
 mod doctor;
+mod drained;
 mod end_users;
 mod events;
 mod explain;

@@ -33,6 +33,12 @@ impl Parent {
         self.1
     }
 
+    /// Its `tracestate`, as far as it was read.
+    #[cfg(test)]
+    pub(crate) fn state(&self) -> String {
+        self.0.trace_state().header()
+    }
+
     /// A span of this process.
     pub(super) fn own(span: SpanContext, trace_id: OwnTraceId) -> Self {
         Self(span, trace_id)

@@ -23,6 +23,7 @@ pub struct Span(Option<Arc<Open>>);
 struct Open {
     /// What parts of it name as their parent.
     context: SpanContext,
+    began: SystemTime,
     /// Until it has ended; none where it is not sampled.
     span: Mutex<Option<SdkSpan>>,
 }
@@ -48,6 +49,7 @@ impl Span {
         let span = tracer.build_with_context(builder, &context);
         Self(Some(Arc::new(Open {
             context: span.span_context().clone(),
+            began,
             span: Mutex::new(Some(span).filter(SdkSpan::is_recording)),
         })))
     }
@@ -64,12 +66,13 @@ impl Span {
         Some(Parent::own(self.0.as_ref()?.context.clone(), trace_id))
     }
 
-    /// Ends it, once, with what is said of it. Nobody is asked for that where it is not sampled.
+    /// Ends it, once, with what is said of it. Nobody is asked for that where it is not sampled. It never ends before
+    /// it began, as it would where the clock has been set back meanwhile.
     pub(in crate::telemetry) fn end(&self, at: SystemTime, describe: impl FnOnce(&mut SdkSpan)) {
         let Some(open) = &self.0 else { return };
         if let Some(mut span) = open.take() {
             describe(&mut span);
-            span.end_with_timestamp(at);
+            span.end_with_timestamp(at.max(open.began));
         }
     }
 }
@@ -85,7 +88,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         if let Some(mut span) = self.take() {
             fail(&mut span, CANCELLED.into());
-            span.end();
+            span.end_with_timestamp(SystemTime::now().max(self.began));
         }
     }
 }

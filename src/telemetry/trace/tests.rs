@@ -9,8 +9,12 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Sampler, Span as SdkSpan, SpanData, SpanProcessor};
 
 use super::*;
+use crate::access::Operation;
 use crate::telemetry::otlp::Delivery;
-use crate::usage::TraceParent;
+use crate::telemetry::span_ended;
+use crate::usage::{
+    NoneReason, Outcome, RecordId, TokenCounts, TraceParent, Units, UsageRecord, UsageSource,
+};
 
 /// Keeps what ends.
 #[derive(Clone, Debug, Default)]
@@ -120,9 +124,72 @@ fn a_request_that_is_given_up_ends_as_cancelled() {
 }
 
 #[test]
+fn no_span_ends_before_it_began() {
+    let (traces, kept) = following();
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    let ended = traces.decision(Some(&parent("01")), later);
+    ended.end(SystemTime::UNIX_EPOCH, |_| ());
+    drop(traces.decision(Some(&parent("01")), later));
+    let kept = kept.0.lock().expect("no poison");
+    let times = kept.iter().map(|it| (it.start_time, it.end_time));
+    assert_eq!(times.collect::<Vec<_>>(), [(later, later); 2]);
+}
+
+#[test]
 fn nothing_is_made_where_nobody_traces() {
     let span = Span::default();
     assert_eq!(span.trace_id(), None);
     assert!(span.as_parent().is_none());
     span.end(SystemTime::now(), |_| panic!("there is none"));
+}
+
+/// A request that came at a time, whose answer took so long after the decision.
+fn record(started: SystemTime, duration: Duration) -> UsageRecord {
+    UsageRecord {
+        id: RecordId::new(started).expect("an id"),
+        started,
+        request_id: "id".into(),
+        trace_id: None,
+        client: "app".into(),
+        labels: None,
+        user: None,
+        credential: "token",
+        key_id: None,
+        key_sha256: None,
+        product: None,
+        operation: Operation::ChatCompletions,
+        deployment: None,
+        deployment_pattern: None,
+        model: None,
+        service_tier: None,
+        backend: "sweden".into(),
+        region: None,
+        stream: false,
+        status: Some(200),
+        tokens: TokenCounts::default(),
+        units: Units::default(),
+        outcome: Outcome::default(),
+        response_id: None,
+        source: UsageSource::None(NoneReason::Stored),
+        cost: None,
+        duration,
+        time_to_first_token: None,
+    }
+}
+
+#[test]
+fn a_request_ends_when_its_answer_did_however_long_the_decision_took() {
+    let (traces, kept) = following();
+    let span = traces.request(Some(&parent("01")), "chat");
+    let end = SystemTime::now();
+    // The decision had to wait for a key, and took longer than the answer.
+    let arrival = end - Duration::from_secs(1);
+    let record = record(arrival, Duration::from_millis(1));
+    span_ended(&span, &record, None, end);
+    let kept = kept.0.lock().expect("no poison");
+    let [span] = &kept[..] else {
+        panic!("one: {kept:?}")
+    };
+    assert_eq!(span.end_time, end);
+    assert!(span.start_time <= span.end_time, "{span:?}");
 }
