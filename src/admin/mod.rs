@@ -23,7 +23,7 @@ use crate::upstream::Identity;
 use crate::usage::{CollectorState, LedgerState};
 
 pub use backends::BackendState;
-pub use console::{BookPlaces, Console, Sources};
+pub use console::{Console, LedgerPlaces, Sources};
 
 /// What is known of the counts that replicas share.
 type SharedLimits = Box<dyn Fn() -> Option<SharedState> + Send + Sync>;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::admin::{BookPlaces, Console, Readiness, Sources};
+use crate::admin::{Console, LedgerPlaces, Readiness, Sources};
 use crate::config::Config;
 use crate::control::Replica;
 use crate::gateway::Gateway;
@@ -12,7 +12,7 @@ use crate::telemetry::RecentRefusals;
 /// What a console shows of the configuration that the service has started with.
 pub(super) struct Seen {
     hosts: Vec<String>,
-    books: Option<BookPlaces>,
+    ledger: Option<LedgerPlaces>,
     issued: Option<Arc<Replica>>,
 }
 
@@ -20,14 +20,14 @@ impl Seen {
     /// `None` where the configuration has no console.
     pub(super) fn by(config: &Config, replica: Option<&Arc<Replica>>) -> Option<Self> {
         let console = config.listen.console.as_ref()?;
-        let books = config.usage_database().map(|reports| BookPlaces {
+        let ledger = config.usage_database().map(|reports| LedgerPlaces {
             reports,
             own: config.own_ledger(),
             shared: config.database.clone(),
         });
         Some(Self {
             hosts: console.hosts.clone(),
-            books,
+            ledger,
             issued: replica.cloned(),
         })
     }
@@ -43,7 +43,7 @@ impl Seen {
         gateway.remember_refusals(&refusals);
         let sources = Sources {
             hosts: self.hosts,
-            books: self.books,
+            ledger: self.ledger,
             issued: self.issued,
             limits: Arc::clone(limits),
             refusals,

@@ -4,18 +4,18 @@
 //! away from the threads that serve requests.
 
 mod asked;
-mod books;
+mod backends;
 mod figures;
 mod guard;
 mod identities;
 mod keys;
+mod ledger;
 mod limits;
 mod page;
+mod reasons;
 mod refusals;
-mod servers;
 mod table;
 mod usage;
-mod words;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,9 +30,10 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-pub use books::BookPlaces;
+pub use ledger::LedgerPlaces;
 
-use super::{Readiness, backends};
+use super::Readiness;
+use super::backends::states;
 use crate::control::Replica;
 use crate::gateway::standings;
 use crate::limits::Limits;
@@ -40,13 +41,13 @@ use crate::policy::Policy;
 use crate::telemetry::RecentRefusals;
 use crate::usage::labels_of;
 use asked::{Asked, today};
-use books::{Answer, Books};
 use guard::{Guard, answer, guarded};
 use identities::Identities;
 use keys::Key;
+use ledger::{Answer, Ledger};
 use page::Head;
+use reasons::Reasons;
 use table::Section;
-use words::Words;
 
 const STYLE: &str = include_str!("style.css");
 /// How long a page waits for others that are being made.
@@ -59,7 +60,7 @@ pub struct Sources {
     /// The names that it answers to, besides addresses and `localhost`.
     pub hosts: Vec<String>,
     /// Where usage is; `None`: none is kept.
-    pub books: Option<BookPlaces>,
+    pub ledger: Option<LedgerPlaces>,
     /// The keys that are issued at run time.
     pub issued: Option<Arc<Replica>>,
     /// What is used of limits.
@@ -71,11 +72,11 @@ pub struct Sources {
 /// The console.
 pub struct Console {
     guard: Guard,
-    books: Option<Books>,
+    ledger: Option<Ledger>,
     issued: Option<Arc<Replica>>,
     limits: Arc<Limits>,
     refusals: Arc<RecentRefusals>,
-    words: Words,
+    reasons: Reasons,
     readiness: Arc<Readiness>,
     turn: Semaphore,
 }
@@ -85,11 +86,11 @@ impl Console {
     pub fn new(sources: Sources, readiness: Arc<Readiness>) -> Self {
         Self {
             guard: Guard::new(sources.hosts),
-            books: sources.books.map(Books::new),
+            ledger: sources.ledger.map(Ledger::new),
             issued: sources.issued,
             limits: sources.limits,
             refusals: sources.refusals,
-            words: Words::new(),
+            reasons: Reasons::new(),
             readiness,
             turn: Semaphore::new(1),
         }
@@ -130,13 +131,13 @@ async fn show(
         Err(_) => StatusCode::BAD_REQUEST,
     };
     let policy = console.readiness.policy.load_full();
-    let books = match (&asked, &console.books) {
-        (Ok(asked), Some(books)) => books.ask(asked.clone(), Arc::clone(&policy.prices)).await,
+    let answered = match (&asked, &console.ledger) {
+        (Ok(asked), Some(ledger)) => ledger.ask(asked.clone(), Arc::clone(&policy.prices)).await,
         (Ok(_), None) => Err("this service keeps no ledger: it has no `data_directory`".to_owned()),
         (Err(_), _) => Err("nothing was asked for that can be shown".to_owned()),
     };
     let making = Arc::clone(&console);
-    let made = spawn_blocking(move || making.page(&policy, asked, books.as_ref())).await;
+    let made = spawn_blocking(move || making.page(&policy, asked, answered.as_ref())).await;
     match made {
         Ok(Ok(html)) => guarded("text/html; charset=utf-8", (status, html)),
         failed => {
@@ -155,20 +156,20 @@ impl Console {
         &self,
         policy: &Policy,
         asked: Result<Asked, String>,
-        books: Result<&Answer, &String>,
+        answered: Result<&Answer, &String>,
     ) -> Result<String, minijinja::Error> {
         let now = SystemTime::now();
-        let why_not = books.err().map(String::as_str).unwrap_or_default();
-        let reports = books.map(|it| [&it.over_time, &it.by]);
-        let uses = books.map(|it| it.uses.as_ref());
+        let why_not = answered.err().map(String::as_str).unwrap_or_default();
+        let reports = answered.map(|it| [&it.reports.over_time, &it.reports.by]);
+        let uses = answered.map(|it| it.uses.as_ref());
         let (keys, notes) = self.keys(policy);
         let sections = [
             usage::section(reports.map_err(|_| why_not)),
             self.limits(policy),
             keys::section(keys, uses.map_err(|_| why_not), notes, now),
             identities::section(self.identities(policy), now),
-            servers::section(&backends::states(&policy.pools)),
-            refusals::section(&self.refusals.all(), &self.words),
+            backends::section(&states(&policy.pools)),
+            refusals::section(&self.refusals.all(), &self.reasons),
         ];
         let state = match self.readiness.obstacle() {
             None => ("Requests are served.".to_owned(), true),

@@ -2,14 +2,14 @@
 //! is what the audit log has, too.
 
 use super::figures::moment;
+use super::reasons::Reasons;
 use super::table::{Cell, Column, Section, Table};
-use super::words::Words;
 use crate::telemetry::RecentRefusal;
 
 /// The columns.
 const COLUMNS: [&str; 6] = ["reason", "last", "times", "who", "what", "the caller read"];
 
-pub(super) fn section(refusals: &[RecentRefusal], words: &Words) -> Section {
+pub(super) fn section(refusals: &[RecentRefusal], reasons: &Reasons) -> Section {
     let column = |title| match title {
         "times" => Column::number(title),
         _ => Column::text(title),
@@ -24,19 +24,19 @@ pub(super) fn section(refusals: &[RecentRefusal], words: &Words) -> Section {
         tables: vec![Table {
             caption: "Refusals, the last first".to_owned(),
             columns: COLUMNS.map(column).into(),
-            rows: refusals.iter().map(|it| cells(it, words)).collect(),
+            rows: refusals.iter().map(|it| cells(it, reasons)).collect(),
             empty: "Nothing was refused.".to_owned(),
             ..Table::default()
         }],
     }
 }
 
-fn cells(refusal: &RecentRefusal, words: &Words) -> Vec<Cell> {
+fn cells(refusal: &RecentRefusal, reasons: &Reasons) -> Vec<Cell> {
     let refused = &refusal.refused;
     let reason = format!("{} {}", refused.status, refused.reason);
     let request = format!("request {}", refused.context.request_id);
     vec![
-        Cell::text(reason).with_detail(words.of(refused.reason)),
+        Cell::text(reason).with_detail(reasons.words(refused.reason)),
         Cell::text(moment(refused.context.started)).with_detail(request),
         Cell::count(refusal.count),
         Cell::text(who(refusal)),
@@ -52,7 +52,7 @@ fn who(refusal: &RecentRefusal) -> String {
     joined([
         ("client", context.client.as_deref()),
         ("credential", context.credential),
-        ("key", described.and_then(|it| it.key_id.as_deref())),
+        ("key", context.key_id()),
         ("issuer", described.and_then(|it| it.issuer.as_deref())),
         (
             "azp",
@@ -87,7 +87,29 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::auth::{Key, PresentedKey};
     use crate::telemetry::{RecentRefusals, Refused, RequestContext};
+
+    #[test]
+    fn what_is_refused_after_its_key_was_accepted_says_which_key_it_was() {
+        let key = Key::generate().expect("a key");
+        let context = RequestContext {
+            client: Some("app".into()),
+            key: PresentedKey::parse(key.expose()).ok(),
+            ..RequestContext::at(SystemTime::UNIX_EPOCH)
+        };
+        let refused = Refused {
+            context,
+            reason: "deployment_not_allowed",
+            status: 403,
+        };
+        let recent = RecentRefusals::default();
+        recent.push(refused, "The deployment is not allowed.");
+        let [refusal] = &recent.all()[..] else {
+            panic!("one")
+        };
+        assert_eq!(who(refusal), format!("client app, key {}", key.id()));
+    }
 
     #[test]
     fn a_refusal_says_why_who_and_what() {
@@ -106,7 +128,7 @@ mod tests {
             status: 401,
         };
         recent.push(refused, "The key is not valid.");
-        let section = section(&recent.all(), &Words::new());
+        let section = section(&recent.all(), &Reasons::new());
         let row = &section.tables[0].rows[0];
         let shown: Vec<_> = row.iter().map(Cell::shown).collect();
         assert_eq!(

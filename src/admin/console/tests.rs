@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use super::STYLE;
 use super::asked::{Asked, today};
-use super::books::{BookPlaces, Books};
+use super::ledger::{Ledger, LedgerPlaces};
 use crate::database::{DatabaseUrl, Synchronous};
 use crate::usage::LEDGER;
 
-fn books(folder: &std::path::Path) -> Books {
+fn ledger(folder: &std::path::Path) -> Ledger {
     let url = DatabaseUrl::in_directory(folder, LEDGER, Synchronous::Full);
-    Books::new(BookPlaces {
+    Ledger::new(LedgerPlaces {
         reports: url.clone(),
         own: Some(url),
         shared: None,
@@ -24,18 +24,27 @@ fn week() -> Asked {
 #[tokio::test]
 async fn the_ledger_is_asked_one_question_at_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
-    let books = books(folder.path());
-    let answer = books.ask(week(), std::sync::Arc::default()).await;
+    let ledger = ledger(folder.path());
+    let answer = ledger.ask(week(), std::sync::Arc::default()).await;
     let answer = answer.expect("an empty ledger");
-    assert!(answer.by.rows.is_empty() && answer.uses.is_some());
-    let held = books.hold().await;
-    let busy = books.ask(week(), std::sync::Arc::default()).await;
+    assert!(answer.reports.by.rows.is_empty() && answer.uses.is_some());
+    let held = ledger.hold().await;
+    let busy = ledger.ask(week(), std::sync::Arc::default()).await;
     assert_eq!(
         busy.err().as_deref(),
         Some("an earlier question still keeps the ledger busy")
     );
     drop(held);
-    assert!(books.ask(week(), std::sync::Arc::default()).await.is_ok());
+    assert!(ledger.ask(week(), std::sync::Arc::default()).await.is_ok());
+}
+
+#[tokio::test]
+async fn reports_are_put_together_away_from_the_thread_that_serves() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = ledger(folder.path());
+    let answer = ledger.ask(week(), std::sync::Arc::default()).await;
+    let answer = answer.expect("an empty ledger");
+    assert_ne!(answer.reports.made_by, std::thread::current().id());
 }
 
 #[tokio::test]
@@ -43,12 +52,12 @@ async fn a_ledger_that_can_not_be_opened_is_said_and_tried_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     std::fs::write(&data, "not a folder").expect("written");
-    let books = books(&data);
-    let failed = books.ask(week(), std::sync::Arc::default()).await;
+    let ledger = ledger(&data);
+    let failed = ledger.ask(week(), std::sync::Arc::default()).await;
     let why = failed.err().expect("no ledger");
     assert!(why.starts_with("the ledger can't be read: "), "{why}");
     std::fs::remove_file(&data).expect("removed");
-    assert!(books.ask(week(), std::sync::Arc::default()).await.is_ok());
+    assert!(ledger.ask(week(), std::sync::Arc::default()).await.is_ok());
 }
 
 /// The colours of a scheme, by name.

@@ -71,6 +71,13 @@ impl RequestContext {
         }
     }
 
+    /// The id of its key, whether that was accepted or not.
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        let described = self.described.as_deref();
+        let of_described = described.and_then(|it| it.key_id.as_deref());
+        of_described.or_else(|| self.key.as_ref().map(PresentedKey::id))
+    }
+
     /// A span of it has begun. One without a parent begins a trace.
     pub(crate) fn begin(&mut self, span: Span) {
         self.trace_id = self.trace_id.or(span.trace_id());
@@ -188,7 +195,7 @@ impl<'a> RefusedLine<'a> {
 }
 
 /// What only some credentials have.
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 struct DescribedMembers<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<&'a str>,
@@ -204,16 +211,13 @@ struct DescribedMembers<'a> {
 
 impl<'a> DescribedMembers<'a> {
     fn of(context: &'a RequestContext) -> Self {
-        let of_accepted = Self {
-            key_id: context.key.as_ref().map(PresentedKey::id),
-            ..Self::default()
-        };
-        context.described.as_deref().map_or(of_accepted, |it| Self {
-            key_id: it.key_id.as_deref(),
-            issuer: it.issuer.as_deref(),
-            azp: it.authorized_party.as_deref(),
-            subject: it.subject.as_deref(),
-            serial: it.serial.as_deref(),
-        })
+        let described = context.described.as_deref();
+        Self {
+            key_id: context.key_id(),
+            issuer: described.and_then(|it| it.issuer.as_deref()),
+            azp: described.and_then(|it| it.authorized_party.as_deref()),
+            subject: described.and_then(|it| it.subject.as_deref()),
+            serial: described.and_then(|it| it.serial.as_deref()),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The rows of a report, and their totals.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use super::Question;
@@ -104,11 +104,10 @@ impl Report {
     /// The report of these sums over the question's columns.
     pub fn new(question: &Question, sums: &[Sum]) -> Self {
         let sums: Vec<_> = sums.iter().filter(|sum| question.admits(sum)).collect();
-        let mut rows = grouped(&sums, |sum| question.keys(sum));
-        order(question, &mut rows);
+        let rows = grouped(&sums, |sum| question.keys(sum));
         Self {
             by: question.by.iter().map(ToString::to_string).collect(),
-            rows,
+            rows: ordered(question, rows),
             totals: grouped(&sums, |_| Vec::new()),
         }
     }
@@ -116,30 +115,15 @@ impl Report {
 
 /// Rows of one month are together, and of one client: the client that costs most first, and of its models
 /// that which costs most.
-fn order(question: &Question, rows: &mut [ReportRow]) {
-    let mut sizes: HashMap<Vec<String>, Size> = HashMap::new();
-    for row in rows.iter() {
-        for end in 1..=row.keys.len() {
-            let group = row.keys.get(..end).unwrap_or_default();
-            let size = sizes.entry(group.to_vec()).or_default();
-            let more = row.size();
-            size.0 = size.0.saturating_add(more.0);
-            size.1 = size.1.saturating_add(more.1);
-            size.2 = size.2.saturating_add(more.2);
-        }
-    }
-    let columns: Vec<_> = question.by.iter().enumerate().collect();
-    rows.sort_by(|a, b| {
-        for (at, by) in &columns {
-            let key = |row: &ReportRow| row.keys.get(*at).cloned().unwrap_or_default();
-            let size = |row: &ReportRow| {
-                let group = row.keys.get(..=*at).unwrap_or_default();
-                Reverse(sizes.get(group).copied().unwrap_or_default())
-            };
-            let by_key = key(a).cmp(&key(b));
+fn ordered(question: &Question, rows: Vec<ReportRow>) -> Vec<ReportRow> {
+    let sizes = sizes_of_groups(&rows);
+    let mut sized: Vec<_> = sizes.into_iter().zip(rows).collect();
+    sized.sort_by(|(of_a, a), (of_b, b)| {
+        for (at, by) in question.by.iter().enumerate() {
+            let by_key = a.keys.get(at).cmp(&b.keys.get(at));
             let ordered = match by.is_time() {
                 true => by_key,
-                false => size(a).cmp(&size(b)).then(by_key),
+                false => of_b.get(at).cmp(&of_a.get(at)).then(by_key),
             };
             if ordered != Ordering::Equal {
                 return ordered;
@@ -147,6 +131,28 @@ fn order(question: &Question, rows: &mut [ReportRow]) {
         }
         b.size().cmp(&a.size()).then(a.currency.cmp(&b.currency))
     });
+    sized.into_iter().map(|(_, row)| row).collect()
+}
+
+/// For each row the sizes of the groups that it is in: of all with its first key, with its first two, and so on.
+fn sizes_of_groups(rows: &[ReportRow]) -> Vec<Vec<Size>> {
+    let mut sizes: HashMap<&[String], Size> = HashMap::new();
+    for row in rows {
+        let more = row.size();
+        for group in groups(row) {
+            let size = sizes.entry(group).or_default();
+            size.0 = size.0.saturating_add(more.0);
+            size.1 = size.1.saturating_add(more.1);
+            size.2 = size.2.saturating_add(more.2);
+        }
+    }
+    let size = |group: &[String]| sizes.get(group).copied().unwrap_or_default();
+    let of_rows = rows.iter();
+    of_rows.map(|row| groups(row).map(size).collect()).collect()
+}
+
+fn groups(row: &ReportRow) -> impl Iterator<Item = &[String]> {
+    (1..=row.keys.len()).filter_map(|end| row.keys.get(..end))
 }
 
 /// Rows by keys and currency. What has no price joins the first currency of its keys.

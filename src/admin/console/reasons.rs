@@ -4,17 +4,17 @@ use std::collections::HashMap;
 
 const PAGE: &str = include_str!("../../../docs/errors.md");
 
-/// Words by reason.
-pub(super) struct Words(HashMap<&'static str, String>);
+/// What is said of each of them.
+pub(super) struct Reasons(HashMap<&'static str, String>);
 
-impl Words {
+impl Reasons {
     /// Reads the table.
     pub(super) fn new() -> Self {
         Self(PAGE.lines().filter_map(row).collect())
     }
 
     /// What happened, and what to do.
-    pub(super) fn of(&self, reason: &str) -> &str {
+    pub(super) fn words(&self, reason: &str) -> &str {
         self.0.get(reason).map_or("", String::as_str)
     }
 }
@@ -61,16 +61,16 @@ mod tests {
 
     #[test]
     fn every_reason_has_words_without_marks() {
-        let words = Words::new();
+        let reasons = Reasons::new();
         for reason in Reason::iter() {
-            let text = words.of(reason.label());
+            let text = reasons.words(reason.label());
             assert!(!text.is_empty(), "{reason}");
             assert!(
                 !text.contains(['`', '|']) && !text.contains("]("),
                 "{reason}: {text}"
             );
         }
-        assert_eq!(words.of("no_reason"), "");
+        assert_eq!(reasons.words("no_reason"), "");
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::asked::Asked;
 use super::figures::count;
 use crate::database::{DatabaseError, DatabaseUrl, PostgresUrl};
-use crate::usage::{KeyUsage, KeyUses, PriceList, Question, Report, UsageStore, priced_sums};
+use crate::usage::{KeyUsage, KeyUses, PriceList, Question, Report, Sum, UsageStore, priced_sums};
 
 /// How long a page waits for the ledger.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,7 +22,7 @@ const MAX_DAILY_ROWS_BY_USER: i64 = 100_000;
 
 /// Where usage is.
 #[derive(Clone, Debug)]
-pub struct BookPlaces {
+pub struct LedgerPlaces {
     /// What reports are made from.
     pub reports: DatabaseUrl,
     /// The ledger of this process, which knows when keys were used.
@@ -31,8 +32,8 @@ pub struct BookPlaces {
 }
 
 /// The ledger, opened when it is first asked.
-pub(super) struct Books {
-    places: BookPlaces,
+pub(super) struct Ledger {
+    places: LedgerPlaces,
     opened: Arc<Mutex<Option<Opened>>>,
 }
 
@@ -44,14 +45,34 @@ pub(super) struct Opened {
 
 /// What the ledger says.
 pub(super) struct Answer {
-    pub(super) over_time: Report,
-    pub(super) by: Report,
+    pub(super) reports: Reports,
     /// `None` where no ledger knows it.
     pub(super) uses: Option<KeyUses>,
 }
 
-impl Books {
-    pub(super) fn new(places: BookPlaces) -> Self {
+/// The reports. To put very many sums together takes a while: not for the thread that serves.
+pub(super) struct Reports {
+    pub(super) over_time: Report,
+    pub(super) by: Report,
+    /// Which thread has made them.
+    #[cfg(test)]
+    pub(super) made_by: std::thread::ThreadId,
+}
+
+impl Reports {
+    fn new([over_time, by]: [(Question, Vec<Sum>); 2]) -> Self {
+        let report = |(question, sums): (Question, Vec<Sum>)| Report::new(&question, &sums);
+        Self {
+            over_time: report(over_time),
+            by: report(by),
+            #[cfg(test)]
+            made_by: std::thread::current().id(),
+        }
+    }
+}
+
+impl Ledger {
+    pub(super) fn new(places: LedgerPlaces) -> Self {
         Self {
             places,
             opened: Arc::default(),
@@ -98,7 +119,7 @@ impl Books {
 }
 
 impl Opened {
-    async fn open(places: &BookPlaces) -> Result<Self, DatabaseError> {
+    async fn open(places: &LedgerPlaces) -> Result<Self, DatabaseError> {
         let reports = UsageStore::open(&places.reports).await?;
         let own = match &places.own {
             Some(_) if places.shared.is_none() => Some(reports.clone()),
@@ -127,23 +148,25 @@ impl Opened {
             Some(uses) => Some(uses.last().await.map_err(said)?),
             None => None,
         };
-        Ok(Answer {
-            over_time: self.report(asked, &asked.over_time(), prices).await?,
-            by: self.report(asked, &asked.by(), prices).await?,
-            uses,
-        })
+        let over_time = self.sums(asked, asked.over_time(), prices).await?;
+        let by = self.sums(asked, asked.by(), prices).await?;
+        let reports = spawn_blocking(|| Reports::new([over_time, by])).await;
+        let reports = reports.map_err(|_| "the report could not be made".to_owned())?;
+        Ok(Answer { reports, uses })
     }
 
-    async fn report(
+    /// What a question is answered from.
+    async fn sums(
         &self,
         asked: &Asked,
-        question: &Question,
+        question: Question,
         prices: &PriceList,
-    ) -> Result<Report, String> {
+    ) -> Result<(Question, Vec<Sum>), String> {
         let (columns, by_day) = (question.columns(), question.needs_days());
         let (period, only) = (asked.period(), question.only());
         let sums = priced_sums(&self.reports, prices, columns, by_day, period, &only);
-        Ok(Report::new(question, &sums.await.map_err(said)?))
+        let sums = sums.await.map_err(said)?;
+        Ok((question, sums))
     }
 }
 
