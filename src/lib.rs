@@ -17,6 +17,7 @@ pub mod config;
 pub mod control;
 /// The one room that speaks SQL: SQLite, PostgreSQL, migrations.
 pub mod database;
+mod digits;
 /// Tries for real what a configuration says: `tollgate doctor`.
 pub mod doctor;
 /// Envoy's messages in, replies out: ext_authz, ext_proc, the endpoint that it connects to.

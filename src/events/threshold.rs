@@ -74,10 +74,7 @@ impl Thresholds {
         let subject = alarm.subject.to_string();
         let is_cost = alarm.meter.measure == Measure::Cost;
         let amount = |amount: u64| match is_cost {
-            true => {
-                let nanos = i64::try_from(amount).unwrap_or(i64::MAX);
-                Value::from(Amount::from_nanos(nanos).to_string())
-            }
+            true => Value::from(Amount::from_unsigned_nanos(amount).to_string()),
             false => Value::from(amount),
         };
         let data = Threshold {

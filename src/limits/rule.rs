@@ -146,6 +146,16 @@ pub struct Meter {
     pub span: Span,
 }
 
+impl Meter {
+    /// With the currency, where it is money: `cost per month, EUR`.
+    pub fn with_currency(self, currency: &str) -> String {
+        match self.measure {
+            Measure::Cost => format!("{self}, {currency}"),
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Meter {
     /// `tokens per minute`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use crate::usage::{Amount, rfc3339};
 /// Says that a threshold of a quota was passed.
 pub fn log_alarms(alarm: &Alarm) {
     let shown = |amount: u64| match alarm.meter.measure {
-        Measure::Cost => Amount::from_nanos(i64::try_from(amount).unwrap_or(i64::MAX)).to_string(),
+        Measure::Cost => Amount::from_unsigned_nanos(amount).to_string(),
         _ => amount.to_string(),
     };
     tracing::warn!(

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::digits;
 use crate::unix_time::{millis, of_millis};
 use crate::usage::{Amount, rfc3339};
 
@@ -12,15 +13,7 @@ const THIN_SPACE: char = '\u{202f}';
 
 /// `1 234 567`
 pub(super) fn count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(THIN_SPACE);
-        }
-        grouped.push(digit);
-    }
-    grouped
+    digits::grouped(count, THIN_SPACE)
 }
 
 /// An amount of money, for a person and exact.

@@ -67,9 +67,9 @@ pub(super) fn section(limits: &Limits) -> Section {
 fn cells(subject: &Subject, standing: &Standing, limits: &Limits) -> Vec<Cell> {
     let meter = standing.rule.meter;
     let currency = limits.currency.as_deref().unwrap_or_default();
-    let (what, amount): (_, fn(u64) -> Cell) = match meter.measure {
-        Measure::Cost => (format!("{meter}, {currency}"), money),
-        _ => (meter.to_string(), Cell::count),
+    let amount = |amount: u64| match meter.measure {
+        Measure::Cost => Cell::money(Amount::from_unsigned_nanos(amount)),
+        _ => Cell::count(amount),
     };
     let part = percent(standing.used, standing.rule.most);
     let state = match part {
@@ -79,7 +79,7 @@ fn cells(subject: &Subject, standing: &Standing, limits: &Limits) -> Vec<Cell> {
     };
     vec![
         Cell::text(subject.to_string()),
-        Cell::text(what),
+        Cell::text(meter.with_currency(currency)),
         amount(standing.rule.most),
         amount(standing.settled()),
         standing.set_aside.map(amount).unwrap_or_default(),
@@ -88,10 +88,6 @@ fn cells(subject: &Subject, standing: &Standing, limits: &Limits) -> Vec<Cell> {
         state,
         Cell::text(renews(standing, &limits.calendar)),
     ]
-}
-
-fn money(nanos: u64) -> Cell {
-    Cell::money(Amount::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX)))
 }
 
 fn renews(standing: &Standing, calendar: &Calendar) -> String {

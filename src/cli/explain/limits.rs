@@ -143,7 +143,7 @@ impl Looking<'_> {
     fn amount(&self, measure: Measure, amount: u64) -> String {
         match measure {
             Measure::Cost => {
-                let cost = Amount::from_nanos(i64::try_from(amount).unwrap_or(i64::MAX));
+                let cost = Amount::from_unsigned_nanos(amount);
                 let currency = self.policy.prices.currency();
                 format!("{cost} {}", currency.map_or("", |it| it))
             }

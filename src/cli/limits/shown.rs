@@ -72,12 +72,9 @@ pub(super) fn table(listed: &Listed) -> String {
 
 fn cells(subject: String, standing: &Standing, listed: &Listed) -> [String; 7] {
     let meter = standing.rule.meter;
-    let what = match meter.measure {
-        Measure::Cost => format!("{meter}, {}", listed.currency),
-        _ => meter.to_string(),
-    };
+    let what = meter.with_currency(&listed.currency);
     let amount = |amount: u64| match meter.measure {
-        Measure::Cost => money(amount)
+        Measure::Cost => Amount::from_unsigned_nanos(amount)
             .rounded(COST_DECIMALS)
             .to_string_with(COST_DECIMALS),
         _ => grouped(amount),
@@ -107,10 +104,6 @@ fn calendar(listed: &Listed) -> Calendar {
     Calendar::new(&listed.time_zone).unwrap_or_default()
 }
 
-fn money(nanos: u64) -> Amount {
-    Amount::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
-}
-
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
@@ -133,7 +126,7 @@ impl<'a> Shown<'a> {
         let meter = standing.rule.meter;
         let is_cost = meter.measure == Measure::Cost;
         let amount = |amount: u64| match is_cost {
-            true => Value::from(money(amount).to_string()),
+            true => Value::from(Amount::from_unsigned_nanos(amount).to_string()),
             false => Value::from(amount),
         };
         let (renews, resets_in_ms) = match standing.resets {

@@ -86,7 +86,7 @@ fn owner(exceeded: &Exceeded) -> &'static str {
 
 fn amount(exceeded: &Exceeded, amount: u64) -> String {
     match exceeded.rule.meter.measure {
-        Measure::Cost => Amount::from_nanos(i64::try_from(amount).unwrap_or(i64::MAX)).to_string(),
+        Measure::Cost => Amount::from_unsigned_nanos(amount).to_string(),
         _ => amount.to_string(),
     }
 }

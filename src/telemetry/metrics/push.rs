@@ -11,7 +11,7 @@ use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::metrics::{PeriodicReader, Temporality};
 
 use crate::telemetry::otlp::{
-    Client, Delivery, Destination, Environment, Protocol, Signal, reason, resource,
+    Client, Delivery, Destination, Environment, Protocol, Signal, resource,
 };
 
 const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
@@ -100,13 +100,7 @@ impl PushMetricExporter for Counted {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         let count = metrics.scope_metrics().map(|it| it.metrics().count()).sum();
         let result = self.otlp.export(metrics).await;
-        match &result {
-            Ok(()) => self.delivery.sent(count),
-            Err(error) => {
-                let why = reason(error, self.client.as_ref());
-                self.delivery.failed(count, &why);
-            }
-        }
+        self.delivery.ended(count, &result, self.client.as_ref());
         result
     }
 

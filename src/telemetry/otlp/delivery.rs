@@ -5,6 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use opentelemetry_sdk::error::OTelSdkResult;
+
+use super::client::Client;
+use super::exporter::reason;
 use super::signal::Signal;
 
 /// How often the log says that something is dropped.
@@ -81,8 +85,21 @@ impl Delivery {
         self.waiting.fetch_sub(count, Ordering::Relaxed);
     }
 
-    /// A collector has taken so many.
-    pub(in crate::telemetry) fn sent(&self, count: usize) {
+    /// A call with so many has ended; the client is the one that has posted it, where it was not gRPC.
+    pub(in crate::telemetry) fn ended(
+        &self,
+        count: usize,
+        result: &OTelSdkResult,
+        client: Option<&Client>,
+    ) {
+        match result {
+            Ok(()) => self.sent(count),
+            Err(error) => self.failed(count, &reason(error, client)),
+        }
+    }
+
+    /// A collector has answered a call with so many.
+    fn sent(&self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.sent.fetch_add(count, Ordering::Relaxed);
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +113,7 @@ impl Delivery {
     }
 
     /// The collector has not taken so many; they are not sent again.
-    pub(in crate::telemetry) fn failed(&self, count: usize, reason: &str) {
+    fn failed(&self, count: usize, reason: &str) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.failed.fetch_add(count, Ordering::Relaxed);
         self.warn(reason, true);
@@ -125,6 +142,8 @@ impl Delivery {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry_sdk::error::OTelSdkError;
+
     use super::*;
 
     #[test]
@@ -140,6 +159,17 @@ mod tests {
         assert_eq!(
             delivery.outcomes(),
             [("sent", 1), ("no_room", 1), ("failed", 1)]
+        );
+    }
+
+    #[test]
+    fn a_call_that_has_ended_is_counted_as_what_it_was() {
+        let delivery = Delivery::new(Signal::Metrics, 0);
+        delivery.ended(2, &Ok(()), None);
+        delivery.ended(3, &Err(OTelSdkError::AlreadyShutdown), None);
+        assert_eq!(
+            delivery.outcomes(),
+            [("sent", 2), ("no_room", 0), ("failed", 3)]
         );
     }
 

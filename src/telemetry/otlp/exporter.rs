@@ -45,10 +45,7 @@ impl Destination {
 }
 
 /// Why something was not taken. The library's own texts have the collector's in them, and are not repeated.
-pub(in crate::telemetry) fn reason(
-    error: &OTelSdkError,
-    client: Option<&Client>,
-) -> Cow<'static, str> {
+pub(super) fn reason(error: &OTelSdkError, client: Option<&Client>) -> Cow<'static, str> {
     if let Some(failure) = client.and_then(Client::failure) {
         return failure.into();
     }

@@ -15,7 +15,6 @@ pub use environment::Environment;
 
 pub(super) use client::Client;
 pub(super) use destination::{Destination, Protocol};
-pub(super) use exporter::reason;
 pub(super) use resource::resource;
 pub(super) use signal::Signal;
 

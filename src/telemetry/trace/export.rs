@@ -12,9 +12,7 @@ use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor,
 };
 
-use crate::telemetry::otlp::{
-    Client, Delivery, Destination, Environment, Protocol, Signal, reason,
-};
+use crate::telemetry::otlp::{Client, Delivery, Destination, Environment, Protocol, Signal};
 
 const QUEUE: &str = "OTEL_BSP_MAX_QUEUE_SIZE";
 const BATCH: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
@@ -120,13 +118,7 @@ impl SpanExporter for Counted {
         let count = batch.len();
         self.delivery.leave(count);
         let result = self.otlp.export(batch).await;
-        match &result {
-            Ok(()) => self.delivery.sent(count),
-            Err(error) => {
-                let why = reason(error, self.client.as_ref());
-                self.delivery.failed(count, &why);
-            }
-        }
+        self.delivery.ended(count, &result, self.client.as_ref());
         result
     }
 

@@ -22,6 +22,11 @@ impl Amount {
         Self(nanos)
     }
 
+    /// From billionths that are counted without a sign, as limits are; more than there is room for is the most.
+    pub fn from_unsigned_nanos(nanos: u64) -> Self {
+        Self(i64::try_from(nanos).unwrap_or(i64::MAX))
+    }
+
     /// In billionths.
     pub const fn nanos(self) -> i64 {
         self.0
@@ -100,6 +105,8 @@ mod tests {
             assert_eq!(amount.to_string(), shown);
         }
         assert_eq!(Amount::from_nanos(-1_500_000_000).to_string(), "-1.50");
+        let unsigned = [1_500_000_000, u64::MAX].map(Amount::from_unsigned_nanos);
+        assert_eq!(unsigned.map(Amount::nanos), [1_500_000_000, i64::MAX]);
     }
 
     #[test]
