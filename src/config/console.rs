@@ -47,14 +47,15 @@ fn host(written: &Spanned<String>, problems: &mut Problems) -> Option<String> {
 mod tests {
     use std::path::Path;
 
-    use crate::config::{Config, ConfigError, Console};
+    use crate::config::tests::read as read_file;
+    use crate::config::{ConfigError, Console};
 
     fn read(admin: &str) -> Result<Option<Console>, ConfigError> {
         let text = format!(
             "listen: {{ grpc: \"unix:/run/tollgate/tollgate.sock\", admin: \"127.0.0.1:9090\" }}\n\
              identity: {{ managed_identity: {{}} }}\nbackends: [{{ name: sweden }}]\n{admin}"
         );
-        Config::parse("t.yaml", &text, Path::new(".")).map(|config| config.listen.console)
+        read_file("t.yaml", &text, Path::new(".")).map(|config| config.listen.console)
     }
 
     #[test]

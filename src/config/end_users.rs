@@ -74,7 +74,7 @@ mod tests {
     use std::path::Path;
 
     use crate::access::{ClientId, EndUsers};
-    use crate::config::Config;
+    use crate::config::tests::read;
 
     fn parse(ledger: &str, client: &str, directory: &Path) -> Result<EndUsers, String> {
         let text = format!(
@@ -84,7 +84,7 @@ mod tests {
              clients: [ {{ id: c, credentials: [], products: [p]{client} }} ]\n\
              data_directory: data\nledger: {{ {ledger} }}\n"
         );
-        let parsed = Config::parse("tollgate.yaml", &text, directory);
+        let parsed = read("tollgate.yaml", &text, directory);
         let config = parsed.map_err(|error| error.lines().concat())?;
         let client = config
             .policy

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceSpan,
-};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceSpan};
 
-use super::finding::{Finding, Severity, findings};
+use super::finding::{Finding, MAX_SHOWN, Severity, findings, more};
 use super::masked;
 use super::problem::Problem;
+use super::source::Source;
+use super::tree::Node;
 
 /// A configuration that is refused, with every reason.
 #[derive(Debug)]
@@ -21,10 +21,11 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(super) fn new(name: &str, text: &str, problems: Vec<Problem>) -> Self {
+        let tree = Node::read(text).ok();
         Self {
             name: name.to_owned(),
-            shown: masked::lines(text),
-            findings: findings(Severity::Error, name, text, problems),
+            shown: masked::file(text, tree.as_ref()),
+            findings: findings(Severity::Error, name, tree.as_ref(), problems),
         }
     }
 
@@ -44,51 +45,39 @@ impl ConfigError {
         self.findings.iter().map(Finding::to_string).collect()
     }
 
-    /// Each with the lines of the file that it is about.
+    /// Each with the lines of the file that it is about; of very many the first ones, and how many more there are.
     pub fn report(&self) -> String {
         let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor());
+        let source = Source::new(&self.name, &self.shown);
         let mut report = String::new();
-        for finding in &self.findings {
+        let shown = self.findings.iter().take(MAX_SHOWN);
+        for finding in shown {
             let diagnostic = Shown {
                 finding,
-                label: self.span(finding),
-                source: NamedSource::new(&self.name, self.shown.clone()),
+                label: source.span(finding),
+                source: &source,
             };
             if handler.render_report(&mut report, &diagnostic).is_err() {
                 report.push_str(&finding.to_string());
             }
         }
+        if let Some(more) = more(self.findings.len()) {
+            report.push_str(&format!("{more}\n"));
+        }
         report
-    }
-
-    /// The rest of the line that a place is on.
-    fn span(&self, finding: &Finding) -> Option<SourceSpan> {
-        let line = usize::try_from(finding.line?).ok()?;
-        let column = usize::try_from(finding.column?).ok()?;
-        let start = self
-            .shown
-            .split_inclusive('\n')
-            .take(line.checked_sub(1)?)
-            .map(str::len)
-            .sum::<usize>();
-        let rest = self.shown.get(start..)?.lines().next()?;
-        let before = rest
-            .chars()
-            .take(column.checked_sub(1)?)
-            .map(char::len_utf8)
-            .sum::<usize>();
-        let shown = rest
-            .get(before..)?
-            .split([',', '}', ']', '#'])
-            .next()?
-            .trim_end();
-        Some((start + before, shown.len().max(1)).into())
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.lines().join("\n"))
+        for (number, finding) in self.findings.iter().take(MAX_SHOWN).enumerate() {
+            let line_break = if number == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{finding}")?;
+        }
+        match more(self.findings.len()) {
+            Some(more) => write!(f, "\n{more}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -99,7 +88,7 @@ impl std::error::Error for ConfigError {}
 struct Shown<'a> {
     finding: &'a Finding,
     label: Option<SourceSpan>,
-    source: NamedSource<String>,
+    source: &'a Source<'a>,
 }
 
 impl fmt::Display for Shown<'_> {
@@ -117,7 +106,7 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        Some(&self.source)
+        Some(self.source)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -51,12 +51,13 @@ pub(super) fn events(
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::config::tests::read;
 
     fn parse(events: &str, directory: &Path) -> Result<Config, String> {
         let text = format!(
             "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nbackends: [ {{ name: sweden }} ]\nlimits: {{ events: {{ {events} }} }}\n"
         );
-        let parsed = Config::parse("t.yaml", &text, directory);
+        let parsed = read("t.yaml", &text, directory);
         parsed.map_err(|error| error.lines().concat())
     }
 

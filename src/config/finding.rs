@@ -1,12 +1,16 @@
 //! What is said of a file: mistakes, and what may not be meant, each with its place.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::Serialize;
 
 use super::masked;
 use super::problem::Problem;
-use super::tree::Node;
+use super::tree::{Node, Spot};
+
+/// Most findings that are shown to people: nobody reads on, and a file can have one for each of its clients.
+pub(crate) const MAX_SHOWN: usize = 100;
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -51,13 +55,18 @@ impl Finding {
         }
     }
 
-    fn new(severity: Severity, file: &str, problem: Problem, tree: Option<&Node>) -> Self {
+    fn new(
+        severity: Severity,
+        file: &str,
+        problem: Problem,
+        paths: &HashMap<Spot, String>,
+    ) -> Self {
         let at = problem.at;
         let mut message = masked::message(&problem.message);
         if let Some(first) = problem.first {
             message.push_str(&format!("; the first one is in line {}", first.line()));
         }
-        let path = at.and_then(|at| tree?.path_at(at, problem.is_name));
+        let path = spot(&problem).and_then(|spot| paths.get(&spot));
         Self {
             severity,
             file: file.to_owned(),
@@ -65,7 +74,7 @@ impl Finding {
             column: at.map(|at| at.column()),
             path: path
                 .filter(|path| !path.is_empty())
-                .map(|it| masked::message(&it)),
+                .map(|it| masked::message(it)),
             message,
             help: problem.help.map(|help| masked::message(&help)),
         }
@@ -94,18 +103,28 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What was found in a text, in its order.
+/// What is said in the place of those findings that are not shown, if there are any.
+pub(crate) fn more(findings: usize) -> Option<String> {
+    let more = findings.checked_sub(MAX_SHOWN).filter(|it| *it > 0)?;
+    Some(format!(
+        "and {more} more: `tollgate check --format json` lists all of them"
+    ))
+}
+
+/// What was found in a text, in its order. `tree` is that of the text, if it is one.
 pub(super) fn findings(
     severity: Severity,
     file: &str,
-    text: &str,
+    tree: Option<&Node>,
     mut problems: Vec<Problem>,
 ) -> Vec<Finding> {
-    let tree = match problems.is_empty() {
-        true => None,
-        false => Node::read(text).ok(),
-    };
     problems.sort_by_key(|it| it.at.map(|at| (at.line(), at.column())));
-    let finding = |problem| Finding::new(severity, file, problem, tree.as_ref());
+    let wanted: HashSet<_> = problems.iter().filter_map(spot).collect();
+    let paths = tree.map(|tree| tree.paths(&wanted)).unwrap_or_default();
+    let finding = |problem| Finding::new(severity, file, problem, &paths);
     problems.into_iter().map(finding).collect()
+}
+
+fn spot(problem: &Problem) -> Option<Spot> {
+    Some(Spot::new(problem.at?, problem.is_name))
 }

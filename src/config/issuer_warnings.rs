@@ -70,7 +70,7 @@ pub(super) fn id_tokens(issuer: &Issuer, clients: &[Client]) -> Option<Problem> 
 mod tests {
     use std::path::Path;
 
-    use crate::config::Config;
+    use crate::config::tests::read;
 
     /// An issuer at an address, with more members, and a client with a credential.
     fn warnings(address: &str, more: &str, credential: &str) -> Vec<String> {
@@ -87,7 +87,7 @@ products:
 backends: [ {{ name: sweden }} ]
 "#
         );
-        let config = Config::parse("t.yaml", &text, Path::new("."));
+        let config = read("t.yaml", &text, Path::new("."));
         crate::config::tests::warned(&config.unwrap_or_else(|error| panic!("{error}")))
     }
 

@@ -61,14 +61,14 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use crate::config::Config;
+    use crate::config::tests::read;
     use crate::usage::{Durability, LedgerOptions, OnFailure};
 
     const BEFORE: &str = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\nbackends: [ { name: sweden } ]\n";
 
     fn parse(more: &str) -> Result<Option<LedgerOptions>, String> {
         let text = format!("{BEFORE}{more}\n");
-        let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+        let parsed = read("tollgate.yaml", &text, Path::new("/nowhere"));
         parsed
             .map(|config| config.ledger)
             .map_err(|error| error.lines().concat())

@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod files;
 mod finding;
+mod fixed;
 mod hours;
 mod identities;
 mod identity;
@@ -42,6 +43,7 @@ mod requires;
 mod schema;
 mod search;
 mod secret;
+mod source;
 mod spanned;
 mod surroundings;
 mod tracing;
@@ -61,6 +63,8 @@ use std::path::{Path, PathBuf};
 pub use admin::{admin_address, control_socket};
 pub use error::ConfigError;
 pub use finding::{Finding, Severity};
+pub(crate) use finding::{MAX_SHOWN, more};
+pub use fixed::Fixed;
 pub(crate) use parser::read_yaml;
 pub(crate) use places::Places;
 pub(crate) use pools::MAX_BACKENDS;
@@ -166,47 +170,7 @@ impl fmt::Display for GrpcAddress {
     }
 }
 
-/// What only a restart can change.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Fixed {
-    listen: Listen,
-    data_directory: Option<PathBuf>,
-    database: Option<PostgresUrl>,
-    ledger: Option<LedgerOptions>,
-    redis: Option<SharedOptions>,
-    shown: Shown,
-}
-
-impl Fixed {
-    /// The first key whose value is different in another configuration.
-    pub fn difference(&self, other: &Self) -> Option<&'static str> {
-        match (self, other) {
-            _ if self.listen.console != other.listen.console => Some("admin"),
-            _ if self.listen != other.listen => Some("listen"),
-            _ if self.data_directory != other.data_directory => Some("data_directory"),
-            _ if self.database != other.database => Some("database"),
-            _ if self.ledger != other.ledger => Some("ledger"),
-            _ if self.redis != other.redis => Some("limits.redis"),
-            _ if self.shown.metrics != other.shown.metrics => Some("metrics"),
-            _ if self.shown.audit != other.shown.audit => Some("audit"),
-            _ => None,
-        }
-    }
-}
-
 impl Config {
-    /// What only a restart can change.
-    pub fn fixed(&self) -> Fixed {
-        Fixed {
-            listen: self.listen.clone(),
-            data_directory: self.data_directory.clone(),
-            database: self.database.clone(),
-            ledger: self.ledger.clone(),
-            redis: self.redis.clone(),
-            shown: self.shown.clone(),
-        }
-    }
-
     /// Reads and validates a file.
     ///
     /// # Errors
@@ -252,24 +216,27 @@ impl Config {
     /// As [`Self::load`].
     pub fn parse(name: &str, text: &str, directory: &Path) -> Result<Self, ConfigError> {
         let refused = |problems| ConfigError::new(name, text, problems);
-        let shape = parser::parse::<written::File>(text);
-        #[cfg(test)]
-        let mistake = shape.as_ref().err().map(|stop| stop.mistake.clone());
-        let read = match shape {
+        match parser::parse::<written::File>(text) {
             Ok(file) => {
                 let warnings = warnings::warnings(&file);
                 let config = validate::validate(file, directory).map_err(refused);
                 config.map(|config| Self {
-                    warnings: finding::findings(Severity::Warning, name, text, warnings),
+                    warnings: warned(name, text, warnings),
                     ..config
                 })
             }
             Err(stop) => Err(refused(search::search(text, &stop, directory))),
-        };
-        #[cfg(test)]
-        schema::tests::agree(text, mistake.as_ref(), &read);
-        read
+        }
     }
+}
+
+/// The warnings of a text that is valid.
+fn warned(name: &str, text: &str, warnings: Vec<problem::Problem>) -> Vec<Finding> {
+    if warnings.is_empty() {
+        return Vec::new();
+    }
+    let tree = tree::Node::read(text).ok();
+    finding::findings(Severity::Warning, name, tree.as_ref(), warnings)
 }
 
 #[cfg(test)]

@@ -71,13 +71,13 @@ pub(super) fn without_endpoint(file: &File) -> Option<Problem> {
 mod tests {
     use std::path::Path;
 
-    use crate::config::Config;
+    use crate::config::tests::read;
 
     fn warnings(more: &str) -> Vec<String> {
         let text = format!(
             "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\n{more}\n"
         );
-        let config = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+        let config = read("tollgate.yaml", &text, Path::new("/nowhere"));
         let config = config.unwrap_or_else(|error| panic!("{error}"));
         let mut warnings = crate::config::tests::warned(&config);
         warnings.retain(|it| !it.contains("is unused"));

@@ -156,14 +156,14 @@ fn trust(
 mod tests {
     use std::path::Path;
 
-    use crate::config::Config;
+    use crate::config::tests::read;
     use crate::limits::{Servers, SharedOptions, WhenUnavailable};
 
     const BEFORE: &str = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\nbackends: [ { name: sweden } ]\n";
 
     fn parse(redis: &str) -> Result<Option<SharedOptions>, String> {
         let text = format!("{BEFORE}limits: {{ redis: {{ {redis} }} }}\n");
-        let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+        let parsed = read("tollgate.yaml", &text, Path::new("/nowhere"));
         parsed
             .map(|config| config.redis)
             .map_err(|error| error.lines().concat())

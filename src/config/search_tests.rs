@@ -1,5 +1,8 @@
 //! Every mistake is said at once, in words of users, and no secret is repeated.
 
+use std::collections::HashSet;
+
+use super::MAX_SHOWN;
 use super::tests::{GOOD, parse};
 
 /// Words of libraries, which mean nothing to whoever has written a file.
@@ -368,4 +371,31 @@ fn many_mistakes_in_a_long_list_are_found() {
     let clients: String = (0..500).map(client).collect();
     let text = GOOD.replacen("clients:\n", &format!("clients:\n{clients}"), 1);
     assert_eq!(said(&text).len(), 1000);
+}
+
+/// Of very many mistakes each has its place, and people see the first ones.
+#[test]
+fn a_mistake_in_each_of_many_clients_is_found_in_linear_time() {
+    const CLIENTS: usize = 20_000;
+    let client = |number: usize| {
+        format!("  - {{ id: app-{number}, credentials: [], products: [standrad] }}\n")
+    };
+    let clients: String = (0..CLIENTS).map(client).collect();
+    let text = GOOD.replacen("clients:\n", &format!("clients:\n{clients}"), 1);
+    let error = parse(&text).err().expect("refused");
+    let unknown = error
+        .findings()
+        .iter()
+        .filter(|it| it.message.contains("standrad"));
+    let paths: HashSet<_> = unknown.filter_map(|it| it.path.clone()).collect();
+    assert_eq!(paths.len(), CLIENTS);
+    assert!(paths.contains("clients[19999].products[0]"));
+    let more = format!("and {} more", error.findings().len() - MAX_SHOWN);
+    for said in [error.report(), error.to_string()] {
+        assert!(said.contains(&more), "{said}");
+        assert_eq!(
+            said.matches("is no").count() + said.matches("is empty").count(),
+            MAX_SHOWN
+        );
+    }
 }

@@ -6,11 +6,27 @@ use secrecy::SecretString;
 
 use super::written::SecretRef;
 
+/// Members that say where a secret is.
+const REFERENCES: [&str; 3] = ["end_users_key", "password", "secret"];
+
+/// Whether members of this name say where a secret is.
+pub(super) fn is_reference(name: &str) -> bool {
+    REFERENCES.contains(&name)
+}
+
+/// Whether this is written as names of variables are. Anything else may be the secret itself, and is not repeated.
+pub(super) fn is_variable(name: &str) -> bool {
+    let is_of_name = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_';
+    name.bytes().all(is_of_name) && name.starts_with(|it: char| !it.is_ascii_digit())
+}
+
 /// Reads a secret, without the white space around it.
 pub(super) fn read_secret(secret: &SecretRef, directory: &Path) -> Result<SecretString, String> {
     let value = match (&secret.env, &secret.file) {
-        (Some(name), None) => std::env::var(name)
-            .map_err(|_| format!("the environment variable {name} is not set"))?,
+        (Some(name), None) => std::env::var(name).map_err(|_| match is_variable(name) {
+            true => format!("the environment variable {name} is not set"),
+            false => "the environment variable that `env` names is not set".to_owned(),
+        })?,
         (None, Some(file)) => return read_file(file, directory),
         _ => {
             return Err(

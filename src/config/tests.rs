@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::{Config, GrpcAddress, IdentitySource, ManagedIdentity};
+use super::{Config, ConfigError, GrpcAddress, IdentitySource, ManagedIdentity, schema};
 
 pub(in crate::config) const GOOD: &str = r#"
 listen: { grpc: "unix:/run/tollgate/tollgate.sock", admin: "127.0.0.1:9090" }
@@ -17,8 +17,19 @@ backends:
 drain_timeout: 5s
 "#;
 
-pub(in crate::config) fn parse(text: &str) -> Result<Config, super::ConfigError> {
-    Config::parse("tollgate.yaml", text, Path::new("."))
+pub(in crate::config) fn parse(text: &str) -> Result<Config, ConfigError> {
+    read("tollgate.yaml", text, Path::new("."))
+}
+
+/// Reads a document as every test of this room does: what it is read into and the schema must agree on it.
+pub(in crate::config) fn read(
+    name: &str,
+    text: &str,
+    directory: &Path,
+) -> Result<Config, ConfigError> {
+    let read = Config::parse(name, text, directory);
+    schema::tests::agree(text, &read);
+    read
 }
 
 /// What a configuration is warned of, as lines.
@@ -239,7 +250,7 @@ fn secrets_are_named_and_never_written() {
     };
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join("secret"), "canary-5d1f\n").expect("written");
-    let config = Config::parse("t.yaml", &identity("{ file: secret }"), directory.path())
+    let config = read("t.yaml", &identity("{ file: secret }"), directory.path())
         .expect("a secret in a file");
     assert!(
         !format!("{:?}", config.identity).contains("canary-5d1f"),
@@ -252,7 +263,7 @@ fn secrets_are_named_and_never_written() {
         "{ env: TOLLGATE_TEST_UNSET }",
         "{ env: A, file: secret }",
     ] {
-        let Err(error) = Config::parse("t.yaml", &identity(wrong), directory.path()) else {
+        let Err(error) = read("t.yaml", &identity(wrong), directory.path()) else {
             panic!("{wrong} must be refused");
         };
         assert!(
@@ -304,7 +315,7 @@ fn a_key_may_have_limits_in_time_and_a_state() {
 
 #[test]
 fn state_is_kept_where_the_file_says() {
-    let with = |more: &str| Config::parse("t.yaml", &format!("{GOOD}{more}\n"), Path::new("/etc"));
+    let with = |more: &str| read("t.yaml", &format!("{GOOD}{more}\n"), Path::new("/etc"));
     let none = with("").expect("good");
     assert!(none.data_directory.is_none() && none.database.is_none());
     let config = with("data_directory: /var/lib/tollgate").expect("good");
@@ -325,7 +336,7 @@ fn the_password_of_a_database_is_read_from_elsewhere_and_never_repeated() {
     std::fs::write(directory.path().join("password"), "canary-5d1f\n").expect("written");
     let with = |database: &str| {
         let text = format!("{GOOD}database: {database}\n");
-        Config::parse("t.yaml", &text, directory.path())
+        read("t.yaml", &text, directory.path())
     };
     let good = with("{ url: \"postgres://gate@db/tollgate\", password: { file: password } }");
     let printed = format!("{:?}", good.expect("good").database);
@@ -367,7 +378,7 @@ fn commands_about_keys_need_a_socket_and_a_place_for_keys() {
     let with = |control: &str, more: &str| {
         let admin = "admin: \"127.0.0.1:9090\"";
         let text = GOOD.replacen(admin, &format!("{admin}, control: \"{control}\""), 1);
-        Config::parse("t.yaml", &format!("{text}{more}\n"), Path::new("/etc"))
+        read("t.yaml", &format!("{text}{more}\n"), Path::new("/etc"))
     };
     let socket = "unix:/run/tollgate-control/control.sock";
     let good = with(socket, "data_directory: data").expect("good");
@@ -407,7 +418,7 @@ fn the_control_socket_is_not_where_envoy_gets_in() {
     let with = |control: &str| {
         let admin = "admin: \"127.0.0.1:9090\"";
         let text = GOOD.replacen(admin, &format!("{admin}, control: \"{control}\""), 1);
-        Config::parse(
+        read(
             "t.yaml",
             &format!("{text}data_directory: data\n"),
             Path::new("/etc"),

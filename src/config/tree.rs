@@ -1,18 +1,23 @@
 //! The file as a tree, which knows the place of everything: for what has to be said about a file that is wrong.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Location;
 
 use super::parser::{Stop, parse_any};
+use super::secret::is_reference;
 
 /// A value of the file.
 #[derive(Debug)]
 pub(super) struct Node {
     /// Where it is; `None`: it was made up.
     pub(super) at: Option<Location>,
+    /// Where its text is: behind an alias, at the anchor.
+    pub(super) defined: Option<Location>,
     /// Whether nothing was taken out of it.
     pub(super) is_whole: bool,
     pub(super) content: Content,
@@ -65,6 +70,7 @@ impl Node {
     pub(super) fn made_up(content: Content) -> Self {
         Self {
             at: None,
+            defined: None,
             is_whole: true,
             content,
         }
@@ -107,43 +113,15 @@ impl Node {
         below?.follow(rest)
     }
 
-    /// The path of the value, or of the name of a member, at a place: as `clients[0].products`.
-    pub(super) fn path_at(&self, at: Location, is_name: bool) -> Option<String> {
-        let mut path = String::new();
-        let is_found = self.find_place(at, is_name, &mut path);
-        is_found.then_some(path)
-    }
-
-    fn find_place(&self, at: Location, is_name: bool, path: &mut String) -> bool {
-        let is_at = |it: Location| it.line() == at.line() && it.column() == at.column();
-        // A block begins where the first name in it does: what is outermost was meant.
-        if !is_name && self.at.is_some_and(is_at) {
-            return true;
-        }
-        let before = path.len();
-        match &self.content {
-            Content::Scalar(_) => {}
-            Content::List(items) => {
-                for (step, item) in items.iter().enumerate() {
-                    path.push_str(&format!("[{step}]"));
-                    if item.find_place(at, is_name, path) {
-                        return true;
-                    }
-                    path.truncate(before);
-                }
-            }
-            Content::Members(members) => {
-                for member in members {
-                    push_name(path, &member.name);
-                    let is_it = is_name && member.at.is_some_and(is_at);
-                    if is_it || member.value.find_place(at, is_name, path) {
-                        return true;
-                    }
-                    path.truncate(before);
-                }
-            }
-        }
-        false
+    /// The paths of these places: as `clients[0].products`.
+    pub(super) fn paths(&self, wanted: &HashSet<Spot>) -> HashMap<Spot, String> {
+        let mut paths = Paths {
+            wanted,
+            path: String::new(),
+            found: HashMap::new(),
+        };
+        paths.look(self, None);
+        paths.found
     }
 
     /// The place of the value of a member.
@@ -284,6 +262,73 @@ impl Node {
     }
 }
 
+/// A place that something is said of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Spot {
+    line: u64,
+    column: u64,
+    /// Whether it is the name of a member, which can be at the place of its owner.
+    is_name: bool,
+}
+
+impl Spot {
+    pub(super) fn new(at: Location, is_name: bool) -> Self {
+        Self {
+            line: at.line(),
+            column: at.column(),
+            is_name,
+        }
+    }
+}
+
+/// Looks for many places on one way through a tree, which can be long.
+struct Paths<'a> {
+    wanted: &'a HashSet<Spot>,
+    path: String,
+    found: HashMap<Spot, String>,
+}
+
+impl Paths<'_> {
+    /// Looks at a value and what is below it; `name` is the one of its member.
+    fn look(&mut self, node: &Node, name: Option<&str>) {
+        self.note(node.at, false);
+        let before = self.path.len();
+        match &node.content {
+            Content::Scalar(_) => {}
+            Content::List(items) => {
+                for (step, item) in items.iter().enumerate() {
+                    self.path.push_str(&format!("[{step}]"));
+                    self.look(item, None);
+                    self.path.truncate(before);
+                }
+            }
+            Content::Members(members) => {
+                for member in members {
+                    // Where a secret's place belongs, a name can be the secret.
+                    let is_secret =
+                        name.is_some_and(is_reference) && !matches!(&*member.name, "env" | "file");
+                    if !is_secret {
+                        push_name(&mut self.path, &member.name);
+                    }
+                    self.note(member.at, true);
+                    self.look(&member.value, Some(&member.name));
+                    self.path.truncate(before);
+                }
+            }
+        }
+    }
+
+    /// A block begins where the first name in it does: what is outermost was meant, which comes first.
+    fn note(&mut self, at: Option<Location>, is_name: bool) {
+        let spot = at.map(|at| Spot::new(at, is_name));
+        if let Some(spot) = spot.filter(|it| self.wanted.contains(it))
+            && !self.found.contains_key(&spot)
+        {
+            self.found.insert(spot, self.path.clone());
+        }
+    }
+}
+
 /// The path of a member.
 pub(super) fn path_of(names: &[&str]) -> String {
     let mut path = String::new();
@@ -306,11 +351,16 @@ fn push_name(path: &mut String, name: &str) {
 
 /// The text at a place, where the parser says which it is.
 fn written(at: Location, text: &str) -> Option<&str> {
+    text.get(bytes_at(at, text)?).map(str::trim)
+}
+
+/// The bytes at a place.
+pub(super) fn bytes_at(at: Location, text: &str) -> Option<Range<usize>> {
     let span = at.span();
     let (begin, length) = (span.byte_offset()?, span.byte_len()?);
     let begin = usize::try_from(begin).ok()?;
     let end = begin.checked_add(usize::try_from(length).ok()?)?;
-    text.get(begin..end).map(str::trim)
+    (end <= text.len()).then_some(begin..end)
 }
 
 /// In the quotes of JSON, which YAML has, too.
@@ -318,7 +368,8 @@ pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn unquoted(text: &str) -> String {
+/// A scalar as it is read.
+pub(super) fn unquoted(text: &str) -> String {
     serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())
 }
 
@@ -327,6 +378,7 @@ impl<'de> Deserialize<'de> for Node {
         let read = serde_saphyr::Spanned::<Content>::deserialize(deserializer)?;
         Ok(Self {
             at: Some(read.referenced),
+            defined: Some(read.defined),
             is_whole: true,
             content: read.value,
         })

@@ -154,13 +154,12 @@ fn of_yaml(error: &Error) -> (String, Option<&'static str>) {
             Some("an alias must not be within its own anchor, nor repeat others without end"),
         ),
         Error::Budget { .. } => said("the file is too large, or too deeply nested", None),
-        Error::UnsupportedTag { tag, .. } | Error::TaggedStructFieldName { tag, .. } => (
-            format!("the tag `{tag}` means nothing here"),
-            Some("remove it"),
-        ),
-        Error::TaggedEnumMismatch { tagged, .. } => (
-            format!("the tag `{tagged}` means nothing here"),
-            Some("remove it"),
+        // A secret can look like one.
+        Error::UnsupportedTag { .. }
+        | Error::TaggedStructFieldName { .. }
+        | Error::TaggedEnumMismatch { .. } => said(
+            "a tag means nothing here",
+            Some("remove it; a text that begins with `!` needs quotes"),
         ),
         Error::InvalidUtf8Input => said("the file is not in UTF-8", None),
         Error::NonFiniteFloat { .. } => said("must be a finite number", None),

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::output;
 use super::say;
-use crate::config::{Config, ConfigError, Finding, Severity};
+use crate::config::{Config, ConfigError, Finding, MAX_SHOWN, Severity, more};
 
 /// What to look at.
 #[derive(Args)]
@@ -135,13 +135,21 @@ fn print_text(
         say(&mut io::stderr(), &error.report());
         return;
     }
-    for finding in findings {
+    let mut shown: Vec<_> = findings.iter().collect();
+    if shown.len() > MAX_SHOWN {
+        // What is wrong with the machine comes last, and matters more than the hundredth warning.
+        shown.sort_by_key(|it| it.severity);
+    }
+    for finding in shown.into_iter().take(MAX_SHOWN) {
         let line = finding.with_help();
         let line = match finding.severity {
             Severity::Warning => format!("warning: {line}\n"),
             Severity::Error => format!("{line}\n"),
         };
         say(&mut io::stderr(), &line);
+    }
+    if let Some(more) = more(findings.len()) {
+        say(&mut io::stderr(), &format!("{more}\n"));
     }
     if let Some(counts) = counts {
         let text = format!("{}: good: {}\n", arguments.config.display(), counts.text());

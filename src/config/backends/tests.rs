@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::tests::read;
 use crate::policy::Policy;
 
 const BEFORE: &str = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\n";
@@ -9,7 +9,7 @@ const SWEDEN: &str = "backends: [ { name: sweden, endpoint: \"https://acme.opena
 
 fn parse(more: &str) -> Result<Policy, String> {
     let text = format!("{BEFORE}{more}\n");
-    let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+    let parsed = read("tollgate.yaml", &text, Path::new("/nowhere"));
     parsed
         .map(|config| config.policy)
         .map_err(|error| error.lines().concat())

@@ -1,13 +1,13 @@
 use std::path::Path;
 
-use crate::config::Config;
+use crate::config::tests::read;
 use crate::envoy_config::{Settings, TollgateAddress};
 
 fn parse(more: &str) -> Result<Settings, String> {
     let text = format!(
         "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nbackends: [ {{ name: sweden, endpoint: \"https://acme.openai.azure.com\" }} ]\n{more}\n"
     );
-    let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+    let parsed = read("tollgate.yaml", &text, Path::new("/nowhere"));
     parsed
         .map(|config| config.envoy)
         .map_err(|error| error.lines().concat())
@@ -40,7 +40,7 @@ fn an_endpoint_can_be_an_address() {
         let text = format!(
             "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nbackends: [ {{ name: sweden, endpoint: \"{endpoint}\" }} ]\n"
         );
-        let config = Config::parse("tollgate.yaml", &text, Path::new("/nowhere")).expect("good");
+        let config = read("tollgate.yaml", &text, Path::new("/nowhere")).expect("good");
         let backend = config.envoy.backends.first().expect("a backend");
         assert_eq!(backend.host.as_deref(), Some(host));
         assert_eq!(backend.is_address, is_address, "{endpoint}");
@@ -52,7 +52,7 @@ fn files_have_whole_paths_however_the_configuration_is_named() {
     let text = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\nbackends: [ { name: sweden, endpoint: \"https://acme.openai.azure.com\", ca_file: devices-root.pem } ]\n";
     // Tests run in the package's folder.
     let folder = Path::new("integration/testdata");
-    let config = Config::parse("tollgate.yaml", text, folder).expect("good");
+    let config = read("tollgate.yaml", text, folder).expect("good");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/testdata/devices-root.pem");
     let backend = config.envoy.backends.first().expect("a backend");
     assert_eq!(Path::new(&backend.trusted_ca), file);

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use crate::config::Config;
+use crate::config::tests::read;
 
 const GOOD: &str = r#"
 listen: { grpc: "unix:/run/tollgate/tollgate.sock", admin: "127.0.0.1:9090" }
@@ -15,7 +16,7 @@ backends: [ { name: sweden } ]
 "#;
 
 fn parse(text: &str) -> Result<Config, String> {
-    Config::parse("t.yaml", text, Path::new(".")).map_err(|error| error.to_string())
+    read("t.yaml", text, Path::new(".")).map_err(|error| error.to_string())
 }
 
 #[test]

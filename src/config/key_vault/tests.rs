@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use crate::config::Config;
+use crate::config::tests::read;
 
 fn parse(vault: &str) -> Result<Config, String> {
     let text = format!(
@@ -18,7 +19,7 @@ products:
 backends: [ {{ name: sweden }} ]
 "#
     );
-    Config::parse("t.yaml", &text, Path::new(".")).map_err(|error| error.to_string())
+    read("t.yaml", &text, Path::new(".")).map_err(|error| error.to_string())
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use crate::config::Config;
+use crate::config::tests::read;
 use crate::limits::{Period, Priority, Rule, Span, Subject};
 
 /// A file with one client and one product, each with more, and more at its end.
@@ -29,7 +30,7 @@ const PRICES: &str =
 
 fn parse(client: &str, product: &str, more: &str) -> Result<Config, String> {
     let text = file(client, product, more);
-    Config::parse("t.yaml", &text, Path::new("/etc")).map_err(|error| error.report())
+    read("t.yaml", &text, Path::new("/etc")).map_err(|error| error.report())
 }
 
 /// What is wrong with the limits of the client.
@@ -374,7 +375,7 @@ fn a_reserve_can_be_of_backends() {
         let limits = format!("limits: {{ reserve: {{ high: {high} }} }}");
         let two = "{ name: sweden, endpoint: \"https://a.openai.azure.com\" }, { name: east, endpoint: \"https://b.openai.azure.com\" }";
         let text = file("", "", &limits).replace("{ name: sweden }", two);
-        let config = Config::parse("t.yaml", &text, Path::new("/etc"));
+        let config = read("t.yaml", &text, Path::new("/etc"));
         let config = config.unwrap_or_else(|error| panic!("{error}"));
         let warnings = crate::config::tests::warned(&config);
         let is_said = warnings.concat().contains("there is none");

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::config::tests::read;
 use crate::upstream::{Pools, Tier};
 
 const BEFORE: &str = "listen: { grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }\nidentity: { managed_identity: {} }\n";
@@ -20,7 +21,7 @@ fn said(error: &crate::config::ConfigError) -> String {
 
 fn load(more: &str) -> Result<Config, String> {
     let text = format!("{BEFORE}{BACKENDS}{more}\n");
-    let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+    let parsed = read("tollgate.yaml", &text, Path::new("/nowhere"));
     parsed.map_err(|error| said(&error))
 }
 
@@ -58,7 +59,7 @@ fn a_backend_can_be_asked_in_a_version_of_its_own() {
         let text = format!(
             "{BEFORE}backends: [ {{ name: east, endpoint: \"https://a.openai.azure.com\", api_version: {version} }} ]\n"
         );
-        let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+        let parsed = read("tollgate.yaml", &text, Path::new("/nowhere"));
         parsed.map_err(|error| error.lines().concat())
     };
     for version in ["2024-10-21", "2025-04-01-preview", "preview"] {
@@ -79,7 +80,7 @@ fn a_backend_can_be_asked_in_a_version_of_its_own() {
 fn a_backend_can_be_probed() {
     let with = |backend: &str| {
         let text = format!("{BEFORE}backends: [ {{ name: east, {backend} }} ]\n");
-        let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+        let parsed = read("tollgate.yaml", &text, Path::new("/nowhere"));
         parsed.map_err(|error| error.lines().concat())
     };
     let endpoint = "endpoint: \"https://a.openai.azure.com\"";

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::config::Config;
+use crate::config::tests::read;
 use crate::usage::{Quantities, Served};
 
 const BEFORE: &str = r#"
@@ -20,7 +21,7 @@ prices:
 
 fn parse(client: &str, prices: &str) -> Result<Config, Vec<String>> {
     let text = BEFORE.replace("CLIENT", client) + prices;
-    Config::parse("tollgate.yaml", &text, Path::new(".")).map_err(|error| error.lines())
+    read("tollgate.yaml", &text, Path::new(".")).map_err(|error| error.lines())
 }
 
 fn refused(client: &str, prices: &str) -> String {

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 
 use super::schema;
-use crate::config::wording::Mistake;
+use crate::config::parser::parse;
+use crate::config::written::File;
 use crate::config::{Config, ConfigError};
 
 /// Longer documents are the same thing over and over.
@@ -21,12 +22,8 @@ fn value(text: &str) -> Option<serde_json::Value> {
     serde_saphyr::from_str_with_options(text, options).ok()
 }
 
-/// Every document that a unit test reads comes by here.
-pub(in crate::config) fn agree(
-    text: &str,
-    shape: Option<&Mistake>,
-    read: &Result<Config, ConfigError>,
-) {
+/// Every document that a unit test of this room reads comes by here.
+pub(in crate::config) fn agree(text: &str, read: &Result<Config, ConfigError>) {
     if text.len() > MAX_BYTES {
         return;
     }
@@ -34,7 +31,8 @@ pub(in crate::config) fn agree(
     let Some(value) = value(text) else {
         return;
     };
-    match shape {
+    let shape = parse::<File>(text).err();
+    match shape.map(|stop| stop.mistake) {
         Some(mistake) => assert!(
             !VALIDATOR.is_valid(&value),
             "{mistake:?} is nothing to the schema, in\n{text}"

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 
 /// Where a secret is; never the secret itself.
@@ -38,12 +37,6 @@ impl JsonSchema for SecretRef {
 impl<'de> Deserialize<'de> for SecretRef {
     /// If the secret itself is written here, the error must not repeat it.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct EnvOrFile {
-            env: Option<String>,
-            file: Option<PathBuf>,
-        }
         struct EnvOrFileVisitor;
 
         impl<'de> Visitor<'de> for EnvOrFileVisitor {
@@ -59,9 +52,20 @@ impl<'de> Deserialize<'de> for SecretRef {
                 ))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SecretRef, A::Error> {
-                let EnvOrFile { env, file } =
-                    EnvOrFile::deserialize(MapAccessDeserializer::new(map))?;
+            /// As derived, but without the names of members that do not belong here.
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretRef, A::Error> {
+                let (mut env, mut file) = (None, None);
+                while let Some(name) = map.next_key::<String>()? {
+                    match &*name {
+                        "env" => env = map.next_value()?,
+                        "file" => file = map.next_value()?,
+                        _ => {
+                            return Err(serde::de::Error::custom(
+                                "a secret is read from `env` or from `file`: there are no other members here",
+                            ));
+                        }
+                    }
+                }
                 Ok(SecretRef { env, file })
             }
         }
