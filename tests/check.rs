@@ -88,6 +88,34 @@ fn warnings_end_in_0_unless_they_are_denied() {
     }
 }
 
+/// Of very many warnings the first ones are shown, and a mistake in any case; JSON has all.
+#[test]
+fn text_has_the_first_hundred_and_how_many_more_there_are() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let product = |number: usize| {
+        format!("  - {{ id: p{number}, deployments: [d], operations: [embeddings] }}\n")
+    };
+    let products: String = (0..150).map(product).collect();
+    let more = format!("products:\n{products}audit: {{ file: missing/audit }}");
+    let yaml = listening("tollgate.sock", "127.0.0.1:0", &more);
+    let output = check(directory.path(), &yaml, &[]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    let all = check(directory.path(), &yaml, &["--format", "json"]);
+    let all = json(&all)["findings"].as_array().expect("a list").len();
+    assert!(all > 150, "one of each product: {all}");
+    assert!(
+        text.lines()
+            .any(|it| it.contains("the audit log can't be written")),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("\nand {} more: ", all - 100)),
+        "{text}"
+    );
+    assert_eq!(text.matches("tollgate.yaml:").count(), 100, "{text}");
+}
+
 /// What would make `serve` fail is found with its line, and not with `--file-only`.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of machines")]
@@ -105,6 +133,15 @@ fn what_makes_serve_fail_on_this_machine_is_found() {
         taken
     });
     std::fs::write(directory.path().join("file"), "").expect("written");
+    let dangling = directory.path().join("dangling");
+    std::os::unix::fs::symlink(below("nowhere/audit"), &dangling).expect("a link");
+    let audit = |file: &str| {
+        listening(
+            &below("tollgate.sock"),
+            "127.0.0.1:0",
+            &format!("audit: {{ file: {} }}", below(file)),
+        )
+    };
     let _other = UnixListener::bind(directory.path().join("other.sock")).expect("a socket");
     let free = below("tollgate.sock");
     for (yaml, place, said) in [
@@ -144,6 +181,10 @@ fn what_makes_serve_fail_on_this_machine_is_found() {
             "1:",
             "No such file or directory",
         ),
+        (audit("missing/audit"), "4:16", "No such file or directory"),
+        (audit("file/audit"), "4:16", "Not a directory"),
+        (audit("dangling"), "4:16", "No such file or directory"),
+        (audit("other.sock"), "4:16", "is a socket, and not a file"),
     ] {
         let output = check(directory.path(), &yaml, &[]);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -170,6 +211,11 @@ fn what_makes_serve_fail_on_this_machine_is_found() {
         Some(0),
         "it may be the service itself"
     );
+    for file in ["audit", "file"] {
+        let output = check(directory.path(), &audit(file), &["--deny-warnings"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    assert!(!directory.path().join("audit").exists(), "nothing is made");
     let good = listening(
         &free,
         "127.0.0.1:0",

@@ -114,6 +114,7 @@ fn a_command_whose_output_nobody_reads_ends_quietly() {
         &["usage", "--config", "tollgate.yaml"],
         &["usage", "--format", "csv", "--config", "tollgate.yaml"],
         &["usage", "export", "--config", "tollgate.yaml"],
+        &["usage", "forget", "--user", "ann"],
     ] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);

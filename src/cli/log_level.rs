@@ -1,10 +1,10 @@
 //! `tollgate log-level`: what the running service logs.
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::Args;
 
+use super::output;
 use super::remote::{Control, said};
 use super::say;
 use crate::control::v1;
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &LogLevelArguments) -> Result<ExitCode, String> {
         None => format!("{}\n", said.filter),
         Some(_) => format!("{} (before: {})\n", said.filter, said.previous),
     };
-    say(&mut io::stdout(), &text);
+    say(&mut output::stdout(), &text);
     Ok(ExitCode::SUCCESS)
 }
 

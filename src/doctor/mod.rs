@@ -25,7 +25,7 @@ use crate::auth::Url;
 use crate::config::Config;
 pub use finding::{Check, Outcome, Report};
 use finding::{Checks, Subject};
-pub(crate) use storage::{can_make_files_in, is_writable};
+pub(crate) use storage::{can_append_to, can_make_files_in, is_writable};
 
 /// What is looked at besides what the configuration names.
 #[derive(Clone, Debug, Default)]

@@ -131,6 +131,28 @@ pub(crate) fn is_writable(directory: &Path) -> Result<(), Errno> {
     }
 }
 
+/// Whether lines can be added to a file, also to one that is yet to be made. Nothing is made or changed.
+pub(crate) fn can_append_to(file: &Path) -> Result<(), Errno> {
+    match accessat(
+        CWD,
+        file,
+        Access::READ_OK | Access::WRITE_OK,
+        AtFlags::EACCESS,
+    ) {
+        Err(Errno::NOENT) => {
+            // A link can lead to where nothing is yet.
+            let target = std::fs::read_link(file).ok();
+            let folder = file.parent().unwrap_or(Path::new("/"));
+            let file = target.map_or_else(|| file.to_owned(), |it| folder.join(it));
+            match file.parent() {
+                Some(folder) if !folder.as_os_str().is_empty() => can_make_files_in(folder),
+                _ => can_make_files_in(Path::new(".")),
+            }
+        }
+        tried => tried,
+    }
+}
+
 /// Makes a file that has no name and is gone at once; where a file system has no such files, asks for the
 /// permission alone.
 pub(crate) fn can_make_files_in(directory: &Path) -> Result<(), Errno> {

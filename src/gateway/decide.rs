@@ -194,7 +194,6 @@ where
     observer.step(Step::Target(&target));
     let options = &caller.client.options;
     options.check_version(&target)?;
-    caller.user = caller.user.and_then(|name| options.end_users.kept(name));
     if let Some(user) = options.user_of_headers(headers.clone())? {
         observer.step(Step::UserOfHeader(&user));
         caller.user = Some(user);
@@ -272,7 +271,7 @@ async fn authenticate(
         certificate: &presented.certificate,
         takes_certificates,
     });
-    let caller = rules
+    let mut caller = rules
         .policy
         .authenticate(
             rules.issued,
@@ -281,6 +280,11 @@ async fn authenticate(
             context.started,
         )
         .await;
+    if let Ok(caller) = &mut caller {
+        // Before anybody is told: `explain` says it, too.
+        let end_users = &caller.client.options.end_users;
+        caller.user = caller.user.take().and_then(|name| end_users.kept(name));
+    }
     observer.step(Step::Caller(caller.as_ref()));
     match &caller {
         Ok(caller) => context.caller(caller),

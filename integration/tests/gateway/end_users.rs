@@ -1,15 +1,18 @@
 //! What is kept of the names of end users, and taking one out again.
 
+use jsonwebtoken::Algorithm;
 use serde_json::Value;
 use tokio::process::Command;
+use tollgate_integration::fakes::issuer::{FakeIssuer, Signer};
 use tollgate_integration::postgres::Postgres;
 use tollgate_integration::stack::{Options, Stack, paths, wait_for};
 
 use crate::books::{DATA, PRICES, ledger, records, rows};
 use crate::control::with_postgres;
+use crate::explain::END_USERS_KEY;
 use crate::support::{hello, send};
+use crate::token_support::{changed, entry, explain_token, with_issuers};
 
-const KEY: &str = "0123456789abcdef0123456789abcdef";
 const USER_FROM: &str = "    products: [standard]\n    user_from: { header: x-end-user }\n";
 
 fn with(more: &str) -> impl FnOnce(String) -> String + Send + use<> {
@@ -30,7 +33,7 @@ async fn usage(stack: &Stack, words: &[&str]) -> String {
     let command = command
         .arg(stack.config_path())
         .env("TEST_DATABASE_PASSWORD", Postgres::PASSWORD)
-        .env("TEST_END_USERS_KEY", KEY);
+        .env("TEST_END_USERS_KEY", END_USERS_KEY);
     let said = command.output().await.expect("tollgate runs");
     let error = String::from_utf8_lossy(&said.stderr);
     assert!(said.status.success(), "{words:?}: {error}");
@@ -111,7 +114,7 @@ async fn a_user_is_forgotten_in_the_database_of_all_replicas_and_what_waits_for_
 async fn with_hash_a_pseudonym_is_all_that_is_written_and_with_drop_nothing() {
     let key = "ledger: { end_users: hash, end_users_key: { env: TEST_END_USERS_KEY } }\n";
     let hashed = Options::default()
-        .tollgate_env("TEST_END_USERS_KEY", KEY)
+        .tollgate_env("TEST_END_USERS_KEY", END_USERS_KEY)
         .edit_config(with(&format!("{DATA}{key}")));
     let dropped =
         Options::default().edit_config(with(&format!("{DATA}ledger: {{ end_users: drop }}\n")));
@@ -137,5 +140,28 @@ async fn with_hash_a_pseudonym_is_all_that_is_written_and_with_drop_nothing() {
             "0 requests"
         };
         assert!(forgotten.starts_with(requests), "{forgotten}");
+    }
+}
+
+/// What `explain` prints goes to colleagues and tickets.
+#[tokio::test]
+async fn explain_says_of_a_user_what_is_kept_and_no_more() {
+    let signer = Signer::new("k1", Algorithm::ES256);
+    let issuer = FakeIssuer::start(&[&signer]).await;
+    let hash = "ledger: { end_users: hash, end_users_key: { env: TEST_END_USERS_KEY } }\n";
+    for (ledger, said) in [
+        ("", "user \"ann@example.com\""),
+        (hash, "user \"h-"),
+        ("ledger: { end_users: drop }\n", "client mobile-app by"),
+    ] {
+        let (issuers, more) = (entry(&issuer, "okta", ""), format!("{DATA}{ledger}"));
+        let options = Options::default()
+            .tollgate_env("TEST_END_USERS_KEY", END_USERS_KEY)
+            .edit_config(move |yaml| with_issuers(&yaml, &issuers) + &more);
+        let stack = Stack::start(options).await;
+        let claims = changed(&issuer, "sub", Some("ann@example.com".into()));
+        let (text, is_allowed) = explain_token(&stack, &signer.sign(&claims)).await;
+        assert!(is_allowed && text.contains(said), "{ledger}{text}");
+        assert_eq!(text.contains("ann"), ledger.is_empty(), "{text}");
     }
 }

@@ -7,6 +7,9 @@ use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey, paths};
 
 use crate::support::{hello, send, stack};
 
+/// The key of pseudonyms, for configurations that name it.
+pub(crate) const END_USERS_KEY: &str = "0123456789abcdef0123456789abcdef";
+
 /// What explain prints, and whether it ended in 0.
 pub(crate) async fn explain(stack: &Stack, arguments: &[&str]) -> (String, bool) {
     let program = paths::binary("tollgate").expect("built");
@@ -14,6 +17,7 @@ pub(crate) async fn explain(stack: &Stack, arguments: &[&str]) -> (String, bool)
     command
         .args(["explain", "--config"])
         .arg(stack.config_path());
+    command.env("TEST_END_USERS_KEY", END_USERS_KEY);
     let output = command.args(arguments).output().await.expect("it runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     let printed = format!("{}{}", text(output.stdout), text(output.stderr));

@@ -1,6 +1,6 @@
 //! What is logged, changed while the service runs, and the audit log in a file.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tollgate_integration::stack::paths::binary;
@@ -12,6 +12,21 @@ use crate::support::{hello, send};
 fn controlled(yaml: String) -> String {
     let listen = "listen: { control: \"unix:control/control.sock\",";
     yaml.replace("listen: {", listen) + "data_directory: data\n"
+}
+
+/// How the command ends when nobody reads what it says.
+fn unread(stack: &Stack) -> Option<i32> {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = Command::new(binary("tollgate").expect("it"))
+        .args(["log-level", "--config"])
+        .arg(stack.config_path())
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("it runs");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    output.status.code()
 }
 
 fn log_level(stack: &Stack, filter: &[&str]) -> (bool, String) {
@@ -47,6 +62,11 @@ async fn reload(stack: &Stack, number: u32) {
 async fn the_log_level_is_changed_while_the_service_runs() {
     let stack = Stack::start(Options::default().edit_config(controlled)).await;
     assert_eq!(log_level(&stack, &[]), (true, "info".to_owned()));
+    assert_eq!(
+        unread(&stack),
+        Some(141),
+        "as of a program that SIGPIPE ended"
+    );
     let (is_good, said) = log_level(&stack, &["verbose"]);
     assert!(
         !is_good && said.contains("`verbose` is not a log level"),

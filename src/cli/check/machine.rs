@@ -1,4 +1,5 @@
-//! What makes `tollgate serve` fail on this machine: folders, sockets, addresses, the data directory.
+//! What makes `tollgate serve` fail on this machine: folders, sockets, addresses, the data directory, the audit log's
+//! file.
 //!
 //! Nothing is made or changed. What a service that runs here already holds is its own, and in nobody's way; and
 //! what only another user may do can be right all the same: that is a warning.
@@ -14,7 +15,7 @@ use reqwest::StatusCode;
 use super::super::health::{answer, page};
 use crate::config::{Config, Finding, GrpcAddress, Places, Severity};
 use crate::control::check_folder;
-use crate::doctor::{can_make_files_in, is_writable};
+use crate::doctor::{can_append_to, can_make_files_in, is_writable};
 
 /// More than the version has.
 const MAX_VERSION_BYTES: usize = 1024;
@@ -34,6 +35,9 @@ pub(super) fn examine(config: &Config, path: &Path) -> Vec<Finding> {
     }
     if let Some(directory) = &config.data_directory {
         machine.data_directory(directory);
+    }
+    if let Some(audit) = &config.shown.audit {
+        machine.audit(&audit.path);
     }
     machine.findings
 }
@@ -120,6 +124,18 @@ impl Machine {
         if let Err(error) = is_writable(directory).map_err(io::Error::from) {
             let message = format!("{} can't be written to: {error}", directory.display());
             self.found(&["data_directory"], &error, message);
+        }
+    }
+
+    fn audit(&mut self, file: &Path) {
+        let at = ["audit", "file"];
+        let shown = file.display();
+        if std::fs::metadata(file).is_ok_and(|it| it.file_type().is_socket()) {
+            let message = format!("{shown} is a socket, and not a file");
+            self.add(Severity::Error, &at, message);
+        } else if let Err(error) = can_append_to(file).map_err(io::Error::from) {
+            let message = format!("the audit log can't be written to {shown}: {error}");
+            self.found(&at, &error, message);
         }
     }
 

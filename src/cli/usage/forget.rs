@@ -1,9 +1,8 @@
 //! `tollgate usage forget`: an end user's name is taken out of the ledger.
 
-use std::io;
 use std::process::ExitCode;
 
-use super::super::say;
+use super::super::{output, say};
 use super::failed;
 use super::location::LedgerLocation;
 use crate::usage::UsageStore;
@@ -29,7 +28,7 @@ pub(super) async fn run(location: &LedgerLocation, user: &str) -> Result<ExitCod
     };
     let forgotten = forget(&opened.store, &names).await?.max(own);
     say(
-        &mut io::stdout(),
+        &mut output::stdout(),
         &format!(
             "{forgotten} requests name no end user any more; what they used stays with their client.\n\
              A background response or a batch that is open is charged with its user: run this again when it has ended.\n\
