@@ -6,12 +6,14 @@ ENVOY := $(BUILT)/tools/envoy-1.40.0/envoy
 SDK   := $(BUILT)/tools/venv
 ISSUERS := $(BUILT)/tools/issuers
 CLIENTS := $(BUILT)/tools/clients
+AZURE   := $(BUILT)/tools/azure
 DENY    := $(BUILT)/tools/deny
+KUBERNETES := $(BUILT)/tools/kubernetes
 # The environments of the ten clients that matter most, and those that only `make clients` wants.
 TEN     := nodejs javascript javascript-older langchain llama-index openai-1.50 openai-1.10
 OTHERS  := openai-2.30 agents semantic-kernel
 
-.PHONY: help demo test stack-test clients deny fuzz soak bench screenshots tools fmt
+.PHONY: help demo test stack-test azure-test clients deny fuzz soak bench screenshots tools fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,12 +25,13 @@ demo: ## the gateway, a real Envoy and a fake Azure OpenAI, tried from end to en
 	@$(BUILT)/debug/demo $(if $(KEEP),--keep)
 
 test: ## format, lints, and every test: unit, property, and through the real Envoy
-	@scripts/need.sh cargo rustfmt clippy cc c++ python curl openssl node postgresql redis prometheus systemd
+	@scripts/need.sh cargo rustfmt clippy cc c++ python curl openssl node postgresql redis prometheus systemd go
 	@scripts/need.sh chromium || echo 'going on: the tests of the console in a browser are skipped' >&2
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/issuers.sh $(ISSUERS)
 	@scripts/clients.sh $(CLIENTS) $(TEN)
+	@scripts/kubernetes.sh $(KUBERNETES)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	# As the image builds it: without what the other members of the workspace switch on.
@@ -51,6 +54,10 @@ stack-test: ## docker-compose.yml for real: both images, all healthy, tried with
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/stack.sh $(BUILT)/stack $(ENVOY) $(SDK)/bin/python
+
+azure-test: ## deploy/azure by bicep, or TYPES=FOLDER of bicep-types-az; and by tofu or terraform
+	@scripts/need.sh python
+	@scripts/azure.sh $(AZURE) $(TYPES)
 
 deny: ## licences, sources and duplicate versions of the dependencies; CHECKS=advisories asks for those
 	@scripts/need.sh cargo python
@@ -78,12 +85,13 @@ screenshots: ## the pictures in docs/images, by the browser that the tests use
 	cargo build --locked --workspace --bins
 	@scripts/screenshots.sh docs/images
 
-tools: ## fetch what the tests need besides the code: Envoy, clients, issuers of tokens
-	@scripts/need.sh python node
+tools: ## fetch what the tests need besides the code: Envoy, clients, issuers of tokens, helm
+	@scripts/need.sh python node go
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/issuers.sh $(ISSUERS)
 	@scripts/clients.sh $(CLIENTS) $(TEN)
+	@scripts/kubernetes.sh $(KUBERNETES)
 
 fmt: ## format the code
 	cargo fmt --all

@@ -51,6 +51,11 @@ for tool in "$@"; do
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
         lack "postgresql" "apt-get install postgresql"
       ;;
+    go)
+      # Builds helm; one that is too old for that fetches a newer one, which it can from 1.21 on.
+      go version 2>/dev/null | grep -qE 'go1\.(2[1-9]|[3-9][0-9])' ||
+        lack "go (1.21 or later)" "apt-get install golang-go"
+      ;;
     chromium)
       # The console is looked at in it; without a window.
       has chromium || lack "chromium" "apt-get install chromium"

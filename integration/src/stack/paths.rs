@@ -8,6 +8,7 @@ const ENVOY_IN_TARGET: &str = "tools/envoy-1.40.0/envoy";
 const ISSUERS_IN_TARGET: &str = "tools/issuers";
 const CLIENTS_IN_TARGET: &str = "tools/clients";
 const PYTHON_IN_TARGET: &str = "tools/venv/bin/python";
+const KUBERNETES_IN_TARGET: &str = "tools/kubernetes";
 
 /// A file of the repository.
 pub fn repository(path: &str) -> PathBuf {
@@ -34,6 +35,24 @@ pub fn issuers() -> Result<PathBuf, Failure> {
     let folder = profile_directory()?.join("..").join(ISSUERS_IN_TARGET);
     present(folder.join("made-from"), "make tools")?;
     std::path::absolute(&folder).map_err(|error| Failure::new(folder.display(), error))
+}
+
+/// Helm, which `make tools` has built.
+pub fn helm() -> Result<PathBuf, Failure> {
+    of_kubernetes("helm")
+}
+
+/// The validator that has the schemas of Kubernetes' API, which `make tools` fetched.
+pub fn kubernetes_validate() -> Result<PathBuf, Failure> {
+    of_kubernetes("venv/bin/kubernetes-validate")
+}
+
+fn of_kubernetes(file: &str) -> Result<PathBuf, Failure> {
+    let folder = profile_directory()?.join("..").join(KUBERNETES_IN_TARGET);
+    // Written last: without it the folder is unfinished.
+    present(folder.join("made-from"), "make tools")?;
+    let file = present(folder.join(file), "make tools")?;
+    std::path::absolute(&file).map_err(|error| Failure::new(file.display(), error))
 }
 
 /// The environment of a client, which `make tools` or `make clients` has made from the lock files of the

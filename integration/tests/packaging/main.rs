@@ -1,9 +1,11 @@
 //! What is shipped besides the code names only what exists: files, metrics, options, keys.
 
 mod apart;
+mod azure;
 mod compose;
 mod context;
 mod demo;
+mod helm;
 mod host;
 mod image;
 mod metrics;

@@ -1,0 +1,231 @@
+//! The tollgate.yaml that the chart writes, as the pods have it.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tollgate_integration::stack::wait::poll_for;
+
+use super::{container, documents, manifests, one, pod, rendered};
+use crate::{succeeds, tollgate};
+
+/// Where the pods have their files.
+const FOLDER: &str = "/etc/tollgate";
+/// Where Envoy has its own.
+const ENVOY_FOLDER: &str = "/etc/envoy/tollgate";
+
+/// The files that the pod of these manifests has below `/etc/tollgate`, in a folder here; paths in tollgate.yaml lead
+/// to it.
+fn files(all: &[Value]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = one(all, "ConfigMap")["data"]["tollgate.yaml"]
+        .as_str()
+        .expect("the file")
+        .to_owned();
+    let here = folder.path().display().to_string();
+    std::fs::write(
+        folder.path().join("tollgate.yaml"),
+        config.replace(FOLDER, &here),
+    )
+    .expect("written");
+    let Some(workload) = super::workload(all) else {
+        return folder;
+    };
+    let volumes = workload["spec"]["template"]["spec"]["volumes"]
+        .as_array()
+        .expect("volumes");
+    let volume = volumes
+        .iter()
+        .find(|it| it["name"] == "tollgate-config")
+        .expect("the volume");
+    for source in volume["projected"]["sources"].as_array().expect("sources") {
+        let items = [&source["secret"]["items"], &source["configMap"]["items"]];
+        for item in items.into_iter().filter_map(Value::as_array).flatten() {
+            let path = folder.path().join(item["path"].as_str().expect("a path"));
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, "a secret that exists").expect("written");
+        }
+    }
+    folder
+}
+
+/// `tollgate check` of what the pods read.
+fn check(folder: &Path) {
+    succeeds(
+        tollgate()
+            .args(["check", "--file-only", "--config"])
+            .arg(folder.join("tollgate.yaml")),
+    );
+}
+
+#[test]
+fn tollgate_takes_what_the_chart_writes() {
+    for name in ["standalone", "standalone-many", "sidecar"] {
+        let all = manifests(name, &[]);
+        check(files(&all).path());
+    }
+}
+
+/// A number with many digits, a price, a date and a text of digits come out as they went in.
+#[test]
+fn values_keep_their_types() {
+    let all = manifests(
+        "standalone",
+        &["config.clients[0].labels={\"cost_center\":\"4711\"}"],
+    );
+    let text = one(&all, "ConfigMap")["data"]["tollgate.yaml"]
+        .as_str()
+        .expect("the file");
+    let config: Value = serde_saphyr::from_str(text).expect("YAML");
+    assert_eq!(config["max_request_bytes"], 33_554_432);
+    assert_eq!(config["prices"][0]["input"], 2.5);
+    assert_eq!(config["prices"][0]["from"], "2026-01-01");
+    assert_eq!(config["clients"][0]["labels"]["cost_center"], "4711");
+    check(files(&all).path());
+}
+
+/// Who has a tollgate.yaml gives that, with the one address changed that the kubelet asks.
+#[test]
+fn a_whole_file_can_be_given() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let render = |text: &str| {
+        let file = folder.path().join("tollgate.yaml");
+        std::fs::write(&file, text).expect("written");
+        super::helm()
+            .args(["template", "gateway", "--kube-version", super::KUBERNETES])
+            .arg(crate::root().join(super::CHART))
+            .args([
+                "--set",
+                "envoy.tls.existingSecret=certificate",
+                "--set-file",
+            ])
+            .arg(format!("config={}", file.display()))
+            .output()
+            .expect("helm runs")
+    };
+    let text = crate::text("envoy/tollgate.yaml");
+    let refused = render(&text);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        said.contains("config.listen.admin is 127.0.0.1:9090"),
+        "{said}"
+    );
+    let taken = render(&text.replace("127.0.0.1:9090", "0.0.0.0:9090"));
+    assert!(
+        taken.status.success(),
+        "{}",
+        String::from_utf8_lossy(&taken.stderr)
+    );
+    let all = documents(&String::from_utf8(taken.stdout).expect("UTF-8"));
+    let written = one(&all, "ConfigMap")["data"]["tollgate.yaml"]
+        .as_str()
+        .expect("the file");
+    assert!(written.contains("x-end-user"), "{written}");
+    check(files(&all).path());
+}
+
+#[test]
+fn a_mode_has_the_addresses_that_it_needs() {
+    let config = |name: &str, settings: &[&str]| -> Value {
+        let all = manifests(name, settings);
+        let text = one(&all, "ConfigMap")["data"]["tollgate.yaml"]
+            .as_str()
+            .expect("the file");
+        serde_saphyr::from_str(text).expect("YAML")
+    };
+    for name in ["standalone", "sidecar"] {
+        let config = config(name, &[]);
+        assert_eq!(config["listen"]["grpc"], "unix:/run/tollgate/tollgate.sock");
+        assert!(config["listen"]["grpc_tls"].is_null() && config["decisions"].is_null());
+    }
+    let service = config("service", &[]);
+    assert_eq!(service["listen"]["grpc"], "0.0.0.0:9000");
+    assert_eq!(
+        service["listen"]["grpc_tls"]["clients"][0],
+        "spiffe://cluster.local/ns/envoy-gateway-system/sa/envoy"
+    );
+    assert_eq!(
+        service["decisions"]["keys"][1]["file"],
+        "/etc/tollgate/decisions/previous"
+    );
+    assert_eq!(service["limits"]["redis"]["replicas"], 9);
+    // What somebody writes comes first.
+    let own = config(
+        "service",
+        &["config.listen.grpc_tls={\"revocation\":{\"crl\":\"off\"}}"],
+    );
+    assert_eq!(own["listen"]["grpc_tls"]["revocation"]["crl"], "off");
+    assert_eq!(
+        own["listen"]["grpc_tls"]["key"],
+        "/etc/tollgate/tls/tls.key"
+    );
+}
+
+/// A change must reach the running service: a file that is mounted by `subPath` stays as it was.
+#[test]
+fn the_configuration_is_mounted_as_a_folder() {
+    for values in super::examples() {
+        let text = rendered(values, &[]);
+        let Some(_) = super::workload(&documents(&text)) else {
+            continue;
+        };
+        let all = documents(&text);
+        let mounts = container(pod(&all), "tollgate")["volumeMounts"]
+            .as_array()
+            .expect("mounts")
+            .clone();
+        let config = mounts
+            .iter()
+            .find(|it| it["mountPath"] == FOLDER)
+            .expect("mounted");
+        assert_eq!(config["readOnly"], true);
+        for mount in &mounts {
+            assert!(mount["subPath"].is_null(), "{mount}");
+            let path = mount["mountPath"].as_str().expect("a path");
+            assert!(
+                path == FOLDER || !path.starts_with(FOLDER),
+                "{path} is in a read-only folder"
+            );
+        }
+    }
+}
+
+/// Envoy waits for this probe, whose command is tried here as the pod has it.
+#[tokio::test]
+async fn envoys_files_are_there_when_the_probe_says_so() {
+    let all = manifests("standalone", &[]);
+    let folder = files(&all);
+    let envoy = tempfile::tempdir().expect("a folder");
+    let here = |word: &str| {
+        let word = word.replace(ENVOY_FOLDER, &envoy.path().display().to_string());
+        word.replace(FOLDER, &folder.path().display().to_string())
+    };
+    let words = |words: &Value| -> Vec<String> {
+        let words = words.as_array().expect("words").iter();
+        let words = words.map(|it| here(it.as_str().expect("a word")));
+        words.collect()
+    };
+    let writer = container(pod(&all), "envoy-config");
+    let probe = words(&writer["startupProbe"]["exec"]["command"]);
+    let (program, arguments) = probe.split_first().expect("a command");
+    assert_eq!(program, "tollgate");
+    let is_ready = || {
+        let output = tollgate().args(arguments).output().expect("it runs");
+        output.status.success()
+    };
+    assert!(!is_ready(), "nothing is written yet");
+    let mut watching = tollgate()
+        .args(words(&writer["args"]))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let waited = poll_for("Envoy's files", async || is_ready().then_some(())).await;
+    watching.kill().expect("ended");
+    watching.wait().expect("it has ended");
+    waited.expect("Envoy would never start");
+    let file = &container(pod(&all), "envoy")["args"][1];
+    let file = here(file.as_str().expect("a file"));
+    assert!(Path::new(&file).is_file(), "Envoy starts with {file}");
+}
