@@ -27,7 +27,8 @@ elif [[ -d $types/generated ]]; then
       --require-hashes --only-binary :all: --requirement "$pinned"
     cp "$pinned" "$made_from"
   fi
-  "$venv/bin/python" integration/azure/check.py "$types/generated" "${files[@]}"
+  "$venv/bin/python" integration/azure/check.py "$types/generated" \
+    "${files[@]}" deploy/azure/bicep/main.bicepparam
 else
   echo "neither bicep, nor TYPES=FOLDER with a checkout of https://github.com/Azure/bicep-types-az" >&2
   exit 1

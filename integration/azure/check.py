@@ -1,10 +1,11 @@
 """Checks Bicep files where there is no Bicep compiler: their grammar, names, modules, and each resource against the
 types that the compiler itself would use (https://github.com/Azure/bicep-types-az).
 
-usage: check.py FOLDER-OF-TYPES FILE.bicep...      ; FOLDER-OF-TYPES: `generated` of a checkout
+usage: check.py FOLDER-OF-TYPES FILE...     ; FOLDER-OF-TYPES: `generated` of a checkout
 """
 
 import pathlib
+import re
 import sys
 
 import tree_sitter_bicep
@@ -194,12 +195,24 @@ class File:
         return count
 
 
+def parameters(path):
+    """What is wrong with a file of parameters, whose grammar tree-sitter's does not have."""
+    source = path.read_text()
+    file = File(path.parent / re.search(r"^using '(.+)'$", source, re.MULTILINE)[1])
+    given = set(re.findall(r"^param (\w+) = ", source, re.MULTILINE))
+    wrong = [f"{path}: {file.path.name} has no parameter {name}" for name in given - file.params]
+    return wrong + [f"{path}: the parameter {name} is missing" for name in file.required - given]
+
+
 def main():
     folder, *files = sys.argv[1:]
     types = Types(pathlib.Path(folder), UNKNOWN)
     wrong, resources = [], 0
-    for path in files:
-        file = File(pathlib.Path(path))
+    for path in map(pathlib.Path, files):
+        if path.suffix == ".bicepparam":
+            wrong += parameters(path)
+            continue
+        file = File(path)
         file.check_grammar()
         file.check_names()
         file.check_modules()

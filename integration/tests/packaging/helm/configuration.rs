@@ -1,19 +1,19 @@
 //! The tollgate.yaml that the chart writes, as the pods have it.
 
 use std::path::Path;
-use std::process::Stdio;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use tollgate_integration::stack::wait::poll_for;
+use tollgate_integration::fakes::certificates::{CertificateAuthority, CertifiedKey};
 
 use super::{container, documents, manifests, one, pod, rendered};
 use crate::{succeeds, tollgate};
 
 /// Where the pods have their files.
 const FOLDER: &str = "/etc/tollgate";
-/// Where Envoy has its own.
-const ENVOY_FOLDER: &str = "/etc/envoy/tollgate";
 
 /// The files that the pod of these manifests has below `/etc/tollgate`, in a folder here; paths in tollgate.yaml lead
 /// to it.
@@ -32,6 +32,10 @@ fn files(all: &[Value]) -> TempDir {
     let Some(workload) = super::workload(all) else {
         return folder;
     };
+    let authority = CertificateAuthority::new("the authority of a mesh").expect("an authority");
+    let server = authority
+        .server(&["gateway-tollgate.ai.svc"])
+        .expect("a certificate");
     let volumes = workload["spec"]["template"]["spec"]["volumes"]
         .as_array()
         .expect("volumes");
@@ -44,10 +48,24 @@ fn files(all: &[Value]) -> TempDir {
         for item in items.into_iter().filter_map(Value::as_array).flatten() {
             let path = folder.path().join(item["path"].as_str().expect("a path"));
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            std::fs::write(path, "a secret that exists").expect("written");
+            std::fs::write(&path, content(&authority, &server, &path)).expect("written");
         }
     }
     folder
+}
+
+/// What a Secret has, by the name of the file: what tollgate reads must be of its kind.
+fn content(authority: &CertificateAuthority, server: &CertifiedKey, path: &Path) -> String {
+    let name = path.file_name().and_then(|it| it.to_str()).expect("a name");
+    match name {
+        "tls.crt" => server.certificate_pem.clone(),
+        "tls.key" => server.key_pem.clone(),
+        "ca.crt" => authority.certificate_pem().to_owned(),
+        _ if path.parent().is_some_and(|it| it.ends_with("decisions")) => {
+            STANDARD.encode(Sha256::digest(name))
+        }
+        _ => "a secret that exists".to_owned(),
+    }
 }
 
 /// `tollgate check` of what the pods read.
@@ -189,43 +207,4 @@ fn the_configuration_is_mounted_as_a_folder() {
             );
         }
     }
-}
-
-/// Envoy waits for this probe, whose command is tried here as the pod has it.
-#[tokio::test]
-async fn envoys_files_are_there_when_the_probe_says_so() {
-    let all = manifests("standalone", &[]);
-    let folder = files(&all);
-    let envoy = tempfile::tempdir().expect("a folder");
-    let here = |word: &str| {
-        let word = word.replace(ENVOY_FOLDER, &envoy.path().display().to_string());
-        word.replace(FOLDER, &folder.path().display().to_string())
-    };
-    let words = |words: &Value| -> Vec<String> {
-        let words = words.as_array().expect("words").iter();
-        let words = words.map(|it| here(it.as_str().expect("a word")));
-        words.collect()
-    };
-    let writer = container(pod(&all), "envoy-config");
-    let probe = words(&writer["startupProbe"]["exec"]["command"]);
-    let (program, arguments) = probe.split_first().expect("a command");
-    assert_eq!(program, "tollgate");
-    let is_ready = || {
-        let output = tollgate().args(arguments).output().expect("it runs");
-        output.status.success()
-    };
-    assert!(!is_ready(), "nothing is written yet");
-    let mut watching = tollgate()
-        .args(words(&writer["args"]))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let waited = poll_for("Envoy's files", async || is_ready().then_some(())).await;
-    watching.kill().expect("ended");
-    watching.wait().expect("it has ended");
-    waited.expect("Envoy would never start");
-    let file = &container(pod(&all), "envoy")["args"][1];
-    let file = here(file.as_str().expect("a file"));
-    assert!(Path::new(&file).is_file(), "Envoy starts with {file}");
 }

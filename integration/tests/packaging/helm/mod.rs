@@ -4,6 +4,7 @@ mod chart;
 mod configuration;
 mod pods;
 mod refused;
+mod running;
 mod scaling;
 mod sidecar;
 

@@ -209,3 +209,38 @@ fn pods_are_replaced_for_what_only_a_restart_can_change() {
         );
     }
 }
+
+/// What running.rs takes for granted: where a container looks, its volume is, and the others have the same one there.
+#[test]
+fn a_folder_is_the_same_volume_wherever_it_is_used() {
+    let all = manifests("standalone", &[]);
+    let pod = pod(&all);
+    let mount = |name: &str, path: &str| -> String {
+        let mounts = container(pod, name)["volumeMounts"].as_array();
+        let mut mounts = mounts.expect("mounts").iter();
+        let mount = mounts.find(|it| it["mountPath"] == path);
+        let mount = mount.unwrap_or_else(|| panic!("{name} has no {path}"));
+        mount["name"].as_str().expect("a volume").to_owned()
+    };
+    let mut volumes = Vec::new();
+    for (path, users) in [
+        ("/etc/tollgate", &["tollgate", "envoy-config"][..]),
+        ("/etc/envoy/tollgate", &["envoy-config", "envoy"]),
+        ("/run/tollgate", &["tollgate", "envoy"]),
+        ("/run/tollgate-control", &["tollgate"]),
+        ("/var/lib/tollgate", &["tollgate"]),
+        ("/etc/envoy/tls", &["envoy"]),
+    ] {
+        let found: Vec<String> = users.iter().map(|user| mount(user, path)).collect();
+        assert!(found.iter().all(|it| *it == found[0]), "{path}: {found:?}");
+        volumes.push(found[0].clone());
+    }
+    let claims = &workload(&all).expect("a workload")["spec"]["volumeClaimTemplates"];
+    let claims = claims.as_array().expect("claims").iter();
+    let claims = claims.map(|it| &it["metadata"]["name"]);
+    let given = pod["spec"]["volumes"].as_array().expect("volumes").iter();
+    let mut given: Vec<&Value> = given.map(|it| &it["name"]).chain(claims).collect();
+    given.sort_by_key(|it| it.as_str());
+    volumes.sort();
+    assert_eq!(given, volumes.iter().collect::<Vec<_>>(), "used and given");
+}
