@@ -54,7 +54,7 @@ for tool in "$@"; do
     go)
       # Builds helm; one that is too old for that fetches a newer one, which it can from 1.21 on.
       go version 2>/dev/null | grep -qE 'go1\.(2[1-9]|[3-9][0-9])' ||
-        lack "go (1.21 or later)" "apt-get install golang-go"
+        lack "go (1.21 or later)" "apt-get install golang-go, or from https://go.dev/dl"
       ;;
     chromium)
       # The console is looked at in it; without a window.

@@ -1,7 +1,7 @@
 // What tollgate needs of Azure: an identity that pods have without a secret, an Azure OpenAI resource that takes
 // tokens alone and is reached privately, the role between the two, and the metrics that usage is compared with.
 //
-//   az deployment group create --resource-group RG --template-file main.bicep --parameters main.bicepparam
+//   az deployment group create --resource-group RG --parameters main.bicepparam
 
 targetScope = 'resourceGroup'
 

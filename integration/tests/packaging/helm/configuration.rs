@@ -79,7 +79,12 @@ fn check(folder: &Path) {
 
 #[test]
 fn tollgate_takes_what_the_chart_writes() {
-    for name in ["standalone", "standalone-many", "sidecar"] {
+    let mut examples = vec!["standalone", "standalone-many", "sidecar"];
+    // Mode service is for a tollgate that may be called over the network.
+    if crate::text("docs/tollgate.schema.json").contains("\"grpc_tls\"") {
+        examples.extend(["service", "service-keda"]);
+    }
+    for name in examples {
         let all = manifests(name, &[]);
         check(files(&all).path());
     }
@@ -165,7 +170,7 @@ fn a_mode_has_the_addresses_that_it_needs() {
     );
     assert_eq!(
         service["decisions"]["keys"][1]["file"],
-        "/etc/tollgate/decisions/previous"
+        "/etc/tollgate/decisions/secondary"
     );
     assert_eq!(service["limits"]["redis"]["replicas"], 9);
     // What somebody writes comes first.
