@@ -107,7 +107,11 @@ async fn a_user_is_forgotten_in_the_database_of_all_replicas_and_what_waits_for_
     assert!(forget(&stack, "eve").await.starts_with("1 requests"));
     let named = rows(&own).await.into_iter().filter_map(|row| row.end_user);
     assert_eq!(named.collect::<Vec<_>>(), ["bob"]);
-    assert_eq!(users(&stack).await, [pair("", 1), pair("bob", 1)]);
+    // What has waited can be copied now, without the name, and may have been.
+    let all = users(&stack).await.into_iter();
+    let (unnamed, named): (Vec<_>, Vec<_>) = all.partition(|it| it.0.is_empty());
+    assert!(matches!(*unnamed, [(_, 1 | 2)]), "{unnamed:?}");
+    assert_eq!(named, [pair("bob", 1)]);
 }
 
 #[tokio::test]
