@@ -1,19 +1,22 @@
-//! Generates the control API's messages from proto/, without a protoc, and notes which commit this is.
+//! Generates our own messages from proto/, without a protoc, and notes which commit this is.
 
 use std::env;
 use std::error::Error;
 use std::process::Command;
 
-const PROTOS: [&str; 4] = [
+const PROTOS: [&str; 5] = [
     "tollgate/control/v1/audit.proto",
     "tollgate/control/v1/keys.proto",
     "tollgate/control/v1/limits.proto",
     "tollgate/control/v1/log.proto",
+    "tollgate/decision/v1/decision.proto",
 ];
-/// Messages with a key in the clear: nothing may print them.
-const SECRET: [&str; 2] = [
+/// Messages with a credential in them: nothing may print them.
+const SECRET: [&str; 4] = [
     "tollgate.control.v1.IssueResponse",
     "tollgate.control.v1.RotateResponse",
+    "tollgate.decision.v1.Decision",
+    "tollgate.decision.v1.Decision.proof",
 ];
 /// As much of a commit as people write.
 const COMMIT_CHARS: usize = 12;

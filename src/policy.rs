@@ -13,8 +13,8 @@ use crate::access::{BodyLimits, Client, ClientId, ObjectKind};
 use crate::auth::certificate::CertifiedCaller;
 use crate::auth::{
     AuthError, Caller, CertificateRing, Credential, CredentialKind, Described, IssuedKeys,
-    KeyDigest, KeyRing, PresentedCertificate, PresentedHeaders, PresentedKey, Proof, TokenError,
-    Tokens,
+    KeyDigest, KeyRing, PresentedCertificate, PresentedHeaders, PresentedKey, Proof, SealKeys,
+    TokenError, Tokens,
 };
 use crate::events::Target;
 use crate::limits::{LimitSettings, Period, Rule, Span};
@@ -40,6 +40,8 @@ pub struct Policy {
     pub prices: Arc<PriceList>,
     /// How long live streams may go on after SIGTERM.
     pub drain_timeout: Duration,
+    /// What decisions are sealed with that other replicas may take; `None`: none leaves this process.
+    pub decision_keys: Option<Arc<SealKeys>>,
     /// How large the bodies of requests may be.
     pub body_limits: BodyLimits,
     /// Callers see the headers that tell of the instance, which all of them share.
@@ -170,19 +172,31 @@ impl Policy {
         proof: &Proof,
         now: SystemTime,
     ) -> Result<Caller, AuthError> {
+        let checking = pin!(self.authenticate_proof(issued, proof, now));
+        match checking.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(caller) => caller,
+            Poll::Pending => Err(TokenError::IssuerUnavailable.into()),
+        }
+    }
+
+    /// Who is calling by a credential that was accepted before, by another replica. As [`Self::authenticate`] it waits
+    /// for a token whose key is not there yet.
+    ///
+    /// # Errors
+    /// [`AuthError`], with the reason why it is not accepted here.
+    pub async fn authenticate_proof(
+        &self,
+        issued: Option<&IssuedKeys>,
+        proof: &Proof,
+        now: SystemTime,
+    ) -> Result<Caller, AuthError> {
         match proof {
             Proof::Key(key) => self.authenticate_key(issued, key, now),
             Proof::Certificate(kept) => match &self.certificates {
                 Some(ring) => certified(ring, &kept.as_presented(), now),
                 None => Err(AuthError::Missing),
             },
-            Proof::Token(token) => {
-                let checking = pin!(self.tokens.authenticate(token, now));
-                match checking.poll(&mut Context::from_waker(Waker::noop())) {
-                    Poll::Ready(caller) => Ok(caller?),
-                    Poll::Pending => Err(TokenError::IssuerUnavailable.into()),
-                }
-            }
+            Proof::Token(token) => Ok(self.tokens.authenticate(token, now).await?),
         }
     }
 

@@ -116,6 +116,16 @@ impl KeyDigest {
         text.starts_with(PREFIX)
     }
 
+    /// A digest that was computed elsewhere.
+    pub const fn of_bytes(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Reads the 64 hexadecimal digits of the configuration.
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut digest = [0; 32];

@@ -17,6 +17,7 @@ mod key_slot;
 mod presented_key;
 mod proof;
 mod pseudonym;
+mod seal;
 mod subprotocol;
 mod token;
 mod validity;
@@ -39,6 +40,7 @@ pub use key_slot::KeySlot;
 pub use presented_key::PresentedKey;
 pub use proof::Proof;
 pub use pseudonym::pseudonyms;
+pub use seal::{SealError, SealFailed, SealKeys};
 pub use subprotocol::Subprotocols;
 pub use token::{
     AmbiguousClaims, ClaimMapping, ClaimPath, DefaultClient, Directory, DuplicateIssuer, Issuer,

@@ -22,6 +22,14 @@ impl PresentedKey {
         Ok(Self { digest, id })
     }
 
+    /// A key that was presented elsewhere; `None` where this is not the id of one.
+    pub fn of(digest: [u8; 32], id: &str) -> Option<Self> {
+        Some(Self {
+            digest: KeyDigest::of_bytes(digest),
+            id: id.as_bytes().try_into().ok()?,
+        })
+    }
+
     /// What it is found by.
     pub const fn digest(&self) -> &KeyDigest {
         &self.digest

@@ -22,6 +22,7 @@ pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
     let password = redis.and_then(|it| it.value.password.as_ref());
     let events = file.limits.as_ref().and_then(|it| it.events.as_ref());
     let ledger = file.ledger.as_ref();
+    let decisions = file.decisions.iter().flat_map(|it| &it.keys.value);
     let end_users_key = ledger.and_then(|it| it.value.end_users_key.as_ref()?.value.file.as_ref());
     let authorities = file.certificate_authorities.iter();
     let issuers = file.issuers.iter();
@@ -36,6 +37,7 @@ pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
         )
         .chain(secrets)
         .chain(end_users_key)
+        .chain(decisions.filter_map(|it| it.value.file.as_ref()))
         .chain(redis.and_then(|it| Some(&it.value.ca_file.as_ref()?.value)))
         .chain(password.and_then(|it| it.value.file.as_ref()))
         .chain(events.and_then(|it| Some(&it.value.bearer_file.as_ref()?.value)))

@@ -7,6 +7,7 @@ mod backends;
 mod clients;
 mod console;
 mod database;
+mod decisions;
 pub(crate) mod duration;
 mod end_users;
 mod envoy;

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 
 use super::written::SecretRef;
 
-/// Members that say where a secret is.
-const REFERENCES: [&str; 3] = ["end_users_key", "password", "secret"];
+/// Members that say where a secret is, or where several are.
+const REFERENCES: [&str; 4] = ["end_users_key", "keys", "password", "secret"];
 
 /// Whether members of this name say where a secret is.
 pub(super) fn is_reference(name: &str) -> bool {

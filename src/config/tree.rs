@@ -298,7 +298,7 @@ impl Paths<'_> {
             Content::List(items) => {
                 for (step, item) in items.iter().enumerate() {
                     self.path.push_str(&format!("[{step}]"));
-                    self.look(item, None);
+                    self.look(item, name);
                     self.path.truncate(before);
                 }
             }

@@ -9,6 +9,7 @@ use super::spanned::Spanned;
 use super::audit::audit;
 use super::backends::background;
 use super::clients::{Kept, clients};
+use super::decisions::decisions;
 use super::end_users::end_users;
 use super::envoy::Surface;
 use super::events::events;
@@ -45,6 +46,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     let surface = Surface::read(&file, directory, &mut problems);
     let listen = listen(&file, &mut problems);
     let (body_limits, drain_timeout) = bounds(&file, &mut problems);
+    let decision_keys = decisions(file.decisions.as_ref(), directory, &mut problems);
     let reader = limits::Reader::new(&file);
     let limits = limits::settings(file.limits.as_ref(), &reader, &mut problems);
     let pools = pools(&mut file.backends, &file.pools, directory, &mut problems);
@@ -84,6 +86,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
                 background,
                 prices: Arc::new(prices),
                 drain_timeout,
+                decision_keys,
                 body_limits,
                 keeps_instance_headers: file.response_headers.keeps_instance(),
                 limits: Arc::new(limits),

@@ -19,9 +19,7 @@ use tonic::{Code, Request, Response, Status};
 use super::{headers, metadata, rate_limits, trace};
 use crate::access::Client;
 use crate::auth::CREDENTIAL_HEADERS;
-use crate::gateway::{
-    Allowed, Basis, DecisionId, Gateway, Head, Refusal, SUBPROTOCOLS, decide_head,
-};
+use crate::gateway::{Allowed, Basis, Gateway, Head, Kept, Refusal, SUBPROTOCOLS, decide_head};
 use crate::telemetry::RequestContext;
 use crate::usage::TraceId;
 
@@ -69,8 +67,8 @@ impl Authz {
         } = decided;
         let client = Arc::clone(&decision.caller.client);
         let basis = Basis::new(&policy, proof);
-        let id = self.0.keep(decision, basis, context.clone())?;
-        Ok(allowed(id, &client, &subprotocols, context.trace_id))
+        let kept = self.0.keep(head.method, decision, basis, context.clone())?;
+        Ok(allowed(kept, &client, &subprotocols, context.trace_id))
     }
 }
 
@@ -141,7 +139,7 @@ fn headers_to_remove(client: &Client) -> Vec<String> {
 }
 
 fn allowed(
-    id: DecisionId,
+    kept: Kept,
     client: &Client,
     subprotocols: &[&str],
     trace_id: Option<TraceId>,
@@ -154,7 +152,7 @@ fn allowed(
     let passed_on = passed_on.map(|it| headers::set_text(SUBPROTOCOLS, it));
     CheckResponse {
         status: Some(rpc_status(Code::Ok)),
-        dynamic_metadata: Some(metadata::of_decision(id, client.id.as_str(), trace_id)),
+        dynamic_metadata: Some(metadata::of_decision(kept, client.id.as_str(), trace_id)),
         http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
             headers: passed_on.into_iter().collect(),
             headers_to_remove,

@@ -7,7 +7,7 @@ use envoy_types::pb::envoy::config::core::v3::Metadata;
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value};
 
-use crate::gateway::{Attempt, DecisionId, Hop, Way};
+use crate::gateway::{Attempt, DecisionId, Hop, Kept, Way};
 use crate::usage::{TraceId, UsageRecord};
 
 /// Where Envoy puts what ext_authz returns.
@@ -15,6 +15,7 @@ const AUTHZ_NAMESPACE: &str = "envoy.filters.http.ext_authz";
 /// Where the usage goes.
 const NAMESPACE: &str = "tollgate";
 const DECISION: &str = "decision";
+const SEALED: &str = "sealed";
 /// Where the filters of the backends' clusters find path and identity, and where they note how an attempt ended.
 const ROUTE_NAMESPACE: &str = "tollgate.route";
 const ATTEMPTS_NAMESPACE: &str = "tollgate.attempts";
@@ -23,9 +24,10 @@ const MAX_NOTE_BYTES: usize = 64;
 
 /// What ext_authz returns for a request that it allows. The client is for the access log of a request
 /// that breaks off; the rest comes with the usage.
-pub(super) fn of_decision(id: DecisionId, client: &str, trace_id: Option<TraceId>) -> Struct {
-    let known = [(DECISION, text(id.to_hex())), ("client", text(client))];
-    object(known.into_iter().chain(trace(trace_id)))
+pub(super) fn of_decision(kept: Kept, client: &str, trace_id: Option<TraceId>) -> Struct {
+    let known = [(DECISION, text(kept.id.to_hex())), ("client", text(client))];
+    let sealed = kept.sealed.map(|it| (SEALED, text(it)));
+    object(known.into_iter().chain(sealed).chain(trace(trace_id)))
 }
 
 /// What ext_authz returns for a request that it refuses.
@@ -42,9 +44,18 @@ fn trace(id: Option<TraceId>) -> Option<(&'static str, Value)> {
 
 /// The decision that a request to ext_proc belongs to.
 pub(super) fn decision(metadata: Option<&Metadata>) -> Option<DecisionId> {
+    DecisionId::from_hex(of_authz(metadata, DECISION)?)
+}
+
+/// The same, sealed, where replicas share a key.
+pub(super) fn sealed(metadata: Option<&Metadata>) -> Option<&str> {
+    of_authz(metadata, SEALED)
+}
+
+fn of_authz<'a>(metadata: Option<&'a Metadata>, name: &str) -> Option<&'a str> {
     let fields = &metadata?.filter_metadata.get(AUTHZ_NAMESPACE)?.fields;
-    match fields.get(DECISION)?.kind.as_ref()? {
-        Kind::StringValue(id) => DecisionId::from_hex(id),
+    match fields.get(name)?.kind.as_ref()? {
+        Kind::StringValue(value) => Some(value),
         _ => None,
     }
 }

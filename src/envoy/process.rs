@@ -1,13 +1,14 @@
 //! ext_proc: one stream of messages for each request.
 //!
 //! Every message gets exactly one reply, made at once: nothing here waits, except that a large body is read
-//! on another thread, that the replies to the end of an answer wait for its usage, and that the reply to
+//! on another thread, that a decision of another replica may wait for a key of its token's issuer, that the replies to the end of an answer wait for its usage, and that the reply to
 //! its last piece waits until its tokens are counted and its record is on the disk. tonic drops the
 //! stream whenever Envoy ends it, so what must happen at the end happens in
 //! [`Transaction`]'s `Drop`.
 
 mod answer;
 mod ending;
+mod opening;
 mod request;
 
 use std::pin::Pin;
@@ -17,7 +18,9 @@ use std::time::Instant;
 
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessor;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Message;
-use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse};
+use envoy_types::pb::envoy::service::ext_proc::v3::{
+    HttpHeaders, ProcessingRequest, ProcessingResponse,
+};
 use futures_core::Stream;
 use tokio::task::{JoinError, JoinHandle};
 use tonic::{Request, Response, Status, Streaming};
@@ -28,6 +31,7 @@ use crate::gateway::{self, Admitted, Forwarded, Gateway, Lease, Reach, Recorded,
 use crate::telemetry::Parent;
 use crate::usage::Receipt;
 use answer::attempts;
+use opening::Opening;
 
 /// The ext_proc service.
 pub struct Processor(Arc<Gateway>);
@@ -79,6 +83,8 @@ pub struct Exchange {
 enum Stage {
     /// Nothing has been seen of it, or it was refused: it has no identity.
     New,
+    /// Another replica has made its decision, which is looked at here.
+    Opening(Opening, HttpHeaders),
     /// It is allowed, and its body is awaited.
     Admitted(Box<Admitted>),
     /// Its body is large and is read on another thread, or it waits for room within its limits.
@@ -128,6 +134,13 @@ impl Stream for Exchange {
                     let written = ready!(Pin::new(receipt).poll(context));
                     return Poll::Ready(self.written(written));
                 }
+                Stage::Opening(opening, _) => {
+                    let opened = ready!(opening.as_mut().poll(context));
+                    if let Some(reply) = self.opened(opened) {
+                        return Poll::Ready(Some(Ok(reply)));
+                    }
+                    continue;
+                }
                 Stage::Deciding(deciding, _) => {
                     let decided = ready!(deciding.as_mut().poll(context));
                     let begun = match std::mem::replace(&mut self.stage, Stage::New) {
@@ -162,14 +175,9 @@ impl Exchange {
     /// The reply, or none while it waits for the count.
     fn reply_to(&mut self, message: ProcessingRequest) -> Option<ProcessingResponse> {
         let context = message.metadata_context.as_ref();
-        let decision = metadata::decision(context);
         let attempts = attempts(&message.attributes);
         match message.request? {
-            Message::RequestHeaders(message) => {
-                let admitted = decision.and_then(|id| self.gateway.take(id));
-                self.lease = admitted.as_ref().map(|it| Arc::clone(&it.lease));
-                self.request_headers(&message, admitted)
-            }
+            Message::RequestHeaders(message) => self.take_up(message, context),
             Message::RequestBody(message) => self.request_body(message),
             Message::ResponseHeaders(headers) => {
                 let notes = metadata::attempts(context);

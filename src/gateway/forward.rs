@@ -11,6 +11,7 @@ use super::limited::{Limited, Wanted, wants, wants_request};
 use super::outgoing::Outgoing;
 use super::pending::Admitted;
 use super::refusal::{Reason, Refusal};
+use super::rejected::Rejected;
 use super::route::{Asked, Chosen, Makes, Sought, Way, choose};
 use super::state::Gateway;
 use super::stored_at::StoredAt;
@@ -18,7 +19,6 @@ use super::unsettled;
 use crate::access::{Endpoint, Place, Stored};
 use crate::limits::{Attempt, Exceeded, LimitSettings};
 use crate::policy::Policy;
-use crate::telemetry::RequestContext;
 use crate::usage::Prompt;
 
 /// A request on its way out.
@@ -29,23 +29,6 @@ pub(crate) struct Forwarded {
     pub(crate) asked: Asked,
     /// The body, if it changes.
     pub(crate) rewritten: Option<Rewritten>,
-}
-
-/// A request that does not go out.
-pub(crate) struct Rejected {
-    /// The answer to the client.
-    pub(crate) refusal: Box<Refusal>,
-    /// What is known of the request.
-    pub(crate) context: Box<RequestContext>,
-}
-
-impl Rejected {
-    fn new(refusal: Refusal, context: RequestContext) -> Self {
-        Self {
-            refusal: Box::new(refusal),
-            context: Box::new(context),
-        }
-    }
 }
 
 /// Largest body that is read on the thread that serves the connection, in bytes: a larger one would hold

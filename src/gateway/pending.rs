@@ -3,7 +3,8 @@
 //! ext_authz hands Envoy a random number as dynamic metadata; ext_proc brings it back and gets the
 //! decision, once. So the identity can only be used after this very process has seen an
 //! authenticated and authorised caller, and nothing about the caller has to be written into a
-//! message and read again.
+//! message and read again. Where replicas share a key, the decision goes along, sealed, and may be taken up by
+//! another one (see `sealed`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,24 +47,53 @@ pub(crate) struct Admitted {
     pub(crate) at: Instant,
 }
 
-impl Admitted {
+/// A request that was allowed, and waits to be taken up.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(super) decision: Decision,
+    basis: Basis,
+    /// None where another replica may take it up: it has a part of what its client may have once it is taken.
+    pub(super) lease: Option<Arc<Lease>>,
+    context: RequestContext,
+    record: RecordId,
+    at: Instant,
+}
+
+impl Waiting {
     /// A decision with the name of its record.
     pub(crate) fn new(
         decision: Decision,
         basis: Basis,
-        lease: Arc<Lease>,
+        lease: Option<Arc<Lease>>,
         context: RequestContext,
     ) -> Result<Self, NoRoom> {
         Ok(Self {
             record: RecordId::new(decision.started).map_err(|_| NoRoom)?,
             decision,
+            basis,
             lease,
-            basis: Some(basis),
-            content_type: String::new(),
             context,
-            reach: Reach::default(),
             at: Instant::now(),
         })
+    }
+
+    /// It is taken up, with its part of what its client may have under way.
+    pub(crate) fn admitted(self, lease: Arc<Lease>) -> Admitted {
+        Admitted {
+            record: self.record,
+            decision: self.decision,
+            lease,
+            basis: Some(self.basis),
+            content_type: String::new(),
+            context: self.context,
+            reach: Reach::default(),
+            at: self.at,
+        }
+    }
+
+    /// What is known of it, for a refusal.
+    pub(super) fn into_context(self) -> RequestContext {
+        self.context
     }
 }
 
@@ -72,6 +102,21 @@ impl Admitted {
 pub(crate) struct DecisionId(u128);
 
 impl DecisionId {
+    /// A new name.
+    pub(crate) fn new() -> Result<Self, NoRoom> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| NoRoom)?;
+        Ok(Self::of_bytes(random))
+    }
+
+    pub(crate) const fn of_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    pub(crate) const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
     pub(crate) fn to_hex(self) -> String {
         format!("{:032x}", self.0)
     }
@@ -91,39 +136,39 @@ pub(crate) struct NoRoom;
 
 #[derive(Default)]
 pub(crate) struct PendingDecisions {
-    waiting: DashMap<DecisionId, Admitted>,
+    waiting: DashMap<DecisionId, Waiting>,
     /// How many wait: the map would have to lock each of its shards to say.
     count: AtomicUsize,
 }
 
 impl PendingDecisions {
-    pub(crate) fn add(&self, admitted: Admitted) -> Result<DecisionId, NoRoom> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|_| NoRoom)?;
-        let id = DecisionId(u128::from_ne_bytes(random));
+    pub(crate) fn add(&self, id: DecisionId, waiting: Waiting) -> Result<(), NoRoom> {
         if self.count.fetch_add(1, Ordering::Relaxed) >= MAX_PENDING {
             self.count.fetch_sub(1, Ordering::Relaxed);
             return Err(NoRoom);
         }
-        self.waiting.insert(id, admitted);
-        Ok(id)
+        self.waiting.insert(id, waiting);
+        Ok(())
     }
 
     /// Takes a decision: it serves one request.
-    pub(crate) fn take(&self, id: DecisionId) -> Option<Admitted> {
-        let (_, admitted) = self.waiting.remove(&id)?;
+    pub(crate) fn take(&self, id: DecisionId) -> Option<Waiting> {
+        let (_, waiting) = self.waiting.remove(&id)?;
         self.count.fetch_sub(1, Ordering::Relaxed);
-        Some(admitted).filter(|admitted| admitted.at.elapsed() <= MAX_AGE)
+        Some(waiting).filter(|waiting| waiting.at.elapsed() <= MAX_AGE)
     }
 
-    /// Forgets the decisions that nobody has come for; gives how many of which client.
+    /// Forgets the decisions that nobody has come for; gives how many of which client. Those that another replica may
+    /// have taken up are not among them.
     pub(crate) fn sweep(&self) -> BTreeMap<ClientId, u64> {
         let mut abandoned = BTreeMap::new();
-        self.waiting.retain(|_, admitted| {
-            let stays = admitted.at.elapsed() <= MAX_AGE;
+        self.waiting.retain(|_, waiting| {
+            let stays = waiting.at.elapsed() <= MAX_AGE;
             if !stays {
                 self.count.fetch_sub(1, Ordering::Relaxed);
-                let client = admitted.decision.caller.client.id.clone();
+            }
+            if !stays && waiting.lease.is_some() {
+                let client = waiting.decision.caller.client.id.clone();
                 *abandoned.entry(client).or_default() += 1;
             }
             stays
@@ -140,7 +185,13 @@ mod tests {
     use crate::access::{Client, ClientId, Target};
     use crate::auth::{Caller, CredentialKind, KeySlot};
 
-    fn admitted() -> Admitted {
+    /// A decision that waits, and its name.
+    fn add(pending: &PendingDecisions, lease: Option<Lease>) -> Result<DecisionId, NoRoom> {
+        let id = DecisionId::new().expect("random numbers");
+        pending.add(id, waiting(lease)).map(|()| id)
+    }
+
+    fn waiting(lease: Option<Lease>) -> Waiting {
         let client = Client::new(ClientId::new("app"), Vec::new());
         let decision = Decision {
             pools: Arc::default(),
@@ -160,14 +211,14 @@ mod tests {
             announced_bytes: 0,
         };
         let context = RequestContext::at(SystemTime::UNIX_EPOCH);
-        let lease = Arc::new(Lease::of_nobody());
-        Admitted::new(decision, Basis::of_nothing(), lease, context).expect("random numbers")
+        let lease = lease.map(Arc::new);
+        Waiting::new(decision, Basis::of_nothing(), lease, context).expect("random numbers")
     }
 
     #[tokio::test]
     async fn a_decision_serves_once() {
         let pending = PendingDecisions::default();
-        let id = pending.add(admitted()).expect("room");
+        let id = add(&pending, Some(Lease::of_nobody())).expect("room");
         assert_eq!(DecisionId::from_hex(&id.to_hex()), Some(id));
         assert!(pending.take(id).is_some());
         assert!(
@@ -179,9 +230,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_decision_nobody_came_for_is_forgotten() {
         let pending = PendingDecisions::default();
-        let late = pending.add(admitted()).expect("room");
+        let late = add(&pending, Some(Lease::of_nobody())).expect("room");
+        add(&pending, None).expect("room, for one that may be elsewhere");
         tokio::time::advance(MAX_AGE + Duration::from_millis(1)).await;
-        let fresh = pending.add(admitted()).expect("room");
+        let fresh = add(&pending, Some(Lease::of_nobody())).expect("room");
         let abandoned = pending.sweep();
         assert_eq!(abandoned.into_values().collect::<Vec<_>>(), [1]);
         assert_eq!(pending.count.load(Ordering::Relaxed), 1);
@@ -193,10 +245,13 @@ mod tests {
     async fn more_than_can_wait_are_turned_away_until_some_have_gone() {
         let pending = PendingDecisions::default();
         pending.count.store(MAX_PENDING - 1, Ordering::Relaxed);
-        let id = pending.add(admitted()).expect("the last place");
-        assert_eq!(pending.add(admitted()), Err(NoRoom));
+        let id = add(&pending, Some(Lease::of_nobody())).expect("the last place");
+        assert_eq!(add(&pending, Some(Lease::of_nobody())), Err(NoRoom));
         assert!(pending.take(id).is_some());
-        assert!(pending.add(admitted()).is_ok(), "a place is free again");
+        assert!(
+            add(&pending, Some(Lease::of_nobody())).is_ok(),
+            "a place is free again"
+        );
     }
 
     #[test]

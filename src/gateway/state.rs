@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use super::basis::Basis;
-use super::decide::{Decision, Owners, Rules};
-use super::limited::{Held, Settling, check_limits, settle_later, settle_limits};
-use super::pending::{Admitted, DecisionId, NoRoom, PendingDecisions};
-use super::refusal::{Reason, Refusal};
-use super::share::{ShareExceeded, Shares};
+use super::decide::{Owners, Rules};
+use super::limited::{Held, Settling, settle_later, settle_limits};
+use super::pending::PendingDecisions;
+use super::refusal::Refusal;
+use super::sealed::Used;
+use super::share::Shares;
 use crate::access::{ObjectChange, ObjectOwners, Operation};
 use crate::auth::IssuedKeys;
 use crate::limits::Limits;
@@ -20,6 +20,7 @@ use crate::telemetry::{
     AuditLog, Metrics, Parent, RecentRefusals, Refused, RequestContext, Span, Traces, span_allowed,
     span_ended, span_refused,
 };
+use crate::unix_time;
 use crate::upstream::Identity;
 use crate::usage::{CollectorState, Ledger, ReasoningRates, Receipt, UsageRecord};
 
@@ -43,6 +44,8 @@ pub struct Gateway {
     /// The last refusals, where somebody may look at them.
     pub(super) refusals: OnceLock<Arc<RecentRefusals>>,
     pub(super) pending: PendingDecisions,
+    /// Those that were taken here and could be opened again.
+    pub(super) used: Used,
     pub(super) shares: Shares,
     /// How much each client, user, product and deployment may use.
     pub(super) limits: Arc<Limits>,
@@ -79,6 +82,7 @@ impl Gateway {
             traces: None,
             refusals: OnceLock::new(),
             pending: PendingDecisions::default(),
+            used: Used::default(),
             shares: Shares::default(),
             limits,
             held: Held::default(),
@@ -94,37 +98,6 @@ impl Gateway {
     /// The policy in force, to be held through a decision.
     pub(crate) fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()
-    }
-
-    /// Keeps a decision until ext_proc comes for it. From now on the request, and as much of its body as its
-    /// headers announce, is part of what its client has under way.
-    ///
-    /// # Errors
-    /// The refusal where the client has too much under way, or too many decisions wait.
-    pub(crate) fn keep(
-        &self,
-        decision: Decision,
-        basis: Basis,
-        context: RequestContext,
-    ) -> Result<DecisionId, Refusal> {
-        let client = &decision.caller.client;
-        let bytes = decision.announced_bytes;
-        let lease = self.shares.take(&client.id, client.options.limits, bytes);
-        let lease = lease.map_err(|exceeded| match exceeded {
-            ShareExceeded::Requests => Reason::TooManyConcurrentRequests,
-            ShareExceeded::Bytes => Reason::TooManyRequestBytes,
-        })?;
-        let policy = self.policy();
-        let checked = check_limits(&self.limits, &policy, &decision);
-        checked.map_err(|exceeded| Refusal::exceeded(&exceeded, &policy.limits.calendar))?;
-        let admitted = Admitted::new(decision, basis, Arc::new(lease), context);
-        let kept = admitted.and_then(|admitted| self.pending.add(admitted));
-        Ok(kept.map_err(|NoRoom| Reason::Overloaded)?)
-    }
-
-    /// Takes a decision: it serves one request.
-    pub(crate) fn take(&self, id: DecisionId) -> Option<Admitted> {
-        self.pending.take(id)
     }
 
     /// What requests are decided by just now.
@@ -239,6 +212,7 @@ impl Gateway {
             );
         }
         self.shares.sweep();
+        self.used.sweep(unix_time::now());
     }
 
     /// Forgets those whose limits have nothing to count.

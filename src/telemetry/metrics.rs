@@ -342,6 +342,11 @@ impl Metrics {
         self.service.recorded(time);
     }
 
+    /// A sealed decision of another replica was looked at.
+    pub fn opened(&self, is_taken: bool) {
+        self.service.opened(is_taken);
+    }
+
     /// What becomes of the metrics at a collector.
     pub fn delivery(&self) -> Option<&Arc<Delivery>> {
         self.delivery.as_ref()

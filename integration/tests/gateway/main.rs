@@ -50,6 +50,7 @@ mod pools;
 mod rate_limit_service;
 mod realtime;
 mod reload;
+mod replicas;
 mod reports;
 mod scraped;
 mod secrets;

@@ -28,6 +28,21 @@ pub struct KeptCertificate {
 }
 
 impl KeptCertificate {
+    /// What was presented elsewhere: the header, and the certificate of the connection, which may be empty.
+    pub const fn new(header: Option<Vec<u8>>, peer: String) -> Self {
+        Self { header, peer }
+    }
+
+    /// `x-forwarded-client-cert`.
+    pub fn header(&self) -> Option<&[u8]> {
+        self.header.as_deref()
+    }
+
+    /// The certificate of the connection; empty without one.
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
     /// What was presented.
     pub fn as_presented(&self) -> PresentedCertificate<'_> {
         PresentedCertificate {

@@ -11,6 +11,7 @@ use super::authorities::Authority;
 use super::backends::{Backend, Background, Pool};
 use super::clients::Client;
 use super::database::Database;
+use super::decisions::Decisions;
 use super::envoy::Envoy;
 use super::identity::Identity;
 use super::issuers::Issuer;
@@ -30,6 +31,8 @@ use crate::config::spanned::Spanned;
 pub(in crate::config) struct File {
     /// Where the service listens.
     pub(in crate::config) listen: Listen,
+    /// How decisions travel from one replica to another; without it they don't.
+    pub(in crate::config) decisions: Option<Decisions>,
     /// What the admin port has besides health and metrics.
     #[serde(default)]
     pub(in crate::config) admin: Admin,

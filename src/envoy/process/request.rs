@@ -20,12 +20,9 @@ impl Exchange {
     pub(super) fn request_headers(
         &mut self,
         message: &HttpHeaders,
-        admitted: Option<Admitted>,
+        mut admitted: Admitted,
     ) -> Option<ProcessingResponse> {
         let fields = message.headers.as_ref();
-        let Some(mut admitted) = admitted else {
-            return Some(self.no_decision(fields));
-        };
         let removed = headers_to_remove(fields);
         admitted.reach = std::mem::take(&mut self.reach);
         let parent = self.parent_of(fields);
@@ -129,20 +126,24 @@ impl Exchange {
         way::routed(reply(fields, body), &way)
     }
 
-    fn refuse(&mut self, refusal: &Refusal, context: RequestContext) -> ProcessingResponse {
+    pub(super) fn refuse(
+        &mut self,
+        refusal: &Refusal,
+        context: RequestContext,
+    ) -> ProcessingResponse {
         self.stage = Stage::New;
         self.gateway.note_refusal(refusal, context);
         reply::refusal(refusal)
     }
 
     /// What the request's span is a part of, if anybody says it.
-    fn parent_of(&mut self, fields: Option<&HeaderMap>) -> Option<Parent> {
+    pub(super) fn parent_of(&mut self, fields: Option<&HeaderMap>) -> Option<Parent> {
         let headers = || fields.into_iter().flat_map(headers::of_map);
         self.parent.take().or_else(|| trace::of_caller(headers()))
     }
 
     /// ext_proc saw a request that ext_authz had not allowed in this process.
-    fn no_decision(&mut self, fields: Option<&HeaderMap>) -> ProcessingResponse {
+    pub(super) fn no_decision(&mut self, fields: Option<&HeaderMap>) -> ProcessingResponse {
         let mut context = RequestContext::at(SystemTime::now());
         if let Some(id) = headers::get(fields, "x-request-id") {
             context.request_id = Arc::from(id);

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use super::super::basis::Basis;
 use super::super::decide::Decision;
-use super::super::pending::Admitted;
+use super::super::pending::Waiting;
 use super::super::share::Lease;
 use super::*;
 use crate::access::{AskedBy, Client, Target, Unsettled};
@@ -34,13 +34,9 @@ fn request(client: &str, method: &str, path: &str) -> Outgoing {
         announced_bytes: 0,
     };
     let context = RequestContext::at(SystemTime::UNIX_EPOCH);
-    let admitted = Admitted::new(
-        decision,
-        Basis::of_nothing(),
-        Arc::new(Lease::of_nobody()),
-        context,
-    )
-    .expect("random numbers");
+    let waiting = Waiting::new(decision, Basis::of_nothing(), None, context);
+    let admitted = waiting.expect("random numbers");
+    let admitted = admitted.admitted(Arc::new(Lease::of_nobody()));
     Outgoing::without_body(admitted, Known::Nothing)
 }
 

@@ -25,6 +25,7 @@ pub(super) struct Service {
     records: Histogram<f64>,
     cost: Counter<f64>,
     answers: Counter<u64>,
+    opened: Counter<u64>,
 }
 
 impl Service {
@@ -51,7 +52,17 @@ impl Service {
                 "tollgate.backend.answers",
                 "Answers of backends that ended a request, by the class of their status",
             ),
+            opened: counter(
+                meter,
+                "tollgate.decisions.opened",
+                "Sealed decisions of other replicas that were looked at here, by outcome",
+            ),
         }
+    }
+
+    pub(super) fn opened(&self, is_taken: bool) {
+        let outcome = if is_taken { "taken" } else { "refused" };
+        self.opened.add(1, &[KeyValue::new("outcome", outcome)]);
     }
 
     pub(super) fn decided(&self, time: Duration, is_allowed: bool) {

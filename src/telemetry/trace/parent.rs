@@ -33,6 +33,15 @@ impl Parent {
         self.1
     }
 
+    /// As a header says it, without the `tracestate`.
+    pub(crate) fn to_header(&self) -> TraceParent {
+        TraceParent {
+            trace_id: self.1,
+            span_id: self.0.span_id().to_bytes(),
+            is_sampled: self.0.is_sampled(),
+        }
+    }
+
     /// Its `tracestate`, as far as it was read.
     #[cfg(test)]
     pub(crate) fn state(&self) -> String {
@@ -42,6 +51,10 @@ impl Parent {
     /// A span of this process.
     pub(super) fn own(span: SpanContext, trace_id: OwnTraceId) -> Self {
         Self(span, trace_id)
+    }
+
+    pub(super) fn span(&self) -> &SpanContext {
+        &self.0
     }
 
     pub(super) fn context(&self) -> Context {

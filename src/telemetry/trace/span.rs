@@ -54,6 +54,15 @@ impl Span {
         })))
     }
 
+    /// A span of another process, which ends there: only the parent of others here.
+    pub(crate) fn elsewhere(parent: &Parent) -> Self {
+        Self(Some(Arc::new(Open {
+            context: parent.span().clone(),
+            began: SystemTime::now(),
+            span: Mutex::new(None),
+        })))
+    }
+
     /// The trace that it belongs to.
     pub(crate) fn trace_id(&self) -> Option<TraceId> {
         let open = self.0.as_ref().filter(|it| it.context.is_valid())?;

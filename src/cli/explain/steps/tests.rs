@@ -264,11 +264,12 @@ async fn decided(
     if let Err(refusal) = check_content(&decision.target, headers.clone()) {
         return refusal.reason.label();
     }
-    let id = match gateway.keep(decision, Basis::new(&policy, proof), context) {
-        Ok(id) => id,
+    let kept = match gateway.keep("POST", decision, Basis::new(&policy, proof), context) {
+        Ok(kept) => kept,
         Err(refusal) => return refusal.reason.label(),
     };
-    let mut admitted = gateway.take(id).expect("a decision");
+    let admitted = gateway.take(kept.id).expect("a decision");
+    let mut admitted = admitted.expect("its share has room already");
     let content_type = headers.rev().find(|(name, _)| *name == "content-type");
     let content_type = content_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
     admitted.content_type = content_type.expect("a content-type").to_owned();
