@@ -6,10 +6,16 @@ use std::path::Path;
 use std::process::Command;
 
 /// Each file, and what it is written from.
-const FILES: [(&str, &str); 3] = [
-    ("standalone.yaml", "tollgate.yaml"),
-    ("standalone-mtls.yaml", "tollgate-mtls.yaml"),
-    ("pools.yaml", "tollgate-pools.yaml"),
+const FILES: [(&str, &str, &str); 5] = [
+    ("standalone.yaml", "tollgate.yaml", "standalone"),
+    ("standalone-mtls.yaml", "tollgate-mtls.yaml", "standalone"),
+    ("pools.yaml", "tollgate-pools.yaml", "standalone"),
+    (
+        "kubernetes/envoy-gateway.yaml",
+        "kubernetes/tollgate.yaml",
+        "envoy-gateway",
+    ),
+    ("kubernetes/istio.yaml", "kubernetes/tollgate.yaml", "istio"),
 ];
 
 fn written(from: &Path, arguments: &[&str]) -> String {
@@ -27,10 +33,11 @@ fn written(from: &Path, arguments: &[&str]) -> String {
 #[test]
 fn the_files_are_what_the_command_writes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
-    for (file, from) in FILES {
+    for (file, from, platform) in FILES {
         let there = std::fs::read_to_string(folder.join(file)).expect("a file");
-        let command = format!("tollgate envoy --config envoy/{from} > envoy/{file}");
-        let written = written(&folder.join(from), &[]);
+        let command =
+            format!("tollgate envoy --for {platform} --config envoy/{from} > envoy/{file}");
+        let written = written(&folder.join(from), &["--for", platform]);
         // Without the values: they are two whole files.
         assert!(there == written, "envoy/{file} is out of date: {command}");
     }
@@ -52,6 +59,31 @@ fn a_part_can_be_written_alone() {
         let last = text.lines().last().expect("a line");
         assert!(whole.contains(last.trim()), "{part}: {last}");
         assert!(text.len() < whole.len(), "{part}");
+    }
+}
+
+#[test]
+fn where_manifests_belong_must_be_said() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy");
+    for (platform, more) in [
+        ("envoy-gateway", &[][..]),
+        ("istio", &[]),
+        ("istio", &["--part", "filters"]),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+            .args(["envoy", "--for", platform, "--config", "tollgate.yaml"])
+            .args(more)
+            .current_dir(&folder)
+            .output()
+            .expect("tollgate runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && output.stdout.is_empty());
+        let wanted = if more.is_empty() {
+            "kubernetes: { gateway:"
+        } else {
+            "--part"
+        };
+        assert!(said.contains(wanted), "{platform}: {said}");
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::spanned::Spanned;
 
+use super::mesh::{kubernetes, service};
 use super::pools::host_and_port;
 use super::problem::Problem;
 use super::problems::Problems;
@@ -43,6 +44,8 @@ pub(super) struct Surface {
     version: Option<envoy_config::Version>,
     pooled: bool,
     tracing: Option<envoy_config::Tracing>,
+    service: Option<envoy_config::Service>,
+    kubernetes: Option<envoy_config::Kubernetes>,
     backends: Vec<Backend>,
 }
 
@@ -75,6 +78,8 @@ impl Surface {
             version: version(written.version.as_ref(), problems),
             pooled: is_pooled(file),
             tracing: tracing(written.tracing.as_ref(), trusted_ca(file), problems),
+            service: service(written.tollgate.as_ref(), problems),
+            kubernetes: kubernetes(written.kubernetes.as_ref(), problems),
             backends: backends(file, directory),
         }
     }
@@ -96,12 +101,14 @@ impl Surface {
             allowed_origins: self.allowed_origins,
             max_connections: self.max_connections,
             max_heap_bytes: self.max_heap_bytes,
-            tollgate: match &listen.grpc {
-                GrpcAddress::Unix(path) => TollgateAddress::Pipe {
+            tollgate: match (self.service, &listen.grpc) {
+                (Some(service), _) => TollgateAddress::Service(service),
+                (None, GrpcAddress::Unix(path)) => TollgateAddress::Pipe {
                     pipe: path.display().to_string(),
                 },
-                GrpcAddress::Tcp(address) => TollgateAddress::Socket(split(*address)),
+                (None, GrpcAddress::Tcp(address)) => TollgateAddress::Socket(split(*address)),
             },
+            kubernetes: self.kubernetes,
             user_headers: headers.into_iter().collect(),
             body_buffer_bytes: limits.ordinary.saturating_add(MAX_GROWTH_BYTES),
             audio_body_buffer_bytes: limits.audio.saturating_add(MAX_GROWTH_BYTES),

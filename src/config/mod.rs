@@ -27,6 +27,7 @@ mod limit_warnings;
 mod limits;
 mod listen;
 mod masked;
+mod mesh;
 mod metrics;
 pub(crate) mod moment;
 mod options;

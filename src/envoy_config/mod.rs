@@ -4,12 +4,17 @@
 //! whole scalar (`scalar.rs`), so that no name can become YAML of its own.
 
 mod discovery;
+mod mesh;
 mod render;
 mod scalar;
 mod settings;
 mod version;
 
 pub use discovery::{BOOTSTRAP, CLUSTERS, Clusters, Discovery, LISTENERS, ROUTES};
+pub use mesh::{Platform, ReadYaml, manifests};
 pub use render::{Part, RenderError, render};
-pub use settings::{Address, Backend, Settings, Tls, TollgateAddress, Tracing};
+pub use settings::{
+    Address, Backend, Gateway, Kubernetes, Service, Settings, Sidecars, Tls, TollgateAddress,
+    Tracing,
+};
 pub use version::Version;

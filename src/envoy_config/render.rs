@@ -151,6 +151,22 @@ pub enum RenderError {
     /// Envoy can't reach a backend without an address.
     #[error("backend `{0}` has no `endpoint`: write `endpoint: https://NAME.openai.azure.com`")]
     NoEndpoint(String),
+    /// Nothing says which Gateway callers connect to.
+    #[error(
+        "nothing says which Gateway it is for: write `envoy: {{ kubernetes: {{ gateway: {{ name: NAME, namespace: NAMESPACE }} }} }}`{0}"
+    )]
+    NoGateway(&'static str),
+    /// A control plane checks the names of backends, and no addresses.
+    #[error(
+        "backend `{0}` has an address for an endpoint: write its name, which its certificate has"
+    )]
+    NoName(String),
+    /// What one control plane can't do.
+    #[error("{0}")]
+    CanNot(String),
+    /// What was written is not YAML, which a test would have found.
+    #[error("what is written for Envoy can't be read: {0}")]
+    Unreadable(String),
     /// A template is wrong, which a test would have found.
     #[error("the template can't be filled in: {}", chain(.0))]
     Template(#[from] Error),

@@ -1,5 +1,7 @@
 //! What the templates need to know, all of it from tollgate.yaml.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::version::Version;
@@ -43,6 +45,9 @@ pub struct Settings {
     /// The Envoy that it is written for; `None`: that of the tests.
     #[serde(skip)]
     pub version: Option<Version>,
+    /// Whose they are in a cluster with a control plane; `None` where tollgate.yaml does not say.
+    #[serde(skip)]
+    pub kubernetes: Option<Kubernetes>,
     /// Where requests go.
     pub backends: Vec<Backend>,
 }
@@ -117,8 +122,66 @@ pub enum TollgateAddress {
         /// Its path.
         pipe: String,
     },
+    /// A service with replicas.
+    Service(Service),
     /// A loopback address.
     Socket(Address),
+}
+
+/// tollgate as a service that many Envoys share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Service {
+    /// Its name, which its certificate must have.
+    pub host: String,
+    /// The name is an IP address.
+    pub is_address: bool,
+    /// Its port.
+    pub port: u16,
+    /// The certificate that Envoy shows.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+    /// The PEM file of the authorities that may have signed tollgate's certificate.
+    pub trusted_ca: String,
+}
+
+/// What belongs to tollgate in a cluster whose Envoys a control plane configures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kubernetes {
+    /// The namespace of what is written.
+    pub namespace: String,
+    /// The names that callers use; all of the listener's where there are none.
+    pub hostnames: Vec<String>,
+    /// The Gateway that callers connect to.
+    pub gateway: Option<Gateway>,
+    /// The workloads that ask through their own sidecars.
+    pub sidecars: Option<Sidecars>,
+}
+
+/// A Gateway that is there already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gateway {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The listener that is tollgate's.
+    pub listener: String,
+    /// The port at which its pods listen.
+    pub port: u16,
+    /// The labels of its pods.
+    pub pods: BTreeMap<String, String>,
+}
+
+/// Workloads with sidecars.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidecars {
+    /// Their namespace.
+    pub namespace: String,
+    /// The port of the backend's name that they ask at.
+    pub port: u16,
+    /// The labels of their pods.
+    pub pods: BTreeMap<String, String>,
 }
 
 /// One Azure OpenAI resource.

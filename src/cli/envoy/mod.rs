@@ -11,8 +11,8 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::say;
-use crate::config::Config;
-use crate::envoy_config::{Part, Settings, Version, render};
+use crate::config::{Config, read_yaml};
+use crate::envoy_config::{Part, Platform, Settings, Version, manifests, render};
 
 #[derive(Args)]
 pub(super) struct EnvoyArguments {
@@ -23,12 +23,16 @@ pub(super) struct EnvoyArguments {
     /// in a fixed order.
     #[arg(long, value_name = "VERSION")]
     envoy_version: Option<String>,
+    /// Whose Envoy it is for. For one that a control plane configures, manifests of Kubernetes are written, with what
+    /// belongs to tollgate: `envoy: { kubernetes }` says where that is.
+    #[arg(long = "for", value_name = "PLATFORM", value_parser = platforms(), default_value = "standalone")]
+    platform: Platform,
     /// Only this part, to paste into the configuration of an Envoy that is there already.
-    #[arg(long, value_parser = parts())]
+    #[arg(long, value_parser = parts(), conflicts_with = "platform")]
     part: Option<Part>,
     /// Write the files of a running Envoy into this folder, and again whenever the configuration changes, until told
     /// to stop. Envoy is started with `envoy.yaml` in it, and takes the others from there.
-    #[arg(long, value_name = "FOLDER", conflicts_with = "part")]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["part", "platform"])]
     watch: Option<PathBuf>,
 }
 
@@ -36,6 +40,13 @@ pub(super) struct EnvoyArguments {
 fn parts() -> impl TypedValueParser<Value = Part> {
     let names = Part::NAMED.map(|(_, name, about)| PossibleValue::new(name).help(about));
     PossibleValuesParser::new(names).try_map(|name| Part::named(&name).ok_or("no such part"))
+}
+
+/// The platforms by their names.
+fn platforms() -> impl TypedValueParser<Value = Platform> {
+    let names = Platform::NAMED.map(|(_, name, about)| PossibleValue::new(name).help(about));
+    PossibleValuesParser::new(names)
+        .try_map(|name| Platform::named(&name).ok_or("no such platform"))
 }
 
 /// Writes it to standard output, where a file that is half written is an error, or into a folder.
@@ -54,7 +65,11 @@ pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
     };
     let part = arguments.part.unwrap_or(Part::Whole);
     let settings = for_version(config.envoy, version);
-    let text = render(&settings, part).map_err(|error| error.to_string())?;
+    let text = match arguments.platform {
+        Platform::Standalone => render(&settings, part),
+        platform => manifests(&settings, platform, read_yaml),
+    };
+    let text = text.map_err(|error| error.to_string())?;
     let mut output = crate::cli::output::stdout();
     let written = output.write_all(text.as_bytes());
     written

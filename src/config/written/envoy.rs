@@ -1,5 +1,7 @@
 //! `envoy`: what `tollgate envoy` can't know from the rest of the file.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -36,6 +38,67 @@ pub(in crate::config) struct Envoy {
     pub(in crate::config) version: Option<Spanned<String>>,
     /// Where Envoy sends its spans; nowhere if absent.
     pub(in crate::config) tracing: Option<Tracing>,
+    /// Where Envoys reach tollgate when it is a service that many of them share; at `listen.grpc` if absent.
+    pub(in crate::config) tollgate: Option<Service>,
+    /// What `tollgate envoy --for envoy-gateway` and `--for istio` write, and where it belongs.
+    pub(in crate::config) kubernetes: Option<Kubernetes>,
+}
+
+/// Where Envoys reach tollgate when it is a service: always with TLS and a certificate of their own.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Service {
+    /// The name and port, such as `tollgate.tollgate.svc.cluster.local:9000`; each of its addresses is a replica.
+    pub(in crate::config) address: Spanned<String>,
+    /// The certificate that Envoy shows, in PEM, where Envoy sees it.
+    pub(in crate::config) certificate: String,
+    /// The path of its private key.
+    pub(in crate::config) key: String,
+    /// A PEM file of the authorities that tollgate's certificate is checked with.
+    pub(in crate::config) ca_file: String,
+}
+
+/// What belongs to tollgate in a cluster whose Envoys a control plane configures.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Kubernetes {
+    /// The namespace of what is written; `tollgate` if absent.
+    pub(in crate::config) namespace: Option<Spanned<String>>,
+    /// The names that clients call the gateway by; all names of the listener if empty.
+    #[serde(default)]
+    pub(in crate::config) hostnames: Vec<Spanned<String>>,
+    /// The Gateway that clients connect to.
+    pub(in crate::config) gateway: Option<Gateway>,
+    /// Istio: the workloads that ask through their own sidecars.
+    pub(in crate::config) sidecars: Option<Sidecars>,
+}
+
+/// A Gateway that is there already.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Gateway {
+    /// Its name.
+    pub(in crate::config) name: Spanned<String>,
+    /// Its namespace; that of `kubernetes` if absent.
+    pub(in crate::config) namespace: Option<Spanned<String>>,
+    /// The listener that is tollgate's; `https` if absent.
+    pub(in crate::config) listener: Option<Spanned<String>>,
+    /// Istio: the port at which its pods listen; 443 if absent.
+    pub(in crate::config) port: Option<u16>,
+    /// Istio: the labels of its pods; `istio: ingressgateway` if absent.
+    pub(in crate::config) pods: Option<Spanned<BTreeMap<String, String>>>,
+}
+
+/// The workloads that ask through their own sidecars.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Sidecars {
+    /// Their namespace.
+    pub(in crate::config) namespace: Spanned<String>,
+    /// The labels of their pods.
+    pub(in crate::config) pods: Spanned<BTreeMap<String, String>>,
+    /// The port of the backend's name that they ask at, without TLS; 8080 if absent.
+    pub(in crate::config) port: Option<u16>,
 }
 
 /// Where Envoy sends its spans.

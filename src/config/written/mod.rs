@@ -34,7 +34,7 @@ pub(super) use clients::{Client, UserFrom};
 pub(super) use credentials::{Certificate, Credential, Key, TokenCredential};
 pub(super) use database::Database;
 pub(super) use decisions::Decisions;
-pub(super) use envoy::{Envoy, Tracing};
+pub(super) use envoy::{Envoy, Gateway, Kubernetes, Service, Sidecars, Tracing};
 pub(super) use file::File;
 pub(super) use hours::{Day, Hours};
 pub(super) use identity::{ClientSecret, Identity, ManagedIdentity};

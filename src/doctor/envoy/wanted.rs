@@ -122,6 +122,7 @@ impl Wanted {
     pub(super) fn tollgate(&self) -> String {
         match &self.settings.tollgate {
             TollgateAddress::Pipe { pipe } => format!("unix:{pipe}"),
+            TollgateAddress::Service(at) => format!("{}:{}", at.host, at.port),
             TollgateAddress::Socket(at) => format!("{}:{}", at.address, at.port),
         }
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::envoy_config::{Address, Backend, Tls, TollgateAddress, Version};
+use crate::envoy_config::{Address, Backend, Service, Tls, TollgateAddress, Version};
 
 pub(in crate::envoy_config) fn settings() -> Settings {
     let address = |port| Address {
@@ -27,6 +27,7 @@ pub(in crate::envoy_config) fn settings() -> Settings {
         keep_instance_headers: false,
         pooled: false,
         tracing: None,
+        kubernetes: None,
         version: None,
         backends: vec![backend("sweden", "azure_openai")],
     }
@@ -43,14 +44,25 @@ pub(in crate::envoy_config) fn backend(name: &str, cluster: &str) -> Backend {
     }
 }
 
-/// tollgate on a Unix socket and on a loopback address, each in front of one backend and of three.
+pub(in crate::envoy_config) fn service() -> TollgateAddress {
+    TollgateAddress::Service(Service {
+        host: "tollgate.svc".to_owned(),
+        is_address: false,
+        port: 9000,
+        certificate: "/client.crt".to_owned(),
+        key: "/client.key".to_owned(),
+        trusted_ca: "/own-ca.pem".to_owned(),
+    })
+}
+
+/// tollgate on a Unix socket, on a loopback address and as a service, each in front of one backend and of three.
 fn all_kinds() -> Vec<Settings> {
     let socket = TollgateAddress::Socket(Address {
         address: "127.0.0.1".to_owned(),
         port: 9000,
     });
     let mut kinds = Vec::new();
-    for tollgate in [settings().tollgate, socket] {
+    for tollgate in [settings().tollgate, socket, service()] {
         let one = Settings {
             tollgate,
             ..settings()
@@ -99,7 +111,11 @@ fn tollgate_is_where_it_listens() {
         "socket_address": { "address": "127.0.0.1", "port_value": 9000 }
     });
     let there: Vec<_> = all_kinds().iter().map(at).collect();
-    assert_eq!(there, [pipe.clone(), pipe, socket.clone(), socket]);
+    let service = serde_json::json!({
+        "socket_address": { "address": "tollgate.svc", "port_value": 9000 }
+    });
+    let wanted = [&pipe, &pipe, &socket, &socket, &service, &service];
+    assert_eq!(there.iter().collect::<Vec<_>>(), wanted);
 }
 
 #[test]
@@ -117,6 +133,13 @@ fn a_hostile_value_stays_one_value() {
             TollgateAddress::Pipe { .. } => TollgateAddress::Pipe {
                 pipe: hostile.to_owned(),
             },
+            TollgateAddress::Service(service) => TollgateAddress::Service(Service {
+                host: hostile.to_owned(),
+                certificate: hostile.to_owned(),
+                key: hostile.to_owned(),
+                trusted_ca: hostile.to_owned(),
+                ..service
+            }),
             socket @ TollgateAddress::Socket(_) => socket,
         };
         if let Some(backend) = settings.backends.last_mut() {
@@ -257,5 +280,43 @@ fn a_fixed_order_has_each_backend_first_once_and_no_value_of_its_own_yaml() {
         // The next one comes first, before the others in their order.
         names.sort_by_key(|it| settings.backends.iter().position(|b| b.name == *it));
         names[..=(at + 1).min(2)].rotate_right(1);
+    }
+}
+
+#[test]
+fn a_service_is_asked_with_a_certificate_and_must_be_tollgate() {
+    for is_address in [false, true] {
+        let TollgateAddress::Service(own) = service() else {
+            panic!("no service");
+        };
+        let host = match is_address {
+            true => "10.1.2.3".to_owned(),
+            false => own.host.clone(),
+        };
+        let settings = Settings {
+            tollgate: TollgateAddress::Service(Service {
+                host: host.clone(),
+                is_address,
+                ..own
+            }),
+            ..settings()
+        };
+        let whole = read(&render(&settings, Part::Whole).expect("a configuration"));
+        let cluster = &whole["static_resources"]["clusters"][0];
+        let (kind, san) = match is_address {
+            true => ("STATIC", "IP_ADDRESS"),
+            false => ("STRICT_DNS", "DNS"),
+        };
+        assert_eq!(cluster["type"], kind);
+        let tls = &cluster["transport_socket"]["typed_config"];
+        assert_eq!(tls["sni"].as_str(), (!is_address).then_some("tollgate.svc"));
+        let common = &tls["common_tls_context"];
+        let certificate = &common["tls_certificates"][0];
+        assert_eq!(certificate["certificate_chain"]["filename"], "/client.crt");
+        assert_eq!(certificate["private_key"]["filename"], "/client.key");
+        let trust = &common["validation_context"];
+        assert_eq!(trust["trusted_ca"]["filename"], "/own-ca.pem");
+        let wanted = serde_json::json!([{ "san_type": san, "matcher": { "exact": host } }]);
+        assert_eq!(trust["match_typed_subject_alt_names"], wanted);
     }
 }

@@ -1,0 +1,116 @@
+use std::path::Path;
+
+use crate::config::Config;
+use crate::envoy_config::{Settings, TollgateAddress};
+
+fn parse(envoy: &str) -> Result<Settings, String> {
+    let text = format!(
+        "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nbackends: [ {{ name: sweden, endpoint: \"https://acme.openai.azure.com\" }} ]\nenvoy: {envoy}\n"
+    );
+    let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+    parsed
+        .map(|config| config.envoy)
+        .map_err(|error| error.lines().concat())
+}
+
+fn at(address: &str) -> Result<Settings, String> {
+    parse(&format!(
+        "{{ tollgate: {{ address: \"{address}\", certificate: /a.crt, key: /a.key, ca_file: /ca.crt }} }}"
+    ))
+}
+
+#[test]
+fn envoys_reach_the_service_by_its_name() {
+    for (address, host, is_address) in [
+        (
+            "tollgate.tollgate.svc.cluster.local:9000",
+            "tollgate.tollgate.svc.cluster.local",
+            false,
+        ),
+        ("10.1.2.3:9000", "10.1.2.3", true),
+        ("[fd00::7]:9000", "fd00::7", true),
+    ] {
+        let settings = at(address).expect("good");
+        let TollgateAddress::Service(service) = settings.tollgate else {
+            panic!("{address}: {:?}", settings.tollgate);
+        };
+        assert_eq!((service.host.as_str(), service.port), (host, 9000));
+        assert_eq!(service.is_address, is_address, "{address}");
+    }
+    for address in [
+        "tollgate",
+        "tollgate:0",
+        "tollgate:x",
+        ":9000",
+        "https://tollgate:9000",
+        "user@tollgate:9000",
+        "tollgate/x:9000",
+        "Tollgate:9000",
+    ] {
+        let said = at(address).expect_err("not one");
+        assert!(
+            said.contains("is not a name with a port"),
+            "{address}: {said}"
+        );
+    }
+    let said = parse("{ tollgate: { address: \"tollgate:9000\" } }").expect_err("no certificate");
+    assert!(said.contains("certificate"), "{said}");
+}
+
+#[test]
+fn what_belongs_to_tollgate_has_defaults() {
+    let settings = parse("{ kubernetes: { gateway: { name: eg } } }").expect("good");
+    let kubernetes = settings.kubernetes.expect("said");
+    let gateway = kubernetes.gateway.expect("said");
+    assert_eq!(kubernetes.namespace, "tollgate");
+    assert_eq!(
+        (gateway.name.as_str(), gateway.namespace.as_str()),
+        ("eg", "tollgate")
+    );
+    assert_eq!((gateway.listener.as_str(), gateway.port), ("https", 443));
+    assert_eq!(
+        gateway.pods.get("istio").map(String::as_str),
+        Some("ingressgateway")
+    );
+    assert_eq!(kubernetes.sidecars, None);
+    let settings = parse("{ kubernetes: { namespace: ai, gateway: { name: eg } } }").expect("good");
+    let gateway = settings.kubernetes.and_then(|it| it.gateway);
+    assert_eq!(gateway.map(|it| it.namespace).as_deref(), Some("ai"));
+}
+
+#[test]
+fn what_is_no_name_in_kubernetes_is_said() {
+    for (kubernetes, reason) in [
+        ("{ namespace: Tollgate }", "`Tollgate` is not a name"),
+        ("{ namespace: \"a\\n- b\" }", "is not a name"),
+        ("{ gateway: { name: \"a/b\" } }", "`a/b` is not a name"),
+        (
+            "{ gateway: { name: eg, listener: \"h'\" } }",
+            "is not a name",
+        ),
+        ("{ gateway: { name: eg, pods: {} } }", "not labels of pods"),
+        (
+            "{ gateway: { name: eg, pods: { \"a b\": c } } }",
+            "not labels",
+        ),
+        (
+            "{ sidecars: { namespace: \"-a\", pods: { a: b } } }",
+            "is not a name",
+        ),
+        (
+            "{ sidecars: { namespace: a, pods: { a: \"\" } } }",
+            "not labels",
+        ),
+        (
+            "{ hostnames: [\"https://a.example\"] }",
+            "is not the name of a host",
+        ),
+        ("{ hostnames: [\"*\"] }", "is not the name of a host"),
+        ("{ hostnames: [\"10.1.2.3\"] }", "is not the name of a host"),
+    ] {
+        let said = parse(&format!("{{ kubernetes: {kubernetes} }}")).expect_err("wrong");
+        assert!(said.contains(reason), "{kubernetes}: {said}");
+    }
+    let good = "{ hostnames: [\"*.example.com\"], sidecars: { namespace: a, pods: { app.kubernetes.io/name: chat_1 } } }";
+    parse(&format!("{{ kubernetes: {good} }}")).expect("good");
+}
