@@ -13,7 +13,7 @@ KUBERNETES := $(BUILT)/tools/kubernetes
 TEN     := nodejs javascript javascript-older langchain llama-index openai-1.50 openai-1.10
 OTHERS  := openai-2.30 agents semantic-kernel
 
-.PHONY: help demo test stack-test azure-test clients deny fuzz soak bench screenshots tools fmt
+.PHONY: help demo test mesh-test stack-test azure-test clients deny fuzz soak bench screenshots tools fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,13 @@ clients: ## every client of docs/clients.md through the gateway, also those that
 	cargo build --locked --workspace --bins
 	cargo clippy -p tollgate-integration --test clients --features all-clients --locked -- -D warnings
 	cargo test -p tollgate-integration --test clients --features all-clients --locked
+
+mesh-test: ## through Envoys that Envoy Gateway and Istio configure; builds both from source, and takes long the first time
+	@scripts/need.sh cargo cc python go
+	@scripts/envoy.sh $(ENVOY)
+	@integration/mesh/build.sh $(BUILT)/tools/mesh $(PLATFORMS)
+	cargo build --locked --workspace --bins
+	@integration/mesh/test.sh $(BUILT)/tools/mesh $(PLATFORMS)
 
 stack-test: ## docker-compose.yml for real: both images, all healthy, tried with the SDK; KEEP=1 keeps the builds
 	@scripts/need.sh root docker docker-compose debootstrap cargo python curl

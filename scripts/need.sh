@@ -52,7 +52,7 @@ for tool in "$@"; do
         lack "postgresql" "apt-get install postgresql"
       ;;
     go)
-      # Builds helm; one that is too old for that fetches a newer one, which it can from 1.21 on.
+      # Builds helm and the control planes of meshes; one that is too old for that fetches a newer one, which it can from 1.21 on.
       go version 2>/dev/null | grep -qE 'go1\.(2[1-9]|[3-9][0-9])' ||
         lack "go (1.21 or later)" "apt-get install golang-go, or from https://go.dev/dl"
       ;;

@@ -194,9 +194,15 @@ impl EnvoyConfig {
         self.at(CONNECTION_MANAGER)
     }
 
-    /// The configuration of an HTTP filter, by name.
+    /// The configuration of an HTTP filter, by name; a control plane adds to it what the filter is for.
     pub fn http_filter(&mut self, name: &str) -> &mut Value {
-        named(at(self.connection_manager(), "/http_filters"), name)
+        let filters = at(self.connection_manager(), "/http_filters");
+        let longer = format!("{name}/");
+        let own = filters.as_array().into_iter().flatten().find_map(|it| {
+            let own = it["name"].as_str()?;
+            own.starts_with(&longer).then(|| own.to_owned())
+        });
+        named(filters, own.as_deref().unwrap_or(name))
             .pointer_mut("/typed_config")
             .unwrap_or_else(|| panic!("the HTTP filter {name} has no typed_config"))
     }

@@ -24,6 +24,7 @@ pub mod failure;
 mod files;
 pub mod key;
 pub mod lines;
+pub mod mesh;
 pub mod options;
 pub mod paths;
 mod running;

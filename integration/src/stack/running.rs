@@ -13,6 +13,7 @@ use super::envoy::Envoy;
 use super::failure::Failure;
 use super::files::Files;
 use super::key::TestKey;
+use super::mesh::{self, Surroundings};
 use super::options::{Options, Service};
 use super::tollgate::{SOCKET, Tollgate, TollgateLaunch, tollgate_yaml};
 use crate::fakes::azure::FakeAzure;
@@ -41,6 +42,7 @@ pub struct Stack {
     launch: TollgateLaunch,
     substitute: Option<JoinHandle<()>>,
     files: Files,
+    config: EnvoyConfig,
     directory: TempDir,
     /// Only owned, so that it ends with the rest.
     _echo: Option<Echo>,
@@ -89,18 +91,39 @@ impl Stack {
         launch.configure(&yaml, options.config_edits)?;
         let (tollgate, substitute) = serve(options.service, &launch, &socket).await?;
 
-        let mut config = match (options.mtls, others.is_empty()) {
-            (true, _) => EnvoyConfig::standalone_mtls()?,
-            (false, true) if !options.written => EnvoyConfig::standalone()?,
-            (false, _) => EnvoyConfig::written_from(&launch.config).await?,
+        let mut config = match (mesh::platform(), options.mtls, others.is_empty()) {
+            (Some(platform), _, _) => {
+                let mut names = vec![(
+                    BACKEND_HOST.to_owned(),
+                    echo.as_ref().map_or(azure.addr, |echo| echo.address),
+                )];
+                let more = options.others.iter().zip(&others);
+                names.extend(more.map(|(other, azure)| (host_of(&other.name), azure.addr)));
+                let surroundings = Surroundings {
+                    directory: directory.path().to_owned(),
+                    certificate: (files.certificate.clone(), files.key.clone()),
+                    authority: files.authority.clone(),
+                    names,
+                };
+                mesh::configured(&platform, &launch.config, &surroundings).await?
+            }
+            (None, true, _) => EnvoyConfig::standalone_mtls()?,
+            (None, false, true) if !options.written => EnvoyConfig::standalone()?,
+            (None, false, _) => EnvoyConfig::written_from(&launch.config).await?,
         };
         config.listen_on_loopback();
-        config.certificate(&files.certificate, &files.key);
-        config.tollgate_socket(&socket);
         match others.is_empty() {
-            true => config.backend(backend(&azure, echo.as_ref(), &files)),
-            false if options.by_address => config.pass_switches_of_fakes(),
+            _ if mesh::platform().is_some() => config.pass_switches_of_fakes(),
+            true => {
+                place(&mut config, &files, &socket);
+                config.backend(backend(&azure, echo.as_ref(), &files));
+            }
+            false if options.by_address => {
+                place(&mut config, &files, &socket);
+                config.pass_switches_of_fakes();
+            }
             false => {
+                place(&mut config, &files, &socket);
                 let names = options.others.iter().map(|it| it.name.as_str());
                 let hosts: Vec<_> = names.clone().map(host_of).collect();
                 let mut all = vec![(
@@ -133,6 +156,7 @@ impl Stack {
             launch,
             substitute,
             files,
+            config,
             directory,
             _echo: echo,
         };
@@ -167,6 +191,11 @@ impl Stack {
         tollgate.ready().await?;
         self.tollgate = Some(tollgate);
         Ok(())
+    }
+
+    /// What Envoy was started with.
+    pub fn envoy_config(&self) -> &EnvoyConfig {
+        &self.config
     }
 
     /// The path of tollgate.yaml, to read it or to replace it.
@@ -222,6 +251,12 @@ async fn serve(
         Service::Substitute(start) => (None, Some(start(socket)?)),
         Service::Nobody => (None, None),
     })
+}
+
+/// The files and the socket of a test, in place of those of the file.
+fn place(config: &mut EnvoyConfig, files: &Files, socket: &Path) {
+    config.certificate(&files.certificate, &files.key);
+    config.tollgate_socket(socket);
 }
 
 /// The name under which Envoy knows one of several backends.

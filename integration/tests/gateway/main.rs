@@ -39,6 +39,7 @@ mod limits;
 mod load;
 mod log_level;
 mod matrix;
+mod mesh;
 mod metering;
 mod metrics;
 mod objects;
