@@ -30,6 +30,12 @@
   {{- $_ := set $defaults "decisions" (dict "keys" $keys) -}}
 {{- end -}}
 {{- $config := mergeOverwrite $defaults (deepCopy $given) -}}
+{{- $called := ($config.envoy | default dict).tollgate -}}
+{{- if and (eq .Values.mode "service") $called (not $called.address) -}}
+  {{- /* For `tollgate envoy --for`: where the mesh finds this Service. */ -}}
+  {{- $port := include "tollgate.port" $config.listen.grpc -}}
+  {{- $_ := set $called "address" (printf "%s.%s.svc.cluster.local:%s" (include "tollgate.fullname" .) .Release.Namespace $port) -}}
+{{- end -}}
 {{- $redis := ($config.limits | default dict).redis -}}
 {{- if and $redis (not $redis.replicas) -}}
   {{- $_ := set $redis "replicas" (include "tollgate.replicas" . | int) -}}

@@ -86,7 +86,14 @@ fn tollgate_takes_what_the_chart_writes() {
     }
     for name in examples {
         let all = manifests(name, &[]);
-        check(files(&all).path());
+        let folder = files(&all);
+        check(folder.path());
+        if name == "service" {
+            let config = folder.path().join("tollgate.yaml");
+            let mut written = tollgate();
+            written.args(["envoy", "--for", "envoy-gateway", "--config"]);
+            succeeds(written.arg(config));
+        }
     }
 }
 
@@ -173,6 +180,8 @@ fn a_mode_has_the_addresses_that_it_needs() {
         "/etc/tollgate/decisions/secondary"
     );
     assert_eq!(service["limits"]["redis"]["replicas"], 9);
+    let address = &service["envoy"]["tollgate"]["address"];
+    assert_eq!(address, "gateway-tollgate.ai.svc.cluster.local:9000");
     // What somebody writes comes first.
     let own = config(
         "service",

@@ -60,12 +60,12 @@ const REFUSED: [(&str, &[&str], &str); 31] = [
     ),
     (
         "service-keda",
-        &["config.limits={\"everything\":{\"requests\":{\"minute\":100}}}"],
+        &["config.limits={\"everything\":{\"requests_per_minute\":100}}"],
         "config.limits.redis is missing",
     ),
     (
         "service-keda",
-        &["config.products=[{\"id\":\"p\",\"limits\":{\"tokens\":{\"minute\":100}}}]"],
+        &["config.products=[{\"id\":\"p\",\"limits\":{\"tokens_per_minute\":100}}]"],
         "config.limits.redis is missing",
     ),
     (
