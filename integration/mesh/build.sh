@@ -8,7 +8,7 @@ folder=$(mkdir -p "$1" && cd "$1" && pwd)
 shift
 here=$(cd "$(dirname "$0")" && pwd)
 # Go modules and their hashes, as `go mod download -json` says them. Istio's releases are not in Go's module proxy by
-# their numbers: this is its main branch on 2026-08-27, which became 1.31.
+# their numbers: this is its main branch on 2026-08-27, which calls itself 1.31.
 ENVOY_GATEWAY="github.com/envoyproxy/gateway@v1.9.1"
 ENVOY_GATEWAY_SUM="h1:vAVp6/AlBXJ1aOhp1mxL7fNEzVEfjADUguUhm2wzxQY="
 ISTIO="istio.io/istio@v0.0.0-20260827124520-eed52ebb66ad"
@@ -37,6 +37,8 @@ build() {
 
 for platform in "${@:-envoy-gateway istio}"; do
   for one in $platform; do
+    # One pilot configures gateways and sidecars.
+    one=${one%-sidecar}
     [[ -x $folder/$one ]] && continue
     echo "building $one's translator from source into $folder: 15 minutes or more on two cores" >&2
     work=$(mktemp -d "$folder/.build.XXXXXX")

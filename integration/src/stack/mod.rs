@@ -39,7 +39,7 @@ pub use self::envoy::{Envoy, Launch};
 pub use self::failure::Failure;
 pub use self::key::TestKey;
 pub use self::lines::Lines;
-pub use self::options::Options;
+pub use self::options::{ClientFiles, Options};
 pub use self::running::{BACKEND_HOST, CHAT_PATH, Stack};
 pub use self::tollgate::{Tollgate, TollgateLaunch, tollgate_yaml};
 pub use self::wait::{poll_for, wait_for};

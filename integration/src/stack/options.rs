@@ -1,7 +1,7 @@
 //! What a test wants of its stack, and how it differs from what users run.
 
 use std::future::pending;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::task::JoinHandle;
 
@@ -47,6 +47,19 @@ pub struct Options {
     pub(super) mtls: bool,
     pub(super) by_address: bool,
     pub(super) written: bool,
+    pub(super) missing_manifests: Vec<String>,
+    pub(super) shared: Option<ClientFiles>,
+}
+
+/// What Envoy shows to a tollgate that is a service, and whom it trusts there.
+#[derive(Clone, Debug)]
+pub struct ClientFiles {
+    /// Its certificate.
+    pub certificate: PathBuf,
+    /// The key of that.
+    pub key: PathBuf,
+    /// The authorities of tollgate's certificate.
+    pub authorities: PathBuf,
 }
 
 impl Default for Options {
@@ -69,6 +82,8 @@ impl Default for Options {
             mtls: false,
             by_address: false,
             written: false,
+            missing_manifests: Vec::new(),
+            shared: None,
         }
     }
 }
@@ -143,6 +158,18 @@ impl Options {
     pub fn envoy_as_written(mut self) -> Self {
         self.written = true;
         self
+    }
+
+    /// What a control plane is not told: manifests of a kind. An Envoy of one's own has none.
+    pub fn without_manifests(mut self, kinds: &[&str]) -> Self {
+        self.missing_manifests = kinds.iter().map(|&it| it.to_owned()).collect();
+        self
+    }
+
+    /// tollgate is a service, at the address of `envoy: { tollgate }`, with these files at Envoy.
+    pub fn shared(mut self, files: ClientFiles) -> Self {
+        self.shared = Some(files);
+        self.envoy_as_written()
     }
 
     /// How the fake identity endpoint behaves.

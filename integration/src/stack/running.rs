@@ -91,6 +91,9 @@ impl Stack {
         launch.configure(&yaml, options.config_edits)?;
         let (tollgate, substitute) = serve(options.service, &launch, &socket).await?;
 
+        // A service is where the configuration says.
+        let own_socket = options.shared.is_none().then_some(socket.as_path());
+        let is_partial = !options.missing_manifests.is_empty();
         let mut config = match (mesh::platform(), options.mtls, others.is_empty()) {
             (Some(platform), _, _) => {
                 let mut names = vec![(
@@ -104,6 +107,8 @@ impl Stack {
                     certificate: (files.certificate.clone(), files.key.clone()),
                     authority: files.authority.clone(),
                     names,
+                    missing: options.missing_manifests,
+                    client: options.shared.clone(),
                 };
                 mesh::configured(&platform, &launch.config, &surroundings).await?
             }
@@ -113,17 +118,18 @@ impl Stack {
         };
         config.listen_on_loopback();
         match others.is_empty() {
+            _ if is_partial => {}
             _ if mesh::platform().is_some() => config.pass_switches_of_fakes(),
             true => {
-                place(&mut config, &files, &socket);
+                place(&mut config, &files, own_socket);
                 config.backend(backend(&azure, echo.as_ref(), &files));
             }
             false if options.by_address => {
-                place(&mut config, &files, &socket);
+                place(&mut config, &files, own_socket);
                 config.pass_switches_of_fakes();
             }
             false => {
-                place(&mut config, &files, &socket);
+                place(&mut config, &files, own_socket);
                 let names = options.others.iter().map(|it| it.name.as_str());
                 let hosts: Vec<_> = names.clone().map(host_of).collect();
                 let mut all = vec![(
@@ -254,9 +260,11 @@ async fn serve(
 }
 
 /// The files and the socket of a test, in place of those of the file.
-fn place(config: &mut EnvoyConfig, files: &Files, socket: &Path) {
+fn place(config: &mut EnvoyConfig, files: &Files, socket: Option<&Path>) {
     config.certificate(&files.certificate, &files.key);
-    config.tollgate_socket(socket);
+    if let Some(socket) = socket {
+        config.tollgate_socket(socket);
+    }
 }
 
 /// The name under which Envoy knows one of several backends.

@@ -256,6 +256,8 @@ async fn a_response_in_the_background_keeps_what_was_set_aside_until_its_usage_i
     };
     let answer = send(begin()).await;
     assert_eq!(answer.status(), 200);
+    // Until then it is under way, which is another limit.
+    answer.text().await.expect("a whole answer");
     refused(send(begin()).await, 429, "token_rate_limit_exceeded").await;
     stack.azure.hold_background(false);
     wait_for("what it has used", async || {

@@ -236,3 +236,37 @@ async fn pages_of_a_listed_origin_may_call_and_others_may_not() {
     }
     assert_eq!(stack.azure.ledger().len(), 0);
 }
+
+/// What somebody may forget to paste, or a control plane may not take: of a mesh alone.
+fn forgotten() -> &'static [&'static [&'static str]] {
+    match mesh::platform().as_deref() {
+        Some("envoy-gateway") => &[
+            &["EnvoyPatchPolicy"],
+            &["SecurityPolicy", "EnvoyPatchPolicy"],
+            &["EnvoyExtensionPolicy", "EnvoyPatchPolicy"],
+        ],
+        Some("istio") => &[&["EnvoyFilter"], &["VirtualService"]],
+        // Without its routes the workload asks Azure itself, as it may anyway.
+        Some(_) => &[&["EnvoyFilter"]],
+        None => &[],
+    }
+}
+
+#[tokio::test]
+async fn what_is_forgotten_lets_no_credential_and_nothing_undecided_out() {
+    for kinds in forgotten() {
+        let stack = Stack::start(Options::default().without_manifests(kinds)).await;
+        let body = json!({ "messages": [{ "role": "user", "content": "hello" }] });
+        let wrong = stack.chat(&body).header("authorization", "Bearer wrong");
+        for request in [stack.chat(&body), wrong] {
+            let answer = request.send().await.expect("an answer");
+            let is_decided = answer.status() == 200 && *kinds == ["EnvoyPatchPolicy"];
+            assert!(is_decided || !answer.status().is_success(), "{kinds:?}");
+        }
+        for request in stack.azure.requests() {
+            let shown = format!("{:?}", request.headers);
+            assert!(!shown.contains("wrong"), "{kinds:?}: {shown}");
+            assert!(!shown.contains(stack.key.text()), "{kinds:?}: {shown}");
+        }
+    }
+}

@@ -28,11 +28,11 @@ pub(super) struct EnvoyArguments {
     #[arg(long = "for", value_name = "PLATFORM", value_parser = platforms(), default_value = "standalone")]
     platform: Platform,
     /// Only this part, to paste into the configuration of an Envoy that is there already.
-    #[arg(long, value_parser = parts(), conflicts_with = "platform")]
+    #[arg(long, value_parser = parts())]
     part: Option<Part>,
     /// Write the files of a running Envoy into this folder, and again whenever the configuration changes, until told
     /// to stop. Envoy is started with `envoy.yaml` in it, and takes the others from there.
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["part", "platform"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "part")]
     watch: Option<PathBuf>,
 }
 
@@ -53,6 +53,11 @@ fn platforms() -> impl TypedValueParser<Value = Platform> {
 pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
     let version = arguments.envoy_version.as_deref().map(Version::parse);
     let version = version.transpose()?;
+    let is_own = arguments.platform == Platform::Standalone;
+    if !is_own && (arguments.part.is_some() || arguments.watch.is_some()) {
+        let why = "`--part` and `--watch` are for an Envoy of your own, and `--for` says another one: leave it out";
+        return Err(why.to_owned());
+    }
     if let Some(folder) = &arguments.watch {
         return watch::run(&arguments.config, folder, version);
     }

@@ -119,6 +119,7 @@ fn envoy_gateway_is_told_what_an_envoy_of_ones_own_has() {
         assert!(patched.get(path).is_some_and(|it| !it.is_null()), "{path}");
     }
     assert!(!patched.contains_key("/route"), "routes are as written");
+    assert!(!patched.contains_key("/tracing/max_path_tag_length"));
 }
 
 #[test]

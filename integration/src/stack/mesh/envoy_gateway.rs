@@ -42,6 +42,17 @@ kind: Secret
 metadata: { name: gateway, namespace: gateways }
 type: kubernetes.io/tls
 data: { tls.crt: CERTIFICATE, tls.key: KEY }
+---
+apiVersion: v1
+kind: Secret
+metadata: { name: tollgate-client, namespace: tollgate }
+type: kubernetes.io/tls
+data: { tls.crt: CERTIFICATE, tls.key: KEY }
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: tollgate-authorities, namespace: tollgate }
+data: { ca.crt: AUTHORITY }
 "#;
 
 /// The xDS that Envoy Gateway makes of manifests.
@@ -57,6 +68,7 @@ pub(super) async fn translated(manifests: &str, directory: &Path) -> Result<Xds,
     };
     let cluster = CLUSTER
         .replace("CERTIFICATE", &base64(own.cert.pem()))
+        .replace("AUTHORITY", &Value::from(own.cert.pem()).to_string())
         .replace("KEY", &base64(own.signing_key.serialize_pem()));
     write(&file, &format!("{manifests}{cluster}"))?;
     let output = Command::new(translator()?)

@@ -45,7 +45,20 @@ pub(super) async fn written(
         .await
         .map_err(|error| failed(&error))?;
     match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        true => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            Ok(without(&text, &surroundings.missing))
+        }
         false => Err(failed(&String::from_utf8_lossy(&output.stderr))),
     }
+}
+
+/// Leaves out what is of these kinds.
+fn without(manifests: &str, kinds: &[String]) -> String {
+    let is_kept = |document: &&str| {
+        let mut lines = document.lines();
+        !lines.any(|line| kinds.iter().any(|kind| line == format!("kind: {kind}")))
+    };
+    let kept: Vec<_> = manifests.split("\n---\n").filter(is_kept).collect();
+    kept.join("\n---\n")
 }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use self::istio::Proxy;
 use super::config::EnvoyConfig;
 use super::failure::Failure;
+use super::options::ClientFiles;
 
 /// Says which control plane configures Envoy.
 const PLATFORM: &str = "TOLLGATE_MESH";
@@ -32,6 +33,10 @@ pub struct Surroundings {
     pub authority: PathBuf,
     /// What names stand for: of the backends, in the order of tollgate.yaml.
     pub names: Vec<(String, SocketAddr)>,
+    /// Kinds of manifests that the control plane is not told of.
+    pub missing: Vec<String>,
+    /// What Envoy has of a tollgate that is a service.
+    pub client: Option<ClientFiles>,
 }
 
 /// The control plane that this run asks for.

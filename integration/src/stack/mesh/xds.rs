@@ -6,6 +6,10 @@ use super::Surroundings;
 use crate::stack::config::EnvoyConfig;
 use crate::stack::failure::Failure;
 
+/// What Envoy Gateway calls the secret of Envoy's certificate, and the authorities of tollgate's.
+const CLIENT_SECRET: &str = "tollgate/tollgate-client";
+const AUTHORITIES: &str = "tollgate/tollgate-ca";
+
 /// What a control plane has for one Envoy.
 pub(super) struct Xds {
     pub(super) listeners: Vec<Value>,
@@ -144,24 +148,27 @@ fn with_secrets(value: Value, surroundings: &Surroundings) -> Value {
 }
 
 fn secrets(members: &mut Map<String, Value>, surroundings: &Surroundings) {
-    if members
-        .remove("tls_certificate_sds_secret_configs")
-        .is_some()
-    {
-        let (chain, key) = &surroundings.certificate;
+    if let Some(asked) = members.remove("tls_certificate_sds_secret_configs") {
+        let is_clients = asked[0]["name"] == CLIENT_SECRET;
+        let (chain, key) = match &surroundings.client {
+            Some(client) if is_clients => (&client.certificate, &client.key),
+            _ => (&surroundings.certificate.0, &surroundings.certificate.1),
+        };
         let pair = json!({
             "certificate_chain": { "filename": chain }, "private_key": { "filename": key },
         });
         members.insert("tls_certificates".to_owned(), json!([pair]));
     }
     let trusted = json!({ "filename": surroundings.authority });
-    if members
-        .remove("validation_context_sds_secret_config")
-        .is_some()
-    {
+    if let Some(asked) = members.remove("validation_context_sds_secret_config") {
         let own = members.remove("default_validation_context");
         let mut own = own.unwrap_or_else(|| json!({}));
-        own["trusted_ca"] = trusted.clone();
+        own["trusted_ca"] = match &surroundings.client {
+            Some(client) if asked["name"] == AUTHORITIES => {
+                json!({ "filename": client.authorities })
+            }
+            _ => trusted.clone(),
+        };
         members.insert("validation_context".to_owned(), own);
     }
     let combined = members.remove("combined_validation_context");

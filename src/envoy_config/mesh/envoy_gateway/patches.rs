@@ -79,7 +79,7 @@ fn manager(input: &Input<'_>) -> Vec<Value> {
     let own = &input.own.manager;
     let path = manager_path(input);
     let one = |to: &str, value: &Value| put(input, LISTENER, &path, to, value);
-    vec![
+    let mut all = vec![
         // No address counts as internal.
         one(
             "/internal_address_config",
@@ -94,7 +94,12 @@ fn manager(input: &Input<'_>) -> Vec<Value> {
         one("/server_header_transformation", &json!("OVERWRITE")),
         one("/server_name", own.at("server_name")),
         one("/local_reply_config", own.at("local_reply_config")),
-    ]
+    ];
+    if input.settings.tracing.is_some() {
+        // `EnvoyProxy` says where spans go; they show no path with its query, where a caller may have put a key.
+        all.push(one("/tracing/max_path_tag_length", &json!(0)));
+    }
+    all
 }
 
 fn authz(input: &Input<'_>) -> Vec<Value> {

@@ -70,6 +70,8 @@ fn routed(place: &Place<'_>, name: &str, value: Value) -> Value {
 
 fn routes_of(place: &Place<'_>) -> Value {
     match &place.kind {
+        // Istio puts all that is plain HTTP at one port together, whichever Gateway it is from.
+        Kind::Gateway(_) if !place.tls => json!({}),
         Kind::Gateway(gateway) => json!({
             "gateway": format!("{}/{}", gateway.namespace, gateway.name),
         }),
@@ -98,7 +100,11 @@ fn merged(kind: &str, place: &Place<'_>, routes: Value, value: Value) -> Value {
 
 /// One spelling of a path and of a header, limits, and errors that SDKs parse.
 fn manager(own: &Own, place: &Place<'_>) -> Value {
-    let mut config = json!({ "@type": own.manager.at("@type") });
+    let mut config = json!({
+        "@type": own.manager.at("@type"),
+        // Spans show no path with its query, where a caller may have put a key.
+        "tracing": { "max_path_tag_length": 0 },
+    });
     let mut names = vec![
         "normalize_path",
         "merge_slashes",

@@ -51,7 +51,7 @@ fn head(settings: &Settings, places: &[Place<'_>]) -> String {
         "Istio in front of Azure OpenAI, with tollgate{certificates}.
 
 Written by `tollgate envoy --for istio` from tollgate.yaml: change that file, and write this one again.
-Tried with Istio 1.31's pilot: docs/meshes.md says what works, and what is lost.
+Tried with the pilot of Istio's main branch of 2026-08-27 (1.31): docs/meshes.md says what works, and what is lost.
 
 Needed first:"
     );

@@ -19,6 +19,8 @@ pub(super) struct Place<'a> {
     pub(super) port: u16,
     /// What its objects are called.
     pub(super) name: &'static str,
+    /// Callers connect with TLS.
+    pub(super) tls: bool,
 }
 
 pub(super) enum Kind<'a> {
@@ -39,6 +41,7 @@ pub(super) fn places<'a>(settings: &Settings, kubernetes: &'a Kubernetes) -> Vec
             hosts,
             port: gateway.port,
             name: NAME,
+            tls: settings.tls.is_some(),
         });
     }
     if let Some(sidecars) = &kubernetes.sidecars {
@@ -49,6 +52,7 @@ pub(super) fn places<'a>(settings: &Settings, kubernetes: &'a Kubernetes) -> Vec
             hosts: first.into_iter().collect(),
             port: sidecars.port,
             name: "tollgate-egress",
+            tls: false,
         });
     }
     places
@@ -60,10 +64,16 @@ impl Place<'_> {
         match &self.kind {
             Kind::Gateway(gateway) => format!(
                 "
-- The Gateway (networking.istio.io) `{}` in the namespace `{}`, with HTTPS, at the port {} of its pods, for tollgate's hosts
-  alone: limits, paths and error pages below are the listener's. `tls: {{ mode: SIMPLE }}`, also for client
-  certificates, which tollgate judges.",
-                gateway.name, gateway.namespace, gateway.port
+- The Gateway (networking.istio.io) `{}` in the namespace `{}`, with {}, at the port {} of its pods, for tollgate's hosts
+  alone: limits, paths and error pages below are the listener's.",
+                gateway.name,
+                gateway.namespace,
+                match self.tls {
+                    // Also for client certificates, which tollgate judges.
+                    true => "HTTPS (`tls: { mode: SIMPLE }`)",
+                    false => "HTTP",
+                },
+                gateway.port
             ),
             Kind::Sidecars(sidecars) => format!(
                 "
@@ -115,7 +125,7 @@ impl Place<'_> {
         }
     }
 
-    /// Callers connect with TLS, and may have certificates.
+    /// Callers come from elsewhere.
     pub(super) fn is_gateway(&self) -> bool {
         matches!(self.kind, Kind::Gateway(_))
     }

@@ -74,6 +74,7 @@ fn a_gateway_has_the_filters_of_an_envoy_of_ones_own_and_they_are_off_elsewhere(
         manager["path_with_escaped_slashes_action"],
         "REJECT_REQUEST"
     );
+    assert_eq!(manager["tracing"]["max_path_tag_length"], 0);
     let common = &manager["common_http_protocol_options"];
     assert_eq!(common["headers_with_underscores_action"], "REJECT_REQUEST");
     assert!(patches(&all, "tollgate", "FILTER_CHAIN").is_empty());
@@ -162,6 +163,21 @@ fn certificates_of_callers_are_asked_for_at_a_gateway() {
     let manager = &patches(&all, "tollgate", "NETWORK_FILTER")[0]["typed_config"];
     assert_eq!(manager["forward_client_cert_details"], "SANITIZE_SET");
     assert_eq!(manager["set_current_client_cert_details"]["chain"], true);
+}
+
+#[test]
+fn routes_of_plain_http_are_known_by_their_names() {
+    let all = written(&Settings {
+        tls: None,
+        ..placed()
+    });
+    let spec = &get(&all, "EnvoyFilter", "tollgate")["spec"];
+    let patches = spec["configPatches"].as_array().expect("a list").iter();
+    let routes = patches.filter(|it| it["applyTo"] == "HTTP_ROUTE");
+    for patch in routes {
+        let at = &patch["match"]["routeConfiguration"];
+        assert!(at["gateway"].is_null() && at["vhost"]["route"]["name"].is_string());
+    }
 }
 
 #[test]
