@@ -7,11 +7,11 @@ use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 use super::scalar::scalar;
-use super::settings::{Backend, Settings};
+use super::settings::{Backend, Settings, TollgateAddress};
 use crate::upstream::MAX_ATTEMPTS;
 
 /// The templates by the names that they include each other by.
-const TEMPLATES: [(&str, &str); 25] = [
+const TEMPLATES: [(&str, &str); 26] = [
     ("envoy.yaml", include_str!("templates/envoy.yaml")),
     ("listener.yaml", include_str!("templates/listener.yaml")),
     (
@@ -25,6 +25,10 @@ const TEMPLATES: [(&str, &str); 25] = [
     (
         "cluster-in-order.yaml",
         include_str!("templates/cluster-in-order.yaml"),
+    ),
+    (
+        "retry-replica.yaml",
+        include_str!("templates/retry-replica.yaml"),
     ),
     ("attempt.lua", include_str!("templates/attempt.lua")),
     (
@@ -151,6 +155,11 @@ pub enum RenderError {
     /// Envoy can't reach a backend without an address.
     #[error("backend `{0}` has no `endpoint`: write `endpoint: https://NAME.openai.azure.com`")]
     NoEndpoint(String),
+    /// tollgate listens for Envoys that are elsewhere.
+    #[error(
+        "nothing says where Envoys reach tollgate, which listens with `grpc_tls`: write `envoy: {{ tollgate: {{ address: \"NAME:PORT\", certificate: FILE, key: FILE, ca_file: FILE }} }}`"
+    )]
+    NoTollgate,
     /// Nothing says which Gateway callers connect to.
     #[error(
         "nothing says which Gateway it is for: write `envoy: {{ kubernetes: {{ gateway: {{ name: NAME, namespace: NAMESPACE }} }} }}`{0}"
@@ -199,6 +208,9 @@ pub(super) fn write_template(
 ) -> Result<String, RenderError> {
     if let Some(backend) = settings.backends.iter().find(|it| it.host.is_none()) {
         return Err(RenderError::NoEndpoint(backend.name.clone()));
+    }
+    if settings.tollgate == TollgateAddress::Unsaid {
+        return Err(RenderError::NoTollgate);
     }
     let mut templates = Environment::new();
     let syntax = SyntaxConfig::builder()

@@ -126,6 +126,8 @@ pub enum TollgateAddress {
     Service(Service),
     /// A loopback address.
     Socket(Address),
+    /// A service, and nothing says where.
+    Unsaid,
 }
 
 /// tollgate as a service that many Envoys share.

@@ -123,6 +123,8 @@ impl Wanted {
         match &self.settings.tollgate {
             TollgateAddress::Pipe { pipe } => format!("unix:{pipe}"),
             TollgateAddress::Service(at) => format!("{}:{}", at.host, at.port),
+            // Nothing is written then.
+            TollgateAddress::Unsaid => String::new(),
             TollgateAddress::Socket(at) => format!("{}:{}", at.address, at.port),
         }
     }

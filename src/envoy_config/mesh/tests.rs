@@ -159,6 +159,8 @@ fn tollgate_is_where_tollgate_yaml_says() {
         spec["tls"]["clientCertificateRef"]["name"],
         "tollgate-client"
     );
+    let asked = &get(&all, "SecurityPolicy", "tollgate")["spec"]["extAuth"]["grpc"];
+    assert_eq!(asked["backendSettings"]["retry"]["numRetries"], 2);
     let policy = &get(&all, "BackendTLSPolicy", "tollgate")["spec"];
     assert_eq!(policy["validation"]["hostname"], "tollgate.svc");
     let authorities = &policy["validation"]["caCertificateRefs"][0]["name"];

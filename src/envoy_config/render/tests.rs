@@ -140,7 +140,7 @@ fn a_hostile_value_stays_one_value() {
                 trusted_ca: hostile.to_owned(),
                 ..service
             }),
-            socket @ TollgateAddress::Socket(_) => socket,
+            other @ (TollgateAddress::Socket(_) | TollgateAddress::Unsaid) => other,
         };
         if let Some(backend) = settings.backends.last_mut() {
             backend.name = hostile.to_owned();
@@ -316,7 +316,31 @@ fn a_service_is_asked_with_a_certificate_and_must_be_tollgate() {
         assert_eq!(certificate["private_key"]["filename"], "/client.key");
         let trust = &common["validation_context"];
         assert_eq!(trust["trusted_ca"]["filename"], "/own-ca.pem");
+        // What can't be sent to one replica goes to another one.
+        let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+        for filter in [1, 2] {
+            let service = format!("{manager}/http_filters/{filter}/typed_config/grpc_service");
+            let service = whole.pointer(&service).expect("a filter that asks");
+            assert_eq!(service["retry_policy"]["num_retries"], 2);
+        }
+        assert_eq!(
+            cluster["circuit_breakers"]["thresholds"][0]["max_retries"],
+            100_000
+        );
         let wanted = serde_json::json!([{ "san_type": san, "matcher": { "exact": host } }]);
         assert_eq!(trust["match_typed_subject_alt_names"], wanted);
     }
+}
+
+#[test]
+fn a_service_must_have_an_address_that_envoys_reach() {
+    let settings = Settings {
+        tollgate: TollgateAddress::Unsaid,
+        ..settings()
+    };
+    let error = render(&settings, Part::Whole).expect_err("nowhere");
+    assert!(
+        error.to_string().contains("envoy: { tollgate: { address:"),
+        "{error}"
+    );
 }

@@ -167,6 +167,8 @@ fn tls_policy(input: &Input<'_>, name: &str, host: &str, authorities: Option<&st
 fn tollgate(input: &Input<'_>) -> Vec<Document> {
     let (endpoint, host) = match &input.settings.tollgate {
         TollgateAddress::Pipe { pipe } => (json!({ "unix": { "path": pipe } }), None),
+        // Nothing is written then.
+        TollgateAddress::Unsaid => (Value::Null, None),
         TollgateAddress::Socket(at) => (
             json!({ "ip": { "address": at.address, "port": at.port } }),
             None,

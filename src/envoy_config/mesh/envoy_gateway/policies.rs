@@ -28,8 +28,8 @@ pub(super) fn documents(input: &Input<'_>) -> Vec<Document> {
 }
 
 /// How tollgate is asked. Every request in flight is a stream there.
-fn asked() -> Value {
-    json!({
+fn asked(input: &Input<'_>) -> Value {
+    let mut asked = json!({
         "circuitBreaker": {
             "maxConnections": 100_000,
             "maxParallelRequests": 100_000,
@@ -42,7 +42,23 @@ fn asked() -> Value {
             "maxConcurrentStreams": 100_000,
         },
         "timeout": { "tcp": { "connectTimeout": "1s" } },
-    })
+    });
+    let retry = input.own.authz.at("grpc_service/retry_policy");
+    if !retry.is_null() {
+        // What can't be sent to one replica goes to another one.
+        let retry_on = retry.at("retry_on").as_str().unwrap_or_default();
+        let triggers: Value = retry_on.split(',').collect();
+        asked.put(
+            "retry",
+            json!({
+                "numRetries": retry.at("num_retries"),
+                "perRetry": { "backOff": { "baseInterval": "5ms", "maxInterval": "20ms" } },
+                "retryOn": { "triggers": triggers },
+            }),
+        );
+        asked.put("circuitBreaker/maxParallelRetries", json!(100_000));
+    }
+    asked
 }
 
 fn security(input: &Input<'_>) -> Value {
@@ -53,7 +69,7 @@ fn security(input: &Input<'_>) -> Value {
             "statusOnError": 503,
             "timeout": input.own.authz.at("grpc_service/timeout"),
             "headersToExtAuth": input.own.shown_headers(),
-            "grpc": { "backendRefs": [backend_ref(NAME)], "backendSettings": asked() },
+            "grpc": { "backendRefs": [backend_ref(NAME)], "backendSettings": asked(input) },
         },
     });
     if !input.settings.allowed_origins.is_empty() {
@@ -84,7 +100,7 @@ fn extension(input: &Input<'_>) -> Value {
         "targetRefs": target_route(),
         "extProc": [{
             "backendRefs": [backend_ref(NAME)],
-            "backendSettings": asked(),
+            "backendSettings": asked(input),
             "failOpen": false,
             "statusOnError": 503,
             "messageTimeout": proc.at("message_timeout"),

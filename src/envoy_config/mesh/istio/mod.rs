@@ -66,7 +66,7 @@ Needed first:"
   (for a sidecar by the annotations `sidecar.istio.io/userVolume` and `userVolumeMount`).",
             service.certificate, service.key, service.trusted_ca
         )),
-        TollgateAddress::Pipe { .. } | TollgateAddress::Socket(_) => {}
+        TollgateAddress::Pipe { .. } | TollgateAddress::Socket(_) | TollgateAddress::Unsaid => {}
     }
     if is_beside_envoy(settings) {
         text.push_str(
