@@ -13,8 +13,8 @@ use crate::access::{BodyLimits, Client, ClientId, ObjectKind};
 use crate::auth::certificate::CertifiedCaller;
 use crate::auth::{
     AuthError, Caller, CertificateRing, Credential, CredentialKind, Described, IssuedKeys,
-    KeyDigest, KeyRing, PresentedCertificate, PresentedHeaders, PresentedKey, Proof, SealKeys,
-    TokenError, Tokens,
+    KeyDigest, KeyRing, MutualTls, PresentedCertificate, PresentedHeaders, PresentedKey, Proof,
+    SealKeys, TokenError, Tokens,
 };
 use crate::events::Target;
 use crate::limits::{LimitSettings, Period, Rule, Span};
@@ -42,6 +42,8 @@ pub struct Policy {
     pub drain_timeout: Duration,
     /// What decisions are sealed with that other replicas may take; `None`: none leaves this process.
     pub decision_keys: Option<Arc<SealKeys>>,
+    /// Who may connect over the network; `None`: nobody does.
+    pub mutual_tls: Option<Arc<MutualTls>>,
     /// How large the bodies of requests may be.
     pub body_limits: BodyLimits,
     /// Callers see the headers that tell of the instance, which all of them share.
@@ -242,6 +244,9 @@ impl Policy {
     pub fn adopt(&self, last: &Self) {
         self.tokens.adopt(&last.tokens);
         self.pools.adopt(&last.pools);
+        if let (Some(tls), Some(last)) = (&self.mutual_tls, &last.mutual_tls) {
+            tls.peers().adopt(last.peers());
+        }
         if let (Some(ring), Some(last)) = (&self.certificates, &last.certificates) {
             ring.adopt(last);
         }

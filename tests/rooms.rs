@@ -278,6 +278,8 @@ fn each_outside_world_has_one_room() {
         ),
         ("aws_lc_rs::", &["auth"]),
         ("webpki::", &["auth"]),
+        (" rustls::", &["auth"]),
+        ("tokio_rustls::", &["envoy"]),
         ("tonic::", &["envoy", "control", "cli", "telemetry"]),
         ("opentelemetry::", &["telemetry"]),
         ("opentelemetry_otlp::", &["telemetry"]),

@@ -67,7 +67,7 @@ async fn the_configuration_for_backends_by_their_addresses_is_valid() {
         certificates.0.display()
     );
     std::fs::write(&file, yaml).expect("written");
-    let mut config = EnvoyConfig::written_from(&file).await.expect("a file");
+    let mut config = EnvoyConfig::written_from(&file, &[]).await.expect("a file");
     config.certificate(&certificates.0, &certificates.1);
     validate(&config, directory.path())
         .await
@@ -89,7 +89,7 @@ async fn the_configuration_of_an_envoy_that_traces_is_valid() {
             certificates.0.display()
         );
         std::fs::write(&file, yaml).expect("written");
-        let mut config = EnvoyConfig::written_from(&file).await.expect("a file");
+        let mut config = EnvoyConfig::written_from(&file, &[]).await.expect("a file");
         config.certificate(&certificates.0, &certificates.1);
         validate(&config, directory.path())
             .await

@@ -14,6 +14,7 @@ mod jwks;
 mod key;
 mod key_ring;
 mod key_slot;
+mod mutual_tls;
 mod presented_key;
 mod proof;
 mod pseudonym;
@@ -37,6 +38,7 @@ pub use jwks::{
 pub use key::{Key, KeyDigest, KeyFormatError};
 pub use key_ring::{ConfiguredKey, DuplicateKey, KeyRing};
 pub use key_slot::KeySlot;
+pub use mutual_tls::{MutualTls, handshake_failure};
 pub use presented_key::PresentedKey;
 pub use proof::Proof;
 pub use pseudonym::pseudonyms;

@@ -44,6 +44,8 @@ impl Generation {
         });
         tasks.extend(probes);
         let authorities = policy.certificates.iter().flat_map(|it| it.authorities());
+        let of_peers = policy.mutual_tls.iter().map(|it| it.peers().authority());
+        let authorities = authorities.chain(of_peers);
         let fetching = |authority: &Authority| {
             let name = || authority.name.to_string();
             let lists = Arc::clone(authority.revocation());

@@ -25,7 +25,7 @@ use crate::auth::certificate::{
 use crate::auth::{CertificateRing, Url};
 
 /// Leaf, three intermediates and the anchor.
-const DEFAULT_CHAIN_LENGTH: usize = 5;
+pub(super) const DEFAULT_CHAIN_LENGTH: usize = 5;
 /// A leaf and its anchor at least; webpki follows six intermediates at most.
 const CHAIN_LENGTHS: std::ops::RangeInclusive<usize> = 2..=8;
 /// How often lists are read again.
@@ -134,11 +134,7 @@ fn authority(
             DEFAULT_CHAIN_LENGTH
         }
     };
-    let usage = match written.extended_key_usage {
-        Usage::ClientAuth => ExtendedKeyUsage::ClientAuth,
-        Usage::ClientAuthIfPresent => ExtendedKeyUsage::ClientAuthIfPresent,
-        Usage::Any => ExtendedKeyUsage::Any,
-    };
+    let usage = usage(written.extended_key_usage);
     let revocation = revocation(&written.revocation, around.directory, problems)?;
     let name = Arc::from(written.name.value.as_str());
     Meaning::new(name, certificates, usage, length, revocation)
@@ -146,7 +142,26 @@ fn authority(
         .ok()
 }
 
-fn revocation(
+pub(super) const fn usage(written: Usage) -> ExtendedKeyUsage {
+    match written {
+        Usage::ClientAuth => ExtendedKeyUsage::ClientAuth,
+        Usage::ClientAuthIfPresent => ExtendedKeyUsage::ClientAuthIfPresent,
+        Usage::Any => ExtendedKeyUsage::Any,
+    }
+}
+
+/// No lists are looked at.
+pub(super) fn unchecked() -> CrlSource {
+    CrlSource {
+        mode: CrlMode::Off,
+        files: Vec::new(),
+        urls: Vec::new(),
+        distribution_hosts: Vec::new(),
+        refresh: DEFAULT_REFRESH,
+    }
+}
+
+pub(super) fn revocation(
     written: &Spanned<Revocation>,
     directory: &Path,
     problems: &mut Problems,

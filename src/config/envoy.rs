@@ -107,6 +107,7 @@ impl Surface {
                     pipe: path.display().to_string(),
                 },
                 (None, GrpcAddress::Tcp(address)) => TollgateAddress::Socket(split(*address)),
+                (None, GrpcAddress::Tls(_)) => TollgateAddress::Unsaid,
             },
             kubernetes: self.kubernetes,
             user_headers: headers.into_iter().collect(),

@@ -4,7 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::written::{Authority, File, Trust};
+use super::spanned::Spanned;
+use super::written::{Authority, File, GrpcTls, Trust};
 
 /// Every file whose change makes another configuration.
 pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
@@ -26,6 +27,7 @@ pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
     let end_users_key = ledger.and_then(|it| it.value.end_users_key.as_ref()?.value.file.as_ref());
     let authorities = file.certificate_authorities.iter();
     let issuers = file.issuers.iter();
+    let grpc_tls = file.listen.grpc_tls.as_ref();
     authorities
         .flat_map(of_authority)
         .chain(issuers.filter_map(|issuer| Some(&issuer.ca_file.as_ref()?.value)))
@@ -37,12 +39,19 @@ pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
         )
         .chain(secrets)
         .chain(end_users_key)
+        .chain(grpc_tls.into_iter().flat_map(of_grpc_tls))
         .chain(decisions.filter_map(|it| it.value.file.as_ref()))
         .chain(redis.and_then(|it| Some(&it.value.ca_file.as_ref()?.value)))
         .chain(password.and_then(|it| it.value.file.as_ref()))
         .chain(events.and_then(|it| Some(&it.value.bearer_file.as_ref()?.value)))
         .map(|path| directory.join(path))
         .collect()
+}
+
+fn of_grpc_tls(written: &Spanned<GrpcTls>) -> impl Iterator<Item = &PathBuf> {
+    let tls = &written.value;
+    let trust = tls.trust.value.iter().map(|path| &path.value);
+    trust.chain([&tls.certificate.value, &tls.key.value])
 }
 
 fn of_authority(authority: &Authority) -> impl Iterator<Item = &PathBuf> {

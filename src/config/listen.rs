@@ -12,12 +12,19 @@ use super::{GrpcAddress, Listen, written};
 
 pub(super) fn listen(file: &written::File, problems: &mut Problems) -> Option<Listen> {
     let listen = &file.listen;
+    let has_tls = listen.grpc_tls.is_some();
     let grpc = match listen.grpc.value.strip_prefix("unix:") {
+        Some(_) if has_tls => {
+            Err("a Unix socket has no TLS: write an address, or remove `grpc_tls`")
+        }
         Some("") => Err("the path of the socket is missing after `unix:`"),
         Some(path) => Ok(GrpcAddress::Unix(PathBuf::from(path))),
         None => match listen.grpc.value.parse::<SocketAddr>() {
+            Ok(address) if has_tls => Ok(GrpcAddress::Tls(address)),
             Ok(address) if address.ip().is_loopback() => Ok(GrpcAddress::Tcp(address)),
-            Ok(_) => Err("the gRPC endpoint must be a Unix socket or a loopback address"),
+            Ok(_) => Err(
+                "without `grpc_tls` the gRPC endpoint must be a Unix socket or a loopback address",
+            ),
             Err(_) => Err("not an address: write `unix:/path/to/socket` or `127.0.0.1:9000`"),
         },
     };

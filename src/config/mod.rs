@@ -16,6 +16,7 @@ mod events;
 mod files;
 mod finding;
 mod fixed;
+mod grpc_tls;
 mod hours;
 mod identities;
 mod identity;
@@ -151,6 +152,8 @@ pub enum GrpcAddress {
     Unix(PathBuf),
     /// A loopback address: anyone who reaches the endpoint can get the identity's token from it.
     Tcp(SocketAddr),
+    /// Any address, where both sides prove who they are.
+    Tls(SocketAddr),
 }
 
 impl GrpcAddress {
@@ -158,7 +161,7 @@ impl GrpcAddress {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Unix(path) => Some(path),
-            Self::Tcp(_) => None,
+            Self::Tcp(_) | Self::Tls(_) => None,
         }
     }
 }
@@ -168,6 +171,7 @@ impl fmt::Display for GrpcAddress {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Tcp(address) => address.fmt(f),
+            Self::Tls(address) => write!(f, "{address} with TLS"),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::decisions::decisions;
 use super::end_users::end_users;
 use super::envoy::Surface;
 use super::events::events;
+use super::grpc_tls::mutual_tls;
 use super::identity::identity;
 use super::issuers::Issuers;
 use super::ledger::ledger;
@@ -45,6 +46,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     let storage = Storage::read(&file, directory, &mut problems);
     let surface = Surface::read(&file, directory, &mut problems);
     let listen = listen(&file, &mut problems);
+    let mutual_tls = mutual_tls(&file.listen, directory, &mut problems);
     let (body_limits, drain_timeout) = bounds(&file, &mut problems);
     let decision_keys = decisions(file.decisions.as_ref(), directory, &mut problems);
     let reader = limits::Reader::new(&file);
@@ -87,6 +89,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
                 prices: Arc::new(prices),
                 drain_timeout,
                 decision_keys,
+                mutual_tls,
                 body_limits,
                 keeps_instance_headers: file.response_headers.keeps_instance(),
                 limits: Arc::new(limits),

@@ -6,17 +6,23 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
+
+use super::tls::NetworkPeers;
 
 /// A connection that no runtime drives yet: it is accepted on one thread and served on another.
 pub(super) enum Accepted {
     Unix(std::os::unix::net::UnixStream),
     Tcp(std::net::TcpStream),
+    /// The handshake is still to come.
+    Tls(std::net::TcpStream),
 }
 
 /// A connection, driven by the runtime of the thread that serves it.
@@ -28,18 +34,32 @@ pub(super) struct Connection {
 enum Stream {
     Unix(UnixStream),
     Tcp(TcpStream),
+    /// With a token that says that it is open.
+    Tls(
+        Box<TlsStream<TcpStream>>,
+        #[expect(dead_code, reason = "kept")] Arc<()>,
+    ),
 }
 
 impl Connection {
     /// Takes a connection into the runtime of this thread; it ends when `cut` is cancelled.
-    pub(super) fn new(accepted: Accepted, cut: &CancellationToken) -> io::Result<Self> {
-        let stream = match accepted {
-            Accepted::Unix(stream) => Stream::Unix(UnixStream::from_std(stream)?),
-            Accepted::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream)?),
+    pub(super) async fn new(
+        accepted: Accepted,
+        network: &NetworkPeers,
+        cut: &CancellationToken,
+    ) -> io::Result<Self> {
+        let (stream, cut) = match accepted {
+            Accepted::Unix(stream) => (Stream::Unix(UnixStream::from_std(stream)?), cut.clone()),
+            Accepted::Tcp(stream) => (Stream::Tcp(TcpStream::from_std(stream)?), cut.clone()),
+            Accepted::Tls(stream) => {
+                let accepted = network.accept(stream, cut).await?;
+                let stream = Stream::Tls(Box::new(accepted.stream), accepted.open);
+                (stream, accepted.cut)
+            }
         };
         Ok(Self {
             stream,
-            cut: Box::pin(cut.clone().cancelled_owned()),
+            cut: Box::pin(cut.cancelled_owned()),
         })
     }
 }
@@ -62,6 +82,7 @@ impl AsyncRead for Connection {
         match &mut self.stream {
             Stream::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Tls(stream, _) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -75,6 +96,7 @@ impl AsyncWrite for Connection {
         match &mut self.stream {
             Stream::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Tls(stream, _) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -86,6 +108,7 @@ impl AsyncWrite for Connection {
         match &mut self.stream {
             Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
             Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+            Stream::Tls(stream, _) => Pin::new(stream).poll_write_vectored(context, buffers),
         }
     }
 
@@ -93,6 +116,7 @@ impl AsyncWrite for Connection {
         match &self.stream {
             Stream::Unix(stream) => stream.is_write_vectored(),
             Stream::Tcp(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream, _) => stream.is_write_vectored(),
         }
     }
 
@@ -100,6 +124,7 @@ impl AsyncWrite for Connection {
         match &mut self.stream {
             Stream::Unix(stream) => Pin::new(stream).poll_flush(context),
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Tls(stream, _) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -107,6 +132,7 @@ impl AsyncWrite for Connection {
         match &mut self.stream {
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tls(stream, _) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

@@ -12,6 +12,7 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use super::listener::Listener;
+use super::tls::NetworkPeers;
 use super::worker::Worker;
 use super::{Authz, MAX_MESSAGE_BYTES, Processor};
 use crate::admin::Readiness;
@@ -31,6 +32,7 @@ pub(crate) async fn serve(
     cut: CancellationToken,
 ) -> io::Result<()> {
     let (reporter, health) = tonic_health::server::health_reporter();
+    let network = Arc::new(NetworkPeers::new(Arc::clone(&gateway)));
     let authz = AuthorizationServer::new(Authz::new(Arc::clone(&gateway)))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let process = ExternalProcessorServer::new(Processor::new(gateway))
@@ -39,11 +41,15 @@ pub(crate) async fn serve(
     let routes = Routes::new(health).add_service(authz).add_service(process);
     let threads = std::thread::available_parallelism()?.get();
     let workers = (0..threads)
-        .map(|number| Worker::start(number, routes.clone(), stop.clone(), cut.clone()))
+        .map(|number| {
+            let (routes, network) = (routes.clone(), Arc::clone(&network));
+            Worker::start(number, routes, network, stop.clone(), cut.clone())
+        })
         .collect::<io::Result<Vec<_>>>()?;
     tokio::select! {
         () = accept(&listener, &workers) => {}
         () = follow_readiness(&reporter, &readiness) => {}
+        () = network.keep_checking() => {}
         () = stop.cancelled() => {}
     }
     // Envoy hears at once that nobody takes new connections, and that this one drains.

@@ -17,6 +17,8 @@ const SOCKET_MODE: u32 = 0o660;
 pub(crate) enum Listener {
     Unix(UnixListener),
     Tcp(TcpListener),
+    /// With TLS, by what the configuration says just then.
+    Tls(TcpListener),
 }
 
 impl Listener {
@@ -32,6 +34,10 @@ impl Listener {
                 let listener = TcpListener::bind(address).await.map_err(failed)?;
                 Ok(Self::Tcp(listener))
             }
+            GrpcAddress::Tls(address) => {
+                let listener = TcpListener::bind(address).await.map_err(failed)?;
+                Ok(Self::Tls(listener))
+            }
         }
     }
 
@@ -42,14 +48,17 @@ impl Listener {
                 let (stream, _) = listener.accept().await?;
                 Ok(Accepted::Unix(stream.into_std()?))
             }
-            Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
-                // Messages are small and each one waits for its answer (RFC 896's delay).
-                stream.set_nodelay(true)?;
-                Ok(Accepted::Tcp(stream.into_std()?))
-            }
+            Self::Tcp(listener) => accept(listener).await.map(Accepted::Tcp),
+            Self::Tls(listener) => accept(listener).await.map(Accepted::Tls),
         }
     }
+}
+
+async fn accept(listener: &TcpListener) -> io::Result<std::net::TcpStream> {
+    let (stream, _) = listener.accept().await?;
+    // Messages are small and each one waits for its answer (RFC 896's delay).
+    stream.set_nodelay(true)?;
+    stream.into_std()
 }
 
 /// Listens on a Unix socket that only those may open that `mode` says.

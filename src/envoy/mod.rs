@@ -11,6 +11,7 @@ mod metadata;
 mod process;
 mod rate_limits;
 mod reply;
+mod tls;
 mod trace;
 mod way;
 mod worker;

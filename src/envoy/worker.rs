@@ -16,6 +16,7 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 
 use super::connection::{Accepted, Connection};
+use super::tls::NetworkPeers;
 
 /// Flow-control windows, in bytes. hyper's default for a connection is that of one stream, so that
 /// a single large body would hold up every other stream.
@@ -37,6 +38,7 @@ impl Worker {
     pub(super) fn start(
         number: usize,
         routes: Routes,
+        network: Arc<NetworkPeers>,
         stop: CancellationToken,
         cut: CancellationToken,
     ) -> io::Result<Self> {
@@ -48,7 +50,7 @@ impl Worker {
         std::thread::Builder::new()
             .name(format!("grpc-{number}"))
             .spawn(move || {
-                let served = runtime.block_on(serve(incoming, routes, stop, cut));
+                let served = runtime.block_on(serve(incoming, routes, network, stop, cut));
                 if let Err(error) = served {
                     tracing::error!(%error, "the gRPC endpoint has failed");
                 }
@@ -73,15 +75,35 @@ impl Worker {
     }
 }
 
+/// Begins connections, none of which waits for another one.
+async fn begin(
+    mut incoming: mpsc::UnboundedReceiver<Accepted>,
+    network: Arc<NetworkPeers>,
+    cut: CancellationToken,
+    ready: mpsc::UnboundedSender<Connection>,
+) {
+    while let Some(accepted) = incoming.recv().await {
+        let (network, cut, ready) = (Arc::clone(&network), cut.clone(), ready.clone());
+        tokio::spawn(async move {
+            match Connection::new(accepted, &network, &cut).await {
+                // Nobody waits for it where the service ends.
+                Ok(connection) => drop(ready.send(connection)),
+                Err(error) => network.refuse(&error),
+            }
+        });
+    }
+}
+
 async fn serve(
     incoming: mpsc::UnboundedReceiver<Accepted>,
     routes: Routes,
+    network: Arc<NetworkPeers>,
     stop: CancellationToken,
     cut: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
-    let cut = Arc::new(cut);
-    let connections =
-        UnboundedReceiverStream::new(incoming).map(move |accepted| Connection::new(accepted, &cut));
+    let (ready, connections) = mpsc::unbounded_channel();
+    tokio::spawn(begin(incoming, network, cut, ready));
+    let connections = UnboundedReceiverStream::new(connections).map(Ok::<_, io::Error>);
     Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)

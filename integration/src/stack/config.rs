@@ -51,10 +51,15 @@ impl EnvoyConfig {
         Self::read(&repository("envoy/pools.yaml"))
     }
 
-    /// What `tollgate envoy` writes from a tollgate.yaml.
-    pub async fn written_from(config: &Path) -> Result<Self, Failure> {
+    /// What `tollgate envoy` writes from a tollgate.yaml, with these environment variables.
+    pub async fn written_from(
+        config: &Path,
+        environment: &[(String, String)],
+    ) -> Result<Self, Failure> {
         let mut command = Command::new(binary("tollgate")?);
         command.arg("envoy").arg("--config").arg(config);
+        let environment = environment.iter();
+        command.envs(environment.map(|(name, value)| (name, value)));
         let failed = |error: &dyn std::fmt::Display| Failure::new("tollgate envoy", error);
         let output = command.output().await.map_err(|error| failed(&error))?;
         let text = String::from_utf8_lossy(&output.stdout);

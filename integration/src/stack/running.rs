@@ -114,7 +114,9 @@ impl Stack {
             }
             (None, true, _) => EnvoyConfig::standalone_mtls()?,
             (None, false, true) if !options.written => EnvoyConfig::standalone()?,
-            (None, false, _) => EnvoyConfig::written_from(&launch.config).await?,
+            (None, false, _) => {
+                EnvoyConfig::written_from(&launch.config, &launch.environment).await?
+            }
         };
         config.listen_on_loopback();
         match others.is_empty() {

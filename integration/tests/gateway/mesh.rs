@@ -76,7 +76,7 @@ fn policy(host: &Value, route: &Value, filter: &str) -> Option<Value> {
 #[tokio::test]
 async fn the_filters_are_set_as_in_an_envoy_of_ones_own() {
     let stack = Stack::start(Options::default().envoy_as_written()).await;
-    let mut own = EnvoyConfig::written_from(stack.config_path())
+    let mut own = EnvoyConfig::written_from(stack.config_path(), &[])
         .await
         .expect("a configuration");
     let mut there = stack.envoy_config().clone();
@@ -109,7 +109,7 @@ async fn the_filters_are_set_as_in_an_envoy_of_ones_own() {
 #[tokio::test]
 async fn every_route_is_decided_about_and_limited_as_in_an_envoy_of_ones_own() {
     let stack = Stack::start(Options::default().envoy_as_written()).await;
-    let mut own = EnvoyConfig::written_from(stack.config_path())
+    let mut own = EnvoyConfig::written_from(stack.config_path(), &[])
         .await
         .expect("a configuration");
     let mut there = stack.envoy_config().clone();

@@ -62,7 +62,7 @@ impl Machine {
     fn grpc(&mut self, address: &GrpcAddress) {
         let at = ["listen", "grpc"];
         match address {
-            GrpcAddress::Tcp(address) => {
+            GrpcAddress::Tcp(address) | GrpcAddress::Tls(address) => {
                 if !self.is_running
                     && let Err(error) = TcpListener::bind(address)
                 {

@@ -3,14 +3,17 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::grpc_tls::GrpcTls;
 use crate::config::spanned::Spanned;
 
 /// Where the service listens.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Listen {
-    /// For Envoy alone: `unix:/path/to/socket`, or a loopback address such as `127.0.0.1:9000`.
+    /// For Envoy alone: `unix:/path/to/socket`, a loopback address such as `127.0.0.1:9000`, or with `grpc_tls` any address.
     pub(in crate::config) grpc: Spanned<String>,
+    /// TLS of that endpoint, for Envoys that reach it over the network.
+    pub(in crate::config) grpc_tls: Option<Spanned<GrpcTls>>,
     /// Health, metrics and the version over HTTP, such as `127.0.0.1:9090`.
     pub(in crate::config) admin: Spanned<String>,
     /// Commands about keys and limits: `unix:/path/to/socket`, in a folder of its own.

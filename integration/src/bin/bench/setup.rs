@@ -88,7 +88,7 @@ impl Setup {
                 let tollgate = tollgate(&directory, &yaml, backend).await?;
                 if chain == Chain::Pool {
                     let written = directory.path().join("tollgate.yaml");
-                    config = EnvoyConfig::written_from(&written).await?;
+                    config = EnvoyConfig::written_from(&written, &[]).await?;
                 }
                 (
                     Service::Tollgate(tollgate),

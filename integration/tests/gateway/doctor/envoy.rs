@@ -26,7 +26,9 @@ fn pooled(rig: &Rig) -> String {
 /// What `tollgate envoy` writes from a tollgate.yaml, with a certificate and on free ports.
 async fn written(rig: &Rig, yaml: &str) -> EnvoyConfig {
     let config = rig.write("tollgate.yaml", yaml);
-    let mut envoy = EnvoyConfig::written_from(&config).await.expect("written");
+    let mut envoy = EnvoyConfig::written_from(&config, &[])
+        .await
+        .expect("written");
     let gateway = rig.pki.server(&["localhost"]).expect("a certificate");
     let certificate = rig.write("gateway.pem", &gateway.certificate_pem);
     let key = rig.write("gateway.key", &gateway.key_pem);

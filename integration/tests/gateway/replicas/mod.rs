@@ -2,16 +2,20 @@
 
 mod apart;
 mod endpoint;
+mod network;
+mod three;
 
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tollgate_integration::postgres::Postgres;
 use tollgate_integration::stack::config::TOLLGATE_CLUSTER;
 use tollgate_integration::stack::tollgate::SOCKET;
 use tollgate_integration::stack::{EnvoyConfig, Options, Stack, Tollgate, TollgateLaunch};
 
 const KEY_VARIABLE: &str = "TEST_DECISION_KEY";
+const PASSWORD_VARIABLE: &str = "TEST_DATABASE_PASSWORD";
 /// 32 bytes, which all replicas have.
 const KEY: &str = "c29tZSByYW5kb20gYnl0ZXMsIDMyIG9mIHRoZW0hISE=";
 
@@ -35,18 +39,32 @@ impl Others {
         let mut started = Vec::new();
         let yaml = std::fs::read_to_string(stack.config_path()).expect("the first one's");
         let first = stack.directory().display().to_string();
-        for folder in &self.0 {
-            let mut launch = TollgateLaunch::new(folder.path(), &stack.identity);
-            launch.environment.push((KEY_VARIABLE.into(), KEY.into()));
+        for (number, folder) in self.0.iter().enumerate() {
+            let launch = self.launch(stack, number);
             let yaml = edit(yaml.replace(&first, &folder.path().display().to_string()));
             launch.configure(&yaml, Vec::new()).expect("written");
             let authority = folder.path().join("authority.pem");
             std::fs::copy(stack.authority(), authority).expect("copied");
-            let mut tollgate = Tollgate::start(&launch).await.expect("it starts");
-            tollgate.ready().await.expect("it is ready");
-            started.push(tollgate);
+            started.push(self.restart(stack, number).await);
         }
         started
+    }
+
+    /// Starts one of them with the files that it has.
+    async fn restart(&self, stack: &Stack, number: usize) -> Tollgate {
+        let launch = self.launch(stack, number);
+        let mut tollgate = Tollgate::start(&launch).await.expect("it starts");
+        tollgate.ready().await.expect("it is ready");
+        tollgate
+    }
+
+    fn launch(&self, stack: &Stack, number: usize) -> TollgateLaunch {
+        let mut launch = TollgateLaunch::new(self.0[number].path(), &stack.identity);
+        launch.environment.extend([
+            (KEY_VARIABLE.into(), KEY.into()),
+            (PASSWORD_VARIABLE.into(), Postgres::PASSWORD.into()),
+        ]);
+        launch
     }
 }
 

@@ -79,12 +79,13 @@ fn check(folder: &Path) {
 
 #[test]
 fn tollgate_takes_what_the_chart_writes() {
-    let mut examples = vec!["standalone", "standalone-many", "sidecar"];
-    // Mode service is for a tollgate that may be called over the network.
-    if crate::text("docs/tollgate.schema.json").contains("\"grpc_tls\"") {
-        examples.extend(["service", "service-keda"]);
-    }
-    for name in examples {
+    for name in [
+        "standalone",
+        "standalone-many",
+        "sidecar",
+        "service",
+        "service-keda",
+    ] {
         let all = manifests(name, &[]);
         let folder = files(&all);
         check(folder.path());
