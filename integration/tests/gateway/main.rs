@@ -40,6 +40,7 @@ mod load;
 mod log_level;
 mod matrix;
 mod mesh;
+mod mesh_service;
 mod metering;
 mod metrics;
 mod objects;
