@@ -55,8 +55,15 @@ pub(crate) async fn serve(
     // Envoy hears at once that nobody takes new connections, and that this one drains.
     drop(listener);
     report_health(&reporter, &readiness).await;
-    for worker in workers {
-        worker.ended().await;
+    let ended = async {
+        for worker in workers {
+            worker.ended().await;
+        }
+    };
+    // Whoever may not call any more is cut while the rest drains, too.
+    tokio::select! {
+        () = network.keep_checking() => {}
+        () = ended => {}
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The only room that knows Envoy: its messages, ext_authz, ext_proc, and the endpoint that it connects to.
 
 mod authz;
+mod beginning;
 mod connection;
 mod grpc;
 mod headers;

@@ -12,14 +12,18 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::certificate::{CertificateError, PeerError, Peers};
-use crate::auth::{MutualTls, handshake_failure};
+use crate::auth::certificate::Peers;
+use crate::auth::handshake_failure;
 use crate::gateway::Gateway;
+
+use super::beginning::Beginning;
 
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Handshakes at once: each costs a signature, and strangers may begin one.
 const MAX_HANDSHAKES: usize = 64;
+/// How often Envoy is asked whether it is there.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// How often those that are connected are looked at again, if anything has changed.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -27,6 +31,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct NetworkPeers {
     gateway: Arc<Gateway>,
     handshakes: Semaphore,
+    beginning: Beginning,
     connected: Mutex<Vec<Connected>>,
     refused: Mutex<Refused>,
 }
@@ -59,6 +64,7 @@ impl NetworkPeers {
         Self {
             gateway,
             handshakes: Semaphore::new(MAX_HANDSHAKES),
+            beginning: Beginning::default(),
             connected: Mutex::default(),
             refused: Mutex::default(),
         }
@@ -70,13 +76,9 @@ impl NetworkPeers {
         stream: std::net::TcpStream,
         cut: &CancellationToken,
     ) -> io::Result<Accepted> {
-        // Where there is no room it is closed: Envoy tries again.
-        let room = self.handshakes.try_acquire();
-        let _room = room.map_err(|_| io::Error::other("too many connections begin at once"))?;
-        let policy = self.gateway.policy();
-        let tls = policy.mutual_tls.as_ref();
-        let tls = tls.ok_or_else(|| io::Error::other("there is no TLS here"))?;
-        let stream = handshake(tls, TcpStream::from_std(stream)?).await?;
+        let beginning = timeout(HANDSHAKE_TIMEOUT, self.begin(TcpStream::from_std(stream)?));
+        let stream = beginning.await;
+        let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         let (_, session) = stream.get_ref();
         let chain = session.peer_certificates().unwrap_or_default();
         let chain = chain.iter().map(|it| it.clone().into_owned()).collect();
@@ -86,12 +88,35 @@ impl NetworkPeers {
             cut: cut.clone(),
             is_open: Arc::downgrade(&open),
         };
-        // What it was accepted by may have changed while it connected.
+        // What it was accepted by may have changed while it connected. Nobody looks at the others meanwhile, so that
+        // none is missed.
+        let mut all = self.lock();
         if !may_stay(self.peers(), &connected) {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        self.lock().push(connected);
+        all.push(connected);
+        drop(all);
         Ok(Accepted { stream, cut, open })
+    }
+
+    /// The handshake, in its turn: whoever says nothing takes nobody's turn, and one address has a share of those who
+    /// begin.
+    async fn begin(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let address = stream.peer_addr()?.ip();
+        let _share = self.beginning.take(address)?;
+        stream.readable().await?;
+        let turn = self.handshakes.acquire().await;
+        let _turn = turn.map_err(|_| io::ErrorKind::ConnectionAborted)?;
+        let policy = self.gateway.policy();
+        let tls = policy.mutual_tls.as_ref();
+        let tls = tls.ok_or_else(|| io::Error::other("there is no TLS here"))?;
+        TlsAcceptor::from(tls.server()).accept(stream).await
+    }
+
+    /// How often a connection that says nothing is asked whether it is there: the machine at its other end can vanish.
+    pub(super) fn keepalive(&self) -> Option<Duration> {
+        let is_used = self.gateway.policy().mutual_tls.is_some();
+        is_used.then_some(KEEPALIVE_INTERVAL)
     }
 
     /// Notes a connection that was not let in. Strangers may try in masses, so the log says it once a second.
@@ -149,26 +174,12 @@ impl NetworkPeers {
     }
 }
 
-async fn handshake(tls: &MutualTls, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-    let handshake = TlsAcceptor::from(tls.server()).accept(stream);
-    let stream = timeout(HANDSHAKE_TIMEOUT, handshake).await;
-    stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
-/// Whether somebody who was let in may go on. A certificate ends while its connection lives, as those of meshes do within
-/// the day, and a list that is late says nothing of it: neither ends the streams of callers, and new connections are refused.
+/// Whether somebody who was let in may go on.
 fn may_stay(peers: Option<Arc<Peers>>, connected: &Connected) -> bool {
     let Some(peers) = peers else { return false };
-    match peers.check(&connected.chain, SystemTime::now()) {
-        Ok(_)
-        | Err(PeerError::Certificate(
-            CertificateError::Expired
-            | CertificateError::RevocationUnknown
-            | CertificateError::CrlExpired,
-        )) => true,
-        Err(error) => {
-            tracing::warn!(%error, "an Envoy that was connected may not call any more");
-            false
-        }
+    let checked = peers.check_again(&connected.chain, SystemTime::now());
+    if let Err(error) = &checked {
+        tracing::warn!(%error, "an Envoy that was connected may not call any more");
     }
+    checked.is_ok()
 }

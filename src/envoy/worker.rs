@@ -6,6 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +23,8 @@ use super::tls::NetworkPeers;
 /// a single large body would hold up every other stream.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 64 * 1024 * 1024;
+/// How long the answer to a ping may take.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Streams that Envoy may cancel before they are accepted. h2's default of 20 guards against strangers
 /// (CVE-2023-44487) and answers with the end of the connection, which ends every live stream on it;
 /// Envoy is trusted, and cancels one stream for every request that times out.
@@ -102,11 +105,14 @@ async fn serve(
     cut: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
     let (ready, connections) = mpsc::unbounded_channel();
+    let keepalive = network.keepalive();
     tokio::spawn(begin(incoming, network, cut, ready));
     let connections = UnboundedReceiverStream::new(connections).map(Ok::<_, io::Error>);
     Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_keepalive_interval(keepalive)
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESET_STREAMS))
         .add_routes(routes)
         .serve_with_incoming_shutdown(connections, stop.cancelled())

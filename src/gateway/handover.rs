@@ -42,7 +42,9 @@ impl Gateway {
         checked.map_err(|exceeded| Refusal::exceeded(&exceeded, &policy.limits.calendar))?;
         let overloaded = |NoRoom| Refusal::from(Reason::Overloaded);
         let id = DecisionId::new().map_err(overloaded)?;
-        let Some(keys) = &policy.decision_keys else {
+        // Without an id a decision would be of any request for the same path.
+        let keys = policy.decision_keys.as_ref();
+        let Some(keys) = keys.filter(|_| !context.request_id.is_empty()) else {
             let waiting = Waiting::new(decision, basis, Some(lease), context);
             let kept = waiting.and_then(|waiting| self.pending.add(id, waiting));
             kept.map_err(overloaded)?;

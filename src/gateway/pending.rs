@@ -24,6 +24,8 @@ use crate::usage::RecordId;
 
 /// Decisions that may wait; a client that opens and drops requests can't fill the memory.
 const MAX_PENDING: usize = 100_000;
+/// The same of those that may as well be opened where they are taken up: nobody is refused for want of room for them.
+const MAX_TRAVELLING: usize = 10_000;
 /// How long a decision waits. ext_proc comes within milliseconds: it is the next filter. If it does not, the
 /// caller has reset the request.
 const MAX_AGE: Duration = Duration::from_secs(2);
@@ -143,12 +145,22 @@ pub(crate) struct PendingDecisions {
 
 impl PendingDecisions {
     pub(crate) fn add(&self, id: DecisionId, waiting: Waiting) -> Result<(), NoRoom> {
-        if self.count.fetch_add(1, Ordering::Relaxed) >= MAX_PENDING {
+        let most = match waiting.lease {
+            Some(_) => MAX_PENDING,
+            None => MAX_TRAVELLING,
+        };
+        if self.count.fetch_add(1, Ordering::Relaxed) >= most {
             self.count.fetch_sub(1, Ordering::Relaxed);
             return Err(NoRoom);
         }
         self.waiting.insert(id, waiting);
         Ok(())
+    }
+
+    /// As if as many waited as may, for tests.
+    #[cfg(test)]
+    pub(super) fn fill(&self) {
+        self.count.store(MAX_PENDING, Ordering::Relaxed);
     }
 
     /// Takes a decision: it serves one request.

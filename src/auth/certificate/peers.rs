@@ -1,11 +1,12 @@
 //! Programs that connect over the network: they have a certificate of an authority, with one of certain names.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use super::authority::Authority;
 use super::decoded::Decoded;
+use super::presented::MAX_CERTIFICATE_BYTES;
 use super::xfcc::MAX_CERTIFICATES;
 use super::{CertificateError, names};
 use crate::unix_time;
@@ -42,29 +43,56 @@ impl Peers {
     /// # Errors
     /// [`PeerError`]
     pub fn check(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Result<&str, PeerError> {
-        if chain.len() > MAX_CERTIFICATES {
-            return Err(CertificateError::TooLarge.into());
+        let leaf = leaf_of(chain)?;
+        self.verify(chain, &leaf, unix_time::since_1970(now))?;
+        self.name(&leaf)
+    }
+
+    /// Whether somebody who was let in may go on. The end of a certificate ends no connection that was made before it, as
+    /// those of meshes end within the day; nor does a list that is late, which says nothing of it.
+    ///
+    /// # Errors
+    /// [`PeerError`]: its name or its authority is gone, or it is revoked.
+    pub fn check_again(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: SystemTime,
+    ) -> Result<(), PeerError> {
+        let leaf = leaf_of(chain)?;
+        // Before all that time can change: it must not hide that somebody is not meant any more.
+        self.name(&leaf)?;
+        let mut at = unix_time::since_1970(now);
+        for certificate in chain {
+            at = at.min(Decoded::read(certificate)?.validity().1);
         }
-        let first = chain.first().ok_or(CertificateError::Malformed)?;
-        let leaf = Decoded::read(first)?;
-        let now = UnixTime::since_unix_epoch(unix_time::since_1970(now));
-        self.authority.verify(chain, &leaf, now)?;
-        let presented = names::alternative(&leaf)?;
-        let mut presented = presented.uri.into_iter().chain(presented.dns);
-        let mut all = String::new();
-        loop {
-            let Some(name) = presented.next() else {
-                all.truncate(all.floor_char_boundary(MAX_SHOWN_BYTES));
-                return Err(PeerError::Name(all));
-            };
-            if let Some(known) = self.names.iter().find(|it| **it == name) {
-                return Ok(known);
-            }
-            if !all.is_empty() {
-                all.push_str(", ");
-            }
-            all.push_str(&name);
+        match self.verify(chain, &leaf, at) {
+            Err(CertificateError::RevocationUnknown | CertificateError::CrlExpired) => Ok(()),
+            verified => Ok(verified?),
         }
+    }
+
+    fn verify(
+        &self,
+        chain: &[CertificateDer<'_>],
+        leaf: &Decoded,
+        at: Duration,
+    ) -> Result<(), CertificateError> {
+        let at = UnixTime::since_unix_epoch(at);
+        self.authority.verify(chain, leaf, at).map(drop)
+    }
+
+    /// Which of the names a certificate has. What has `://` must be a URI there: a DNS name can look like one.
+    fn name(&self, leaf: &Decoded) -> Result<&str, PeerError> {
+        let names::AlternativeNames { uri, dns, .. } = names::alternative(leaf)?;
+        let known = self.names.iter().find(|it| match it.contains("://") {
+            true => uri.contains(it),
+            false => dns.contains(it),
+        });
+        known.map(String::as_str).ok_or_else(|| {
+            let mut all = [uri, dns].concat().join(", ");
+            all.truncate(all.floor_char_boundary(MAX_SHOWN_BYTES));
+            PeerError::Name(all)
+        })
     }
 
     /// Its anchors and lists have to be kept fresh.
@@ -83,8 +111,20 @@ impl Peers {
     }
 }
 
+/// The certificate of whoever presents a chain of a size that is looked at.
+fn leaf_of(chain: &[CertificateDer<'_>]) -> Result<Decoded, CertificateError> {
+    let is_large = |it: &CertificateDer<'_>| it.len() > MAX_CERTIFICATE_BYTES;
+    if chain.len() > MAX_CERTIFICATES || chain.iter().any(is_large) {
+        return Err(CertificateError::TooLarge);
+    }
+    Decoded::read(chain.first().ok_or(CertificateError::Malformed)?)
+}
+
 impl std::fmt::Debug for Peers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Peers").field(&self.names).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

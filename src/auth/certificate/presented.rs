@@ -9,7 +9,7 @@ use super::xfcc::{self, MAX_HEADER_BYTES};
 use crate::auth::described::{Described, bounded};
 
 /// Largest certificate that is looked at, in bytes.
-const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
+pub(super) const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
 
 /// The header of a check and the certificate of its connection, as they came.
 #[derive(Clone, Copy, Debug, Default)]

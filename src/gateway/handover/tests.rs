@@ -64,6 +64,10 @@ impl Shared {
 
     /// ext_authz.
     async fn decide(&self, at: &Gateway) -> Kept {
+        self.decide_as(at, REQUEST_ID).await
+    }
+
+    async fn decide_as(&self, at: &Gateway, request_id: &str) -> Kept {
         let policy = at.policy();
         let head = Head {
             method: "POST",
@@ -74,7 +78,7 @@ impl Shared {
         let key = self.key.expose().as_bytes();
         let fields = [
             ("api-key", key),
-            ("x-request-id", REQUEST_ID.as_bytes()),
+            ("x-request-id", request_id.as_bytes()),
             ("content-length", b"9"),
         ];
         let mut context = RequestContext::at(SystemTime::now());
@@ -246,4 +250,23 @@ async fn without_a_key_nothing_leaves_the_process() {
     let shared = Shared::new();
     let alone = shared.replica("", "app");
     assert!(shared.decide(&alone).await.sealed.is_none());
+}
+
+#[tokio::test]
+async fn without_an_id_of_the_request_nothing_is_sealed() {
+    let shared = Shared::new();
+    let one = shared.replica(ONE, "app");
+    let kept = shared.decide_as(&one, "").await;
+    assert!(kept.sealed.is_none());
+    assert!(one.take(kept.id).is_some_and(|it| it.is_ok()));
+}
+
+#[tokio::test]
+async fn where_no_more_can_wait_a_decision_is_opened_where_it_is_taken_up() {
+    let shared = Shared::new();
+    let one = shared.replica(ONE, "app");
+    one.pending.fill();
+    let kept = shared.decide(&one).await;
+    assert!(one.take(kept.id).is_none());
+    assert!(open(&one, &sealed(kept), bound()).await.is_ok());
 }

@@ -1,6 +1,5 @@
 //! Decisions that travel. ext_authz seals what it has found out, for one request; ext_proc of another replica that
-//! shares the key opens it, and decides again by its own configuration: whoever had the key alone could still not call
-//! without a credential that is accepted.
+//! shares the key opens it, and decides again by its own configuration.
 
 mod message;
 mod used;

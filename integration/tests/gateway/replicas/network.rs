@@ -6,12 +6,13 @@ use std::sync::Arc;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SanType, SerialNumber, date_time_ymd};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tollgate_integration::ports::free_port;
 use tollgate_integration::stack::config::TOLLGATE_CLUSTER;
 use tollgate_integration::stack::{Options, Stack, wait_for};
@@ -124,37 +125,54 @@ impl Mesh {
 
     /// Connects in Envoy's place: the certificate of the endpoint, or why it does not speak.
     async fn connect(&self, port: u16, client: Option<&Certified>) -> Result<Vec<u8>, String> {
+        let config = self.client(client, rustls::ALL_VERSIONS);
+        let stream = self.speak(port, &config).await?;
+        let (_, session) = stream.get_ref();
+        let chain = session.peer_certificates().unwrap_or_default();
+        Ok(chain.first().expect("a certificate").to_vec())
+    }
+
+    /// How somebody speaks TLS who has this certificate.
+    fn client(
+        &self,
+        client: Option<&Certified>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         let pem = self.authority.pem.as_bytes();
-        roots
-            .add(CertificateDer::from_pem_slice(pem).expect("PEM"))
-            .expect("an anchor");
+        let anchor = CertificateDer::from_pem_slice(pem).expect("PEM");
+        roots.add(anchor).expect("an anchor");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("versions")
             .with_root_certificates(roots);
         let mut config = match client {
             None => builder.with_no_client_auth(),
             Some(client) => {
-                let chain: Result<Vec<_>, _> =
-                    CertificateDer::pem_slice_iter(client.chain.as_bytes()).collect();
-                let key = PrivateKeyDer::from_pem_slice(client.key.as_bytes()).expect("a key");
+                let chain = CertificateDer::pem_slice_iter(client.chain.as_bytes());
+                let chain: Result<Vec<_>, _> = chain.collect();
+                let key = PrivateKeyDer::from_pem_slice(client.key.as_bytes());
                 builder
-                    .with_client_auth_cert(chain.expect("PEM"), key)
+                    .with_client_auth_cert(chain.expect("PEM"), key.expect("a key"))
                     .expect("good")
             }
         };
         config.alpn_protocols = vec![b"h2".to_vec()];
-        let stream = TcpStream::connect(("127.0.0.1", port))
-            .await
-            .expect("it listens");
-        let connector = TlsConnector::from(Arc::new(config));
+        Arc::new(config)
+    }
+
+    /// A connection that the endpoint has said something on, or why it has not.
+    async fn speak(
+        &self,
+        port: u16,
+        config: &Arc<ClientConfig>,
+    ) -> Result<TlsStream<TcpStream>, String> {
+        let stream = connect_from([127, 0, 0, 1], port).await;
+        let connector = TlsConnector::from(Arc::clone(config));
         let name = SERVER.try_into().expect("a name");
-        let mut stream = connector
-            .connect(name, stream)
-            .await
-            .map_err(|it| it.to_string())?;
+        let stream = connector.connect(name, stream).await;
+        let mut stream = stream.map_err(|it| it.to_string())?;
         stream
             .write_all(PREFACE)
             .await
@@ -163,11 +181,7 @@ impl Mesh {
         match stream.read(&mut [0; 64]).await {
             Ok(0) => Err("closed".to_owned()),
             Err(error) => Err(error.to_string()),
-            Ok(_) => {
-                let (_, session) = stream.get_ref();
-                let chain = session.peer_certificates().unwrap_or_default();
-                Ok(chain.first().expect("a certificate").to_vec())
-            }
+            Ok(_) => Ok(stream),
         }
     }
 
@@ -241,15 +255,71 @@ async fn only_an_envoy_with_a_certificate_of_its_own_may_call() {
         };
         log.wait_for_json(reason, is_told).await;
     }
-    // A connection without TLS, and one that says nothing, hold up nobody.
-    let _silent = TcpStream::connect(("127.0.0.1", port))
+}
+
+/// A connection from an address of this machine.
+async fn connect_from(address: [u8; 4], port: u16) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind((address, 0).into())
+        .expect("an address of this machine");
+    let stream = socket.connect(([127, 0, 0, 1], port).into()).await;
+    stream.expect("it listens")
+}
+
+#[tokio::test]
+async fn connections_in_masses_that_say_nothing_keep_no_envoy_away() {
+    let mesh = Mesh::new(1);
+    let stack = Stack::start(mesh.options(Options::default())).await;
+    let port = mesh.ports[0];
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(connect_from([127, 0, 0, 2], port).await);
+    }
+    // Those beyond the share of their address are closed at once.
+    let mut last = silent.pop().expect("the last one");
+    assert_eq!(last.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    mesh.connect(port, Some(&mesh.envoy()))
         .await
-        .expect("it listens");
-    let mut plain = TcpStream::connect(("127.0.0.1", port))
-        .await
-        .expect("it listens");
+        .expect("as Envoy");
+    // One that is not TLS.
+    let mut plain = connect_from([127, 0, 0, 3], port).await;
     plain.write_all(PREFACE).await.expect("sent");
+    mesh.connect(port, Some(&mesh.envoy()))
+        .await
+        .expect("as Envoy");
+    // The others are, too, in a while.
+    let mut first = silent.swap_remove(0);
+    assert_eq!(first.read(&mut [0; 1]).await.unwrap_or(0), 0);
     assert_eq!(send(stack.chat(&hello())).await.status(), 200);
+}
+
+#[tokio::test]
+async fn no_session_is_resumed() {
+    let mesh = Mesh::new(1);
+    let _stack = Stack::start(mesh.options(Options::default())).await;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let config = mesh.client(Some(&mesh.envoy()), &[version]);
+        for _ in 0..2 {
+            let stream = mesh.speak(mesh.ports[0], &config).await.expect("as Envoy");
+            let (_, session) = stream.get_ref();
+            assert_eq!(session.handshake_kind(), Some(HandshakeKind::Full));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_envoy_whose_name_is_taken_out_of_the_configuration_is_cut_off() {
+    let mesh = Mesh::new(1);
+    let stack = Stack::start(mesh.options(Options::default())).await;
+    let config = mesh.client(Some(&mesh.envoy()), rustls::ALL_VERSIONS);
+    let mut stream = mesh.speak(mesh.ports[0], &config).await.expect("as Envoy");
+    let yaml = std::fs::read_to_string(stack.config_path()).expect("the file");
+    let other = yaml.replace(ENVOY, "spiffe://cluster.local/ns/gateways/sa/other");
+    std::fs::write(stack.config_path(), other).expect("written");
+    while let Ok(1..) = stream.read(&mut [0; 64]).await {}
+    let refused = mesh.connect(mesh.ports[0], Some(&mesh.envoy())).await;
+    assert!(refused.is_err());
 }
 
 #[tokio::test]
@@ -264,7 +334,13 @@ async fn an_envoy_whose_certificate_is_revoked_is_cut_off() {
     stream.chunk().await.expect("its beginning");
     mesh.write("ca.crl", &mesh.authority.crl(2, &[ENVOY_SERIAL], 2049));
     // The stream that it has breaks off, and no new request gets through.
-    while let Ok(Some(_)) = stream.chunk().await {}
+    let end = loop {
+        match stream.chunk().await {
+            Ok(Some(_)) => {}
+            end => break end,
+        }
+    };
+    assert!(end.is_err(), "it would have gone on for a minute");
     wait_for("the end of its connection", async || {
         let answer = send(stack.chat(&hello())).await;
         (answer.status() == 503).then_some(())
