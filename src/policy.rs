@@ -133,6 +133,24 @@ impl Policy {
         described.unwrap_or_default()
     }
 
+    /// What is known of a credential that [`Self::authenticate_proof`] has refused.
+    pub fn describe_proof(
+        &self,
+        issued: Option<&IssuedKeys>,
+        proof: &Proof,
+        refused: &AuthError,
+    ) -> Described {
+        let described = match (proof, refused) {
+            (Proof::Key(key), _) => self.described_key(issued, key),
+            (Proof::Token(token), AuthError::Token(refused)) => {
+                Some(self.tokens.described(token, refused))
+            }
+            (Proof::Certificate(kept), _) => Some(kept.as_presented().described()),
+            (Proof::Token(_), _) => None,
+        };
+        described.unwrap_or_default()
+    }
+
     fn described_key(&self, issued: Option<&IssuedKeys>, key: &PresentedKey) -> Option<Described> {
         let configured = self.keys.described(key.digest()).map(|known| Described {
             key_id: Some(key.id().into()),

@@ -129,29 +129,41 @@ impl ClientCertVerifier for Verifier {
     }
 }
 
-/// What the other side is told (RFC 8446, section 6.2), and what our log says.
+/// What the other side is told (RFC 8446, section 6.2); of anything else, that its certificate is not accepted.
+const ALERTS: [(CertificateError, TlsCertificateError); 4] = [
+    (CertificateError::Expired, TlsCertificateError::Expired),
+    (
+        CertificateError::NotYetValid,
+        TlsCertificateError::NotValidYet,
+    ),
+    (CertificateError::Revoked, TlsCertificateError::Revoked),
+    (
+        CertificateError::Untrusted,
+        TlsCertificateError::UnknownIssuer,
+    ),
+];
+
 fn alert(error: PeerError) -> TlsCertificateError {
-    match error {
-        PeerError::Certificate(CertificateError::Expired) => TlsCertificateError::Expired,
-        PeerError::Certificate(CertificateError::NotYetValid) => TlsCertificateError::NotValidYet,
-        PeerError::Certificate(CertificateError::Revoked) => TlsCertificateError::Revoked,
-        PeerError::Certificate(CertificateError::Untrusted) => TlsCertificateError::UnknownIssuer,
-        other => TlsCertificateError::Other(OtherError(Arc::new(other))),
-    }
+    let known = ALERTS
+        .into_iter()
+        .find(|(it, _)| PeerError::from(*it) == error);
+    known.map_or_else(
+        || TlsCertificateError::Other(OtherError(Arc::new(error))),
+        |(_, alert)| alert,
+    )
 }
 
 /// Why a handshake has failed, for people.
 pub fn handshake_failure(error: &io::Error) -> String {
     let failed = error.get_ref().and_then(|it| it.downcast_ref::<Error>());
-    let Some(Error::InvalidCertificate(certificate)) = failed else {
+    let Some(Error::InvalidCertificate(told)) = failed else {
         return error.to_string();
     };
-    match certificate {
-        TlsCertificateError::Expired => CertificateError::Expired.to_string(),
-        TlsCertificateError::NotValidYet => CertificateError::NotYetValid.to_string(),
-        TlsCertificateError::Revoked => CertificateError::Revoked.to_string(),
-        TlsCertificateError::UnknownIssuer => CertificateError::Untrusted.to_string(),
-        TlsCertificateError::Other(other) => other.to_string(),
-        other => format!("{other:?}"),
+    match ALERTS.into_iter().find(|(_, alert)| alert == told) {
+        Some((error, _)) => error.to_string(),
+        None => match told {
+            TlsCertificateError::Other(other) => other.to_string(),
+            other => format!("{other:?}"),
+        },
     }
 }

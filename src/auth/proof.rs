@@ -20,12 +20,19 @@ pub enum Proof {
     Certificate(KeptCertificate),
 }
 
+impl Proof {
+    /// What it is, as the audit log says it of somebody who is not known.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Token(_) => "token",
+            Self::Certificate(_) => "certificate",
+        }
+    }
+}
+
 impl fmt::Debug for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Key(_) => "Proof(a key)",
-            Self::Token(_) => "Proof(a token)",
-            Self::Certificate(_) => "Proof(a certificate)",
-        })
+        write!(f, "Proof(a {})", self.kind())
     }
 }

@@ -6,16 +6,15 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
-use super::tls::NetworkPeers;
+use super::network_peers::NetworkPeers;
 
 /// A connection that no runtime drives yet: it is accepted on one thread and served on another.
 pub(super) enum Accepted {
@@ -29,16 +28,14 @@ pub(super) enum Accepted {
 pub(super) struct Connection {
     stream: Stream,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Says its end, where it is one of those that are looked at again.
+    _ended: Option<DropGuard>,
 }
 
 enum Stream {
     Unix(UnixStream),
     Tcp(TcpStream),
-    /// With a token that says that it is open.
-    Tls(
-        Box<TlsStream<TcpStream>>,
-        #[expect(dead_code, reason = "kept")] Arc<()>,
-    ),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Connection {
@@ -48,29 +45,40 @@ impl Connection {
         network: &NetworkPeers,
         cut: &CancellationToken,
     ) -> io::Result<Self> {
-        let (stream, cut) = match accepted {
-            Accepted::Unix(stream) => (Stream::Unix(UnixStream::from_std(stream)?), cut.clone()),
-            Accepted::Tcp(stream) => (Stream::Tcp(TcpStream::from_std(stream)?), cut.clone()),
+        let (stream, own) = match accepted {
+            Accepted::Unix(stream) => (Stream::Unix(UnixStream::from_std(stream)?), None),
+            Accepted::Tcp(stream) => (Stream::Tcp(TcpStream::from_std(stream)?), None),
             Accepted::Tls(stream) => {
-                let accepted = network.accept(stream, cut).await?;
-                let stream = Stream::Tls(Box::new(accepted.stream), accepted.open);
-                (stream, accepted.cut)
+                let (stream, own) = network.accept(stream, cut).await?;
+                (Stream::Tls(Box::new(stream)), Some(own))
             }
         };
+        let cut = own.as_ref().unwrap_or(cut).clone();
         Ok(Self {
             stream,
             cut: Box::pin(cut.cancelled_owned()),
+            _ended: own.map(CancellationToken::drop_guard),
         })
     }
-}
 
-impl Connection {
-    /// An error once it is cut, also for one that only writes: whoever reads nothing must not keep it.
+    /// An error once it is cut.
     fn check_cut(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         match self.cut.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
             Poll::Pending => Ok(()),
         }
+    }
+
+    /// What waits is cut, too: whoever reads nothing must not keep a connection that has something to write.
+    fn unless_cut<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_pending() {
+            self.check_cut(context)?;
+        }
+        written
     }
 }
 
@@ -90,7 +98,7 @@ impl AsyncRead for Connection {
         match &mut self.stream {
             Stream::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-            Stream::Tls(stream, _) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -101,12 +109,12 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.check_cut(context)?;
-        match &mut self.stream {
+        let done = match &mut self.stream {
             Stream::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Stream::Tls(stream, _) => Pin::new(stream).poll_write(context, bytes),
-        }
+            Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        };
+        self.unless_cut(done, context)
     }
 
     fn poll_write_vectored(
@@ -114,36 +122,37 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.check_cut(context)?;
-        match &mut self.stream {
+        let done = match &mut self.stream {
             Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
             Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
-            Stream::Tls(stream, _) => Pin::new(stream).poll_write_vectored(context, buffers),
-        }
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
+        };
+        self.unless_cut(done, context)
     }
 
     fn is_write_vectored(&self) -> bool {
         match &self.stream {
             Stream::Unix(stream) => stream.is_write_vectored(),
             Stream::Tcp(stream) => stream.is_write_vectored(),
-            Stream::Tls(stream, _) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check_cut(context)?;
-        match &mut self.stream {
+        let done = match &mut self.stream {
             Stream::Unix(stream) => Pin::new(stream).poll_flush(context),
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(context),
-            Stream::Tls(stream, _) => Pin::new(stream).poll_flush(context),
-        }
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+        };
+        self.unless_cut(done, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
+        let done = match &mut self.stream {
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Stream::Tls(stream, _) => Pin::new(stream).poll_shutdown(context),
-        }
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        };
+        self.unless_cut(done, context)
     }
 }

@@ -12,7 +12,7 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use super::listener::Listener;
-use super::tls::NetworkPeers;
+use super::network_peers::NetworkPeers;
 use super::worker::Worker;
 use super::{Authz, MAX_MESSAGE_BYTES, Processor};
 use crate::admin::Readiness;

@@ -1,7 +1,6 @@
 //! The only room that knows Envoy: its messages, ext_authz, ext_proc, and the endpoint that it connects to.
 
 mod authz;
-mod beginning;
 mod connection;
 mod grpc;
 mod headers;
@@ -9,10 +8,11 @@ mod held;
 mod instance_headers;
 mod listener;
 mod metadata;
+mod network_peers;
+mod pending_handshakes;
 mod process;
 mod rate_limits;
 mod reply;
-mod tls;
 mod trace;
 mod way;
 mod worker;

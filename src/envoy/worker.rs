@@ -17,7 +17,7 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 
 use super::connection::{Accepted, Connection};
-use super::tls::NetworkPeers;
+use super::network_peers::NetworkPeers;
 
 /// Flow-control windows, in bytes. hyper's default for a connection is that of one stream, so that
 /// a single large body would hold up every other stream.

@@ -124,7 +124,6 @@ impl Gateway {
         let keys = policy.decision_keys.as_deref();
         let opened = sealed::unseal(keys, &self.used, sealed, &bound);
         let opened = opened.map_err(|error| {
-            tracing::warn!(%error, request_id = %bound.request_id, "a sealed decision can't be used");
             context.detail = Some(error.to_string().into());
             Refusal::from(Reason::NoDecision)
         })?;
@@ -139,7 +138,11 @@ impl Gateway {
         let now = SystemTime::now();
         let issued = self.issued.as_deref();
         let caller = policy.authenticate_proof(issued, &opened.proof, now).await;
-        let caller = caller.inspect_err(|error| context.detail = error.detail())?;
+        let caller = caller.inspect_err(|error| {
+            context.credential = Some(opened.proof.kind());
+            context.detail = error.detail();
+            context.refused(policy.describe_proof(issued, &opened.proof, error));
+        })?;
         let mut decision = Decision {
             caller: caller.clone(),
             max_body_bytes: policy.body_limits.of(target.endpoint.operation()),

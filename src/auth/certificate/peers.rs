@@ -38,14 +38,14 @@ impl Peers {
         Self { authority, names }
     }
 
-    /// Says which of the names it is that presents this chain at a time, leaf first.
+    /// Whether somebody who presents this chain at a time, leaf first, may connect.
     ///
     /// # Errors
     /// [`PeerError`]
-    pub fn check(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Result<&str, PeerError> {
+    pub fn check(&self, chain: &[CertificateDer<'_>], now: SystemTime) -> Result<(), PeerError> {
         let leaf = leaf_of(chain)?;
         self.verify(chain, &leaf, unix_time::since_1970(now))?;
-        self.name(&leaf)
+        self.check_names(&leaf)
     }
 
     /// Whether somebody who was let in may go on. The end of a certificate ends no connection that was made before it, as
@@ -60,7 +60,7 @@ impl Peers {
     ) -> Result<(), PeerError> {
         let leaf = leaf_of(chain)?;
         // Before all that time can change: it must not hide that somebody is not meant any more.
-        self.name(&leaf)?;
+        self.check_names(&leaf)?;
         let mut at = unix_time::since_1970(now);
         for certificate in chain {
             at = at.min(Decoded::read(certificate)?.validity().1);
@@ -81,18 +81,19 @@ impl Peers {
         self.authority.verify(chain, leaf, at).map(drop)
     }
 
-    /// Which of the names a certificate has. What has `://` must be a URI there: a DNS name can look like one.
-    fn name(&self, leaf: &Decoded) -> Result<&str, PeerError> {
+    /// Whether a certificate has one of the names. What has `://` must be a URI there: a DNS name can look like one.
+    fn check_names(&self, leaf: &Decoded) -> Result<(), PeerError> {
         let names::AlternativeNames { uri, dns, .. } = names::alternative(leaf)?;
-        let known = self.names.iter().find(|it| match it.contains("://") {
+        let is_known = self.names.iter().any(|it| match it.contains("://") {
             true => uri.contains(it),
             false => dns.contains(it),
         });
-        known.map(String::as_str).ok_or_else(|| {
-            let mut all = [uri, dns].concat().join(", ");
-            all.truncate(all.floor_char_boundary(MAX_SHOWN_BYTES));
-            PeerError::Name(all)
-        })
+        if is_known {
+            return Ok(());
+        }
+        let mut all = [uri, dns].concat().join(", ");
+        all.truncate(all.floor_char_boundary(MAX_SHOWN_BYTES));
+        Err(PeerError::Name(all))
     }
 
     /// Its anchors and lists have to be kept fresh.

@@ -1,7 +1,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::auth::{Key, KeyDigest};
+use crate::auth::{Key, KeyDigest, PresentedKey};
 use crate::config::Config;
 use crate::gateway::{Head, Kept, decide_head};
 use crate::limits::Limits;
@@ -30,6 +30,11 @@ impl Shared {
     }
 
     fn policy(&self, decisions: &str, client: &str) -> Policy {
+        self.policy_with(decisions, client, "")
+    }
+
+    /// With what else is said of the client's key.
+    fn policy_with(&self, decisions: &str, client: &str, of_key: &str) -> Policy {
         let digest = KeyDigest::of_presented(self.key.expose()).expect("a key");
         let digest = digest.to_hex();
         let text = format!(
@@ -37,7 +42,7 @@ impl Shared {
              identity: {{ managed_identity: {{}} }}\nbackends: [ {{ name: sweden }} ]\n\
              products: [ {{ id: p, deployments: [gpt], operations: [chat.completions] }} ]\n\
              clients: [ {{ id: {client}, products: [p], limits: {{ concurrent_requests: 1 }}, \
-             credentials: [ {{ key: {{ sha256: {digest}, slot: primary }} }} ] }} ]\n{decisions}\n"
+             credentials: [ {{ key: {{ sha256: {digest}, slot: primary{of_key} }} }} ] }} ]\n{decisions}\n"
         );
         let parsed = Config::parse("tollgate.yaml", &text, self.directory.path());
         parsed
@@ -226,6 +231,25 @@ async fn who_opens_it_decides_again_by_its_own_configuration() {
     strict.policy.store(policy.expect("good").policy);
     let refused = open(&strict, &sealed, bound()).await.expect_err("refused");
     assert_eq!(refused.0.label(), "key_unknown");
+}
+
+#[tokio::test]
+async fn a_refusal_of_what_was_sealed_says_whose_credential_it_was() {
+    let shared = Shared::new();
+    let one = shared.replica(ONE, "app");
+    let sealed = sealed(shared.decide(&one).await);
+    let other = shared.replica(ONE, "app");
+    let expired = shared.policy_with(ONE, "app", ", not_after: 2001-01-01");
+    other.policy.store(expired);
+    let opened = Arc::clone(&other).open(sealed, bound()).await;
+    let rejected = opened.expect_err("its key has expired here");
+    assert_eq!(rejected.refusal.reason.label(), "key_expired");
+    let context = rejected.context;
+    assert_eq!(context.client.as_deref(), Some("app"));
+    assert_eq!(context.credential, Some("key.primary"));
+    let described = context.described.expect("what is known of it");
+    let id = PresentedKey::parse(shared.key.expose()).expect("a key");
+    assert_eq!(described.key_id.as_deref(), Some(id.id()));
 }
 
 #[tokio::test]

@@ -1,10 +1,15 @@
 //! The two filters of a request reach different replicas.
 
+use jsonwebtoken::Algorithm;
 use serde_json::Value;
+use tollgate_integration::fakes::issuer::{FakeIssuer, Signer};
 use tollgate_integration::stack::{Options, Stack, Tollgate};
 
 use super::{Others, apart, is_served, sharing};
+use crate::certificates::{self, IDENTITY, Pki};
+use crate::pki::FACTORY;
 use crate::support::{hello, hello_stream, metric, send};
+use crate::token_support::{self, changed, entry, with_issuers};
 
 /// A stack whose ext_proc is another replica, which has its configuration changed.
 async fn pair(options: Options, edit: impl Fn(String) -> String) -> (Stack, Tollgate, Others) {
@@ -51,6 +56,44 @@ async fn any_replica_swaps_and_counts_what_another_one_has_allowed() {
     assert!(metrics.contains("tollgate_decisions_opened_total{outcome=\"taken\"} 3"));
     let none = metric(&stack, "tollgate_requests_abandoned_total", &[]).await;
     assert_eq!(none, 0.0, "what is taken up elsewhere was not given up");
+}
+
+/// The whole proof travels: the other replica verifies the token, and the chain, itself.
+#[tokio::test]
+async fn tokens_and_certificates_travel_too() {
+    let signer = Signer::new("k1", Algorithm::ES256);
+    let (issuer, pki) = (FakeIssuer::start(&[&signer]).await, Pki::new());
+    let (issuers, authority) = (entry(&issuer, "okta", ""), pki.authority("{ crl: off }"));
+    let options = sharing(Options::default().mtls()).edit_config(move |yaml| {
+        certificates::with(&with_issuers(&yaml, &issuers), &authority, IDENTITY)
+    });
+    let (stack, other, _folders) = pair(options, |yaml| yaml).await;
+    let token = signer.sign(&changed(&issuer, "sub", Some("ann".into())));
+    let leaf = pki.leaf(|_| ());
+    for (request, client, credential, user) in [
+        (
+            token_support::chat(&stack, &token),
+            "mobile-app",
+            "token",
+            "ann",
+        ),
+        (
+            certificates::chat(&stack, &leaf),
+            "factory-7",
+            "certificate",
+            FACTORY,
+        ),
+    ] {
+        let answer = send(request).await;
+        assert_eq!(answer.status(), 200, "{:?}", answer.text().await);
+        let is_its = |line: &Value| is_served(line) && line["credential"] == credential;
+        let line = other.audit().wait_for_json("the usage", is_its).await;
+        assert_eq!(
+            (&line["client"], &line["user"]),
+            (&client.into(), &user.into())
+        );
+    }
+    assert!(stack.tollgate().audit().all().is_empty());
 }
 
 #[tokio::test]

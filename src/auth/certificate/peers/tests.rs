@@ -52,7 +52,7 @@ fn names_are_compared_to_the_letter_and_by_their_kind() {
         ("spiffe://acme/factory/", false),
         ("spiffe://acme/factory/77", false),
     ] {
-        let checked = peers(&root, &[name]).check(&leaf, now()).map(str::to_owned);
+        let checked = peers(&root, &[name]).check(&leaf, now());
         assert_eq!(checked.is_ok(), is_it, "{name}: {checked:?}");
     }
     // A URI that is written as a DNS name.

@@ -1,7 +1,7 @@
 //! Envoys that connect over the network: the handshake, and another look at them when what they were accepted by changes.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustls_pki_types::CertificateDer;
@@ -16,7 +16,7 @@ use crate::auth::certificate::Peers;
 use crate::auth::handshake_failure;
 use crate::gateway::Gateway;
 
-use super::beginning::Beginning;
+use super::pending_handshakes::PendingHandshakes;
 
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct NetworkPeers {
     gateway: Arc<Gateway>,
     handshakes: Semaphore,
-    beginning: Beginning,
+    pending: PendingHandshakes,
     connected: Mutex<Vec<Connected>>,
     refused: Mutex<Refused>,
 }
@@ -46,17 +46,8 @@ struct Refused {
 /// A connection, and by which certificate.
 struct Connected {
     chain: Vec<CertificateDer<'static>>,
+    /// Cancelled when it is to end, and when it has ended.
     cut: CancellationToken,
-    is_open: Weak<()>,
-}
-
-/// A connection of somebody who may call.
-pub(super) struct Accepted {
-    pub(super) stream: TlsStream<TcpStream>,
-    /// Cut when they may not any more.
-    pub(super) cut: CancellationToken,
-    /// Kept for as long as it is open.
-    pub(super) open: Arc<()>,
 }
 
 impl NetworkPeers {
@@ -64,29 +55,29 @@ impl NetworkPeers {
         Self {
             gateway,
             handshakes: Semaphore::new(MAX_HANDSHAKES),
-            beginning: Beginning::default(),
+            pending: PendingHandshakes::default(),
             connected: Mutex::default(),
             refused: Mutex::default(),
         }
     }
 
-    /// Lets a connection in, or says why not. `cut` ends all of them.
+    /// Lets a connection in, or says why not. `cut` ends all of them, the token that comes along this one; whoever has
+    /// the connection cancels it at its end.
     pub(super) async fn accept(
         &self,
         stream: std::net::TcpStream,
         cut: &CancellationToken,
-    ) -> io::Result<Accepted> {
+    ) -> io::Result<(TlsStream<TcpStream>, CancellationToken)> {
         let beginning = timeout(HANDSHAKE_TIMEOUT, self.begin(TcpStream::from_std(stream)?));
         let stream = beginning.await;
         let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         let (_, session) = stream.get_ref();
         let chain = session.peer_certificates().unwrap_or_default();
         let chain = chain.iter().map(|it| it.clone().into_owned()).collect();
-        let (cut, open) = (cut.child_token(), Arc::new(()));
+        let cut = cut.child_token();
         let connected = Connected {
             chain,
             cut: cut.clone(),
-            is_open: Arc::downgrade(&open),
         };
         // What it was accepted by may have changed while it connected. Nobody looks at the others meanwhile, so that
         // none is missed.
@@ -96,14 +87,14 @@ impl NetworkPeers {
         }
         all.push(connected);
         drop(all);
-        Ok(Accepted { stream, cut, open })
+        Ok((stream, cut))
     }
 
     /// The handshake, in its turn: whoever says nothing takes nobody's turn, and one address has a share of those who
     /// begin.
     async fn begin(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let address = stream.peer_addr()?.ip();
-        let _share = self.beginning.take(address)?;
+        let _share = self.pending.take(address)?;
         stream.readable().await?;
         let turn = self.handshakes.acquire().await;
         let _turn = turn.map_err(|_| io::ErrorKind::ConnectionAborted)?;
@@ -144,17 +135,16 @@ impl NetworkPeers {
             self.tell_refused();
             let peers = self.peers();
             let now = peers.as_ref().map(|it| (Arc::clone(it), it.generation()));
-            let is_same = match (&last, &now) {
-                (Some((last, before)), Some((now, after))) => {
-                    Arc::ptr_eq(last, now) && before == after
-                }
-                (last, now) => last.is_none() && now.is_none(),
+            let of = |it: &Option<(Arc<Peers>, u64)>| {
+                it.as_ref()
+                    .map(|(peers, generation)| (Arc::as_ptr(peers), *generation))
             };
+            let is_same = of(&last) == of(&now);
+            // It is kept, so that no other one has its address.
             last = now;
             self.lock().retain(|it| {
-                let is_open = it.is_open.strong_count() > 0;
-                let stays = is_open && (is_same || may_stay(peers.clone(), it));
-                if is_open && !stays {
+                let stays = !it.cut.is_cancelled() && (is_same || may_stay(peers.clone(), it));
+                if !stays {
                     it.cut.cancel();
                 }
                 stays
@@ -167,7 +157,7 @@ impl NetworkPeers {
         policy.mutual_tls.as_ref().map(|it| Arc::clone(it.peers()))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connected>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Connected>> {
         self.connected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

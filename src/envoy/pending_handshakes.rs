@@ -12,21 +12,21 @@ const MAX_ALL: usize = 4096;
 
 /// How many there are, by their addresses.
 #[derive(Debug, Default)]
-pub(super) struct Beginning(Mutex<HashMap<IpAddr, usize>>);
+pub(super) struct PendingHandshakes(Mutex<HashMap<IpAddr, usize>>);
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Begun<'a> {
-    all: &'a Beginning,
+pub(super) struct PendingHandshake<'a> {
+    all: &'a PendingHandshakes,
     address: IpAddr,
 }
 
-impl Beginning {
+impl PendingHandshakes {
     /// Counts one more.
     ///
     /// # Errors
     /// Where there are too many, of this address or of all: it is closed, and Envoy tries again.
-    pub(super) fn take(&self, address: IpAddr) -> io::Result<Begun<'_>> {
+    pub(super) fn take(&self, address: IpAddr) -> io::Result<PendingHandshake<'_>> {
         let mut counts = self.lock();
         let all: usize = counts.values().sum();
         let own = counts.get(&address).copied().unwrap_or(0);
@@ -37,7 +37,7 @@ impl Beginning {
         }
         counts.insert(address, own + 1);
         drop(counts);
-        Ok(Begun { all: self, address })
+        Ok(PendingHandshake { all: self, address })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
@@ -45,7 +45,7 @@ impl Beginning {
     }
 }
 
-impl Drop for Begun<'_> {
+impl Drop for PendingHandshake<'_> {
     fn drop(&mut self) {
         let mut counts = self.all.lock();
         match counts.get_mut(&self.address) {
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn an_address_has_a_share_and_gives_it_back() {
-        let all = Beginning::default();
+        let all = PendingHandshakes::default();
         let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
         let mut held: Vec<_> = (0..MAX_PER_ADDRESS)
             .map(|_| all.take(one).expect("room"))
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn all_of_them_have_an_end() {
-        let all = Beginning::default();
+        let all = PendingHandshakes::default();
         let address =
             |number: usize| IpAddr::from(u32::try_from(number).expect("small").to_be_bytes());
         let held: Vec<_> = (0..MAX_ALL)
