@@ -9,7 +9,7 @@ shift
 # whichever Envoy there is, or change an Envoy's file in places that only an Envoy of one's own has.
 TESTS=(
   mesh:: mesh_service:: swap:: callers:: faults:: hang_up:: certificates:: metering:: operations:: crash:: lifecycle:: limits::
-  realtime:: pools:: tokens::
+  realtime:: pools:: tokens:: access::
 )
 EXCEPT=(
   # They change the file of Envoy itself.

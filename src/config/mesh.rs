@@ -56,7 +56,7 @@ pub(super) fn kubernetes(
     problems: &mut Problems,
 ) -> Option<Kubernetes> {
     let written = written?;
-    let namespace = name(written.namespace.as_ref(), DEFAULT_NAMESPACE, problems);
+    let namespace = self::namespace(written.namespace.as_ref(), DEFAULT_NAMESPACE, problems);
     Some(Kubernetes {
         hostnames: hostnames(&written.hostnames, problems),
         gateway: written
@@ -72,7 +72,7 @@ fn gateway(written: &written::Gateway, namespace: &str, problems: &mut Problems)
     let own = BTreeMap::from([("istio".to_owned(), "ingressgateway".to_owned())]);
     Gateway {
         name: name(Some(&written.name), "", problems),
-        namespace: name(written.namespace.as_ref(), namespace, problems),
+        namespace: self::namespace(written.namespace.as_ref(), namespace, problems),
         listener: name(written.listener.as_ref(), DEFAULT_LISTENER, problems),
         port: written.port.unwrap_or(DEFAULT_PORT),
         pods: written.pods.as_ref().map_or(own, |it| labels(it, problems)),
@@ -81,20 +81,34 @@ fn gateway(written: &written::Gateway, namespace: &str, problems: &mut Problems)
 
 fn sidecars(written: &written::Sidecars, problems: &mut Problems) -> Sidecars {
     Sidecars {
-        namespace: name(Some(&written.namespace), "", problems),
+        namespace: namespace(Some(&written.namespace), "", problems),
         port: written.port.unwrap_or(DEFAULT_SIDECAR_PORT),
         pods: labels(&written.pods, problems),
     }
 }
 
-/// A name of something in Kubernetes; what is wrong is said.
+/// A name of something in Kubernetes, in parts with dots between them; what is wrong is said.
 fn name(written: Option<&Spanned<String>>, default: &str, problems: &mut Problems) -> String {
+    checked(written, default, problems, |it| it.split('.').all(is_label))
+}
+
+/// The name of a namespace: one part (RFC 1123).
+fn namespace(written: Option<&Spanned<String>>, default: &str, problems: &mut Problems) -> String {
+    checked(written, default, problems, is_label)
+}
+
+fn checked(
+    written: Option<&Spanned<String>>,
+    default: &str,
+    problems: &mut Problems,
+    is_good: impl Fn(&str) -> bool,
+) -> String {
     let Some(written) = written else {
         return default.to_owned();
     };
-    if !written.value.split('.').all(is_label) || written.value.contains("..") {
+    if !is_good(&written.value) {
         let message = format!("`{}` is not a name in Kubernetes", written.value);
-        let help = "use lower-case letters, digits and `-`, at most 63 characters";
+        let help = "use lower-case letters, digits and `-`, at most 63 characters; a namespace has no dots";
         problems.push(Problem::at(written.referenced, message).help(help));
     }
     written.value.clone()

@@ -170,9 +170,6 @@ pub enum RenderError {
         "backend `{0}` has an address for an endpoint: write its name, which its certificate has"
     )]
     NoName(String),
-    /// What one control plane can't do.
-    #[error("{0}")]
-    CanNot(String),
     /// What was written is not YAML, which a test would have found.
     #[error("what is written for Envoy can't be read: {0}")]
     Unreadable(String),

@@ -80,7 +80,7 @@ resource "azurerm_role_assignment" "certificate_user" {
   count = var.key_vault_id == null ? 0 : 1
 
   scope              = var.key_vault_id
-  role_definition_id = "${local.role_definitions}/db79e9a7-68ee-4b58-9aeb-b90e7c24fcba" # Key Vault Certificate User
+  role_definition_id = "${local.role_definitions}/21090545-7ca7-4776-b22c-e363652d74d2" # Key Vault Reader
   principal_id       = azurerm_user_assigned_identity.gateway.principal_id
   principal_type     = "ServicePrincipal"
 }

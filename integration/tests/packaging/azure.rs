@@ -39,15 +39,12 @@ fn no_key_and_no_public_network_gets_round_the_gateway() {
 #[test]
 fn the_identity_has_the_least_roles_that_will_do() {
     const OPENAI_USER: &str = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd";
-    const CERTIFICATE_USER: &str = "db79e9a7-68ee-4b58-9aeb-b90e7c24fcba";
+    // Key Vault Certificate User could read the private keys of certificates, and every secret.
+    const VAULT_READER: &str = "21090545-7ca7-4776-b22c-e363652d74d2";
     let terraform = text(&format!("{TERRAFORM}/main.tf"));
     for (file, role, scope) in [
         ("modules/access", OPENAI_USER, "  scope: account\n"),
-        (
-            "modules/key-vault-access",
-            CERTIFICATE_USER,
-            "  scope: vault\n",
-        ),
+        ("modules/key-vault-access", VAULT_READER, "  scope: vault\n"),
     ] {
         let module = bicep(file);
         assert!(module.contains(&format!("var role = '{role}'")), "{file}");
@@ -55,6 +52,13 @@ fn the_identity_has_the_least_roles_that_will_do() {
         assert!(terraform.contains(role), "Terraform lacks {role}");
     }
     assert_eq!(terraform.matches("\"azurerm_role_assignment\"").count(), 2);
+    let scopes: Vec<_> = terraform
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("scope"))
+        .map(|rest| rest.trim_start_matches([' ', '=']))
+        .collect();
+    let narrow = |it: &&str| it.contains("cognitive_account") || it.contains("key_vault");
+    assert!(scopes.len() == 2 && scopes.iter().all(narrow), "{scopes:?}");
     assert!(text("docs/azure.md").contains(OPENAI_USER));
 }
 
@@ -84,9 +88,12 @@ fn the_credential_is_for_the_service_account_that_the_guide_installs() {
         ),
     ] {
         assert!(file.contains(subject), "no {subject}");
-        assert!(
-            file.contains("api://AzureADTokenExchange") || file.contains("modules/identity.bicep")
-        );
+    }
+    for file in [
+        bicep("modules/identity"),
+        text(&format!("{TERRAFORM}/main.tf")),
+    ] {
+        assert!(file.contains("api://AzureADTokenExchange"));
     }
 }
 

@@ -82,6 +82,7 @@ fn what_belongs_to_tollgate_has_defaults() {
 fn what_is_no_name_in_kubernetes_is_said() {
     for (kubernetes, reason) in [
         ("{ namespace: Tollgate }", "`Tollgate` is not a name"),
+        ("{ namespace: a.b }", "`a.b` is not a name"),
         ("{ namespace: \"a\\n- b\" }", "is not a name"),
         ("{ gateway: { name: \"a/b\" } }", "`a/b` is not a name"),
         (

@@ -6,8 +6,8 @@ param keyVaultName string
 @description('The identity\'s object id.')
 param principalId string
 
-@description('Key Vault Certificate User')
-var role = 'db79e9a7-68ee-4b58-9aeb-b90e7c24fcba'
+@description('Key Vault Reader: certificates without their keys, and no values of secrets')
+var role = '21090545-7ca7-4776-b22c-e363652d74d2'
 
 resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
   name: keyVaultName

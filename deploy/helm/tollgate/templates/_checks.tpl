@@ -85,6 +85,13 @@
     {{- if and (has $name (list "secret" "password" "end_users_key")) (not (kindIs "map" $value)) -}}
       {{- fail (printf "%s: no secret belongs in values: write { file: /etc/tollgate/… } and name its Secret in secretFiles" $here) -}}
     {{- end -}}
+    {{- if and (eq $name "keys") (kindIs "slice" $value) -}}
+      {{- range $value -}}
+        {{- if not (kindIs "map" .) -}}
+          {{- fail (printf "%s: no secret belongs in values: write { file: /etc/tollgate/… } and name its Secret in secretFiles" $here) -}}
+        {{- end -}}
+      {{- end -}}
+    {{- end -}}
     {{- include "tollgate.check.secrets" (dict "value" $value "path" $here) -}}
   {{- end -}}
 {{- else if kindIs "slice" .value -}}
@@ -92,7 +99,7 @@
     {{- include "tollgate.check.secrets" (dict "value" $value "path" (printf "%s[%d]" $path $at)) -}}
   {{- end -}}
 {{- else if kindIs "string" .value -}}
-  {{- if regexMatch "^[a-z+]+://[^/@]*:[^/@]*@" .value -}}
+  {{- if regexMatch "^[a-z+]+://[^/@]*:[^@]*@|^[a-z+]+://.*[?&]password=" .value -}}
     {{- fail (printf "%s: a password in a URL: write `password: { file: /etc/tollgate/… }` and name its Secret in secretFiles" $path) -}}
   {{- end -}}
   {{- if regexMatch "^tgk_" .value -}}

@@ -192,11 +192,16 @@ fn pods_are_replaced_for_what_only_a_restart_can_change() {
         "config.clients=[]",
         "config.backends=[{\"name\":\"france\"}]",
         "config.decisions={\"keys\":[{\"file\":\"/etc/tollgate/decisions/primary\"}]}",
+        "config.ledger={\"end_users\":\"drop\"}",
+        "envoys=[\"spiffe://cluster.local/ns/other/sa/envoy\"]",
     ] {
         assert_eq!(template(&[reloaded]), before, "{reloaded} replaces pods");
     }
     for restarted in [
         "config.listen.admin=\"0.0.0.0:9191\"",
+        "config.admin={\"console\":true}",
+        "config.metrics={\"labels\":{\"max_clients\":10}}",
+        "config.audit={\"file\":\"/var/log/audit.jsonl\"}",
         "config.database=\"postgres://other@db.example.com/tollgate\"",
         "config.ledger={\"retention\":\"90d\"}",
         "autoscaling.maxReplicas=12",

@@ -3,7 +3,7 @@
 use super::{example, template};
 
 /// An example, what is changed in it, and what must be said.
-const REFUSED: [(&str, &[&str], &str); 31] = [
+const REFUSED: [(&str, &[&str], &str); 34] = [
     // Secrets.
     (
         "standalone",
@@ -24,6 +24,21 @@ const REFUSED: [(&str, &[&str], &str); 31] = [
         "service",
         &["config.database=\"postgres://tollgate:hunter2@db.example.com/tollgate\""],
         "config.database: a password in a URL",
+    ),
+    (
+        "service",
+        &["config.database=\"postgres://tollgate:hun/ter2@db.example.com/tollgate\""],
+        "config.database: a password in a URL",
+    ),
+    (
+        "service",
+        &["config.database=\"postgres://tollgate@db.example.com/tollgate?password=hunter2\""],
+        "config.database: a password in a URL",
+    ),
+    (
+        "service",
+        &["config.decisions={\"keys\":[\"aHVudGVyMg==\"]}"],
+        "config.decisions.keys: no secret belongs in values",
     ),
     (
         "standalone",

@@ -119,6 +119,8 @@ fn manager(own: &Own, place: &Place<'_>) -> Value {
         "server_name",
         "internal_address_config",
         "http2_protocol_options",
+        // A sidecar believes its application by default: where it says that it is, and the id of its request.
+        "use_remote_address",
     ];
     if place.is_gateway() {
         names.extend([

@@ -17,7 +17,8 @@ pub(super) const REST: &str = "tollgate-rest";
 /// Where requests go.
 pub(super) fn destinations(settings: &Settings, place: &Place<'_>) -> Vec<Document> {
     let mut all = Vec::new();
-    for (backend, name) in settings.backends.iter().zip(object_names(settings)) {
+    // Where there is a choice, routes lead to the clusters of the filters: another host here would be a way without them.
+    for (backend, name) in settings.backends.iter().zip(object_names(settings)).take(1) {
         let comment = format!("The backend `{}` of tollgate.yaml.", backend.name);
         let name = format!("{}-{name}", place.name);
         all.push(Document::new(&comment, entry(backend, &name, place)));

@@ -231,6 +231,12 @@ fn several_backends_are_clusters_that_the_routes_choose_from() {
         names,
         ["tollgate", "azure_openai.sweden", "azure_openai.east"]
     );
+    let entries = all.iter().filter(|(_, it)| it["kind"] == "ServiceEntry");
+    assert_eq!(
+        entries.count(),
+        1,
+        "each would be a way without the filters"
+    );
     let plugins = &patches(&all, "tollgate", "ROUTE_CONFIGURATION")[0];
     assert!(plugins["cluster_specifier_plugins"].is_array());
     for route in patches(&all, "tollgate", "HTTP_ROUTE") {
