@@ -20,7 +20,7 @@ use super::{headers, metadata, rate_limits, trace};
 use crate::access::Client;
 use crate::auth::CREDENTIAL_HEADERS;
 use crate::gateway::{Allowed, Basis, Gateway, Head, Kept, Refusal, SUBPROTOCOLS, decide_head};
-use crate::telemetry::RequestContext;
+use crate::telemetry::{RequestContext, during_trace, enter_trace};
 use crate::usage::TraceId;
 
 /// Headers of a caller that a backend must not see: with them it could choose a deployment that
@@ -88,7 +88,9 @@ impl Authorization for Authz {
         let parent = parent.or_else(|| trace::of_caller(headers::of_check(&http)));
         let mut context = RequestContext::at(SystemTime::now());
         self.0.begin_decision(parent.as_ref(), &mut context);
-        let decided = self.decide(&http, &sender, &mut context).await;
+        let point = context.trace_point();
+        let decided = during_trace(point, self.decide(&http, &sender, &mut context)).await;
+        let _entered = enter_trace(point);
         self.0.note_decision(began.elapsed(), decided.is_ok());
         let response = match decided {
             Ok(response) => {

@@ -28,7 +28,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::held::Held;
 use super::{metadata, reply, trace, way};
 use crate::gateway::{self, Admitted, Forwarded, Gateway, Lease, Reach, Recorded, Transaction};
-use crate::telemetry::Parent;
+use crate::telemetry::{Parent, TracePoint, enter_trace};
 use crate::usage::Receipt;
 use answer::attempts;
 use opening::Opening;
@@ -61,6 +61,7 @@ impl ExternalProcessor for Processor {
             lease: None,
             reach,
             parent,
+            point: None,
         }))
     }
 }
@@ -77,6 +78,8 @@ pub struct Exchange {
     reach: Reach,
     /// Envoy's span of the exchange, where Envoy traces.
     parent: Option<Parent>,
+    /// Where the request is in its trace, once it has begun.
+    point: Option<TracePoint>,
 }
 
 /// How far the request has come.
@@ -115,6 +118,7 @@ impl Stream for Exchange {
     type Item = Result<ProcessingResponse, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let _entered = enter_trace(self.point);
         loop {
             if let Some(reply) = self.held.next() {
                 return Poll::Ready(Some(Ok(reply)));

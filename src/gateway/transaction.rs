@@ -23,7 +23,7 @@ use super::state::{Gateway, Recorded};
 use super::unsettled;
 use crate::access::{Deployment, Endpoint, Known, ObjectChange, Operation, ProductId};
 use crate::limits::RateLimits;
-use crate::telemetry::Span;
+use crate::telemetry::{Span, enter_trace};
 use crate::upstream::Rejections;
 use crate::usage::{
     BodyFormat, EstimateInput, FinishReason, Meter, Metered, NoneReason, Outcome, Released,
@@ -229,7 +229,10 @@ impl Transaction {
 
     /// Accounts for the request; `None` if that has been done.
     pub(crate) fn settle(&mut self, end: End) -> Option<Settlement> {
-        let closed = self.open.take()?.close(&self.gateway, end);
+        let open = self.open.take()?;
+        let point = open.outgoing.admitted.context.trace_point();
+        let _entered = enter_trace(point);
+        let closed = open.close(&self.gateway, end);
         let at = SystemTime::now();
         let Closed {
             mut record,
@@ -246,6 +249,7 @@ impl Transaction {
         };
         let gateway = Arc::clone(&self.gateway);
         let count = move || {
+            let _entered = enter_trace(point);
             record.tokens = estimate(&input);
             let recorded = gateway.record(record, changes, settling);
             gateway.end_span(&span, &recorded, at);

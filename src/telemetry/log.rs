@@ -1,13 +1,19 @@
 //! The service's own log, on standard error: standard output is the audit log's.
 
 mod filter;
+mod line;
 
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, reload};
 
 use self::filter::parse;
+use self::line::WithTrace;
 use crate::control::LogFilter;
 
 const VARIABLE: &str = "TOLLGATE_LOG";
@@ -56,27 +62,39 @@ pub fn init(format: LogFormat) -> Result<Arc<LogHandle>, String> {
     let wanted = std::env::var(VARIABLE).ok().filter(|it| !it.is_empty());
     let wanted = wanted.unwrap_or_else(|| DEFAULT.to_owned());
     let filter = parse(&wanted).map_err(|why| format!("{VARIABLE}: {why}"))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        // Escapes for colours are for terminals, and in the way in a file.
-        .with_ansi(io::stderr().is_terminal());
-    let reload: Reload = match format {
-        LogFormat::Json => {
-            let builder = builder.json().flatten_event(true).with_filter_reloading();
-            let handle = builder.reload_handle();
-            builder.init();
-            Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()))
-        }
-        LogFormat::Text => {
-            let builder = builder.with_filter_reloading();
-            let handle = builder.reload_handle();
-            builder.init();
-            Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()))
-        }
-    };
+    let (filter, handle) = reload::Layer::new(filter);
+    // Escapes for colours are for terminals, and in the way in a file.
+    let lines = lines(format, io::stderr, io::stderr().is_terminal());
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .init();
+    let reload: Reload =
+        Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()));
     Ok(Arc::new(LogHandle {
         reload,
         current: Mutex::new(wanted),
     }))
 }
+
+/// What writes lines.
+fn lines<S, W>(looks: LogFormat, writer: W, has_colours: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer).with_ansi(has_colours);
+    match looks {
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .map_event_format(|format| WithTrace { format, looks })
+            .boxed(),
+        LogFormat::Text => lines
+            .map_event_format(|format| WithTrace { format, looks })
+            .boxed(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

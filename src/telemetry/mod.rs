@@ -17,4 +17,5 @@ pub use metrics::{LabelLimits, Metrics, Push};
 pub use otlp::{Delivery, Environment};
 pub use recent::{RecentRefusal, RecentRefusals};
 pub(crate) use spans::{allowed as span_allowed, ended as span_ended, refused as span_refused};
-pub use trace::{Parent, Span, Traces};
+pub(crate) use trace::{Entered, during as during_trace, enter as enter_trace};
+pub use trace::{Parent, Span, TracePoint, Traces};

@@ -227,6 +227,43 @@ async fn a_stream_and_one_that_breaks_off_have_their_spans() {
     assert_eq!(failed.get("http.response.status_code"), 500);
 }
 
+/// What the log says of a backend that fails.
+async fn warning(stack: &Stack) -> Value {
+    let log = stack.tollgate().log();
+    let is_it = |line: &Value| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.starts_with("the backend fails")
+    };
+    log.wait_for_json("a warning", is_it).await
+}
+
+#[tokio::test]
+async fn a_warning_about_a_request_has_the_trace_of_its_audit_line_and_of_envoys_access_log() {
+    let collector = Collector::start().await;
+    let untraced = Options::default().envoy_as_written();
+    for (options, is_traced) in [(traced(&collector, "grpc"), true), (untraced, false)] {
+        let stack = Stack::start(options).await;
+        let request = chat(&stack, &hello()).header("x-fake-fault", "status-500");
+        assert_eq!(send(request).await.status(), 500);
+        let warning = warning(&stack).await;
+        let access = stack.envoy.access_log().wait_for_count("it", 1).await;
+        for line in [&warning, &usage_line(&stack).await, &access[0]] {
+            assert_eq!(line["trace_id"], TRACE, "{line}");
+        }
+        match is_traced {
+            true => {
+                let span = own(&collector, "chat gpt-4o").await;
+                assert_eq!(warning["span_id"], *span.span_id, "{warning}");
+            }
+            false => assert_eq!(warning["span_id"], Value::Null, "{warning}"),
+        }
+        let log = stack.tollgate().log().json();
+        let listening = log.iter().find(|it| it["message"] == "listening");
+        let listening = listening.expect("it listens");
+        assert_eq!(listening["trace_id"], Value::Null, "it is of no request");
+    }
+}
+
 #[tokio::test]
 async fn what_envoy_does_not_sample_has_no_span() {
     let collector = Collector::start().await;

@@ -63,8 +63,7 @@ impl Exchange {
     /// A decision is there, and can't be used.
     fn reject(&mut self, rejected: Rejected, fields: Option<&HeaderMap>) -> ProcessingResponse {
         let mut context = *rejected.context;
-        let parent = self.parent_of(fields);
-        self.gateway.begin_request(parent.as_ref(), &mut context);
+        let _entered = self.enter(fields, &mut context);
         self.refuse(&rejected.refusal, context)
     }
 }

@@ -13,7 +13,7 @@ use crate::envoy::{headers, reply, trace, way};
 use crate::gateway::{
     self, Admitted, Decided, Forwarded, Reason, Refusal, Transaction, check_content,
 };
-use crate::telemetry::{Parent, RequestContext};
+use crate::telemetry::{Entered, RequestContext, enter_trace};
 
 impl Exchange {
     /// The reply, or none while it waits for room.
@@ -25,9 +25,7 @@ impl Exchange {
         let fields = message.headers.as_ref();
         let removed = headers_to_remove(fields);
         admitted.reach = std::mem::take(&mut self.reach);
-        let parent = self.parent_of(fields);
-        self.gateway
-            .begin_request(parent.as_ref(), &mut admitted.context);
+        let _entered = self.enter(fields, &mut admitted.context);
         Some(match &admitted.decision.target.endpoint {
             Endpoint::Stored { .. } | Endpoint::Models | Endpoint::Realtime { .. } => {
                 let decided = gateway::without_body(&self.gateway, admitted);
@@ -136,10 +134,17 @@ impl Exchange {
         reply::refusal(refusal)
     }
 
-    /// What the request's span is a part of, if anybody says it.
-    pub(super) fn parent_of(&mut self, fields: Option<&HeaderMap>) -> Option<Parent> {
+    /// The request begins, as a part of what somebody says of its trace. From now on the exchange is there.
+    pub(super) fn enter(
+        &mut self,
+        fields: Option<&HeaderMap>,
+        context: &mut RequestContext,
+    ) -> Entered {
         let headers = || fields.into_iter().flat_map(headers::of_map);
-        self.parent.take().or_else(|| trace::of_caller(headers()))
+        let parent = self.parent.take().or_else(|| trace::of_caller(headers()));
+        self.gateway.begin_request(parent.as_ref(), context);
+        self.point = context.trace_point();
+        enter_trace(self.point)
     }
 
     /// ext_proc saw a request that ext_authz had not allowed in this process.
@@ -148,8 +153,7 @@ impl Exchange {
         if let Some(id) = headers::get(fields, "x-request-id") {
             context.request_id = Arc::from(id);
         }
-        let parent = self.parent_of(fields);
-        self.gateway.begin_request(parent.as_ref(), &mut context);
+        let _entered = self.enter(fields, &mut context);
         self.refuse(&Reason::NoDecision.into(), context)
     }
 }

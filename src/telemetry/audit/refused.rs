@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::rfc3339;
 use crate::access::{Deployment, Endpoint, Grant, Operation, Target};
 use crate::auth::{Caller, CredentialKind, Described, PresentedKey};
-use crate::telemetry::trace::Span;
+use crate::telemetry::trace::{Span, TracePoint};
 use crate::usage::TraceId;
 
 /// Longest path that is written.
@@ -82,6 +82,18 @@ impl RequestContext {
     pub(crate) fn begin(&mut self, span: Span) {
         self.trace_id = self.trace_id.or(span.trace_id());
         self.span = span;
+    }
+
+    /// Where in its trace it is just now.
+    pub(crate) fn trace_point(&self) -> Option<TracePoint> {
+        let of_span = self
+            .span
+            .point()
+            .filter(|it| Some(it.trace_id) == self.trace_id);
+        of_span.or(self.trace_id.map(|trace_id| TracePoint {
+            trace_id,
+            span: None,
+        }))
     }
 
     /// What is asked for, and from where.

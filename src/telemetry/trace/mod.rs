@@ -5,11 +5,15 @@
 //! (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/>). What callers ask and what models answer is
 //! never in a span, and no credential.
 
+mod current;
 mod export;
 mod parent;
 mod sampler;
 mod span;
 
+pub use current::TracePoint;
+pub(super) use current::current;
+pub(crate) use current::{Entered, during, enter};
 pub use parent::Parent;
 pub use span::Span;
 pub(super) use span::fail;

@@ -9,6 +9,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span as _, SpanBuilder, SpanContext, SpanKind, Status, Tracer};
 use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 
+use super::current::TracePoint;
 use super::parent::Parent;
 use crate::telemetry::conventions::ERROR_TYPE;
 use crate::usage::TraceId;
@@ -67,6 +68,16 @@ impl Span {
     pub(crate) fn trace_id(&self) -> Option<TraceId> {
         let open = self.0.as_ref().filter(|it| it.context.is_valid())?;
         TraceId::of_bytes(open.context.trace_id().to_bytes())
+    }
+
+    /// Where it is.
+    pub(in crate::telemetry) fn point(&self) -> Option<TracePoint> {
+        let trace_id = self.trace_id()?;
+        let context = &self.0.as_ref()?.context;
+        Some(TracePoint {
+            trace_id,
+            span: Some((context.span_id(), context.trace_flags())),
+        })
     }
 
     /// It, as the parent of another one.
