@@ -9,11 +9,12 @@ CLIENTS := $(BUILT)/tools/clients
 AZURE   := $(BUILT)/tools/azure
 DENY    := $(BUILT)/tools/deny
 KUBERNETES := $(BUILT)/tools/kubernetes
+CARGO_DEB  := $(BUILT)/tools/cargo-deb
 # The environments of the ten clients that matter most, and those that only `make clients` wants.
 TEN     := nodejs javascript javascript-older langchain llama-index openai-1.50 openai-1.10
 OTHERS  := openai-2.30 agents semantic-kernel
 
-.PHONY: help demo test mesh-test stack-test azure-test clients deny fuzz soak bench screenshots tools fmt
+.PHONY: help demo test mesh-test stack-test azure-test clients deb deny fuzz soak bench screenshots tools fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,13 +26,14 @@ demo: ## the gateway, a real Envoy and a fake Azure OpenAI, tried from end to en
 	@$(BUILT)/debug/demo $(if $(KEEP),--keep)
 
 test: ## format, lints, and every test: unit, property, and through the real Envoy
-	@scripts/need.sh cargo rustfmt clippy cc c++ python curl openssl node postgresql redis prometheus systemd go
+	@scripts/need.sh cargo rustfmt clippy cc c++ python curl openssl node postgresql redis prometheus systemd go dpkg-dev lintian
 	@scripts/need.sh chromium || echo 'going on: the tests of the console in a browser are skipped' >&2
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/issuers.sh $(ISSUERS)
 	@scripts/clients.sh $(CLIENTS) $(TEN)
 	@scripts/kubernetes.sh $(KUBERNETES)
+	@scripts/cargo-deb.sh $(CARGO_DEB)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	# As the image builds it: without what the other members of the workspace switch on.
@@ -66,6 +68,13 @@ azure-test: ## deploy/azure by bicep, or TYPES=FOLDER of bicep-types-az; and by 
 	@scripts/need.sh python
 	@scripts/azure.sh $(AZURE) $(TYPES)
 
+deb: ## a Debian package of a release build, in target/debian; MAINTAINER="Name <mail>" is who distributes it
+	@scripts/need.sh cargo cc dpkg-dev
+	@scripts/cargo-deb.sh $(CARGO_DEB)
+	cargo build --locked --release --package tollgate
+	@mkdir -p $(BUILT)/debian
+	@scripts/deb.sh $(CARGO_DEB) $(BUILT)/release/tollgate $(BUILT)/debian
+
 deny: ## licences, sources and duplicate versions of the dependencies; CHECKS=advisories asks for those
 	@scripts/need.sh cargo python
 	@scripts/deny.sh $(DENY) $(or $(CHECKS),bans licenses sources)
@@ -92,13 +101,14 @@ screenshots: ## the pictures in docs/images, by the browser that the tests use
 	cargo build --locked --workspace --bins
 	@scripts/screenshots.sh docs/images
 
-tools: ## fetch what the tests need besides the code: Envoy, clients, issuers of tokens, helm
+tools: ## fetch what the tests need besides the code: Envoy, clients, issuers of tokens, helm, cargo-deb
 	@scripts/need.sh python node go
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/issuers.sh $(ISSUERS)
 	@scripts/clients.sh $(CLIENTS) $(TEN)
 	@scripts/kubernetes.sh $(KUBERNETES)
+	@scripts/cargo-deb.sh $(CARGO_DEB)
 
 fmt: ## format the code
 	cargo fmt --all

@@ -72,6 +72,10 @@ for tool in "$@"; do
       # Its tools read the unit; no systemd needs to run.
       has systemd-analyze || lack "systemd-analyze" "apt-get install systemd"
       ;;
+    dpkg-dev)
+      # For the libraries that the Debian package depends on.
+      has dpkg-shlibdeps || lack "dpkg-shlibdeps" "apt-get install dpkg-dev"
+      ;;
     root)
       [[ $(id -u) == 0 ]] || lack "the rights of root, for containers of its own" "sudo make stack-test"
       ;;
@@ -80,7 +84,7 @@ for tool in "$@"; do
       { has dockerd && [[ -x /usr/bin/docker ]]; } ||
         lack "Debian's docker" "apt-get install docker.io"
       ;;
-    docker-compose | debootstrap | curl | openssl | wrk)
+    docker-compose | debootstrap | curl | lintian | openssl | wrk)
       has "$tool" || lack "$tool" "apt-get install $tool"
       ;;
     *)

@@ -9,6 +9,7 @@ const ISSUERS_IN_TARGET: &str = "tools/issuers";
 const CLIENTS_IN_TARGET: &str = "tools/clients";
 const PYTHON_IN_TARGET: &str = "tools/venv/bin/python";
 const KUBERNETES_IN_TARGET: &str = "tools/kubernetes";
+const CARGO_DEB_IN_TARGET: &str = "tools/cargo-deb";
 
 /// A file of the repository.
 pub fn repository(path: &str) -> PathBuf {
@@ -53,6 +54,13 @@ fn of_kubernetes(file: &str) -> Result<PathBuf, Failure> {
     present(folder.join("made-from"), "make tools")?;
     let file = present(folder.join(file), "make tools")?;
     std::path::absolute(&file).map_err(|error| Failure::new(file.display(), error))
+}
+
+/// The folder of cargo-deb, which `make tools` has built.
+pub fn cargo_deb() -> Result<PathBuf, Failure> {
+    let folder = profile_directory()?.join("..").join(CARGO_DEB_IN_TARGET);
+    present(folder.join("bin/cargo-deb"), "make tools")?;
+    std::path::absolute(&folder).map_err(|error| Failure::new(folder.display(), error))
 }
 
 /// The environment of a client, which `make tools` or `make clients` has made from the lock files of the

@@ -119,6 +119,7 @@ fn workflows_have_the_compiler_of_the_image() {
     let version = image.split('-').next().expect("a version");
     for toolchain in [
         &yaml(CI)["env"]["RUSTUP_TOOLCHAIN"],
+        &yaml(RELEASE)["jobs"]["package"]["env"]["RUSTUP_TOOLCHAIN"],
         &yaml(RELEASE)["jobs"]["sbom"]["env"]["RUSTUP_TOOLCHAIN"],
     ] {
         let toolchain = toolchain.as_str().expect("a version");

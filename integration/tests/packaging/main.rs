@@ -4,6 +4,7 @@ mod apart;
 mod azure;
 mod compose;
 mod context;
+mod deb;
 mod demo;
 mod helm;
 mod host;

@@ -31,6 +31,18 @@ fn systemd_takes_the_unit_and_finds_little_exposed() {
     );
 }
 
+/// `systemctl reload` failed on a Debian without procps.
+#[test]
+fn it_runs_nothing_that_a_small_debian_lacks() {
+    let unit = text(UNIT);
+    let programs: Vec<&str> = unit
+        .lines()
+        .filter(|line| line.starts_with("Exec"))
+        .filter_map(|line| line.split(['=', ' ']).nth(1))
+        .collect();
+    assert_eq!(programs, [INSTALLED, "/bin/sh"]);
+}
+
 /// Folders of the documentation's configurations that tollgate writes to.
 #[test]
 fn the_folders_of_the_documentation_are_its_own() {
