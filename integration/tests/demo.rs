@@ -66,14 +66,17 @@ async fn the_tour_shows_every_step_and_leaves_nothing_behind() {
         "5. A model or an API that the client may not use",
         "6. tollgate explain says why",
         "7. A caller signs in with its own identity provider",
-        "8. Another client, on the path of the plain OpenAI SDK",
-        "9. A client that hangs up",
-        "10. The accounts",
-        "11. A key is issued, replaced and revoked",
-        "12. What was used, and what it costs",
+        "8. A device shows its certificate",
+        "9. Another client, on the path of the plain OpenAI SDK",
+        "10. A client that hangs up",
+        "11. The accounts",
+        "12. A key is issued, replaced and revoked",
+        "13. What was used, and what it costs",
     ] {
         assert!(shown.contains(&format!("\n{step}")), "no {step:?}: {shown}");
     }
+    let revoked = r#"{"reason":"certificate_revoked","serial":"08","subject":"CN=robot 8"}"#;
+    assert!(shown.contains(revoked), "whose certificate was it? {shown}");
     assert!(shown.contains("data: [DONE]"), "no stream: {shown}");
     assert!(shown.ends_with("checks hold\n"), "no verdict: {shown}");
     assert!(!shown.contains('✗'), "{shown}");

@@ -1,8 +1,9 @@
 //! A throw-away certificate authority, for the demo and for tests.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -94,9 +95,42 @@ impl CertificateAuthority {
 
     /// A client's certificate for a URI such as `spiffe://acme/factory/7`.
     pub fn client(&self, uri: &str) -> Result<CertifiedKey, CertificateError> {
-        let mut params = parameters(uri, Vec::new())?;
-        params.subject_alt_names = vec![SanType::URI(uri.try_into()?)];
+        self.leaf(
+            client_parameters(uri, uri)?,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        )
+    }
+
+    /// The same with a common name and a serial number, by which a revocation list can name it.
+    pub fn device(
+        &self,
+        common_name: &str,
+        uri: &str,
+        serial: u64,
+    ) -> Result<CertifiedKey, CertificateError> {
+        let mut params = client_parameters(common_name, uri)?;
+        params.serial_number = Some(SerialNumber::from(serial));
         self.leaf(params, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// The authority's revocation list with these serial numbers, in PEM.
+    pub fn revocation_list(&self, revoked: &[u64]) -> Result<String, CertificateError> {
+        let at = date_time_ymd(FIRST_YEAR, 2, 1);
+        let revoked = revoked.iter().map(|&serial| RevokedCertParams {
+            serial_number: SerialNumber::from(serial),
+            revocation_time: at,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: at,
+            next_update: date_time_ymd(LAST_YEAR, 12, 31),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        Ok(params.signed_by(&self.issuer)?.pem()?)
     }
 
     fn leaf(
@@ -114,6 +148,12 @@ impl CertificateAuthority {
             key_pem: key.serialize_pem(),
         })
     }
+}
+
+fn client_parameters(common_name: &str, uri: &str) -> Result<CertificateParams, CertificateError> {
+    let mut params = parameters(common_name, Vec::new())?;
+    params.subject_alt_names = vec![SanType::URI(uri.try_into()?)];
+    Ok(params)
 }
 
 fn authority_parameters(common_name: &str) -> Result<CertificateParams, CertificateError> {

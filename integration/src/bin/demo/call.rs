@@ -6,12 +6,16 @@ use reqwest::Response;
 use serde_json::Value;
 use tollgate_integration::stack::{Callers, Failure};
 
+use super::devices::Device;
+
 /// A POST with a JSON body.
 pub struct Call {
     path: String,
     headers: Vec<Header>,
     body: &'static str,
     pipe: Option<&'static str>,
+    /// Whose certificate it shows.
+    device: Option<Device>,
 }
 
 struct Header {
@@ -35,7 +39,14 @@ impl Call {
             headers: Vec::new(),
             body,
             pipe: None,
+            device: None,
         }
+    }
+
+    /// Shows the certificate of a device.
+    pub fn with_certificate_of(mut self, device: &Device) -> Self {
+        self.device = Some(device.clone());
+        self
     }
 
     /// Adds a header.
@@ -61,7 +72,12 @@ impl Call {
 
     /// Sends it, and gives the answer as it begins.
     pub async fn send(&self, callers: &Callers) -> Result<Response, Failure> {
-        let request = callers.http1().post(callers.url(&self.path));
+        let client = match &self.device {
+            Some(device) => callers
+                .with_certificate(&device.certified.certificate_pem, &device.certified.key_pem)?,
+            None => callers.http1().clone(),
+        };
+        let request = client.post(callers.url(&self.path));
         let request = self.headers.iter().fold(request, |request, header| {
             request.header(header.name, &header.sent)
         });
@@ -78,6 +94,9 @@ impl fmt::Display for Call {
         if self.body.contains(r#""stream":true"#) {
             // Each event of a stream when it comes.
             f.write_str("-N ")?;
+        }
+        if let Some(device) = &self.device {
+            write!(f, "--cert {} ", device.file)?;
         }
         writeln!(f, "--cacert $CA \"$GATEWAY{}\" \\", self.path)?;
         let headers = self.headers.iter();

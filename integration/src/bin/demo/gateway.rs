@@ -7,12 +7,15 @@ use tollgate_integration::fakes::issuer::{FakeIssuer, Signer};
 use tollgate_integration::stack::{Failure, Lines, Options, Stack};
 
 use super::call::{Answer, Call};
+use super::devices::Devices;
 use super::json;
 use super::key::DemoKey;
 use super::screen::Screen;
 
 /// Clients and products of the demo; the words in capitals are filled in.
-const CLIENTS: &str = "issuers:
+const CLIENTS: &str = "certificate_authorities:
+  - { name: factories, trust: [\"DEVICES/authority.pem\"], revocation: { crl: required, files: [\"DEVICES/revoked.pem\"] } }
+issuers:
   - { name: okta, issuer: \"ISSUER\", audiences: [AUDIENCE], allow_http: true, allow_addresses: [127.0.0.1] }
 clients:
   - id: mobile-app
@@ -23,6 +26,11 @@ clients:
   - id: intranet
     credentials:
       - { token: { issuer: okta, client: APPLICATION } }
+    products: [assistant]
+  - id: factory
+    credentials:
+      - { certificate: { authority: factories, uri_san: \"spiffe://acme/factory/7\" } }
+      - { certificate: { authority: factories, uri_san: \"spiffe://acme/factory/8\" } }
     products: [assistant]
   - id: search
     credentials:
@@ -60,6 +68,8 @@ pub struct Gateway {
     pub issuer: FakeIssuer,
     /// The key that it signs tokens with.
     pub signer: Signer,
+    /// The devices of the client `factory`, which show certificates.
+    pub devices: Devices,
     /// How many requests Azure OpenAI was to serve so far.
     pub served: u64,
     /// How many requests were refused so far.
@@ -71,19 +81,23 @@ impl Gateway {
     pub async fn start(key: DemoKey, search_key: DemoKey) -> Result<Self, Failure> {
         let signer = Signer::new("demo", Algorithm::ES256);
         let issuer = FakeIssuer::start(&[&signer]).await;
+        let devices = Devices::new()?;
         let clients = CLIENTS
             .replace("MOBILE_APP_KEY", &key.yaml)
             .replace("SEARCH_KEY", &search_key.yaml)
+            .replace("DEVICES", &devices.folder().display().to_string())
             .replace("ISSUER", &issuer.url())
             .replace("AUDIENCE", AUDIENCE)
             .replace("APPLICATION", APPLICATION);
-        let options = Options::default().edit_config(move |yaml| with_clients(&yaml, &clients));
+        let options = Options::default().mtls();
+        let options = options.edit_config(move |yaml| with_clients(&yaml, &clients));
         Ok(Self {
             stack: Stack::try_start(options).await?,
             key,
             search_key,
             issuer,
             signer,
+            devices,
             served: 0,
             refused: 0,
         })
@@ -193,14 +207,15 @@ impl Gateway {
     }
 }
 
-/// Replaces the clients and products of the harness's configuration, and opens the socket for commands.
+/// Replaces the clients and products of the harness's configuration, opens the socket for commands, and lets
+/// certificates in.
 fn with_clients(yaml: &str, clients: &str) -> String {
     let folder = yaml.split("unix:").nth(1);
     let folder = folder.and_then(|it| it.split("/envoy/").next());
     let control = format!("control: \"unix:{}/{CONTROL}\"", folder.unwrap_or_default());
     let yaml = &yaml.replacen(
         "admin: \"127.0.0.1:0\"",
-        &format!("admin: \"127.0.0.1:0\", {control}"),
+        &format!("admin: \"127.0.0.1:0\", {control}, client_certificates: xfcc"),
         1,
     );
     let (head, rest) = yaml.split_once("clients:\n").unwrap_or((yaml, ""));

@@ -2,6 +2,7 @@
 //! Azure OpenAI. It ends well only if each step showed what it should.
 
 mod call;
+mod devices;
 mod events;
 mod gateway;
 mod json;

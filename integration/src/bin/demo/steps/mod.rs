@@ -1,6 +1,7 @@
 //! The tour, step by step.
 
 mod accounts;
+mod certificate;
 mod embeddings;
 mod explain;
 mod hang_up;
@@ -31,6 +32,7 @@ pub async fn tour(screen: &mut Screen, gateway: &mut Option<Gateway>) -> Result<
     refusals::wrong_models(screen, gateway).await?;
     explain::step(screen, gateway).await?;
     token::step(screen, gateway).await?;
+    certificate::step(screen, gateway).await?;
     embeddings::step(screen, gateway).await?;
     hang_up::step(screen, gateway).await?;
     accounts::step(screen, gateway).await?;
