@@ -49,6 +49,7 @@ mod options;
 mod owners;
 mod pki;
 mod pools;
+mod questions;
 mod rate_limit_service;
 mod realtime;
 mod reload;
