@@ -10,7 +10,7 @@ const EXAMPLES: [(&str, &str); 30] = [
     ),
     (
         "serve",
-        "Examples:\n  tollgate serve --config /etc/tollgate/tollgate.yaml\n  TOLLGATE_LOG=debug tollgate serve --log-format text\n\nEnvironment:\n  TOLLGATE_LOG  what is logged: error, warn, info (the default) or debug, also by module, such as\n                info,tollgate::auth=debug\n\nSIGHUP reads the configuration again. Exit status: 0 after SIGTERM or SIGINT, 1 it could not start.",
+        "Examples:\n  tollgate serve --config /etc/tollgate/tollgate.yaml\n  TOLLGATE_LOG=debug tollgate serve --log-format text\n\nEnvironment:\n  TOLLGATE_LOG  what is logged: error, warn, info (the default) or debug, also by module, such as\n                info,tollgate::auth=debug\n  OTEL_…        where traces, metrics and logs are sent: OpenTelemetry's own variables\n\nSIGHUP reads the configuration again. Exit status: 0 after SIGTERM or SIGINT, 1 it could not start.",
     ),
     (
         "check",

@@ -22,6 +22,7 @@ mod plain;
 mod quotas;
 mod reload;
 mod remote;
+mod sending;
 mod serve;
 mod supervisor;
 mod tables;

@@ -18,6 +18,7 @@ use super::generation::Generation;
 use super::ledger::{LedgerTasks, RunningLedger};
 use super::quotas;
 use super::reload::{Parts, Reload};
+use super::sending::{self, Sending};
 use super::supervisor;
 use super::terminated::Terminated;
 use crate::admin::{self, Console, Readiness};
@@ -29,7 +30,7 @@ use crate::gateway::{Gateway, collect, standings};
 use crate::limits::Limits;
 use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{
-    AuditLog, AuditWriter, Environment, LogFormat, LogHandle, Metrics, Push, Traces, init_log,
+    AuditLog, AuditWriter, Environment, LogExport, LogFormat, LogHandle, Metrics, init_log,
 };
 use crate::upstream::Identity;
 use crate::usage::LedgerWriter;
@@ -65,17 +66,31 @@ async fn serve(
     config: Config,
     log: Arc<LogHandle>,
 ) -> Result<(), String> {
-    let mut terminated = Terminated::new()?;
+    let terminated = Terminated::new()?;
     let sending = Sending::start(&Environment::of_process(), log)?;
-    let mut service = Service::start(path, (watch, config), sending).await?;
+    let logs = sending.logs.clone();
+    let served = serve_until(terminated, path, (watch, config), sending).await;
+    let gateway = served.as_ref().ok().cloned();
+    // At last: a collector that does not answer must not keep what is charged for from the disk.
+    sending::finish(gateway, logs).await;
+    served.map(drop)
+}
+
+/// Serves until it is to end, and ends all but what is sent to collectors.
+async fn serve_until(
+    mut terminated: Terminated,
+    path: &Path,
+    read: (Watch, Config),
+    sending: Sending,
+) -> Result<Arc<Gateway>, String> {
+    let mut service = Service::start(path, read, sending).await?;
     supervisor::listening();
     tokio::select! {
         () = terminated.wait() => {}
         ended = &mut service.grpc => return Err(format!("the gRPC endpoint has failed: {ended:?}")),
     }
     supervisor::stopping();
-    service.drain().await;
-    Ok(())
+    Ok(service.drain().await)
 }
 
 /// The running parts, and what ends them.
@@ -147,7 +162,7 @@ impl Service {
     }
 
     /// Not ready; live streams finish or are cut; every request is accounted for; the rest ends.
-    async fn drain(mut self) {
+    async fn drain(mut self) -> Arc<Gateway> {
         let drain_timeout = self.gateway.drain_timeout();
         tracing::info!(drain_timeout_ms = drain_timeout.as_millis(), "draining");
         self.readiness.drain();
@@ -174,11 +189,10 @@ impl Service {
                 writer.finish();
             }
             self.audit_writer.finish();
-            // At last: a collector that does not answer must not keep what is charged for from the disk.
-            self.gateway.finish_telemetry();
         })
         .await;
         tracing::info!("stopped");
+        self.gateway
     }
 }
 
@@ -216,24 +230,6 @@ impl Shared {
     }
 }
 
-/// Telemetry that goes to collectors.
-struct Sending {
-    traces: Option<Traces>,
-    metrics: Option<Push>,
-    log: Arc<LogHandle>,
-}
-
-impl Sending {
-    /// What the environment asks for.
-    fn start(environment: &Environment, log: Arc<LogHandle>) -> Result<Self, String> {
-        Ok(Self {
-            log,
-            traces: Traces::start(environment)?,
-            metrics: Push::start(environment)?,
-        })
-    }
-}
-
 impl State {
     /// Builds it, and starts the audit log.
     fn new(
@@ -247,10 +243,18 @@ impl State {
             sending,
             shown,
         } = shared;
-        let metrics = Metrics::sent(shown.metrics, sending.metrics);
+        let Sending {
+            traces,
+            metrics,
+            logs,
+            ..
+        } = sending;
+        let logs = logs.as_deref();
+        let metrics = Metrics::sent(shown.metrics, metrics);
         let metrics = Arc::new(metrics.map_err(|error| error.to_string())?);
-        let (audit, audit_writer) = AuditLog::start_with(io::stdout(), shown.audit)
-            .map_err(|error| format!("audit: {error}"))?;
+        let (audit, audit_writer) =
+            AuditLog::start_with(io::stdout(), shown.audit, logs.map(LogExport::audit))
+                .map_err(|error| format!("audit: {error}"))?;
         let identity = Arc::new(Identity::default());
         let policy = Arc::new(LivePolicy::new(policy));
         let ledger_state = ledger.as_ref().map(RunningLedger::state);
@@ -279,7 +283,7 @@ impl State {
         let identity_of = Arc::clone(&identity);
         let kept = Arc::clone(&limits);
         let mut gateway = Gateway::new(policy_of, identity_of, shared, audit, issued, limits);
-        trace(&mut gateway, &metrics, sending.traces);
+        sending::trace(&mut gateway, &metrics, traces, logs);
         let tasks = ledger.map(|running| running.connect(&mut gateway));
         let owners = Arc::clone(gateway.owners());
         metrics.observe_collector(gateway.collector(), move || owners.places().open());
@@ -328,16 +332,6 @@ impl State {
             readiness: Arc::clone(&self.readiness),
             metrics: Arc::clone(&self.metrics),
         }
-    }
-}
-
-/// Makes spans, if the environment has asked for them, and shows what becomes of all that is sent.
-fn trace(gateway: &mut Gateway, metrics: &Metrics, traces: Option<Traces>) {
-    let of_traces = traces.as_ref().map(Traces::delivery);
-    let deliveries = of_traces.into_iter().chain(metrics.delivery());
-    metrics.observe_delivery(deliveries.cloned().collect());
-    if let Some(traces) = traces {
-        gateway.trace(traces);
     }
 }
 

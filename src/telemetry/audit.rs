@@ -23,6 +23,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::auth::IssuedKey;
 use crate::control::{KeyAction, Recomputed};
+use crate::telemetry::trace::{TracePoint, current};
 use crate::usage::UsageRecord;
 
 pub use file::AuditFile;
@@ -40,12 +41,26 @@ const QUEUE_LINES: usize = 65_536;
 /// How long lines are gathered before they are written together.
 const GATHER_INTERVAL: Duration = Duration::from_millis(5);
 
-enum Entry {
-    Usage(Arc<UsageRecord>),
+/// What lines are written of.
+pub(super) enum Entry {
+    /// And where in its trace the request was.
+    Usage(Arc<UsageRecord>, Option<TracePoint>),
     Refused(Box<Refused>),
     Key(KeyAction, Box<IssuedKey>, Option<Arc<str>>),
     Recomputed(Box<Recomputed>, String, SystemTime),
     End,
+}
+
+/// What takes an entry, and its line without its end.
+type Take = Box<dyn FnMut(&Entry, &[u8]) + Send>;
+
+/// Who gets each line as well. It may wait for nothing.
+pub struct AlsoTo(Take);
+
+impl AlsoTo {
+    pub(super) fn new(take: impl FnMut(&Entry, &[u8]) + Send + 'static) -> Self {
+        Self(Box::new(take))
+    }
 }
 
 /// The audit log.
@@ -76,16 +91,17 @@ impl AuditLog {
     /// # Errors
     /// The system's, if it gives no thread.
     pub fn start(output: impl Write + Send + 'static) -> io::Result<(Self, AuditWriter)> {
-        Self::start_with(output, None)
+        Self::start_with(output, None, None)
     }
 
-    /// Starts a log that writes to `output`, and to a file besides it.
+    /// Starts a log that writes to `output`, and to a file and to somebody else besides it.
     ///
     /// # Errors
     /// The system's, if it gives no thread, or the file can't be written.
     pub fn start_with(
         output: impl Write + Send + 'static,
         file: Option<AuditFile>,
+        also_to: Option<AlsoTo>,
     ) -> io::Result<(Self, AuditWriter)> {
         let file = file.map(Rotating::open).transpose()?;
         let output = Output::new(output, file);
@@ -94,7 +110,7 @@ impl AuditLog {
         let of_writer = lost.clone();
         let thread = std::thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || write_all(&entries, output, &of_writer))?;
+            .spawn(move || write_all(&entries, output, also_to, &of_writer))?;
         let log = Self {
             queue: queue.clone(),
             lost,
@@ -104,7 +120,7 @@ impl AuditLog {
 
     /// Writes a usage record.
     pub fn usage(&self, record: Arc<UsageRecord>) {
-        self.send(Entry::Usage(record));
+        self.send(Entry::Usage(record, current()));
     }
 
     /// Writes a refusal.
@@ -135,7 +151,12 @@ impl AuditLog {
     }
 }
 
-fn write_all(entries: &Receiver<Entry>, mut output: Output<impl Write>, lost: &Lost) {
+fn write_all(
+    entries: &Receiver<Entry>,
+    mut output: Output<impl Write>,
+    mut also_to: Option<AlsoTo>,
+    lost: &Lost,
+) {
     let mut line = Vec::new();
     let mut failures: u64 = 0;
     while let Ok(first) = entries.recv() {
@@ -147,7 +168,14 @@ fn write_all(entries: &Receiver<Entry>, mut output: Output<impl Write>, lost: &L
                 }
                 return;
             }
-            if let Err(error) = write_line(&mut output, &mut line, &entry) {
+            let written = write_line(&mut line, &entry).and_then(|()| {
+                if let Some(AlsoTo(take)) = &mut also_to {
+                    take(&entry, &line);
+                }
+                line.push(b'\n');
+                output.line(&line)
+            });
+            if let Err(error) = written {
                 lost.count(1, &error);
             }
             next = entries.try_recv().ok();
@@ -167,14 +195,11 @@ fn write_all(entries: &Receiver<Entry>, mut output: Output<impl Write>, lost: &L
     }
 }
 
-fn write_line(
-    output: &mut Output<impl Write>,
-    line: &mut Vec<u8>,
-    entry: &Entry,
-) -> io::Result<()> {
+/// The line of an entry, without its end.
+fn write_line(line: &mut Vec<u8>, entry: &Entry) -> io::Result<()> {
     line.clear();
     match entry {
-        Entry::Usage(record) => serde_json::to_writer(&mut *line, &UsageLine::of(record))?,
+        Entry::Usage(record, _) => serde_json::to_writer(&mut *line, &UsageLine::of(record))?,
         Entry::Refused(refused) => serde_json::to_writer(&mut *line, &RefusedLine::of(refused))?,
         Entry::Key(action, key, from) => {
             serde_json::to_writer(&mut *line, &KeyLine::of(*action, key, from.as_deref()))?;
@@ -182,10 +207,9 @@ fn write_line(
         Entry::Recomputed(recomputed, by, at) => {
             line.extend_from_slice(recomputed_line(recomputed, by, *at)?.as_bytes());
         }
-        Entry::End => return Ok(()),
+        Entry::End => {}
     }
-    line.push(b'\n');
-    output.line(line)
+    Ok(())
 }
 
 fn rfc3339(time: SystemTime) -> String {

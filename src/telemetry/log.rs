@@ -1,17 +1,20 @@
 //! The service's own log, on standard error: standard output is the audit log's.
 
+mod bridge;
 mod filter;
 mod line;
 
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use opentelemetry_sdk::logs::SdkLogger;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt, reload};
 
+pub(super) use self::bridge::Bridge;
 use self::filter::parse;
 use self::line::WithTrace;
 use crate::control::LogFilter;
@@ -35,6 +38,14 @@ type Reload = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
 pub struct LogHandle {
     reload: Reload,
     current: Mutex<String>,
+    bridge: Bridge,
+}
+
+impl LogHandle {
+    /// From now on lines go there, too.
+    pub fn also_to(&self, logger: SdkLogger) {
+        self.bridge.lead_to(logger);
+    }
 }
 
 impl LogFilter for LogHandle {
@@ -64,16 +75,19 @@ pub fn init(format: LogFormat) -> Result<Arc<LogHandle>, String> {
     let filter = parse(&wanted).map_err(|why| format!("{VARIABLE}: {why}"))?;
     let (filter, handle) = reload::Layer::new(filter);
     // Escapes for colours are for terminals, and in the way in a file.
+    let bridge = Bridge::default();
     let lines = lines(format, io::stderr, io::stderr().is_terminal());
     tracing_subscriber::registry()
         .with(filter)
         .with(lines)
+        .with(bridge.clone())
         .init();
     let reload: Reload =
         Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()));
     Ok(Arc::new(LogHandle {
         reload,
         current: Mutex::new(wanted),
+        bridge,
     }))
 }
 

@@ -4,6 +4,7 @@ mod alarms;
 mod audit;
 mod conventions;
 mod log;
+mod log_export;
 mod metrics;
 mod otlp;
 mod recent;
@@ -11,8 +12,11 @@ mod spans;
 mod trace;
 
 pub use alarms::log_alarms;
-pub use audit::{AuditFile, AuditLog, AuditWriter, Refused, RequestContext, recomputed_line};
+pub use audit::{
+    AlsoTo, AuditFile, AuditLog, AuditWriter, Refused, RequestContext, recomputed_line,
+};
 pub use log::{LogFormat, LogHandle, init as init_log};
+pub use log_export::LogExport;
 pub use metrics::{LabelLimits, Metrics, Push};
 pub use otlp::{Delivery, Environment};
 pub use recent::{RecentRefusal, RecentRefusals};

@@ -8,6 +8,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::Span as _;
 
 use super::audit::{Refused, RequestContext};
+use super::conventions::ERROR_TYPE;
 use super::trace::{Span, fail};
 use crate::usage::UsageRecord;
 
@@ -26,6 +27,22 @@ pub(crate) fn refused(refused: &Refused) {
         span.set_attributes(attributes::of_refusal(refused));
         fail(span, refused.reason.into());
     });
+}
+
+/// What is known of a request that was refused, with why.
+pub(super) fn refusal_attributes(refused: &Refused) -> Vec<KeyValue> {
+    let why = KeyValue::new(ERROR_TYPE, refused.reason);
+    let known = attributes::of_request(&refused.context);
+    known
+        .chain(attributes::of_refusal(refused))
+        .chain([why])
+        .collect()
+}
+
+/// What is known of a request that was at a backend, with how it has failed, if it has.
+pub(super) fn record_attributes(record: &UsageRecord) -> Vec<KeyValue> {
+    let how = attributes::error_of(record).map(|error| KeyValue::new(ERROR_TYPE, error));
+    attributes::of_record(record).chain(how).collect()
 }
 
 /// A request has been at a backend, whose host and port are these, until then.

@@ -1,6 +1,7 @@
 //! A collector of OpenTelemetry: the real protocol, over gRPC and over HTTP, and what has come.
 
 mod gate;
+mod logs;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::LogsServiceServer;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
@@ -38,6 +40,8 @@ use tonic::{Request, Response, Status};
 
 use crate::stack::wait_for;
 use gate::Gate;
+pub use logs::SeenLog;
+use logs::take_logs;
 
 /// Attributes by their names.
 pub type Attributes = BTreeMap<String, Value>;
@@ -108,6 +112,7 @@ impl SeenMetric {
 struct Shared {
     spans: Mutex<Vec<SeenSpan>>,
     metrics: Mutex<BTreeMap<String, SeenMetric>>,
+    logs: Mutex<Vec<SeenLog>>,
     /// The status that everything is refused with; 0: it is taken.
     refuses: AtomicU16,
     gate: Gate,
@@ -135,15 +140,19 @@ impl Collector {
         let service = TraceServiceServer::new(Service(Arc::clone(&shared)))
             .accept_compressed(tonic::codec::CompressionEncoding::Gzip);
         let of_metrics = Service(Arc::clone(&shared));
+        let of_logs = Service(Arc::clone(&shared));
         let grpc_task = tokio::spawn(async move {
             let incoming = TcpListenerStream::new(grpc_listener);
             let metrics = MetricsServiceServer::new(of_metrics);
+            let logs = LogsServiceServer::new(of_logs);
             let served = Server::builder().add_service(service).add_service(metrics);
+            let served = served.add_service(logs);
             drop(served.serve_with_incoming(incoming).await);
         });
         let router = Router::new()
             .route("/v1/traces", post(take_traces))
             .route("/v1/metrics", post(take_metrics))
+            .route("/v1/logs", post(take_logs))
             .with_state(Arc::clone(&shared));
         let http_task = tokio::spawn(async move {
             drop(axum::serve(http_listener, router).await);
@@ -166,7 +175,7 @@ impl Collector {
         self.shared.gate.shut(holds);
     }
 
-    /// Which signals wait for their answer, one for each call, sorted: `metrics`, `traces`.
+    /// Which signals wait for their answer, one for each call, sorted: `logs`, `metrics`, `traces`.
     pub fn waiting(&self) -> Vec<&'static str> {
         self.shared.gate.waiting()
     }
@@ -174,6 +183,19 @@ impl Collector {
     /// All spans so far.
     pub fn spans(&self) -> Vec<SeenSpan> {
         lock(&self.shared.spans).clone()
+    }
+
+    /// All records of logs so far, in their order.
+    pub fn logs(&self) -> Vec<SeenLog> {
+        lock(&self.shared.logs).clone()
+    }
+
+    /// The first record of a log, come or still to come, that `fits`.
+    ///
+    /// # Panics
+    /// When none comes before the deadline.
+    pub async fn log(&self, what: &str, fits: impl Fn(&SeenLog) -> bool) -> SeenLog {
+        wait_for(what, async || self.logs().into_iter().find(|it| fits(it))).await
     }
 
     /// A metric by its name, as it came last, once it `fits`.
@@ -372,6 +394,7 @@ fn value(any: Option<AnyValue>) -> Value {
             let values = list.values.into_iter();
             values.map(|it| value(Some(it))).collect()
         }
+        Some(Any::KvlistValue(list)) => attributes(list.values).into_iter().collect(),
         _ => Value::Null,
     }
 }

@@ -18,6 +18,8 @@ fn options(collector: &Collector, protocol: &str) -> Options {
         .edit_config(|yaml| yaml + "data_directory: data\naudit: { file: audit.jsonl }\n")
         .tollgate_env("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{address}"))
         .tollgate_env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+        .tollgate_env("OTEL_LOGS_EXPORTER", "otlp")
+        .tollgate_env("OTEL_BLRP_SCHEDULE_DELAY", HOUR_MS)
         .tollgate_env("OTEL_BSP_SCHEDULE_DELAY", HOUR_MS)
         .tollgate_env("OTEL_METRIC_EXPORT_INTERVAL", HOUR_MS)
 }
@@ -45,8 +47,8 @@ async fn ledger_and_audit_log_are_closed_before_collectors_are_waited_for_and_th
         collector.hold(true);
         let child = stack.tollgate_mut().child();
         child.signal("TERM").await.expect("a signal");
-        wait_for("both signals, neither of which is answered", async || {
-            (collector.waiting() == ["metrics", "traces"]).then_some(())
+        wait_for("all signals, none of which is answered", async || {
+            (collector.waiting() == ["logs", "metrics", "traces"]).then_some(())
         })
         .await;
         let open = open_of(process, &kept);
@@ -58,6 +60,13 @@ async fn ledger_and_audit_log_are_closed_before_collectors_are_waited_for_and_th
         collector
             .span("a span", |it| it.name == "chat gpt-4o")
             .await;
+        let logs = collector.logs();
+        for name in ["tollgate.usage", "stopped"] {
+            let is_there = logs
+                .iter()
+                .any(|it| it.event_name == name || it.body == name);
+            assert!(is_there, "{protocol}: no record of {name}: {logs:?}");
+        }
         let log = stack.tollgate().log().all();
         let given_up = log.iter().filter(|line| line.contains("could not be sent"));
         assert_eq!(given_up.count(), 0, "{protocol}: one has waited: {log:?}");

@@ -57,6 +57,7 @@ mod replicas;
 mod reports;
 mod scraped;
 mod secrets;
+mod sent_logs;
 mod service_tier;
 mod shared_limits;
 mod shares;

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use sha2::Digest;
-use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey};
+use tollgate_integration::fakes::collector::Collector;
+use tollgate_integration::stack::{CHAT_PATH, Options, Stack, TestKey, wait_for};
 
 use crate::control::{Control, with_sqlite};
 use crate::support::{send, settled};
@@ -23,7 +24,15 @@ async fn outputs(stack: &Stack) -> String {
 
 #[tokio::test]
 async fn no_key_token_or_prompt_is_in_any_output() {
-    let stack = Stack::start(Options::default().tollgate_env("TOLLGATE_LOG", "trace")).await;
+    let collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.http);
+    let options = Options::default()
+        .tollgate_env("TOLLGATE_LOG", "trace")
+        .tollgate_env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)
+        .tollgate_env("OTEL_LOGS_EXPORTER", "otlp")
+        .tollgate_env("OTEL_BLRP_SCHEDULE_DELAY", "20")
+        .tollgate_env("OTEL_BSP_SCHEDULE_DELAY", "20");
+    let stack = Stack::start(options).await;
     let (key, unknown) = (stack.key.text().to_owned(), TestKey::numbered(7));
     let mistyped = key.replacen("Test", "Tset", 1);
     let chat = json!({"messages": [{"role": "user", "content": PROMPT}], "stream": true});
@@ -63,6 +72,12 @@ async fn no_key_token_or_prompt_is_in_any_output() {
         .audit()
         .wait_for_count("every line", 8)
         .await;
+    let sent = wait_for("every record", async || {
+        let logs = collector.logs();
+        let of_audit = logs.iter().filter(|it| it.scope == "tollgate.audit");
+        (of_audit.count() == 8).then_some(logs)
+    })
+    .await;
 
     let [first, ..] = stack
         .azure
@@ -75,7 +90,8 @@ async fn no_key_token_or_prompt_is_in_any_output() {
         .and_then(|it| it.strip_prefix("Bearer "))
         .expect("the identity")
         .to_owned();
-    let outputs = outputs(&stack).await;
+    let mut outputs = outputs(&stack).await;
+    outputs.push_str(&format!("{sent:?}{:?}", collector.spans()));
     for (what, secret) in [
         ("the key", key.as_str()),
         ("an unknown key", unknown.text()),

@@ -90,10 +90,7 @@ impl RequestContext {
             .span
             .point()
             .filter(|it| Some(it.trace_id) == self.trace_id);
-        of_span.or(self.trace_id.map(|trace_id| TracePoint {
-            trace_id,
-            span: None,
-        }))
+        of_span.or(self.trace_id.map(TracePoint::of_trace))
     }
 
     /// What is asked for, and from where.

@@ -92,7 +92,7 @@ fn lines_that_a_full_disk_does_not_take_are_counted_and_standard_output_has_them
         keep: 0,
     };
     let output = Shared::default();
-    let (log, writer) = AuditLog::start_with(output.clone(), Some(file)).expect("a thread");
+    let (log, writer) = AuditLog::start_with(output.clone(), Some(file), None).expect("a thread");
     for _ in 0..1000 {
         log.refused(Refused {
             context: RequestContext::at(SystemTime::UNIX_EPOCH),

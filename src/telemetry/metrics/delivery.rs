@@ -18,7 +18,7 @@ impl Metrics {
             .provider
             .meter("tollgate")
             .u64_observable_counter("tollgate.telemetry.items")
-            .with_description("Spans and metrics sent to a collector, and those that were dropped")
+            .with_description("Spans, metrics and records of logs sent to a collector, and those that were dropped")
             .with_callback(move |counter| {
                 for delivery in &deliveries {
                     for (outcome, count) in delivery.outcomes() {

@@ -97,14 +97,21 @@ impl Environment {
         }
     }
 
-    /// Whether a signal is sent: where its exporter is `otlp`, or where an endpoint is set and no other exporter.
+    /// Whether a signal is sent: where its exporter is `otlp`, or where an endpoint is set and no other exporter. Logs
+    /// need an endpoint of their own.
     pub(super) fn asks_for(&self, signal: Signal) -> Result<bool, String> {
         if self.is_disabled()? {
             return Ok(false);
         }
         let exporter = self.get(&format!("OTEL_{}_EXPORTER", signal.infix()))?;
         match exporter {
-            None => Ok(self.of_exporter(signal, "ENDPOINT")?.is_some()),
+            None if signal.follows_common_endpoint() => {
+                Ok(self.of_exporter(signal, "ENDPOINT")?.is_some())
+            }
+            None => {
+                let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.infix());
+                Ok(self.get(&own)?.is_some())
+            }
             Some(set) => {
                 let known = signal.exporters();
                 let named: Vec<_> = set.value.split(',').map(str::trim).collect();

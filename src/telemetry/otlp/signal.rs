@@ -7,6 +7,8 @@ pub(in crate::telemetry) enum Signal {
     Traces,
     /// What Prometheus reads, too.
     Metrics,
+    /// The log and the audit log.
+    Logs,
 }
 
 impl Signal {
@@ -15,6 +17,7 @@ impl Signal {
         match self {
             Self::Traces => "TRACES",
             Self::Metrics => "METRICS",
+            Self::Logs => "LOGS",
         }
     }
 
@@ -23,6 +26,7 @@ impl Signal {
         match self {
             Self::Traces => "v1/traces",
             Self::Metrics => "v1/metrics",
+            Self::Logs => "v1/logs",
         }
     }
 
@@ -31,6 +35,7 @@ impl Signal {
         match self {
             Self::Traces => "traces",
             Self::Metrics => "metrics",
+            Self::Logs => "logs",
         }
     }
 
@@ -39,14 +44,22 @@ impl Signal {
         match self {
             Self::Traces => "spans",
             Self::Metrics => "metrics",
+            Self::Logs => "records of the log",
         }
     }
 
-    /// Exporters that it may be said to have. What Prometheus reads is always there.
+    /// Whether it goes where an endpoint is set for all signals. Logs say who asks: whoever has set one for spans and
+    /// metrics has not meant that.
+    pub(super) const fn follows_common_endpoint(self) -> bool {
+        !matches!(self, Self::Logs)
+    }
+
+    /// Exporters that it may be said to have. What Prometheus reads, and the log on standard error, are always there.
     pub(super) const fn exporters(self) -> &'static [&'static str] {
         match self {
             Self::Traces => &["otlp", "none"],
             Self::Metrics => &["otlp", "none", "prometheus"],
+            Self::Logs => &["otlp", "none", "console"],
         }
     }
 }

@@ -5,7 +5,8 @@ use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::pin;
 
-use opentelemetry::trace::{SpanId, TraceFlags};
+use opentelemetry::logs::LogRecord;
+use opentelemetry::trace::{SpanId, TraceFlags, TraceId as OtelTraceId};
 
 use crate::usage::TraceId;
 
@@ -20,6 +21,23 @@ pub struct TracePoint {
     pub(in crate::telemetry) trace_id: TraceId,
     /// The span of it, and whether somebody keeps it; none where nobody makes spans.
     pub(in crate::telemetry) span: Option<(SpanId, TraceFlags)>,
+}
+
+impl TracePoint {
+    /// Somewhere in a trace.
+    pub(in crate::telemetry) fn of_trace(trace_id: TraceId) -> Self {
+        Self {
+            trace_id,
+            span: None,
+        }
+    }
+
+    /// Says in a record where it belongs.
+    pub(in crate::telemetry) fn mark(self, record: &mut impl LogRecord) {
+        let (span_id, flags) = self.span.unzip();
+        let trace_id = OtelTraceId::from_bytes(self.trace_id.to_bytes());
+        record.set_trace_context(trace_id, span_id.unwrap_or(SpanId::INVALID), flags);
+    }
 }
 
 /// As long as it is there, this thread is at that place. Not for an `await`: see [`during`].

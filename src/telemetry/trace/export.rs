@@ -12,14 +12,11 @@ use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor,
 };
 
-use crate::telemetry::otlp::{Client, Delivery, Destination, Environment, Protocol, Signal};
+use crate::telemetry::otlp::{
+    Batching, Client, Delivery, Destination, Environment, Protocol, Signal,
+};
 
-const QUEUE: &str = "OTEL_BSP_MAX_QUEUE_SIZE";
-const BATCH: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
-const DELAY: &str = "OTEL_BSP_SCHEDULE_DELAY";
-/// The specification's own: 2048 spans are about 2 MB.
-const DEFAULT_QUEUE: usize = 2048;
-const DEFAULT_BATCH: usize = 512;
+/// The specification's own.
 const DEFAULT_DELAY_MS: u64 = 5000;
 
 /// The queue, the thread and the exporter of a destination.
@@ -27,14 +24,11 @@ pub(super) fn processor(
     environment: &Environment,
     destination: &Destination,
 ) -> Result<(Bounded, Arc<Delivery>), String> {
-    let queue = environment.number(QUEUE, 1, DEFAULT_QUEUE)?;
-    let batch = environment.number(BATCH, 1, DEFAULT_BATCH.min(queue))?;
-    if batch > queue {
-        return Err(format!(
-            "{BATCH}: {batch} is more than {QUEUE}, which is {queue}"
-        ));
-    }
-    let delay = environment.milliseconds(DELAY, DEFAULT_DELAY_MS)?;
+    let Batching {
+        queue,
+        batch,
+        delay,
+    } = Batching::read(environment, "OTEL_BSP", DEFAULT_DELAY_MS)?;
     let delivery = Arc::new(Delivery::new(Signal::Traces, queue));
     let (otlp, client) = exporter(destination)?;
     let exporter = Counted {

@@ -43,6 +43,30 @@ fn nothing_is_sent_unless_somebody_asks_for_it() {
 }
 
 #[test]
+fn logs_are_sent_only_where_somebody_means_them() {
+    let own = ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://collector/in");
+    let exporter = |name| ("OTEL_LOGS_EXPORTER", name);
+    for (set, url) in [
+        (&[ENDPOINT][..], None),
+        (&[ENDPOINT, exporter("console")], None),
+        (
+            &[ENDPOINT, exporter("otlp")],
+            Some("http://collector:4318/v1/logs"),
+        ),
+        (
+            &[exporter("console,otlp")],
+            Some("http://localhost:4318/v1/logs"),
+        ),
+        (&[ENDPOINT, own], Some("http://collector/in")),
+        (&[own, exporter("none")], None),
+    ] {
+        let read = Destination::read(&environment(set), Signal::Logs).expect("good");
+        let read = read.map(|it| it.endpoint.to_string());
+        assert_eq!(read.as_deref(), url, "{set:?}");
+    }
+}
+
+#[test]
 fn a_signal_has_its_own_path_and_its_own_settings_come_first() {
     let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
     let http = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf");
