@@ -76,6 +76,21 @@ fn every_example_configuration_is_good() {
     assert!(checked >= 3, "{checked} examples were found");
 }
 
+/// Who begins with the README's file issues keys and sees usage and its cost, without having asked for it.
+#[test]
+fn the_sample_of_the_readme_has_a_ledger_commands_and_prices() {
+    let page = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    let samples = blocks(&page, "yaml");
+    let [sample] = samples.as_slice() else {
+        panic!("not one sample: {samples:?}");
+    };
+    let config = Config::parse("README.md", sample, root());
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    assert!(config.own_ledger().is_some(), "no ledger");
+    assert!(config.listen.control.is_some(), "nowhere to issue keys");
+    assert!(sample.contains("\nprices:"), "no prices");
+}
+
 #[test]
 fn every_documented_command_exists_with_its_options() {
     let mut checked = BTreeSet::new();

@@ -62,3 +62,6 @@ fn of_authority(authority: &Authority) -> impl Iterator<Item = &PathBuf> {
     });
     anchors.chain(authority.intermediates.iter().map(|path| &path.value))
 }
+
+#[cfg(test)]
+mod tests;
