@@ -5,9 +5,10 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
     RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use std::sync::Arc;
 
 /// Nothing the fakes sign is meant to run out during a test or a demo.
@@ -29,15 +30,40 @@ pub struct CertifiedKey {
 impl CertifiedKey {
     /// What a TLS server needs to serve with this certificate, on HTTP/2 and HTTP/1.1.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, CertificateError> {
+        self.config(None)
+    }
+
+    /// The same of a server that asks its clients for certificates of an authority.
+    pub fn server_config_asking(
+        &self,
+        authority: &CertificateAuthority,
+    ) -> Result<Arc<ServerConfig>, CertificateError> {
+        self.config(Some(authority))
+    }
+
+    fn config(
+        &self,
+        authority: Option<&CertificateAuthority>,
+    ) -> Result<Arc<ServerConfig>, CertificateError> {
         let chain: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(self.certificate_pem.as_bytes())
                 .collect::<Result<_, _>>()?;
         let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes())?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let builder = match authority {
+            None => builder.with_no_client_auth(),
+            Some(authority) => {
+                let pem = authority.certificate_pem().as_bytes();
+                let mut roots = RootCertStore::empty();
+                roots.add(CertificateDer::from_pem_slice(pem)?)?;
+                let roots = Arc::new(roots);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                builder.with_client_cert_verifier(verifier.build()?)
+            }
+        };
+        let mut config = builder.with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }

@@ -2,6 +2,7 @@
 
 mod gate;
 mod logs;
+mod serve;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,10 +32,12 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use prost::Message;
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
@@ -125,7 +128,7 @@ pub struct Collector {
     /// Where it listens for HTTP.
     pub http: SocketAddr,
     shared: Arc<Shared>,
-    tasks: [JoinHandle<()>; 2],
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Collector {
@@ -149,11 +152,7 @@ impl Collector {
             let served = served.add_service(logs);
             drop(served.serve_with_incoming(incoming).await);
         });
-        let router = Router::new()
-            .route("/v1/traces", post(take_traces))
-            .route("/v1/metrics", post(take_metrics))
-            .route("/v1/logs", post(take_logs))
-            .with_state(Arc::clone(&shared));
+        let router = over_http(&shared);
         let http_task = tokio::spawn(async move {
             drop(axum::serve(http_listener, router).await);
         });
@@ -161,7 +160,28 @@ impl Collector {
             grpc,
             http,
             shared,
-            tasks: [grpc_task, http_task],
+            tasks: vec![grpc_task, http_task],
+        }
+    }
+
+    /// Starts it with TLS, where gRPC and HTTP share a port.
+    ///
+    /// # Panics
+    /// Where there is no port.
+    pub async fn with_tls(config: Arc<ServerConfig>) -> Self {
+        let shared = Arc::<Shared>::default();
+        let (address, listener) = bind().await;
+        let service = || Service(Arc::clone(&shared));
+        let grpc = Routes::new(TraceServiceServer::new(service()))
+            .add_service(MetricsServiceServer::new(service()))
+            .add_service(LogsServiceServer::new(service()));
+        let router = grpc.into_axum_router().merge(over_http(&shared));
+        let task = tokio::spawn(serve::with_tls(listener, config, router));
+        Self {
+            grpc: address,
+            http: address,
+            shared,
+            tasks: vec![task],
         }
     }
 
@@ -230,6 +250,15 @@ impl Drop for Collector {
             task.abort();
         }
     }
+}
+
+/// Where it takes what is sent over HTTP.
+fn over_http(shared: &Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/traces", post(take_traces))
+        .route("/v1/metrics", post(take_metrics))
+        .route("/v1/logs", post(take_logs))
+        .with_state(Arc::clone(shared))
 }
 
 async fn bind() -> (SocketAddr, TcpListener) {

@@ -58,6 +58,7 @@ mod reports;
 mod scraped;
 mod secrets;
 mod sent_logs;
+mod sent_over_tls;
 mod service_tier;
 mod shared_limits;
 mod shares;

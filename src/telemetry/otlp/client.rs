@@ -9,6 +9,7 @@ use reqwest::{Certificate, Identity};
 use tokio::runtime::Handle;
 
 use super::destination::Destination;
+use super::failure;
 
 /// How much of an answer is read, so that its connection can be used again.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -66,6 +67,15 @@ impl Client {
     }
 }
 
+fn words(error: &reqwest::Error) -> &'static str {
+    let of_tls = failure::of_tls(&failure::causes(error));
+    of_tls.unwrap_or(match error {
+        error if error.is_timeout() => "no answer in time",
+        error if error.is_connect() => "no connection",
+        _ => "the connection broke",
+    })
+}
+
 #[tonic::async_trait]
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
@@ -85,11 +95,7 @@ impl HttpClient for Client {
         };
         let status = match self.runtime.spawn(post).await {
             Ok(Ok(status)) => status,
-            Ok(Err(error)) if error.is_timeout() => {
-                return Err(self.fails("no answer in time".into()));
-            }
-            Ok(Err(error)) if error.is_connect() => return Err(self.fails("no connection".into())),
-            Ok(Err(_)) => return Err(self.fails("the connection broke".into())),
+            Ok(Err(error)) => return Err(self.fails(words(&error).into())),
             Err(_) => return Err(self.fails("tollgate ends".into())),
         };
         if !status.is_success() {

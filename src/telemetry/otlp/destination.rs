@@ -5,8 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, ClientTlsConfig};
 
@@ -228,6 +228,15 @@ fn certificates(set: &Set) -> Result<Vec<u8>, String> {
     }
 }
 
+/// What it says is never shown.
+fn private_key(set: &Set) -> Result<Vec<u8>, String> {
+    let text = file(set)?;
+    match PrivateKeyDer::from_pem_slice(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(set.wrong("has no private key in PEM that can be read")),
+    }
+}
+
 fn authorities(environment: &Environment, signal: Signal) -> Result<Option<Vec<u8>>, String> {
     let set = environment.of_exporter(signal, "CERTIFICATE")?;
     set.map(|set| certificates(&set)).transpose()
@@ -240,7 +249,7 @@ fn identity(environment: &Environment, signal: Signal) -> Result<Option<Identity
         (None, None) => Ok(None),
         (Some(certificate), Some(key)) => Ok(Some(Identity {
             certificate: certificates(&certificate)?,
-            key: file(&key)?,
+            key: private_key(&key)?,
         })),
         (Some(set), None) | (None, Some(set)) => Err(set.wrong(
             "needs both OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY",

@@ -7,6 +7,7 @@ use opentelemetry_sdk::error::OTelSdkError;
 
 use super::client::Client;
 use super::destination::Destination;
+use super::failure;
 
 impl Destination {
     /// An exporter that sends here over gRPC.
@@ -52,7 +53,9 @@ pub(super) fn reason(error: &OTelSdkError, client: Option<&Client>) -> Cow<'stat
     match error {
         OTelSdkError::Timeout(_) => "no answer in time",
         OTelSdkError::AlreadyShutdown => "tollgate ends",
-        OTelSdkError::InternalFailure(_) => "the collector can't be reached, or refuses them",
+        OTelSdkError::InternalFailure(text) => {
+            failure::of_tls(text).unwrap_or("the collector can't be reached, or refuses them")
+        }
     }
     .into()
 }

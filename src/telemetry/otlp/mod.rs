@@ -7,6 +7,7 @@ mod delivery;
 mod destination;
 mod environment;
 mod exporter;
+mod failure;
 mod list;
 mod resource;
 mod signal;

@@ -196,3 +196,31 @@ fn what_can_not_be_read_is_refused_in_words_that_name_the_variable() {
         assert!(!error.contains(":pw"), "{error}");
     }
 }
+
+#[test]
+fn a_client_certificate_needs_a_private_key_which_is_never_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let signed = rcgen::generate_simple_self_signed(["tollgate".to_owned()]).expect("it");
+    let certificate = write("certificate.pem", &signed.cert.pem());
+    let key = write("key.pem", &signed.signing_key.serialize_pem());
+    let wrong = write("wrong.pem", "s3cret");
+    let read = |key: &str| {
+        read(&[
+            ENDPOINT,
+            ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &certificate),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", key),
+        ])
+    };
+    let sent = read(&key).expect("good").expect("asked for");
+    assert!(sent.identity.is_some());
+    for key in [wrong, certificate.clone()] {
+        let error = read(&key).expect_err("no key");
+        assert!(error.contains("has no private key"), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
