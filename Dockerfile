@@ -4,6 +4,7 @@
 FROM rust:1.95-slim-bookworm AS source
 WORKDIR /source
 COPY Cargo.toml Cargo.lock build.rs ./
+COPY build build
 COPY proto proto
 COPY src src
 # Its words are on the console.

@@ -63,19 +63,6 @@ fn the_completions_of_bash_are_bash() {
     assert!(read.status.success(), "{read:?}");
 }
 
-#[test]
-fn the_version_begins_with_that_of_the_package() {
-    let output = tollgate(&["--version"]);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let version = concat!("tollgate ", env!("CARGO_PKG_VERSION"));
-    let commit = text.trim_end().strip_prefix(version).expect("the version");
-    let is_commit = |it: &str| {
-        let commit = it.strip_prefix(" (").and_then(|it| it.strip_suffix(')'));
-        commit.is_some_and(|it| it.len() == 12 && it.bytes().all(|it| it.is_ascii_hexdigit()))
-    };
-    assert!(commit.is_empty() || is_commit(commit), "{text}");
-}
-
 /// The service makes its ledger before it listens.
 fn make_ledger(directory: &Path) {
     let mut service = Command::new(env!("CARGO_BIN_EXE_tollgate"))
