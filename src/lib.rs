@@ -13,6 +13,8 @@ mod backoff;
 pub mod cli;
 /// YAML → one validated configuration.
 pub mod config;
+/// What is kept of prompts and answers, where a product asks for it.
+pub mod content;
 /// Keys that are issued while the service runs: commands, and what keeps replicas up to date.
 pub mod control;
 /// The one room that speaks SQL: SQLite, PostgreSQL, migrations.

@@ -16,6 +16,7 @@ use crate::auth::{
     KeyDigest, KeyRing, MutualTls, PresentedCertificate, PresentedHeaders, PresentedKey, Proof,
     SealKeys, TokenError, Tokens,
 };
+use crate::content::ContentRules;
 use crate::events::Target;
 use crate::limits::{LimitSettings, Period, Rule, Span};
 use crate::upstream::Pools;
@@ -52,6 +53,8 @@ pub struct Policy {
     pub limits: Arc<LimitSettings>,
     /// Where thresholds of quotas are sent.
     pub events: Option<Arc<Target>>,
+    /// What is written of prompts and answers, where a product has them written.
+    pub content: Arc<ContentRules>,
 }
 
 /// How the gateway asks a backend itself, and what it lets clients leave open.

@@ -6,6 +6,7 @@
 mod azure;
 mod body;
 mod check;
+mod content;
 mod crl;
 mod fixture;
 mod form;
@@ -32,7 +33,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     Target {
         name: "token",
         run: token::run,
@@ -80,6 +81,10 @@ pub const TARGETS: [Target; 13] = [
     Target {
         name: "media",
         run: media::run,
+    },
+    Target {
+        name: "content",
+        run: content::run,
     },
     Target {
         name: "azure",

@@ -12,8 +12,8 @@ pub use client::{
 pub use decision::{
     AccessError, AccessRequest, AllowedUses, AskedBy, BatchInput, Begun, Client, Denied,
     Deployments, Grant, Hours, Known, Later, Minute, NoPlace, ObjectChange, ObjectOwners,
-    PatternError, Place, Places, Product, Remembered, Stored, ToolKind, Unsettled, UseNotAllowed,
-    Wanted, authorize_any_deployment, authorize_deployment, authorize_operation,
+    PatternError, Place, Places, Product, Remembered, Sampling, Stored, ToolKind, Unsettled,
+    UseNotAllowed, Wanted, authorize_any_deployment, authorize_deployment, authorize_operation,
 };
 pub use request::{
     ApiShape, ApiVersion, BATCH_PURPOSE, BatchBody, BatchLine, BodyError, BodyKind, BodyLimits,

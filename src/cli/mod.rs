@@ -28,6 +28,7 @@ mod supervisor;
 mod tables;
 mod terminated;
 mod usage;
+mod writers;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -21,6 +21,7 @@ use super::reload::{Parts, Reload};
 use super::sending::{self, Sending};
 use super::supervisor;
 use super::terminated::Terminated;
+use super::writers::{Writers, log_contents};
 use crate::admin::{self, Console, Readiness};
 use crate::auth::IssuedKeys;
 use crate::config::{Config, Shown, Watch};
@@ -29,9 +30,7 @@ use crate::events::{Outbox, Thresholds};
 use crate::gateway::{Gateway, collect, standings};
 use crate::limits::Limits;
 use crate::policy::{LivePolicy, Policy};
-use crate::telemetry::{
-    AuditLog, AuditWriter, Environment, LogExport, LogFormat, LogHandle, Metrics, init_log,
-};
+use crate::telemetry::{Environment, LogExport, LogFormat, LogHandle, Metrics, init_log};
 use crate::upstream::Identity;
 use crate::usage::LedgerWriter;
 
@@ -97,7 +96,7 @@ async fn serve_until(
 struct Service {
     gateway: Arc<Gateway>,
     readiness: Arc<Readiness>,
-    audit_writer: AuditWriter,
+    writers: Writers,
     ledger_writer: Option<LedgerWriter>,
     grpc: JoinHandle<io::Result<()>>,
     /// No new streams; the live ones may finish.
@@ -123,7 +122,7 @@ impl Service {
         let (limits, passed) = restored_limits(&config, ledger.as_ref()).await?;
         let commanded = Commanded::new(replica, usage, &sending.log);
         let shared = Shared::new(issued, limits, sending, config.shown);
-        let (state, audit_writer, ledger) = State::new(config.policy, shared, ledger)?;
+        let (state, writers, ledger) = State::new(config.policy, shared, ledger)?;
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
         let (listen, stop) = (&config.listen, &stop_background);
         let mut background =
@@ -151,7 +150,7 @@ impl Service {
         Ok(Self {
             gateway,
             readiness,
-            audit_writer,
+            writers,
             ledger_writer,
             grpc,
             stop_grpc,
@@ -188,7 +187,7 @@ impl Service {
             if let Some(writer) = self.ledger_writer {
                 writer.finish();
             }
-            self.audit_writer.finish();
+            self.writers.finish();
         })
         .await;
         tracing::info!("stopped");
@@ -231,12 +230,12 @@ impl Shared {
 }
 
 impl State {
-    /// Builds it, and starts the audit log.
+    /// Builds it, and starts the audit log and the content log.
     fn new(
         policy: Policy,
         shared: Shared,
         ledger: Option<RunningLedger>,
-    ) -> Result<(Self, AuditWriter, Option<LedgerTasks>), String> {
+    ) -> Result<(Self, Writers, Option<LedgerTasks>), String> {
         let Shared {
             issued,
             limits,
@@ -252,9 +251,8 @@ impl State {
         let logs = logs.as_deref();
         let metrics = Metrics::sent(shown.metrics, metrics);
         let metrics = Arc::new(metrics.map_err(|error| error.to_string())?);
-        let (audit, audit_writer) =
-            AuditLog::start_with(io::stdout(), shown.audit, logs.map(LogExport::audit))
-                .map_err(|error| format!("audit: {error}"))?;
+        let audit_to = logs.map(LogExport::audit);
+        let (audit, content, writers) = Writers::start(shown.audit, shown.content, audit_to)?;
         let identity = Arc::new(Identity::default());
         let policy = Arc::new(LivePolicy::new(policy));
         let ledger_state = ledger.as_ref().map(RunningLedger::state);
@@ -284,6 +282,7 @@ impl State {
         let kept = Arc::clone(&limits);
         let mut gateway = Gateway::new(policy_of, identity_of, shared, audit, issued, limits);
         sending::trace(&mut gateway, &metrics, traces, logs);
+        log_contents(&mut gateway, &metrics, content);
         let tasks = ledger.map(|running| running.connect(&mut gateway));
         let owners = Arc::clone(gateway.owners());
         metrics.observe_collector(gateway.collector(), move || owners.places().open());
@@ -296,7 +295,7 @@ impl State {
             limits: kept,
             gateway: Arc::new(gateway),
         };
-        Ok((state, audit_writer, tasks))
+        Ok((state, writers, tasks))
     }
 
     /// Keeps the limits that replicas count together up to date, and says which quotas come to their end.

@@ -26,14 +26,19 @@ impl Fixed {
     }
 
     /// Every key, and whether its value is the same in another configuration.
-    fn keys(&self, other: &Self) -> [(&'static str, bool); 8] {
+    fn keys(&self, other: &Self) -> [(&'static str, bool); 9] {
         let Self {
             listen,
             data_directory,
             database,
             ledger,
             redis,
-            shown: Shown { metrics, audit },
+            shown:
+                Shown {
+                    metrics,
+                    audit,
+                    content,
+                },
         } = self;
         [
             ("admin", listen.console == other.listen.console),
@@ -44,6 +49,7 @@ impl Fixed {
             ("limits.redis", *redis == other.redis),
             ("metrics", *metrics == other.shown.metrics),
             ("audit", *audit == other.shown.audit),
+            ("content_log.file", *content == other.shown.content),
         ]
     }
 }
@@ -118,6 +124,10 @@ mod tests {
             ),
             ("metrics", more("metrics: { labels: { max_clients: 7 } }")),
             ("audit", more("audit: { file: /data/audit }")),
+            (
+                "content_log.file",
+                more("content_log: { file: /data/content }"),
+            ),
         ] {
             assert_eq!(before.difference(&fixed(&text)), Some(key), "{text}");
             changed.insert(key.to_owned());

@@ -6,6 +6,7 @@ mod authorities;
 mod backends;
 mod clients;
 mod console;
+mod content_log;
 mod database;
 mod decisions;
 pub(crate) mod duration;
@@ -123,6 +124,8 @@ pub struct Shown {
     pub metrics: LabelLimits,
     /// The file that has the audit log besides standard output.
     pub audit: Option<AuditFile>,
+    /// The file that has prompts and answers.
+    pub content: Option<AuditFile>,
 }
 
 /// Where the service listens.

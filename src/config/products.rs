@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::spanned::Spanned;
 
+use super::content_log::sampling;
 use super::hours::hours;
 use super::limits::{self, Whose};
 use super::pins::pins;
@@ -21,7 +22,7 @@ use crate::access::{
 pub(super) fn products(
     written: &[written::Product],
     limits: &limits::Reader,
-    backends: &[written::Backend],
+    (backends, log): (&[written::Backend], Option<&written::ContentLog>),
     problems: &mut Problems,
 ) -> HashMap<String, Arc<Product>> {
     let mut products = HashMap::new();
@@ -44,6 +45,7 @@ pub(super) fn products(
             limits: product_rules(product, limits, problems),
             backends: pins(product, backends, problems),
             reveal_backend: product.reveal_backend,
+            content: sampling(product.content_log.as_ref(), log, problems),
         });
         let (id, at) = (&product.id, product.id.referenced);
         if let Some(first) = places.insert(&id.value, at) {

@@ -25,7 +25,9 @@ use super::problem::Problem;
 use super::problems::Problems;
 use super::products::products;
 use super::surroundings::Surroundings;
-use super::{Config, Shown, authorities, database, duration, files, limits, redis, written};
+use super::{
+    Config, Shown, authorities, content_log, database, duration, files, limits, redis, written,
+};
 use crate::access::{BodyLimits, MAX_BODY_BYTES};
 use crate::database::PostgresUrl;
 use crate::events::Target;
@@ -52,7 +54,13 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     let reader = limits::Reader::new(&file);
     let limits = limits::settings(file.limits.as_ref(), &reader, &mut problems);
     let pools = pools(&mut file.backends, &file.pools, directory, &mut problems);
-    let products = products(&file.products, &reader, &file.backends.value, &mut problems);
+    let products = products(
+        &file.products,
+        &reader,
+        (&file.backends.value, file.content_log.as_ref()),
+        &mut problems,
+    );
+    let content = content_log::rules(file.content_log.as_ref(), &mut problems);
     let background = background(&file, &products, &mut problems);
     let identity = identity(file.identity, directory, &mut problems);
     let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
@@ -94,6 +102,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
                 keeps_instance_headers: file.response_headers.keeps_instance(),
                 limits: Arc::new(limits),
                 events: storage.events,
+                content,
             },
             key_refreshes,
             files: storage.files,
@@ -143,6 +152,7 @@ impl Storage {
             shown: Shown {
                 metrics: metrics(file.metrics.as_ref(), problems),
                 audit: audit(file.audit.as_ref(), directory, problems),
+                content: content_log::file(file.content_log.as_ref(), directory, problems),
             },
         }
     }

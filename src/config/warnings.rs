@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::spanned::Spanned;
 
+use super::content_log;
 use super::decisions::unshared;
 use super::issuer_warnings::{id_tokens, plain_http};
 use super::limit_warnings::limits;
@@ -44,6 +45,7 @@ pub(super) fn warnings(file: &File) -> Problems {
     warnings.extend(pool_warnings::without_pool(file));
     warnings.extend(pool_warnings::without_endpoint(file));
     warnings.extend(unused(file));
+    warnings.extend(content_log::warnings(file));
     warnings.extend(unshared(file));
     warnings.extend(inexact_ranges(file));
     for issuer in &file.issuers {

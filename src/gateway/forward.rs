@@ -212,8 +212,13 @@ impl Candidate {
                     Ok(rewritten) => rewritten,
                     Err(error) => return Err(Rejected::new(error.into(), self.admitted.context)),
                 };
+                let capture = gateway.capture(&self.admitted, &asked, &body);
                 let creating = Creating { asked, body, place };
-                (with_body(self.admitted, creating, limited), rewritten)
+                let outgoing = Outgoing {
+                    capture,
+                    ..with_body(self.admitted, creating, limited)
+                };
+                (outgoing, rewritten)
             }
             _ => {
                 let known = stored.map(|it| it.known).unwrap_or_default();
@@ -318,6 +323,7 @@ fn with_body(mut admitted: Admitted, creating: Creating, limited: Option<Limited
         request_bytes: body.len(),
         known,
         limited,
+        capture: None,
         prompt: asked.prompt.unwrap_or_else(|| Prompt::of_body(body)),
     }
 }

@@ -5,6 +5,7 @@ mod attribution;
 mod background;
 mod basis;
 mod body;
+mod captured;
 mod content;
 mod decide;
 mod ending;

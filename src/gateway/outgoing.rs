@@ -3,6 +3,7 @@
 use super::limited::Limited;
 use super::pending::Admitted;
 use crate::access::{Deployment, Known, ProductId};
+use crate::content::Capture;
 use crate::usage::{BodyFormat, Prompt, Units};
 
 /// What the gateway knows of a request when it goes out.
@@ -28,6 +29,8 @@ pub(crate) struct Outgoing {
     pub(crate) known: Known,
     /// What was set aside of its limits; none where it has none.
     pub(crate) limited: Option<Limited>,
+    /// Its prompt and its answer, where they are logged.
+    pub(crate) capture: Option<Box<Capture>>,
 }
 
 impl Outgoing {
@@ -48,6 +51,7 @@ impl Outgoing {
             request_bytes: 0,
             known,
             limited: None,
+            capture: None,
         }
     }
 }

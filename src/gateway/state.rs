@@ -17,8 +17,8 @@ use crate::auth::IssuedKeys;
 use crate::limits::Limits;
 use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{
-    AuditLog, Metrics, Parent, RecentRefusals, Refused, RequestContext, Span, Traces, span_allowed,
-    span_ended, span_refused,
+    AuditLog, ContentLog, Metrics, Parent, RecentRefusals, Refused, RequestContext, Span, Traces,
+    span_allowed, span_ended, span_refused,
 };
 use crate::unix_time;
 use crate::upstream::Identity;
@@ -39,6 +39,8 @@ pub struct Gateway {
     pub(super) identity: Arc<Identity>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: AuditLog,
+    /// `None` where no prompts and answers are logged.
+    pub(super) content: Option<ContentLog>,
     /// `None` where nobody traces.
     traces: Option<Traces>,
     /// The last refusals, where somebody may look at them.
@@ -79,6 +81,7 @@ impl Gateway {
             identity,
             metrics,
             audit,
+            content: None,
             traces: None,
             refusals: OnceLock::new(),
             pending: PendingDecisions::default(),
@@ -118,6 +121,11 @@ impl Gateway {
     pub fn keep_ledger(&mut self, ledger: Ledger, owners: Arc<ObjectOwners>) {
         self.ledger = Some(ledger);
         self.owners = owners;
+    }
+
+    /// Logs prompts and answers of the products that have them logged.
+    pub fn log_contents(&mut self, log: ContentLog) {
+        self.content = Some(log);
     }
 
     /// Makes spans of decisions and requests.

@@ -22,6 +22,7 @@ use super::share::Lease;
 use super::state::{Gateway, Recorded};
 use super::unsettled;
 use crate::access::{Deployment, Endpoint, Known, ObjectChange, Operation, ProductId};
+use crate::content::Capture;
 use crate::limits::RateLimits;
 use crate::telemetry::{Span, enter_trace};
 use crate::upstream::Rejections;
@@ -175,6 +176,9 @@ impl Transaction {
         open.answered = Some(answered);
         open.ending = Ending::new(answered.content_length);
         open.meter = open.outgoing.meter(answered);
+        if open.meter.is_some() {
+            open.outgoing.capture_answer(answered.format);
+        }
         open.meter.is_some()
     }
 
@@ -210,6 +214,9 @@ impl Transaction {
         let is_whole = open.ending.is_reached_by(piece, is_stream);
         let is_last = is_end || (is_whole && !is_stream);
         let released = meter.feed(piece, is_last);
+        if let Some(capture) = &mut open.outgoing.capture {
+            capture.feed(piece);
+        }
         let admitted = &open.outgoing.admitted;
         if open.time_to_first_token.is_none() && meter.has_text() {
             open.time_to_first_token = Some(admitted.at.elapsed());
@@ -241,9 +248,11 @@ impl Transaction {
             lease,
             settling,
             span,
+            capture,
         } = closed;
         let Some(input) = to_estimate else {
             let recorded = self.gateway.record(record, changes, settling);
+            self.gateway.log_content(capture, &recorded.record);
             self.gateway.end_span(&span, &recorded, at);
             return Some(Settlement::Done(recorded));
         };
@@ -252,6 +261,7 @@ impl Transaction {
             let _entered = enter_trace(point);
             record.tokens = estimate(&input);
             let recorded = gateway.record(record, changes, settling);
+            gateway.log_content(capture, &recorded.record);
             gateway.end_span(&span, &recorded, at);
             recorded
         };
@@ -308,6 +318,8 @@ struct Closed {
     /// What was set aside of its limits.
     settling: Settling,
     span: Span,
+    /// Its prompt and answer, where they are logged.
+    capture: Option<Box<Capture>>,
 }
 
 impl Open {
@@ -354,6 +366,7 @@ impl Open {
             is_stored: matches!(endpoint, Endpoint::Stored { .. }),
             limited: self.outgoing.limited.take(),
         };
+        let capture = self.outgoing.capture.take();
         let (record, mut to_estimate) = self.record(&backend, metered, source, outcome, thinking);
         if let Some(input) = &mut to_estimate {
             assumed.put(input);
@@ -365,6 +378,7 @@ impl Open {
             lease,
             settling,
             span,
+            capture,
         }
     }
 

@@ -27,9 +27,9 @@ use crate::telemetry::trace::{TracePoint, current};
 use crate::usage::UsageRecord;
 
 pub use file::AuditFile;
-use file::{Output, Rotating};
+pub(super) use file::{Output, Rotating};
 use key::KeyLine;
-use lost::Lost;
+pub(super) use lost::Lost;
 pub use recomputed::line as recomputed_line;
 use refused::RefusedLine;
 pub use refused::{Refused, RequestContext};
@@ -106,7 +106,7 @@ impl AuditLog {
         let file = file.map(Rotating::open).transpose()?;
         let output = Output::new(output, file);
         let (queue, entries) = sync_channel(QUEUE_LINES);
-        let lost = Lost::default();
+        let lost = Lost::of("audit lines");
         let of_writer = lost.clone();
         let thread = std::thread::Builder::new()
             .name("audit".to_owned())
@@ -212,7 +212,7 @@ fn write_line(line: &mut Vec<u8>, entry: &Entry) -> io::Result<()> {
     Ok(())
 }
 
-fn rfc3339(time: SystemTime) -> String {
+pub(super) fn rfc3339(time: SystemTime) -> String {
     OffsetDateTime::from(time)
         .format(&Rfc3339)
         .unwrap_or_default()

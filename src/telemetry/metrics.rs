@@ -209,6 +209,16 @@ impl Metrics {
             .build();
     }
 
+    /// Observes what the content log has lost.
+    pub fn observe_content(&self, lost: Arc<AtomicU64>) {
+        let meter = self.provider.meter("tollgate");
+        let _ = meter
+            .u64_observable_counter("tollgate.content.lines.lost")
+            .with_description("Lines of the content log that could not be written, or not in time")
+            .with_callback(move |counter| counter.observe(lost.load(Ordering::Relaxed), &[]))
+            .build();
+    }
+
     /// Counts a request that was allowed.
     pub fn allowed(&self) {
         self.decisions.add(

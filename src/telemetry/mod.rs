@@ -2,6 +2,7 @@
 
 mod alarms;
 mod audit;
+mod content_log;
 mod conventions;
 mod log;
 mod log_export;
@@ -15,6 +16,7 @@ pub use alarms::log_alarms;
 pub use audit::{
     AlsoTo, AuditFile, AuditLog, AuditWriter, Refused, RequestContext, recomputed_line,
 };
+pub use content_log::{ContentLog, ContentWriter};
 pub use log::{LogFormat, LogHandle, init as init_log};
 pub use log_export::LogExport;
 pub use metrics::{LabelLimits, Metrics, Push};

@@ -53,6 +53,7 @@ pub use report::{
     NotADimension, Question, ReconcileError, Report, ReportRow, differences, labels_of, month_of,
     priced_sums,
 };
+pub(crate) use sse::data_of_events;
 pub use store::{
     Dimension, KeyUse, KeyUses, LEDGER, LedgerRow, NotCopied, ObjectRow, Only, Period, Position,
     SHARED, Sum, UsageStore, Used, rfc3339,

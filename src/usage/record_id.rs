@@ -53,6 +53,12 @@ impl RecordId {
         bytes
     }
 
+    /// The last bits of the id of a request, which are random.
+    pub fn random(&self) -> u32 {
+        let [.., a, b, c, d] = *self.as_bytes();
+        u32::from_be_bytes([a, b, c, d])
+    }
+
     /// Its 16 bytes, most significant first.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

@@ -76,6 +76,23 @@ impl EventEnds {
     }
 }
 
+/// What the `data` lines of each event say; the last event need not have ended.
+pub(crate) fn data_of_events(mut stream: &[u8]) -> Vec<Vec<u8>> {
+    let mut ends = EventEnds::default();
+    let mut events = Vec::new();
+    while !stream.is_empty() {
+        let end = ends.next(stream).unwrap_or(stream.len());
+        let (event, rest) = stream.split_at(end);
+        let (mut lines, mut data) = (DataLines::default(), Vec::new());
+        lines.feed(event, |piece| data.extend_from_slice(piece));
+        if !data.is_empty() {
+            events.push(data);
+        }
+        stream = rest;
+    }
+    events
+}
+
 /// Gives the content of an event's `data` lines, in pieces of any size.
 #[derive(Debug, Default)]
 pub(super) struct DataLines {

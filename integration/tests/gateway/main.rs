@@ -11,6 +11,7 @@ mod callers;
 mod certificates;
 mod chargeback;
 mod console;
+mod content_log;
 mod control;
 mod cors;
 mod crash;

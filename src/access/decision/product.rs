@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{AccessError, AllowedUses, Deployments, Hours};
+use super::{AccessError, AllowedUses, Deployments, Hours, Sampling};
 use crate::access::client::{Entitlements, Network, ProductId, ProductRules, Requirements};
 use crate::access::request::{Deployment, Operation, Uses};
 
@@ -36,6 +36,8 @@ pub struct Product {
     pub backends: Option<HashSet<Arc<str>>>,
     /// Its callers are told the name of the backend that answers.
     pub reveal_backend: bool,
+    /// Which of its requests are in the content log; `None` is none.
+    pub content: Option<Sampling>,
 }
 
 /// What is asked, by whom, from where and when.
@@ -78,6 +80,7 @@ impl Product {
             limits: ProductRules::default(),
             backends: None,
             reveal_backend: false,
+            content: None,
         }
     }
 

@@ -37,7 +37,11 @@ pub(super) fn examine(config: &Config, path: &Path) -> Vec<Finding> {
         machine.data_directory(directory);
     }
     if let Some(audit) = &config.shown.audit {
-        machine.audit(&audit.path);
+        machine.log("the audit log", ["audit", "file"], &audit.path);
+    }
+    if let Some(content) = &config.shown.content {
+        let at = ["content_log", "file"];
+        machine.log("the content log", at, &content.path);
     }
     machine.findings
 }
@@ -127,14 +131,13 @@ impl Machine {
         }
     }
 
-    fn audit(&mut self, file: &Path) {
-        let at = ["audit", "file"];
+    fn log(&mut self, what: &str, at: [&str; 2], file: &Path) {
         let shown = file.display();
         if std::fs::metadata(file).is_ok_and(|it| it.file_type().is_socket()) {
             let message = format!("{shown} is a socket, and not a file");
             self.add(Severity::Error, &at, message);
         } else if let Err(error) = can_append_to(file).map_err(io::Error::from) {
-            let message = format!("the audit log can't be written to {shown}: {error}");
+            let message = format!("{what} can't be written to {shown}: {error}");
             self.found(&at, &error, message);
         }
     }

@@ -10,6 +10,7 @@ use super::audit::Audit;
 use super::authorities::Authority;
 use super::backends::{Backend, Background, Pool};
 use super::clients::Client;
+use super::content_log::ContentLog;
 use super::database::Database;
 use super::decisions::Decisions;
 use super::envoy::Envoy;
@@ -75,6 +76,8 @@ pub(in crate::config) struct File {
     pub(in crate::config) metrics: Option<Metrics>,
     /// A file for the audit log, besides standard output.
     pub(in crate::config) audit: Option<Audit>,
+    /// A file for prompts and answers of the products that ask for it; without it none are written.
+    pub(in crate::config) content_log: Option<ContentLog>,
     /// How long live streams may go on after SIGTERM, such as `30s`, the default.
     pub(in crate::config) drain_timeout: Option<Spanned<String>>,
     /// The largest request body in bytes, from 1024 to 62914560; 16777216 if absent.

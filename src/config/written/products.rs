@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::backends::Pins;
+use super::content_log::Sampled;
 use super::hours::Hours;
 use super::limits::{Limits, Queue};
 use super::requires::Requires;
@@ -57,4 +58,6 @@ pub(in crate::config) struct Product {
     /// Whether answers name their backend in `x-tollgate-backend`.
     #[serde(default)]
     pub(in crate::config) reveal_backend: bool,
+    /// Its prompts and answers are written to the content log; they are not if absent.
+    pub(in crate::config) content_log: Option<Spanned<Sampled>>,
 }

@@ -4,11 +4,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// This user alone: lines say who asked for what.
 const MODE: u32 = 0o600;
 
-/// Where the audit log is kept.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where the audit log is kept, or another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditFile {
     /// The file that is written.
@@ -17,16 +20,18 @@ pub struct AuditFile {
     pub max_bytes: u64,
     /// How many older ones are kept: `PATH.1` is the newest of them.
     pub keep: u32,
+    /// How old an older one may become, and then a file a day is put aside; as old as you like if `None`.
+    pub max_age: Option<Duration>,
 }
 
 /// The output: standard output, and a file where there is one.
-pub(super) struct Output<W: Write> {
+pub(in crate::telemetry) struct Output<W: Write> {
     first: io::BufWriter<W>,
     file: Option<Rotating>,
 }
 
 impl<W: Write> Output<W> {
-    pub(super) fn new(first: W, file: Option<Rotating>) -> Self {
+    pub(in crate::telemetry) fn new(first: W, file: Option<Rotating>) -> Self {
         Self {
             first: io::BufWriter::new(first),
             file,
@@ -34,20 +39,26 @@ impl<W: Write> Output<W> {
     }
 
     /// Writes a line to both. A file that can't be written does not keep standard output from it.
-    pub(super) fn line(&mut self, line: &[u8]) -> io::Result<()> {
+    pub(in crate::telemetry) fn line(&mut self, line: &[u8]) -> io::Result<()> {
         let first = self.first.write_all(line);
         let file = self.file.as_mut().map_or(Ok(()), |file| file.line(line));
         first.and(file)
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(in crate::telemetry) fn flush(&mut self) -> io::Result<()> {
         let first = self.first.flush();
         let file = self.file.as_mut().map_or(Ok(()), Rotating::flush);
         first.and(file)
     }
 
+    /// Deletes what is too old.
+    pub(in crate::telemetry) fn sweep(&mut self, now: SystemTime) -> io::Result<()> {
+        let file = self.file.as_mut();
+        file.map_or(Ok(()), |file| file.sweep(now))
+    }
+
     /// The lines that have not got to both, because the last flush has failed.
-    pub(super) fn waiting_lines(&self) -> usize {
+    pub(in crate::telemetry) fn waiting_lines(&self) -> usize {
         let lines = |buffer: &[u8]| buffer.iter().filter(|byte| **byte == b'\n').count();
         let file = self.file.as_ref().map(|it| lines(it.file.buffer()));
         lines(self.first.buffer()).max(file.unwrap_or_default())
@@ -55,10 +66,11 @@ impl<W: Write> Output<W> {
 }
 
 /// A file that is put aside when it is full.
-pub(super) struct Rotating {
+pub(in crate::telemetry) struct Rotating {
     options: AuditFile,
     file: io::BufWriter<File>,
     bytes: u64,
+    begun: SystemTime,
     /// How many files are still to be moved before the next one can be begun. What was moved once is not moved
     /// again where a later step has failed: each time would be the end of one more old file.
     unmoved: u32,
@@ -71,18 +83,21 @@ impl Rotating {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn open(options: AuditFile) -> io::Result<Self> {
+    pub(in crate::telemetry) fn open(options: AuditFile) -> io::Result<Self> {
         let named = |error: io::Error| {
             let path = options.path.display();
             io::Error::new(error.kind(), format!("{path}: {error}"))
         };
         let file = open(&options.path).map_err(named)?;
-        let bytes = file.metadata()?.len();
+        let there = file.metadata()?;
+        let begun = there.created().or_else(|_| there.modified())?;
+        let bytes = there.len();
         let mut rotating = Self {
             unmoved: options.files(),
             options,
             file: io::BufWriter::new(file),
             bytes,
+            begun,
             failures: 0,
         };
         rotating.end_line()?;
@@ -122,6 +137,25 @@ impl Rotating {
         self.file.flush()
     }
 
+    /// Puts aside what is a day old, so that each file ages as a whole, and deletes those that are too old.
+    fn sweep(&mut self, now: SystemTime) -> io::Result<()> {
+        let Some(max_age) = self.options.max_age else {
+            return Ok(());
+        };
+        let is_past = |at: SystemTime, age| now.duration_since(at).is_ok_and(|it| it >= age);
+        if self.bytes > 0 && is_past(self.begun, DAY) {
+            self.rotate()?;
+        }
+        for number in 1..=self.options.keep {
+            let path = numbered(&self.options.path, number);
+            let written = std::fs::metadata(&path).and_then(|it| it.modified());
+            if written.is_ok_and(|at| is_past(at, max_age)) {
+                std::fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The oldest is overwritten by the next one, and so on. What has failed is gone on with the next time.
     fn rotate(&mut self) -> io::Result<()> {
         self.file.flush()?;
@@ -131,6 +165,7 @@ impl Rotating {
         }
         self.file = io::BufWriter::new(open(&self.options.path)?);
         self.bytes = 0;
+        self.begun = SystemTime::now();
         self.unmoved = self.options.files();
         Ok(())
     }
@@ -155,7 +190,7 @@ impl Rotating {
                 path = %self.options.path.display(),
                 %error,
                 failures = self.failures,
-                "the audit file is full and the next one can't be begun: it grows"
+                "the file is full and the next one can't be begun: it grows"
             );
         }
     }

@@ -90,6 +90,7 @@ fn lines_that_a_full_disk_does_not_take_are_counted_and_standard_output_has_them
         // It is never put aside.
         max_bytes: u64::MAX,
         keep: 0,
+        max_age: None,
     };
     let output = Shared::default();
     let (log, writer) = AuditLog::start_with(output.clone(), Some(file), None).expect("a thread");

@@ -74,6 +74,7 @@ pod also what it needs a restart for.
 {{- $parts := pick $config "admin" "data_directory" "database" "metrics" "audit" -}}
 {{- $_ := set $parts "listen" (pick $config.listen "grpc" "admin" "control") -}}
 {{- $_ := set $parts "ledger" (omit ($config.ledger | default dict) "end_users" "end_users_key") -}}
+{{- $_ := set $parts "content_log" (omit ($config.content_log | default dict) "redact" "max_content_bytes") -}}
 {{- $_ := set $parts "redis" (($config.limits | default dict).redis | default dict) -}}
 {{- if eq .Values.mode "standalone" -}}
   {{- $_ := set $parts "envoy" (pick ($config.envoy | default dict) "admin" "version" "max_connections" "max_heap_bytes") -}}

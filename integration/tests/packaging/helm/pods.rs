@@ -201,6 +201,7 @@ fn pods_are_replaced_for_what_only_a_restart_can_change() {
         "config.listen.admin=\"0.0.0.0:9191\"",
         "config.admin={\"console\":true}",
         "config.metrics={\"labels\":{\"max_clients\":10}}",
+        "config.content_log={\"file\":\"/var/log/content.jsonl\"}",
         "config.audit={\"file\":\"/var/log/audit.jsonl\"}",
         "config.database=\"postgres://other@db.example.com/tollgate\"",
         "config.ledger={\"retention\":\"90d\"}",

@@ -9,6 +9,7 @@ fn options(directory: &Path, keep: u32) -> AuditFile {
         path: directory.join("audit.jsonl"),
         max_bytes: 10,
         keep,
+        max_age: None,
     }
 }
 
@@ -153,4 +154,30 @@ fn a_file_that_somebody_has_taken_away_is_no_failure() {
         assert_eq!(text(&options.path).as_deref(), Some("3333\n"), "{keep}");
         std::fs::remove_file(&options.path).expect("removed");
     }
+}
+
+#[test]
+fn what_is_too_old_is_deleted_and_a_file_is_of_one_day() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let options = AuditFile {
+        max_age: Some(3 * DAY),
+        max_bytes: 1000,
+        ..options(directory.path(), 4)
+    };
+    let path = &options.path;
+    let rotating = Rotating::open(options.clone()).expect("a file");
+    let mut output = Output::new(Vec::new(), Some(rotating));
+    let mut line = |text: &[u8], after: Duration| {
+        output.line(text).expect("room");
+        output.flush().expect("room");
+        output.sweep(SystemTime::now() + after).expect("swept");
+    };
+    line(b"today\n", Duration::ZERO);
+    assert_eq!(text(path).as_deref(), Some("today\n"));
+    line(b"also\n", DAY);
+    assert_eq!(text(path).as_deref(), Some(""));
+    assert_eq!(text(&numbered(path, 1)).as_deref(), Some("today\nalso\n"));
+    line(b"next\n", 4 * DAY);
+    assert_eq!(text(&numbered(path, 1)), None, "it is too old");
+    assert_eq!(text(&numbered(path, 2)), None, "it is too old");
 }
