@@ -105,7 +105,11 @@ where
             .map_event_format(|format| WithTrace { format, looks })
             .boxed(),
         LogFormat::Text => lines
-            .map_event_format(|format| WithTrace { format, looks })
+            .map_event_format(|format| WithTrace {
+                // Also where it does not write to the terminal itself.
+                format: format.with_ansi(has_colours),
+                looks,
+            })
             .boxed(),
     }
 }

@@ -24,10 +24,10 @@ impl io::Write for Kept {
 }
 
 /// What is written of a line that is said nowhere, in a trace, and at a span of it.
-fn written(looks: LogFormat) -> Vec<String> {
+fn written(looks: LogFormat, has_colours: bool) -> Vec<String> {
     let kept = Kept::default();
     let of_writer = kept.clone();
-    let lines = lines(looks, move || of_writer.clone(), false);
+    let lines = lines(looks, move || of_writer.clone(), has_colours);
     let subscriber = tracing_subscriber::registry().with(lines);
     let trace_id = TraceId::of_bytes([0x4b; 16]).expect("an id");
     let span = Some((SpanId::from_bytes([7; 8]), TraceFlags::SAMPLED));
@@ -51,7 +51,7 @@ fn written(looks: LogFormat) -> Vec<String> {
 
 #[test]
 fn a_line_of_json_about_a_request_has_its_trace_and_any_other_has_none() {
-    let lines = written(LogFormat::Json);
+    let lines = written(LogFormat::Json, false);
     let json = |line: &String| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
     let lines: Vec<_> = lines.iter().map(json).collect();
     let ids = |line: &serde_json::Value| (line["trace_id"].clone(), line["span_id"].clone());
@@ -69,7 +69,7 @@ fn a_line_of_json_about_a_request_has_its_trace_and_any_other_has_none() {
 
 #[test]
 fn a_line_of_text_about_a_request_ends_with_its_trace() {
-    let lines = written(LogFormat::Text);
+    let lines = written(LogFormat::Text, false);
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(lines.iter().all(|it| it.contains("WARN")), "{lines:?}");
     let trace = format!("trace_id={}", "4b".repeat(16));
@@ -77,4 +77,13 @@ fn a_line_of_text_about_a_request_ends_with_its_trace() {
     assert!(!lines[0].contains("trace_id"), "{lines:?}");
     assert!(lines[1].ends_with(&trace), "{lines:?}");
     assert!(lines[2].ends_with(&format!("{trace} {span}")), "{lines:?}");
+}
+
+#[test]
+fn a_line_has_colours_or_none_whether_or_not_it_is_about_a_request() {
+    for has_colours in [true, false] {
+        for line in written(LogFormat::Text, has_colours) {
+            assert_eq!(line.contains("\u{1b}["), has_colours, "{line}");
+        }
+    }
 }

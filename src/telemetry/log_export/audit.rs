@@ -35,7 +35,9 @@ impl Kind {
                 severity: Severity::Info,
                 at: record.started,
                 attributes: spans::record_attributes(record),
-                point: point.or(record.trace_id.map(TracePoint::of_trace)),
+                point: point
+                    .filter(|it| Some(it.trace_id) == record.trace_id)
+                    .or(record.trace_id.map(TracePoint::of_trace)),
             },
             Entry::Refused(refused) => Self {
                 event_name: "tollgate.refused",
