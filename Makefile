@@ -102,7 +102,7 @@ screenshots: ## the pictures in docs/images, by the browser that the tests use
 	@scripts/screenshots.sh docs/images
 
 tools: ## fetch what the tests need besides the code: Envoy, clients, issuers of tokens, helm, cargo-deb
-	@scripts/need.sh python node go
+	@scripts/need.sh cargo cc python node go
 	@scripts/envoy.sh $(ENVOY)
 	@scripts/sdk.sh $(SDK)
 	@scripts/issuers.sh $(ISSUERS)

@@ -180,6 +180,15 @@ fn its_folders_are_those_of_the_unit() {
         assert!(path.is_some_and(|it| it.starts_with(folder)), "{place}");
         assert!(unit.lines().any(|it| it == line), "no {line}");
     }
-    assert!(unit.contains("\nUser=tollgate\nGroup=tollgate\n"));
+    for line in [
+        "User=tollgate",
+        "Group=tollgate",
+        // For nobody else to read.
+        "StateDirectoryMode=0700",
+        "LogsDirectoryMode=0700",
+        "UMask=0077",
+    ] {
+        assert!(unit.lines().any(|it| it == line), "no {line}");
+    }
     assert!(text("deploy/systemd/tollgate.sysusers").contains("\nu tollgate - "));
 }
