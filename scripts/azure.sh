@@ -16,17 +16,7 @@ if command -v bicep >/dev/null; then
   bicep build-params deploy/azure/bicep/main.bicepparam --stdout >/dev/null
   echo "${#files[@]} files: bicep takes them"
 elif [[ -d $types/generated ]]; then
-  pinned=integration/azure/requirements.txt
-  # Written last: a venv without it is unfinished, and one that differs is of other versions.
-  made_from=$venv/requirements.txt
-  if ! cmp --silent "$pinned" "$made_from"; then
-    rm -rf "$venv"
-    mkdir -p "$(dirname "$venv")"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check \
-      --require-hashes --only-binary :all: --requirement "$pinned"
-    cp "$pinned" "$made_from"
-  fi
+  scripts/venv.sh "$venv" integration/azure/requirements.txt python -c 'import tree_sitter'
   "$venv/bin/python" integration/azure/check.py "$types/generated" \
     "${files[@]}" deploy/azure/bicep/main.bicepparam
 else

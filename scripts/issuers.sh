@@ -18,8 +18,6 @@ rm -rf "$folder"
 mkdir -p "$folder"
 cp "$pinned/package.json" "$pinned/package-lock.json" "$folder"
 npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
-  --require-hashes --only-binary :all: --requirement "$pinned/requirements.txt"
-"$folder/venv/bin/python" -W ignore -c 'import canaille, oidc_provider_mock'
+scripts/venv.sh "$folder/venv" "$pinned/requirements.txt" \
+  python -W ignore -c 'import canaille, oidc_provider_mock'
 printf '%s\n' "$wanted" >"$made_from"

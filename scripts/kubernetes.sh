@@ -35,8 +35,5 @@ go install -ldflags "-s -w" "$module/cmd/helm@$version" 2>"$work/log" || {
 mv "$work/bin/helm" "$folder/helm"
 "$folder/helm" version >/dev/null
 
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
-  --require-hashes --only-binary :all: --requirement "$pinned/requirements.txt"
-"$folder/venv/bin/python" -c 'import kubernetes_validate'
+scripts/venv.sh "$folder/venv" "$pinned/requirements.txt" python -c 'import kubernetes_validate'
 printf '%s\n' "$wanted" >"$made_from"
