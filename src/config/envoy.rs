@@ -7,24 +7,23 @@ use std::sync::Arc;
 
 use super::spanned::Spanned;
 
-use super::mesh::{kubernetes, service};
+use super::kubernetes::kubernetes;
 use super::pools::host_and_port;
 use super::problem::Problem;
 use super::problems::Problems;
+use super::service::service;
 use super::tracing::tracing;
 use super::written::{ClientCertificates, Envoy, File};
 use super::{GrpcAddress, Listen};
 use crate::access::{BodyLimits, Client, MAX_GROWTH_BYTES};
 use crate::auth::Url;
-use crate::envoy_config::{self, Address, Backend, Settings, TollgateAddress};
+use crate::envoy_config::{self, Address, Backend, SYSTEM_AUTHORITIES, Settings, TollgateAddress};
 use crate::upstream::is_choice;
 
 const DEFAULT_LISTEN: &str = "0.0.0.0:8443";
 const DEFAULT_ADMIN: &str = "127.0.0.1:9901";
 const DEFAULT_CERTIFICATE: &str = "/etc/envoy/tls/tls.crt";
 const DEFAULT_KEY: &str = "/etc/envoy/tls/tls.key";
-/// The system's roots: Debian's and Ubuntu's path, and that of Envoy's own image.
-const DEFAULT_TRUSTED_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
 const DEFAULT_MAX_CONNECTIONS: u64 = 20_000;
 /// Less, and Envoy refuses requests as soon as it has started.
 const MIN_HEAP_BYTES: u64 = 64 * 1024 * 1024;
@@ -102,12 +101,12 @@ impl Surface {
             max_connections: self.max_connections,
             max_heap_bytes: self.max_heap_bytes,
             tollgate: match (self.service, &listen.grpc) {
-                (Some(service), _) => TollgateAddress::Service(service),
-                (None, GrpcAddress::Unix(path)) => TollgateAddress::Pipe {
+                (Some(service), _) => Some(TollgateAddress::Service(service)),
+                (None, GrpcAddress::Unix(path)) => Some(TollgateAddress::Pipe {
                     pipe: path.display().to_string(),
-                },
-                (None, GrpcAddress::Tcp(address)) => TollgateAddress::Socket(split(*address)),
-                (None, GrpcAddress::Tls(_)) => TollgateAddress::Unsaid,
+                }),
+                (None, GrpcAddress::Tcp(address)) => Some(TollgateAddress::Socket(split(*address))),
+                (None, GrpcAddress::Tls(_)) => None,
             },
             kubernetes: self.kubernetes,
             user_headers: headers.into_iter().collect(),
@@ -248,7 +247,7 @@ fn is_address(host: &str) -> bool {
 
 fn trusted_ca(file: &File) -> &str {
     let written = file.envoy.trusted_ca.as_ref();
-    written.map_or(DEFAULT_TRUSTED_CA, |it| it.value.as_str())
+    written.map_or(SYSTEM_AUTHORITIES, |it| it.value.as_str())
 }
 
 fn backends(file: &File, directory: &Path) -> Vec<Backend> {

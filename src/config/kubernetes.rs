@@ -1,54 +1,19 @@
-//! `envoy: { tollgate }` and `envoy: { kubernetes }`: tollgate as a service, and what belongs to it in a cluster.
+//! `envoy: { kubernetes }`: what belongs to tollgate in a cluster whose Envoys a control plane configures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::problem::Problem;
 use super::problems::Problems;
 use super::spanned::Spanned;
 use super::written;
-use crate::auth::Url;
-use crate::envoy_config::{Gateway, Kubernetes, Service, Sidecars};
+use crate::envoy_config::{Gateway, Kubernetes, Sidecars};
 
 const DEFAULT_NAMESPACE: &str = "tollgate";
 const DEFAULT_LISTENER: &str = "https";
 const DEFAULT_PORT: u16 = 443;
-/// Not 80: what else a workload asks for over HTTP must not pass tollgate's filters.
-const DEFAULT_SIDECAR_PORT: u16 = 8080;
 /// Of a name in Kubernetes that becomes part of a DNS name (RFC 1123).
 const MAX_LABEL_CHARS: usize = 63;
-
-/// Where Envoys reach tollgate.
-pub(super) fn service(
-    written: Option<&written::Service>,
-    problems: &mut Problems,
-) -> Option<Service> {
-    let written = written?;
-    let Some((host, port)) = host_and_port(&written.address.value) else {
-        let message = format!("`{}` is not a name with a port", written.address.value);
-        let help = "write where Envoys reach tollgate: `tollgate.tollgate.svc.cluster.local:9000`";
-        problems.push(Problem::at(written.address.referenced, message).help(help));
-        return None;
-    };
-    Some(Service {
-        is_address: host.parse::<IpAddr>().is_ok(),
-        host,
-        port,
-        certificate: written.certificate.clone(),
-        key: written.key.clone(),
-        trusted_ca: written.ca_file.clone(),
-    })
-}
-
-fn host_and_port(text: &str) -> Option<(String, u16)> {
-    let (host, port) = text.rsplit_once(':')?;
-    let port = port.parse().ok().filter(|it| *it != 0)?;
-    let url = Url::parse(&format!("https://{text}")).ok()?;
-    let parsed = url.host_str()?;
-    // As it is written, or Envoy would check another name.
-    let is_whole = parsed == host && url.path() == "/" && url.username().is_empty();
-    is_whole.then(|| (host.trim_matches(['[', ']']).to_owned(), port))
-}
 
 /// What belongs to tollgate.
 pub(super) fn kubernetes(
@@ -74,7 +39,7 @@ fn gateway(written: &written::Gateway, namespace: &str, problems: &mut Problems)
         name: name(Some(&written.name), "", problems),
         namespace: self::namespace(written.namespace.as_ref(), namespace, problems),
         listener: name(written.listener.as_ref(), DEFAULT_LISTENER, problems),
-        port: written.port.unwrap_or(DEFAULT_PORT),
+        port: port(written.port.as_ref(), problems).unwrap_or(DEFAULT_PORT),
         pods: written.pods.as_ref().map_or(own, |it| labels(it, problems)),
     }
 }
@@ -82,9 +47,19 @@ fn gateway(written: &written::Gateway, namespace: &str, problems: &mut Problems)
 fn sidecars(written: &written::Sidecars, problems: &mut Problems) -> Sidecars {
     Sidecars {
         namespace: namespace(Some(&written.namespace), "", problems),
-        port: written.port.unwrap_or(DEFAULT_SIDECAR_PORT),
+        port: port(Some(&written.port), problems).unwrap_or_default(),
         pods: labels(&written.pods, problems),
     }
+}
+
+/// A port that something listens at.
+fn port(written: Option<&Spanned<u16>>, problems: &mut Problems) -> Option<u16> {
+    let written = written?;
+    if written.value == 0 {
+        let message = format!("must be from 1 to {}", u16::MAX);
+        problems.push(Problem::at(written.referenced, message));
+    }
+    Some(written.value)
 }
 
 /// A name of something in Kubernetes, in parts with dots between them; what is wrong is said.
@@ -121,7 +96,12 @@ fn is_label(text: &str) -> bool {
 }
 
 fn hostnames(written: &[Spanned<String>], problems: &mut Problems) -> Vec<String> {
+    let mut seen = BTreeSet::new();
     for hostname in written {
+        if !seen.insert(&hostname.value) {
+            let message = format!("duplicate name of a host: `{}`", hostname.value);
+            problems.push(Problem::at(hostname.referenced, message));
+        }
         let own = hostname.value.strip_prefix("*.").unwrap_or(&hostname.value);
         if !own.split('.').all(is_label) || own.parse::<IpAddr>().is_ok() {
             let message = format!("`{}` is not the name of a host", hostname.value);

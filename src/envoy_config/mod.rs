@@ -11,10 +11,10 @@ mod settings;
 mod version;
 
 pub use discovery::{BOOTSTRAP, CLUSTERS, Clusters, Discovery, LISTENERS, ROUTES};
-pub use mesh::{Platform, ReadYaml, manifests};
+pub use mesh::{ControlPlane, Platform, ReadYaml, manifests};
 pub use render::{Part, RenderError, render};
 pub use settings::{
-    Address, Backend, Gateway, Kubernetes, Service, Settings, Sidecars, Tls, TollgateAddress,
-    Tracing,
+    Address, Backend, Gateway, Kubernetes, SYSTEM_AUTHORITIES, Service, Settings, Sidecars, Tls,
+    TollgateAddress, Tracing,
 };
 pub use version::Version;

@@ -7,7 +7,7 @@ use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 use super::scalar::scalar;
-use super::settings::{Backend, Settings, TollgateAddress};
+use super::settings::{Backend, Settings};
 use crate::upstream::MAX_ATTEMPTS;
 
 /// The templates by the names that they include each other by.
@@ -206,7 +206,7 @@ pub(super) fn write_template(
     if let Some(backend) = settings.backends.iter().find(|it| it.host.is_none()) {
         return Err(RenderError::NoEndpoint(backend.name.clone()));
     }
-    if settings.tollgate == TollgateAddress::Unsaid {
+    if settings.tollgate.is_none() {
         return Err(RenderError::NoTollgate);
     }
     let mut templates = Environment::new();

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::version::Version;
 
+/// The authorities that the system knows: Debian's and Ubuntu's path, and that of Envoy's own image.
+pub const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// The cluster of the only backend, and what those of several begin with.
 const CLUSTER: &str = "azure_openai";
 
@@ -28,8 +30,8 @@ pub struct Settings {
     pub max_connections: u64,
     /// Memory that Envoy may have.
     pub max_heap_bytes: u64,
-    /// Where tollgate is.
-    pub tollgate: TollgateAddress,
+    /// Where tollgate is; `None` where nothing says how Envoys elsewhere reach it.
+    pub tollgate: Option<TollgateAddress>,
     /// Headers in which clients name their end users, in order.
     pub user_headers: Vec<String>,
     /// How much of a request's body is held.
@@ -126,8 +128,6 @@ pub enum TollgateAddress {
     Service(Service),
     /// A loopback address.
     Socket(Address),
-    /// A service, and nothing says where.
-    Unsaid,
 }
 
 /// tollgate as a service that many Envoys share.

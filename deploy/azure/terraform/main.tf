@@ -76,7 +76,7 @@ resource "azurerm_role_assignment" "openai_user" {
   principal_type     = "ServicePrincipal"
 }
 
-resource "azurerm_role_assignment" "certificate_user" {
+resource "azurerm_role_assignment" "key_vault_reader" {
   count = var.key_vault_id == null ? 0 : 1
 
   scope              = var.key_vault_id

@@ -8,6 +8,11 @@ output "tenant_id" {
   value       = azurerm_user_assigned_identity.gateway.tenant_id
 }
 
+output "identity_id" {
+  description = "The identity as a resource, for `identity` of Container Apps."
+  value       = azurerm_user_assigned_identity.gateway.id
+}
+
 output "endpoint" {
   description = "For backends: [ { endpoint } ]."
   value       = azurerm_cognitive_account.openai.endpoint

@@ -53,10 +53,8 @@ fn platforms() -> impl TypedValueParser<Value = Platform> {
 pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
     let version = arguments.envoy_version.as_deref().map(Version::parse);
     let version = version.transpose()?;
-    let is_own = arguments.platform == Platform::Standalone;
-    if !is_own && (arguments.part.is_some() || arguments.watch.is_some()) {
-        let why = "`--part` and `--watch` are for an Envoy of your own, and `--for` says another one: leave it out";
-        return Err(why.to_owned());
+    if let Platform::Managed(_) = arguments.platform {
+        whole(arguments)?;
     }
     if let Some(folder) = &arguments.watch {
         return watch::run(&arguments.config, folder, version);
@@ -72,7 +70,7 @@ pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
     let settings = for_version(config.envoy, version);
     let text = match arguments.platform {
         Platform::Standalone => render(&settings, part),
-        platform => manifests(&settings, platform, read_yaml),
+        Platform::Managed(by) => manifests(&settings, by, read_yaml),
     };
     let text = text.map_err(|error| error.to_string())?;
     let mut output = crate::cli::output::stdout();
@@ -81,6 +79,17 @@ pub(super) fn run(arguments: &EnvoyArguments) -> Result<ExitCode, String> {
         .and_then(|()| output.flush())
         .map_err(|error| format!("the configuration could not be written: {error}"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a control plane is told is one whole, and written once.
+fn whole(arguments: &EnvoyArguments) -> Result<(), String> {
+    if arguments.part.is_some() {
+        return Err("`--part` is of the file of an Envoy of your own. What `--for` says is written whole: leave out one of the two".to_owned());
+    }
+    if arguments.watch.is_some() {
+        return Err("`--watch` writes the files of an Envoy of your own. The control plane that `--for` says follows what you apply: leave out one of the two".to_owned());
+    }
+    Ok(())
 }
 
 /// What the option says of the version wins over the file.

@@ -21,7 +21,7 @@ fn the_rest_of_the_file_says_what_envoy_needs() {
     let backend = settings.backends.first().expect("a backend");
     assert_eq!(backend.host.as_deref(), Some("acme.openai.azure.com"));
     assert_eq!(backend.port, 443);
-    assert!(matches!(settings.tollgate, TollgateAddress::Socket(at) if at.port == 9000));
+    assert!(matches!(settings.tollgate, Some(TollgateAddress::Socket(at)) if at.port == 9000));
     let off = parse("envoy: { plaintext: true, trusted_hops: 1 }").expect("good");
     assert_eq!((off.tls, off.trusted_hops), (None, 1));
 }

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use crate::config::Config;
-use crate::envoy_config::{Settings, TollgateAddress};
+use crate::envoy_config::Settings;
 
 fn parse(envoy: &str) -> Result<Settings, String> {
     let text = format!(
@@ -11,50 +11,6 @@ fn parse(envoy: &str) -> Result<Settings, String> {
     parsed
         .map(|config| config.envoy)
         .map_err(|error| error.lines().concat())
-}
-
-fn at(address: &str) -> Result<Settings, String> {
-    parse(&format!(
-        "{{ tollgate: {{ address: \"{address}\", certificate: /a.crt, key: /a.key, ca_file: /ca.crt }} }}"
-    ))
-}
-
-#[test]
-fn envoys_reach_the_service_by_its_name() {
-    for (address, host, is_address) in [
-        (
-            "tollgate.tollgate.svc.cluster.local:9000",
-            "tollgate.tollgate.svc.cluster.local",
-            false,
-        ),
-        ("10.1.2.3:9000", "10.1.2.3", true),
-        ("[fd00::7]:9000", "fd00::7", true),
-    ] {
-        let settings = at(address).expect("good");
-        let TollgateAddress::Service(service) = settings.tollgate else {
-            panic!("{address}: {:?}", settings.tollgate);
-        };
-        assert_eq!((service.host.as_str(), service.port), (host, 9000));
-        assert_eq!(service.is_address, is_address, "{address}");
-    }
-    for address in [
-        "tollgate",
-        "tollgate:0",
-        "tollgate:x",
-        ":9000",
-        "https://tollgate:9000",
-        "user@tollgate:9000",
-        "tollgate/x:9000",
-        "Tollgate:9000",
-    ] {
-        let said = at(address).expect_err("not one");
-        assert!(
-            said.contains("is not a name with a port"),
-            "{address}: {said}"
-        );
-    }
-    let said = parse("{ tollgate: { address: \"tollgate:9000\" } }").expect_err("no certificate");
-    assert!(said.contains("certificate"), "{said}");
 }
 
 #[test]
@@ -95,11 +51,11 @@ fn what_is_no_name_in_kubernetes_is_said() {
             "not labels",
         ),
         (
-            "{ sidecars: { namespace: \"-a\", pods: { a: b } } }",
+            "{ sidecars: { namespace: \"-a\", pods: { a: b }, port: 8080 } }",
             "is not a name",
         ),
         (
-            "{ sidecars: { namespace: a, pods: { a: \"\" } } }",
+            "{ sidecars: { namespace: a, pods: { a: \"\" }, port: 8080 } }",
             "not labels",
         ),
         (
@@ -107,11 +63,28 @@ fn what_is_no_name_in_kubernetes_is_said() {
             "is not the name of a host",
         ),
         ("{ hostnames: [\"*\"] }", "is not the name of a host"),
+        (
+            "{ hostnames: [a.example, a.example] }",
+            "duplicate name of a host: `a.example`",
+        ),
+        // Istio has one listener for each port: which one is free, nobody else can know.
+        (
+            "{ sidecars: { namespace: a, pods: { a: b } } }",
+            "`port` is missing",
+        ),
+        (
+            "{ sidecars: { namespace: a, pods: { a: b }, port: 0 } }",
+            "must be from 1 to 65535",
+        ),
+        (
+            "{ gateway: { name: eg, port: 0 } }",
+            "must be from 1 to 65535",
+        ),
         ("{ hostnames: [\"10.1.2.3\"] }", "is not the name of a host"),
     ] {
         let said = parse(&format!("{{ kubernetes: {kubernetes} }}")).expect_err("wrong");
         assert!(said.contains(reason), "{kubernetes}: {said}");
     }
-    let good = "{ hostnames: [\"*.example.com\"], sidecars: { namespace: a, pods: { app.kubernetes.io/name: chat_1 } } }";
+    let good = "{ hostnames: [\"*.example.com\"], sidecars: { namespace: a, pods: { app.kubernetes.io/name: chat_1 }, port: 15808 } }";
     parse(&format!("{{ kubernetes: {good} }}")).expect("good");
 }

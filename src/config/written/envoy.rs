@@ -84,7 +84,8 @@ pub(in crate::config) struct Gateway {
     /// The listener that is tollgate's; `https` if absent.
     pub(in crate::config) listener: Option<Spanned<String>>,
     /// Istio: the port at which its pods listen; 443 if absent.
-    pub(in crate::config) port: Option<u16>,
+    #[schemars(range(min = 1))]
+    pub(in crate::config) port: Option<Spanned<u16>>,
     /// Istio: the labels of its pods; `istio: ingressgateway` if absent.
     pub(in crate::config) pods: Option<Spanned<BTreeMap<String, String>>>,
 }
@@ -97,8 +98,10 @@ pub(in crate::config) struct Sidecars {
     pub(in crate::config) namespace: Spanned<String>,
     /// The labels of their pods.
     pub(in crate::config) pods: Spanned<BTreeMap<String, String>>,
-    /// The port of the backend's name that they ask at, without TLS; 8080 if absent.
-    pub(in crate::config) port: Option<u16>,
+    /// The port of the backend's name that they ask at, without TLS: one that nothing else in the mesh uses, as Istio
+    /// has one listener for each port.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) port: Spanned<u16>,
 }
 
 /// Where Envoy sends its spans.

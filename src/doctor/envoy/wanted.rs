@@ -120,12 +120,12 @@ impl Wanted {
 
     /// Where tollgate listens, as Envoy's addresses are shown.
     pub(super) fn tollgate(&self) -> String {
-        match &self.settings.tollgate {
+        let of = |address: &TollgateAddress| match address {
             TollgateAddress::Pipe { pipe } => format!("unix:{pipe}"),
             TollgateAddress::Service(at) => format!("{}:{}", at.host, at.port),
-            // Nothing is written then.
-            TollgateAddress::Unsaid => String::new(),
             TollgateAddress::Socket(at) => format!("{}:{}", at.address, at.port),
-        }
+        };
+        // Without one nothing is written that could be compared.
+        self.settings.tollgate.as_ref().map(of).unwrap_or_default()
     }
 }

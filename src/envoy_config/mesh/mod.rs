@@ -7,6 +7,7 @@ mod envoy_gateway;
 mod istio;
 mod json;
 mod own;
+mod units;
 mod write;
 
 use serde_json::Value;
@@ -14,16 +15,23 @@ use serde_json::Value;
 use self::own::Own;
 pub use self::own::ReadYaml;
 use super::render::RenderError;
-use super::settings::{Gateway, Kubernetes, Settings, TollgateAddress};
+use super::settings::{Gateway, Kubernetes, SYSTEM_AUTHORITIES, Settings};
 
 /// Whose Envoys they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
     /// One's own.
     Standalone,
-    /// Envoy Gateway's.
+    /// Those of a control plane.
+    Managed(ControlPlane),
+}
+
+/// What configures Envoys in a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlPlane {
+    /// Envoy Gateway.
     EnvoyGateway,
-    /// Istio's.
+    /// Istio.
     Istio,
 }
 
@@ -36,12 +44,12 @@ impl Platform {
             "An Envoy of your own: a file that it starts with",
         ),
         (
-            Self::EnvoyGateway,
+            Self::Managed(ControlPlane::EnvoyGateway),
             "envoy-gateway",
             "Envoy Gateway: manifests for Kubernetes",
         ),
         (
-            Self::Istio,
+            Self::Managed(ControlPlane::Istio),
             "istio",
             "Istio, a gateway or sidecars: manifests for Kubernetes",
         ),
@@ -69,20 +77,19 @@ impl Document {
     }
 }
 
-/// Writes the manifests for a control plane; nothing for an Envoy of one's own, which has none.
+/// Writes the manifests for a control plane.
 ///
 /// # Errors
 /// [`RenderError`]
 pub fn manifests(
     settings: &Settings,
-    platform: Platform,
+    control_plane: ControlPlane,
     read: ReadYaml,
 ) -> Result<String, RenderError> {
     let own = Own::of(settings, read)?;
-    let (head, documents) = match platform {
-        Platform::Standalone => return Ok(String::new()),
-        Platform::EnvoyGateway => envoy_gateway::manifests(settings, &own)?,
-        Platform::Istio => istio::manifests(settings, &own)?,
+    let (head, documents) = match control_plane {
+        ControlPlane::EnvoyGateway => envoy_gateway::manifests(settings, &own)?,
+        ControlPlane::Istio => istio::manifests(settings, &own)?,
     };
     let mut text = comment(&head);
     for (number, document) in documents.iter().enumerate() {
@@ -133,13 +140,8 @@ fn object_names(settings: &Settings) -> Vec<String> {
 
 /// The file of authorities is one of the backend's own, and not the system's.
 fn has_own_authorities(trusted_ca: &str) -> bool {
-    trusted_ca != "/etc/ssl/certs/ca-certificates.crt"
-}
-
-/// Whether tollgate is a container in each pod of Envoy's.
-fn is_beside_envoy(settings: &Settings) -> bool {
-    !matches!(settings.tollgate, TollgateAddress::Service(_))
+    trusted_ca != SYSTEM_AUTHORITIES
 }
 
 #[cfg(test)]
-mod tests;
+mod testing;

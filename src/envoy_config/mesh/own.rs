@@ -1,16 +1,25 @@
 //! What an Envoy of one's own would have, by its parts.
 
+use http::StatusCode;
 use serde_json::Value;
 
 use super::super::render::{Part, RenderError, render};
-use super::super::settings::Settings;
+use super::super::settings::{Service, Settings, TollgateAddress};
 use super::json::Members as _;
 
 /// A reader of YAML: that of tollgate.yaml, which belongs to another room.
 pub type ReadYaml = fn(&str) -> Result<Value, String>;
 
+/// Where a cluster says how HTTP is spoken with it.
+pub(super) const HTTP_OPTIONS: &str =
+    "typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
 /// The configuration of an Envoy of one's own.
 pub(super) struct Own {
+    /// Where tollgate is.
+    pub(super) address: TollgateAddress,
+    /// The listener of callers.
+    pub(super) listener: Value,
     /// The HTTP connection manager.
     pub(super) manager: Value,
     /// `ext_authz`.
@@ -19,8 +28,10 @@ pub(super) struct Own {
     pub(super) proc: Value,
     /// The virtual host.
     pub(super) host: Value,
-    /// How certificates of callers are looked at; nothing where they are not asked for.
-    pub(super) validation: Value,
+    /// The status of what leads nowhere, once it is decided about.
+    pub(super) nothing: Value,
+    /// The status where tollgate can't be asked.
+    pub(super) unavailable: u16,
     /// The cluster of tollgate.
     pub(super) tollgate: Value,
     /// The clusters of the backends.
@@ -33,8 +44,8 @@ pub(super) struct Own {
 pub(super) struct Route {
     /// What it is for.
     pub(super) name: &'static str,
-    /// A regular expression of its paths; `None`: all below `/openai/`.
-    pub(super) regex: Option<String>,
+    /// Its paths.
+    pub(super) path: Path,
     /// The methods that it takes.
     pub(super) methods: Vec<String>,
     /// How much of a body is held, where it differs from the host's.
@@ -43,14 +54,21 @@ pub(super) struct Route {
     pub(super) action: Value,
 }
 
+/// The paths of a route.
+pub(super) enum Path {
+    /// A regular expression of them, whole.
+    Regex(String),
+    /// What they begin with, to a slash.
+    Prefix(String),
+}
+
 impl Own {
     pub(super) fn of(settings: &Settings, read: ReadYaml) -> Result<Self, RenderError> {
+        let address = settings.tollgate.clone().ok_or(RenderError::NoTollgate)?;
         let text = render(settings, Part::Whole)?;
         let whole = read(&text).map_err(RenderError::Unreadable)?;
-        let manager = at(
-            &whole,
-            "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config",
-        )?;
+        let listener = at(&whole, "/static_resources/listeners/0")?;
+        let manager = at(&listener, "/filter_chains/0/filters/0/typed_config")?;
         let filter = |name: &str| {
             let filters = manager.at("http_filters").as_array().into_iter().flatten();
             let mut found = filters
@@ -64,22 +82,43 @@ impl Own {
         let clusters = clusters.as_array().into_iter().flatten().cloned();
         let (tollgate, clusters): (Vec<_>, Vec<_>) =
             clusters.partition(|it| it.at("name") == "tollgate");
-        let tls = whole.pointer(
-            "/static_resources/listeners/0/filter_chains/0/transport_socket/typed_config/common_tls_context/validation_context",
-        );
+        let missing = || RenderError::Unreadable("there is no cluster of tollgate".to_owned());
+        let authz = filter("envoy.filters.http.ext_authz")?;
         Ok(Self {
-            authz: filter("envoy.filters.http.ext_authz")?,
+            address,
+            unavailable: status(authz.at("status_on_error/code"))?,
+            authz,
             proc: filter("envoy.filters.http.ext_proc")?,
             routes: routes(&host)?,
+            nothing: nothing(&host)?,
             host,
             manager,
-            validation: tls.cloned().unwrap_or_default(),
-            tollgate: tollgate.into_iter().next().unwrap_or_default(),
+            listener,
+            tollgate: tollgate.into_iter().next().ok_or_else(missing)?,
             clusters: clusters
                 .into_iter()
                 .filter(|it| it.at("name") != "tracing")
                 .collect(),
         })
+    }
+
+    /// Where tollgate is a service with replicas.
+    pub(super) fn service(&self) -> Option<&Service> {
+        match &self.address {
+            TollgateAddress::Service(service) => Some(service),
+            TollgateAddress::Pipe { .. } | TollgateAddress::Socket(_) => None,
+        }
+    }
+
+    /// The cluster of the first backend; all of them have the same limits.
+    pub(super) fn backend(&self) -> &Value {
+        self.clusters.first().unwrap_or(&Value::Null)
+    }
+
+    /// How connections of callers are encrypted; null where they are not.
+    pub(super) fn tls(&self) -> &Value {
+        let chain = self.listener.at("filter_chains/0");
+        chain.at("transport_socket/typed_config/common_tls_context")
     }
 
     /// What tollgate is told with each request: which backends there are.
@@ -124,23 +163,47 @@ fn routes(host: &Value) -> Result<Vec<Route>, RenderError> {
     let lead = all.filter(|it| it.at("route/auto_host_rewrite") == true);
     let routes: Option<Vec<_>> = lead
         .map(|route| {
-            let regex = route.at("match/safe_regex/regex").as_str();
-            let method = route.at("match/headers/0/string_match");
+            let matched = route.at("match");
+            let path = match matched.at("safe_regex/regex").as_str() {
+                Some(regex) => Path::Regex(regex.to_owned()),
+                None => Path::Prefix(matched.at("prefix").as_str()?.to_owned()),
+            };
+            let method = matched.at("headers/0/string_match");
             let methods = method.at("exact").as_str();
             let methods = methods.or(method.at("safe_regex/regex").as_str())?;
-            let name = match regex {
-                Some(regex) if regex.contains("realtime") => "realtime",
-                Some(_) => "audio",
-                None => "openai",
+            let name = match &path {
+                Path::Regex(regex) if regex.contains("realtime") => "realtime",
+                Path::Regex(_) => "audio",
+                Path::Prefix(_) => "openai",
             };
             Some(Route {
                 name,
-                regex: regex.map(str::to_owned),
+                path,
                 methods: methods.split('|').map(str::to_owned).collect(),
                 buffer: route.get("request_body_buffer_limit").cloned(),
                 action: route.at("route").clone(),
             })
         })
         .collect();
-    routes.ok_or_else(|| RenderError::Unreadable("a route has no method".to_owned()))
+    routes.ok_or_else(|| RenderError::Unreadable("a route has no path or no method".to_owned()))
+}
+
+/// The status of what no other route takes.
+fn nothing(host: &Value) -> Result<Value, RenderError> {
+    let mut all = host.at("routes").as_array().into_iter().flatten();
+    let rest = all.find(|it| it.at("match/prefix") == "/" && !it.at("direct_response").is_null());
+    let missing = || RenderError::Unreadable("there is no route for the rest".to_owned());
+    let status = rest.map(|it| it.at("direct_response/status").clone());
+    status.ok_or_else(missing)
+}
+
+/// The number of a status that Envoy names: `ServiceUnavailable`.
+fn status(name: &Value) -> Result<u16, RenderError> {
+    let is_it = |status: &StatusCode| {
+        let reason = status.canonical_reason().unwrap_or_default();
+        *name == reason.replace(' ', "")
+    };
+    let mut all = (100..600).filter_map(|it| StatusCode::from_u16(it).ok());
+    let unknown = || RenderError::Unreadable(format!("there is no status {name}"));
+    all.find(is_it).map(|it| it.as_u16()).ok_or_else(unknown)
 }

@@ -18,9 +18,9 @@ pub(in crate::envoy_config) fn settings() -> Settings {
         allowed_origins: Vec::new(),
         max_connections: 20_000,
         max_heap_bytes: 1 << 30,
-        tollgate: TollgateAddress::Pipe {
+        tollgate: Some(TollgateAddress::Pipe {
             pipe: "/run/t.sock".to_owned(),
-        },
+        }),
         user_headers: Vec::new(),
         body_buffer_bytes: 1,
         audio_body_buffer_bytes: 2,
@@ -44,15 +44,15 @@ pub(in crate::envoy_config) fn backend(name: &str, cluster: &str) -> Backend {
     }
 }
 
-pub(in crate::envoy_config) fn service() -> TollgateAddress {
-    TollgateAddress::Service(Service {
+pub(in crate::envoy_config) fn service() -> Service {
+    Service {
         host: "tollgate.svc".to_owned(),
         is_address: false,
         port: 9000,
         certificate: "/client.crt".to_owned(),
         key: "/client.key".to_owned(),
         trusted_ca: "/own-ca.pem".to_owned(),
-    })
+    }
 }
 
 /// tollgate on a Unix socket, on a loopback address and as a service, each in front of one backend and of three.
@@ -61,8 +61,9 @@ fn all_kinds() -> Vec<Settings> {
         address: "127.0.0.1".to_owned(),
         port: 9000,
     });
+    let service = TollgateAddress::Service(service());
     let mut kinds = Vec::new();
-    for tollgate in [settings().tollgate, socket, service()] {
+    for tollgate in [settings().tollgate, Some(socket), Some(service)] {
         let one = Settings {
             tollgate,
             ..settings()
@@ -129,7 +130,7 @@ fn a_hostile_value_stays_one_value() {
             certificate: hostile.to_owned(),
             key: hostile.to_owned(),
         });
-        settings.tollgate = match settings.tollgate {
+        settings.tollgate = settings.tollgate.map(|address| match address {
             TollgateAddress::Pipe { .. } => TollgateAddress::Pipe {
                 pipe: hostile.to_owned(),
             },
@@ -140,8 +141,8 @@ fn a_hostile_value_stays_one_value() {
                 trusted_ca: hostile.to_owned(),
                 ..service
             }),
-            other @ (TollgateAddress::Socket(_) | TollgateAddress::Unsaid) => other,
-        };
+            other @ TollgateAddress::Socket(_) => other,
+        });
         if let Some(backend) = settings.backends.last_mut() {
             backend.name = hostile.to_owned();
             backend.cluster = hostile.to_owned();
@@ -286,19 +287,17 @@ fn a_fixed_order_has_each_backend_first_once_and_no_value_of_its_own_yaml() {
 #[test]
 fn a_service_is_asked_with_a_certificate_and_must_be_tollgate() {
     for is_address in [false, true] {
-        let TollgateAddress::Service(own) = service() else {
-            panic!("no service");
-        };
+        let own = service();
         let host = match is_address {
             true => "10.1.2.3".to_owned(),
             false => own.host.clone(),
         };
         let settings = Settings {
-            tollgate: TollgateAddress::Service(Service {
+            tollgate: Some(TollgateAddress::Service(Service {
                 host: host.clone(),
                 is_address,
                 ..own
-            }),
+            })),
             ..settings()
         };
         let whole = read(&render(&settings, Part::Whole).expect("a configuration"));
@@ -335,7 +334,7 @@ fn a_service_is_asked_with_a_certificate_and_must_be_tollgate() {
 #[test]
 fn a_service_must_have_an_address_that_envoys_reach() {
     let settings = Settings {
-        tollgate: TollgateAddress::Unsaid,
+        tollgate: None,
         ..settings()
     };
     let error = render(&settings, Part::Whole).expect_err("nowhere");

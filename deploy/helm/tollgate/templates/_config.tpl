@@ -4,7 +4,13 @@
 {{- if kindIs "string" $given -}}
   {{- $given = fromYaml $given -}}
   {{- if hasKey $given "Error" -}}
-    {{- fail (printf "config: this is not YAML: %s" $given.Error) -}}
+    {{- fail (printf "config: this is not YAML, or no mapping: %s" $given.Error) -}}
+  {{- end -}}
+{{- end -}}
+{{- range list "decisions" "envoy" "identity" "ledger" "limits" "listen" -}}
+  {{- $part := get $given . -}}
+  {{- if not (or (kindIs "map" $part) (kindIs "invalid" $part) (eq (toString $part) "")) -}}
+    {{- fail (printf "config.%s: must have members, such as { name: value }" .) -}}
   {{- end -}}
 {{- end -}}
 {{- $listen := dict "admin" "0.0.0.0:9090" "grpc" "unix:/run/tollgate/tollgate.sock" -}}

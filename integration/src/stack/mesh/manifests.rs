@@ -12,7 +12,8 @@ use crate::stack::paths::binary;
 /// Where the Gateway of the tests is.
 const GATEWAY: &str = "  kubernetes: { gateway: { name: gateway, namespace: gateways } }\n";
 /// And the workloads that ask through their sidecars.
-const SIDECARS: &str = "  kubernetes: { sidecars: { namespace: apps, pods: { app: chat } } }\n";
+const SIDECARS: &str =
+    "  kubernetes: { sidecars: { namespace: apps, pods: { app: chat }, port: 8080 } }\n";
 
 /// The manifests for a tollgate.yaml in which backends have the names that they have at Azure.
 pub(super) async fn written(

@@ -17,7 +17,7 @@ const FOLDER: &str = "/etc/tollgate";
 
 /// The files that the pod of these manifests has below `/etc/tollgate`, in a folder here; paths in tollgate.yaml lead
 /// to it.
-fn files(all: &[Value]) -> TempDir {
+pub(super) fn files(all: &[Value]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let config = one(all, "ConfigMap")["data"]["tollgate.yaml"]
         .as_str()
@@ -69,7 +69,7 @@ fn content(authority: &CertificateAuthority, server: &CertifiedKey, path: &Path)
 }
 
 /// `tollgate check` of what the pods read.
-fn check(folder: &Path) {
+pub(super) fn check(folder: &Path) {
     succeeds(
         tollgate()
             .args(["check", "--file-only", "--config"])

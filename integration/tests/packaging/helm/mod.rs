@@ -2,6 +2,7 @@
 
 mod chart;
 mod configuration;
+mod documentation;
 mod pods;
 mod refused;
 mod running;

@@ -7,7 +7,7 @@ mod routes;
 use serde_json::{Value, json};
 
 use super::own::Own;
-use super::{Document, gateway, has_own_authorities, is_beside_envoy, kubernetes, object_names};
+use super::{Document, gateway, has_own_authorities, kubernetes, object_names};
 use crate::envoy_config::mesh::json::Members as _;
 use crate::envoy_config::render::RenderError;
 use crate::envoy_config::settings::{Gateway, Kubernetes, Settings, TollgateAddress};
@@ -77,8 +77,8 @@ Needed first:
   address of the last proxy only.",
         gateway.name, gateway.namespace, gateway.listener, input.kubernetes.namespace
     );
-    if let TollgateAddress::Service(service) = &input.settings.tollgate {
-        text.push_str(&format!(
+    match input.own.service() {
+        Some(service) => text.push_str(&format!(
             "
 - In the namespace `{ns}` the certificate that Envoy shows to tollgate, and the authorities of tollgate's own:
   kubectl -n {ns} create secret tls {CLIENT_SECRET} --cert={} --key={}
@@ -87,14 +87,12 @@ Needed first:
             service.key,
             service.trusted_ca,
             ns = input.kubernetes.namespace
-        ));
-    }
-    if is_beside_envoy(input.settings) {
-        text.push_str(
+        )),
+        None => text.push_str(
             "
 - tollgate as a container in each pod of Envoy's (`EnvoyProxy`: `provider.kubernetes.envoyDeployment.patch`): it is
-  reached at `listen.grpc`. For a Service of its own write `envoy: { tollgate: { address } }`.",
-        );
+  reached at `listen.grpc`. For a Service that Envoys share write `envoy: { tollgate }`.",
+        ),
     }
     for (backend, object) in input.settings.backends.iter().zip(&input.backends) {
         if has_own_authorities(&backend.trusted_ca) {
@@ -165,10 +163,8 @@ fn tls_policy(input: &Input<'_>, name: &str, host: &str, authorities: Option<&st
 
 /// Where tollgate is.
 fn tollgate(input: &Input<'_>) -> Vec<Document> {
-    let (endpoint, host) = match &input.settings.tollgate {
+    let (endpoint, host) = match &input.own.address {
         TollgateAddress::Pipe { pipe } => (json!({ "unix": { "path": pipe } }), None),
-        // Nothing is written then.
-        TollgateAddress::Unsaid => (Value::Null, None),
         TollgateAddress::Socket(at) => (
             json!({ "ip": { "address": at.address, "port": at.port } }),
             None,
@@ -228,3 +224,6 @@ fn backends(input: &Input<'_>) -> Vec<Document> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 use super::{API, GATEWAY_GROUP, Input, NAME, backend_ref, meta, object, target_route};
 use crate::envoy_config::mesh::Document;
 use crate::envoy_config::mesh::json::Members as _;
+use crate::envoy_config::mesh::own::HTTP_OPTIONS;
+use crate::envoy_config::mesh::units::{duration, quantity};
+
+/// What Envoy holds of a connection to somebody it asks, where nothing else is said. Envoy Gateway says less.
+const BUFFER: &str = "1Mi";
 
 pub(super) fn documents(input: &Input<'_>) -> Vec<Document> {
     vec![
@@ -29,19 +34,18 @@ pub(super) fn documents(input: &Input<'_>) -> Vec<Document> {
 
 /// How tollgate is asked. Every request in flight is a stream there.
 fn asked(input: &Input<'_>) -> Value {
+    let cluster = &input.own.tollgate;
+    let http = cluster.at(HTTP_OPTIONS);
+    let http = http.at("explicit_http_config/http2_protocol_options");
     let mut asked = json!({
-        "circuitBreaker": {
-            "maxConnections": 100_000,
-            "maxParallelRequests": 100_000,
-            "maxPendingRequests": 100_000,
-        },
-        "connection": { "bufferLimit": "1Mi" },
+        "circuitBreaker": breaker(cluster),
+        "connection": { "bufferLimit": BUFFER },
         "http2": {
-            "initialConnectionWindowSize": "16Mi",
-            "initialStreamWindowSize": "1Mi",
-            "maxConcurrentStreams": 100_000,
+            "initialConnectionWindowSize": quantity(http.at("initial_connection_window_size")),
+            "initialStreamWindowSize": quantity(http.at("initial_stream_window_size")),
+            "maxConcurrentStreams": http.at("max_concurrent_streams"),
         },
-        "timeout": { "tcp": { "connectTimeout": "1s" } },
+        "timeout": { "tcp": { "connectTimeout": cluster.at("connect_timeout") } },
     });
     let retry = input.own.authz.at("grpc_service/retry_policy");
     if !retry.is_null() {
@@ -52,21 +56,35 @@ fn asked(input: &Input<'_>) -> Value {
             "retry",
             json!({
                 "numRetries": retry.at("num_retries"),
-                "perRetry": { "backOff": { "baseInterval": "5ms", "maxInterval": "20ms" } },
+                "perRetry": { "backOff": {
+                    "baseInterval": duration(retry.at("retry_back_off/base_interval")),
+                    "maxInterval": duration(retry.at("retry_back_off/max_interval")),
+                } },
                 "retryOn": { "triggers": triggers },
             }),
         );
-        asked.put("circuitBreaker/maxParallelRetries", json!(100_000));
+        let retries = cluster.at("circuit_breakers/thresholds/0/max_retries");
+        asked.put("circuitBreaker/maxParallelRetries", retries.clone());
     }
     asked
+}
+
+/// How much at once.
+fn breaker(cluster: &Value) -> Value {
+    let thresholds = cluster.at("circuit_breakers/thresholds/0");
+    json!({
+        "maxConnections": thresholds.at("max_connections"),
+        "maxParallelRequests": thresholds.at("max_requests"),
+        "maxPendingRequests": thresholds.at("max_pending_requests"),
+    })
 }
 
 fn security(input: &Input<'_>) -> Value {
     let mut spec = json!({
         "targetRefs": target_route(),
         "extAuth": {
-            "failOpen": false,
-            "statusOnError": 503,
+            "failOpen": input.own.authz.at("failure_mode_allow"),
+            "statusOnError": input.own.unavailable,
             "timeout": input.own.authz.at("grpc_service/timeout"),
             "headersToExtAuth": input.own.shown_headers(),
             "grpc": { "backendRefs": [backend_ref(NAME)], "backendSettings": asked(input) },
@@ -85,8 +103,8 @@ fn security(input: &Input<'_>) -> Value {
                 "allowMethods": list("allow_methods"),
                 "allowHeaders": list("allow_headers"),
                 "exposeHeaders": list("expose_headers"),
-                "maxAge": "2h",
-                "allowCredentials": false,
+                "maxAge": duration(cors.at("max_age")),
+                "allowCredentials": cors.at("allow_credentials"),
             }),
         );
     }
@@ -101,11 +119,14 @@ fn extension(input: &Input<'_>) -> Value {
         "extProc": [{
             "backendRefs": [backend_ref(NAME)],
             "backendSettings": asked(input),
-            "failOpen": false,
-            "statusOnError": 503,
+            "failOpen": proc.at("failure_mode_allow"),
+            "statusOnError": input.own.unavailable,
             "messageTimeout": proc.at("message_timeout"),
             // No `response`: tollgate asks for answers itself.
-            "processingMode": { "allowModeOverride": true, "request": { "body": "Buffered" } },
+            "processingMode": {
+                "allowModeOverride": proc.at("allow_mode_override"),
+                "request": { "body": "Buffered" },
+            },
             "metadata": {
                 "accessibleNamespaces": metadata.at("forwarding_namespaces/untyped"),
                 "writableNamespaces": metadata.at("receiving_namespaces/untyped"),
@@ -116,35 +137,39 @@ fn extension(input: &Input<'_>) -> Value {
 
 fn traffic(input: &Input<'_>) -> Value {
     let action = input.own.action();
+    let cluster = input.own.backend();
+    let keepalive = cluster.at("upstream_connection_options/tcp_keepalive");
+    let http = cluster.at(HTTP_OPTIONS);
     let retry_on = action.at("retry_policy/retry_on").as_str();
     let triggers: Value = retry_on.unwrap_or_default().split(',').collect();
     json!({
         "targetRefs": target_route(),
-        "circuitBreaker": {
-            "maxConnections": 10_000,
-            "maxParallelRequests": 10_000,
-            "maxPendingRequests": 10_000,
-        },
-        "connection": { "bufferLimit": "1Mi" },
+        "circuitBreaker": breaker(cluster),
+        "connection": { "bufferLimit": BUFFER },
         "retry": {
             "numRetries": action.at("retry_policy/num_retries"),
             "retryOn": { "triggers": triggers },
         },
-        "tcpKeepalive": { "idleTime": "60s", "interval": "15s", "probes": 3 },
+        "tcpKeepalive": {
+            "idleTime": duration(keepalive.at("keepalive_time")),
+            "interval": duration(keepalive.at("keepalive_interval")),
+            "probes": keepalive.at("keepalive_probes"),
+        },
         "timeout": {
             "http": {
-                "connectionIdleTimeout": "60s",
+                "connectionIdleTimeout": http.at("common_http_protocol_options/idle_timeout"),
                 "maxStreamDuration": action.at("max_stream_duration/max_stream_duration"),
-                "requestTimeout": "0s",
+                "requestTimeout": action.at("timeout"),
                 "streamIdleTimeout": action.at("idle_timeout"),
             },
-            "tcp": { "connectTimeout": "5s" },
+            "tcp": { "connectTimeout": cluster.at("connect_timeout") },
         },
     })
 }
 
 fn client(input: &Input<'_>) -> Value {
-    let (manager, gateway) = (&input.own.manager, input.gateway);
+    let (listener, manager, gateway) = (&input.own.listener, &input.own.manager, input.gateway);
+    let http2 = manager.at("http2_protocol_options");
     let certificates = match input.settings.certificates {
         // Asked for, not required, and proves that the caller has the key: tollgate judges the chain.
         true => json!({
@@ -168,13 +193,13 @@ fn client(input: &Input<'_>) -> Value {
             "xForwardedClientCert": certificates,
         },
         "connection": {
-            "bufferLimit": "1Mi",
+            "bufferLimit": quantity(listener.at("per_connection_buffer_limit_bytes")),
             "connectionLimit": { "value": input.settings.max_connections },
         },
         "http2": {
-            "initialConnectionWindowSize": "1Mi",
-            "initialStreamWindowSize": "256Ki",
-            "maxConcurrentStreams": manager.at("http2_protocol_options/max_concurrent_streams"),
+            "initialConnectionWindowSize": quantity(http2.at("initial_connection_window_size")),
+            "initialStreamWindowSize": quantity(http2.at("initial_stream_window_size")),
+            "maxConcurrentStreams": http2.at("max_concurrent_streams"),
         },
         "timeout": {
             "http": {
@@ -191,17 +216,30 @@ fn client(input: &Input<'_>) -> Value {
             json!({ "xForwardedFor": { "numTrustedHops": input.settings.trusted_hops } }),
         );
     }
-    if input.settings.tls.is_some() {
-        spec.put("tls", json!({ "minVersion": "1.2" }));
-        spec.put("timeout/tcp", json!({ "tlsHandshakeTimeout": "10s" }));
-    }
-    if input.settings.certificates {
-        spec.put("tls/clientValidation", json!({ "mode": "Request" }));
-    }
+    encrypt(input, &mut spec);
     json!({
         "apiVersion": API,
         "kind": "ClientTrafficPolicy",
         "metadata": meta(NAME, &gateway.namespace),
         "spec": spec,
     })
+}
+
+/// How callers' connections are encrypted, if they are.
+fn encrypt(input: &Input<'_>, spec: &mut Value) {
+    let listener = &input.own.listener;
+    let least = input
+        .own
+        .tls()
+        .at("tls_params/tls_minimum_protocol_version");
+    if let Some(least) = least.as_str() {
+        // `TLSv1_2` there.
+        let least = least.trim_start_matches("TLSv").replace('_', ".");
+        spec.put("tls", json!({ "minVersion": least }));
+        let handshake = listener.at("filter_chains/0/transport_socket_connect_timeout");
+        spec.put("timeout/tcp", json!({ "tlsHandshakeTimeout": handshake }));
+    }
+    if input.settings.certificates {
+        spec.put("tls/clientValidation", json!({ "mode": "Request" }));
+    }
 }

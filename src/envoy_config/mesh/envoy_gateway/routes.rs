@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{GATEWAY_API, GATEWAY_GROUP, GROUP, Input, NAME, backend_ref, meta, object};
 use crate::envoy_config::mesh::Document;
 use crate::envoy_config::mesh::json::Members as _;
-use crate::envoy_config::mesh::own::Route;
+use crate::envoy_config::mesh::own::{Path, Route};
 
 /// A filter of HTTPRoute takes no more names; the rest is patched.
 const MAX_REMOVED: usize = 16;
@@ -17,7 +17,7 @@ pub(super) fn documents(input: &Input<'_>) -> Vec<Document> {
     let rewrite = json!({
         "urlRewrite": { "hostname": { "type": "Backend" }, "appendXForwardedHost": false },
     });
-    let nothing = json!({ "directResponse": { "statusCode": 404 } });
+    let nothing = json!({ "directResponse": { "statusCode": input.own.nothing } });
     vec![
         Document::new(
             "The host header is that of the backend.",
@@ -67,9 +67,12 @@ fn route(input: &Input<'_>) -> Value {
 }
 
 fn rule(input: &Input<'_>, route: &Route) -> Value {
-    let path = match &route.regex {
-        Some(regex) => json!({ "type": "RegularExpression", "value": regex }),
-        None => json!({ "type": "PathPrefix", "value": "/openai" }),
+    let path = match &route.path {
+        Path::Regex(regex) => json!({ "type": "RegularExpression", "value": regex }),
+        // Whole parts of a path, there.
+        Path::Prefix(prefix) => {
+            json!({ "type": "PathPrefix", "value": prefix.trim_end_matches('/') })
+        }
     };
     let methods = route.methods.iter();
     let matches: Vec<_> = methods

@@ -2,57 +2,17 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::*;
+use crate::envoy_config::mesh::testing::{Documents, get, placed, read, read_yaml, write};
+use crate::envoy_config::mesh::{ControlPlane, manifests};
 use crate::envoy_config::render::tests::{backend, service, settings};
-use crate::envoy_config::settings::{Sidecars, Tls};
+use crate::envoy_config::settings::{Service, Settings, Tls, TollgateAddress};
 
-/// Settings that say where manifests belong.
-pub(super) fn placed() -> Settings {
-    let pods = BTreeMap::from([("istio".to_owned(), "ingressgateway".to_owned())]);
-    Settings {
-        kubernetes: Some(Kubernetes {
-            namespace: "tollgate".to_owned(),
-            hostnames: Vec::new(),
-            gateway: Some(Gateway {
-                name: "eg".to_owned(),
-                namespace: "gateways".to_owned(),
-                listener: "https".to_owned(),
-                port: 443,
-                pods: pods.clone(),
-            }),
-            sidecars: None::<Sidecars>,
-        }),
-        ..settings()
-    }
-}
-
-pub(super) fn read_yaml(text: &str) -> Result<Value, String> {
-    serde_saphyr::from_str(text).map_err(|error| error.to_string())
-}
-
-/// All documents, by kind and name.
-pub(super) fn read(text: &str) -> BTreeMap<(String, String), Value> {
-    let documents = text.split("\n---\n").map(|document| {
-        let value: Value = serde_saphyr::from_str(document).expect("YAML");
-        let name = value["metadata"]["name"].as_str().unwrap_or_default();
-        let kind = value["kind"].as_str().unwrap_or_default();
-        ((kind.to_owned(), name.to_owned()), value.clone())
-    });
-    documents.collect()
-}
-
-fn written(settings: &Settings) -> BTreeMap<(String, String), Value> {
-    let text = manifests(settings, Platform::EnvoyGateway, read_yaml).expect("manifests");
-    read(&text)
-}
-
-fn get<'a>(all: &'a BTreeMap<(String, String), Value>, kind: &str, name: &str) -> &'a Value {
-    let found = all.get(&(kind.to_owned(), name.to_owned()));
-    found.unwrap_or_else(|| panic!("no {kind} {name}"))
+fn written(settings: &Settings) -> Documents {
+    read(&write(settings, ControlPlane::EnvoyGateway))
 }
 
 /// What is patched, by the last part of its path.
-fn patched(all: &BTreeMap<(String, String), Value>) -> BTreeMap<String, Value> {
+fn patched(all: &Documents) -> BTreeMap<String, Value> {
     let policy = get(all, "EnvoyPatchPolicy", "tollgate");
     let patches = policy["spec"]["jsonPatches"].as_array().expect("a list");
     let one = |it: &Value| {
@@ -150,7 +110,7 @@ fn tollgate_is_where_tollgate_yaml_says() {
     assert_eq!(spec["endpoints"][0]["unix"]["path"], "/run/t.sock");
     assert_eq!(spec["appProtocols"], json!(["gateway.envoyproxy.io/h2c"]));
     let all = written(&Settings {
-        tollgate: service(),
+        tollgate: Some(TollgateAddress::Service(service())),
         ..placed()
     });
     let spec = &get(&all, "Backend", "tollgate")["spec"];
@@ -189,7 +149,7 @@ fn several_backends_are_chosen_from_by_the_same_rules() {
         backend("sweden", "azure_openai.sweden"),
         backend("East_US", "azure_openai.East_US"),
     ];
-    let text = manifests(&settings, Platform::EnvoyGateway, read_yaml).expect("manifests");
+    let text = write(&settings, ControlPlane::EnvoyGateway);
     let all = read(&text);
     get(&all, "Backend", "azure-sweden");
     // Not a name in Kubernetes.
@@ -236,7 +196,8 @@ fn browsers_are_answered_where_origins_are_listed() {
 #[test]
 fn what_can_not_be_written_is_an_error() {
     let error = |settings: &Settings| {
-        let error = manifests(settings, Platform::EnvoyGateway, read_yaml).expect_err("an error");
+        let error =
+            manifests(settings, ControlPlane::EnvoyGateway, read_yaml).expect_err("an error");
         error.to_string()
     };
     assert!(error(&settings()).contains("kubernetes: { gateway:"));
@@ -245,6 +206,11 @@ fn what_can_not_be_written_is_an_error() {
         kubernetes.gateway = None;
     }
     assert!(error(&without).contains("kubernetes: { gateway:"));
+    let nowhere = Settings {
+        tollgate: None,
+        ..placed()
+    };
+    assert!(error(&nowhere).contains("envoy: { tollgate: { address:"));
     let mut address = placed();
     address.backends[0].is_address = true;
     assert!(error(&address).contains("backend `sweden` has an address"));
@@ -261,19 +227,15 @@ fn the_same_settings_give_the_same_text_and_a_hostile_value_stays_one_value() {
             certificate: hostile.to_owned(),
             key: hostile.to_owned(),
         }),
-        tollgate: service(),
+        tollgate: Some(TollgateAddress::Service(Service {
+            certificate: hostile.to_owned(),
+            ..service()
+        })),
         ..placed()
     };
     settings.backends[0].host = Some(hostile.to_owned());
     settings.backends[0].trusted_ca = hostile.to_owned();
-    if let TollgateAddress::Service(service) = &mut settings.tollgate {
-        service.certificate = hostile.to_owned();
-    }
-    let text = manifests(&settings, Platform::EnvoyGateway, read_yaml).expect("manifests");
-    assert_eq!(
-        text,
-        manifests(&settings, Platform::EnvoyGateway, read_yaml).expect("again")
-    );
+    let text = write(&settings, ControlPlane::EnvoyGateway);
     // In a comment each line of it is one, too.
     assert!(!text.contains("\n---\nkind: Evil"), "{text}");
     let all = read(&text);

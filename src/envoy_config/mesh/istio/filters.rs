@@ -147,7 +147,7 @@ fn handshake(own: &Own, place: &Place<'_>) -> Value {
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
             "require_client_certificate": false,
-            "common_tls_context": { "validation_context": own.validation },
+            "common_tls_context": { "validation_context": own.tls().at("validation_context") },
         },
     } });
     let operation = json!({ "operation": "MERGE", "value": value });

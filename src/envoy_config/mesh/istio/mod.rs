@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use self::place::Place;
 use super::own::Own;
-use super::{Document, is_beside_envoy, kubernetes};
+use super::{Document, kubernetes};
 use crate::envoy_config::render::RenderError;
-use crate::envoy_config::settings::{Backend, Settings, TollgateAddress};
+use crate::envoy_config::settings::{Backend, Settings};
 
 const NETWORKING: &str = "networking.istio.io/v1";
 const FILTERS: &str = "networking.istio.io/v1alpha3";
@@ -31,18 +31,18 @@ pub(super) fn manifests(
     }
     let mut documents = Vec::new();
     for place in &places {
-        documents.extend(routes::destinations(settings, place));
+        documents.extend(routes::destinations(settings, own, place));
         documents.push(filters::document(settings, own, place));
         documents.push(routes::document(settings, own, place));
     }
-    Ok((head(settings, &places), documents))
+    Ok((head(settings, own, &places), documents))
 }
 
 const OR_SIDECARS: &str =
-    ", or for sidecars `sidecars: { namespace: NAMESPACE, pods: { app: NAME } }`";
+    ", or for sidecars `sidecars: { namespace: NAMESPACE, pods: { app: NAME }, port: PORT }`";
 
 /// What a reader has to know before pasting it.
-fn head(settings: &Settings, places: &[Place<'_>]) -> String {
+fn head(settings: &Settings, own: &Own, places: &[Place<'_>]) -> String {
     let certificates = match settings.certificates {
         true => ", for callers with client certificates",
         false => "",
@@ -58,22 +58,19 @@ Needed first:"
     for place in places {
         text.push_str(&place.needed());
     }
-    match &settings.tollgate {
-        TollgateAddress::Service(service) => text.push_str(&format!(
+    match own.service() {
+        Some(service) => text.push_str(&format!(
             "
 - In each of these pods the certificate that Envoy shows to tollgate, and the authorities of tollgate's own, as
   files of the proxy's container: {}, {}, {}
   (for a sidecar by the annotations `sidecar.istio.io/userVolume` and `userVolumeMount`).",
             service.certificate, service.key, service.trusted_ca
         )),
-        TollgateAddress::Pipe { .. } | TollgateAddress::Socket(_) | TollgateAddress::Unsaid => {}
-    }
-    if is_beside_envoy(settings) {
-        text.push_str(
+        None => text.push_str(
             "
-- tollgate as a container in each of these pods: the proxy reaches it at `listen.grpc`. For a Service of its own
-  write `envoy: { tollgate: { address } }`.",
-        );
+- tollgate as a container in each of these pods: the proxy reaches it at `listen.grpc`. For a Service that proxies
+  share write `envoy: { tollgate }`.",
+        ),
     }
     if settings.pooled {
         text.push_str(

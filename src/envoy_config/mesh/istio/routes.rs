@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::place::Place;
 use super::{host, object};
 use crate::envoy_config::mesh::json::Members as _;
-use crate::envoy_config::mesh::own::{Own, Route};
+use crate::envoy_config::mesh::own::{HTTP_OPTIONS, Own, Path, Route};
+use crate::envoy_config::mesh::units::duration;
 use crate::envoy_config::mesh::{Document, object_names};
 use crate::envoy_config::settings::{Backend, Settings};
 
@@ -15,14 +16,14 @@ pub(super) const PREFLIGHT: &str = "tollgate-preflight";
 pub(super) const REST: &str = "tollgate-rest";
 
 /// Where requests go.
-pub(super) fn destinations(settings: &Settings, place: &Place<'_>) -> Vec<Document> {
+pub(super) fn destinations(settings: &Settings, own: &Own, place: &Place<'_>) -> Vec<Document> {
     let mut all = Vec::new();
     // Where there is a choice, routes lead to the clusters of the filters: another host here would be a way without them.
     for (backend, name) in settings.backends.iter().zip(object_names(settings)).take(1) {
         let comment = format!("The backend `{}` of tollgate.yaml.", backend.name);
         let name = format!("{}-{name}", place.name);
         all.push(Document::new(&comment, entry(backend, &name, place)));
-        all.push(Document::new("", destination(backend, &name, place)));
+        all.push(Document::new("", destination(backend, own, &name, place)));
     }
     all
 }
@@ -55,23 +56,31 @@ fn entry(backend: &Backend, name: &str, place: &Place<'_>) -> Value {
     object("ServiceEntry", name, place.namespace, spec)
 }
 
-fn destination(backend: &Backend, name: &str, place: &Place<'_>) -> Value {
+fn destination(backend: &Backend, own: &Own, name: &str, place: &Place<'_>) -> Value {
     let name_of_it = host(backend);
+    let cluster = own.backend();
+    let breaker = cluster.at("circuit_breakers/thresholds/0");
+    let keepalive = cluster.at("upstream_connection_options/tcp_keepalive");
+    let http = cluster.at(HTTP_OPTIONS);
     let settings = json!({
         "port": { "number": place.destination_port(backend.port) },
         "connectionPool": {
             "http": {
                 // One connection for one request, so one that breaks takes no other with it.
                 "h2UpgradePolicy": "DO_NOT_UPGRADE",
-                "http1MaxPendingRequests": 10_000,
-                "http2MaxRequests": 10_000,
+                "http1MaxPendingRequests": breaker.at("max_pending_requests"),
+                "http2MaxRequests": breaker.at("max_requests"),
                 // Shorter than Azure keeps a connection.
-                "idleTimeout": "60s",
+                "idleTimeout": http.at("common_http_protocol_options/idle_timeout"),
             },
             "tcp": {
-                "connectTimeout": "5s",
-                "maxConnections": 10_000,
-                "tcpKeepalive": { "interval": "15s", "probes": 3, "time": "60s" },
+                "connectTimeout": cluster.at("connect_timeout"),
+                "maxConnections": breaker.at("max_connections"),
+                "tcpKeepalive": {
+                    "interval": duration(keepalive.at("keepalive_interval")),
+                    "probes": keepalive.at("keepalive_probes"),
+                    "time": duration(keepalive.at("keepalive_time")),
+                },
             },
         },
         "tls": {
@@ -92,7 +101,9 @@ fn destination(backend: &Backend, name: &str, place: &Place<'_>) -> Value {
 /// What matches, and no more than that: the filters give each route its way, in one patch with what decides about it,
 /// so that nothing goes out undecided where they are missing.
 fn service(settings: &Settings, own: &Own, place: &Place<'_>) -> Value {
-    let mut routes: Vec<_> = own.routes.iter().map(route).collect();
+    let closed = json!({ "status": own.unavailable });
+    let routes = own.routes.iter().map(|it| route(it, &closed));
+    let mut routes: Vec<_> = routes.collect();
     if !settings.allowed_origins.is_empty() {
         let is_there = json!({ "regex": ".+" });
         routes.push(json!({
@@ -101,10 +112,10 @@ fn service(settings: &Settings, own: &Own, place: &Place<'_>) -> Value {
                 "headers": { "access-control-request-method": is_there, "origin": is_there },
                 "method": { "exact": "OPTIONS" },
             }],
-            "directResponse": { "status": 503 },
+            "directResponse": closed,
         }));
     }
-    routes.push(json!({ "name": REST, "directResponse": { "status": 404 } }));
+    routes.push(json!({ "name": REST, "directResponse": { "status": own.nothing } }));
     let spec = json!({
         "hosts": place.hosts,
         "gateways": place.gateways(),
@@ -114,10 +125,10 @@ fn service(settings: &Settings, own: &Own, place: &Place<'_>) -> Value {
     object("VirtualService", place.name, place.namespace, spec)
 }
 
-fn route(route: &Route) -> Value {
-    let path = match &route.regex {
-        Some(regex) => json!({ "regex": regex }),
-        None => json!({ "prefix": "/openai/" }),
+fn route(route: &Route, closed: &Value) -> Value {
+    let path = match &route.path {
+        Path::Regex(regex) => json!({ "regex": regex }),
+        Path::Prefix(prefix) => json!({ "prefix": prefix }),
     };
     let method = match route.methods.as_slice() {
         [one] => json!({ "exact": one }),
@@ -126,7 +137,7 @@ fn route(route: &Route) -> Value {
     json!({
         "name": name_of(route),
         "match": [{ "method": method, "uri": path }],
-        "directResponse": { "status": 503 },
+        "directResponse": closed,
     })
 }
 

@@ -2,25 +2,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::envoy_config::mesh::tests::{placed, read, read_yaml};
-use crate::envoy_config::mesh::{Platform, manifests};
+use crate::envoy_config::mesh::testing::{Documents, get, placed, read, read_yaml, write};
+use crate::envoy_config::mesh::{ControlPlane, manifests};
 use crate::envoy_config::render::tests::{backend, service};
-use crate::envoy_config::settings::{Settings, Sidecars};
-
-type Documents = BTreeMap<(String, String), Value>;
+use crate::envoy_config::settings::{Settings, Sidecars, TollgateAddress};
 
 fn written(settings: &Settings) -> Documents {
-    let text = manifests(settings, Platform::Istio, read_yaml).expect("manifests");
-    assert_eq!(
-        text,
-        manifests(settings, Platform::Istio, read_yaml).expect("again")
-    );
-    read(&text)
-}
-
-fn get<'a>(all: &'a Documents, kind: &str, name: &str) -> &'a Value {
-    let found = all.get(&(kind.to_owned(), name.to_owned()));
-    found.unwrap_or_else(|| panic!("no {kind} {name} in {:?}", all.keys()))
+    read(&write(settings, ControlPlane::Istio))
 }
 
 /// The values of the patches of a kind.
@@ -205,7 +193,7 @@ fn sidecars_ask_at_a_port_of_their_own() {
 #[test]
 fn a_service_is_asked_by_a_cluster_with_tls() {
     let all = written(&Settings {
-        tollgate: service(),
+        tollgate: Some(TollgateAddress::Service(service())),
         ..placed()
     });
     let cluster = &patches(&all, "tollgate", "CLUSTER")[0];
@@ -257,11 +245,11 @@ fn what_can_not_be_written_is_an_error() {
     if let Some(kubernetes) = &mut nowhere.kubernetes {
         kubernetes.sidecars = None;
     }
-    let error = manifests(&nowhere, Platform::Istio, read_yaml).expect_err("an error");
+    let error = manifests(&nowhere, ControlPlane::Istio, read_yaml).expect_err("an error");
     assert!(error.to_string().contains("sidecars: {"), "{error}");
     let mut address = placed();
     address.backends[0].is_address = true;
-    let error = manifests(&address, Platform::Istio, read_yaml).expect_err("an error");
+    let error = manifests(&address, ControlPlane::Istio, read_yaml).expect_err("an error");
     assert!(
         error
             .to_string()
