@@ -11,8 +11,8 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ServerConfig};
 use rustls::{
-    CertificateError as TlsCertificateError, DigitallySignedStruct, DistinguishedName, Error,
-    OtherError, SignatureScheme,
+    AlertDescription, CertificateError as TlsCertificateError, DigitallySignedStruct,
+    DistinguishedName, Error, InvalidMessage, OtherError, SignatureScheme,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 
@@ -153,11 +153,33 @@ fn alert(error: PeerError) -> TlsCertificateError {
     )
 }
 
+/// Alerts about what this side has shown (RFC 8446, section 6.2).
+const fn is_about_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            // An authority of the same name, with another key.
+            | AlertDescription::DecryptError
+    )
+}
+
 /// Why a handshake has failed, for people.
 pub fn handshake_failure(error: &io::Error) -> String {
     let failed = error.get_ref().and_then(|it| it.downcast_ref::<Error>());
-    let Some(Error::InvalidCertificate(told)) = failed else {
-        return error.to_string();
+    let told = match failed {
+        Some(Error::InvalidCertificate(told)) => told,
+        Some(Error::NoCertificatesPresented) => return "it shows no certificate".to_owned(),
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            return "it does not speak TLS".to_owned();
+        }
+        Some(Error::AlertReceived(alert)) if is_about_certificate(*alert) => {
+            return format!("it does not accept the certificate of this endpoint ({alert:?})");
+        }
+        _ => return error.to_string(),
     };
     match ALERTS.into_iter().find(|(_, alert)| alert == told) {
         Some((error, _)) => error.to_string(),

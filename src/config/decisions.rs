@@ -75,6 +75,16 @@ pub(super) fn unshared(file: &File) -> Option<Problem> {
         .then(|| Problem::at(keys.referenced, message).help(help))
 }
 
+/// A service that Envoys share mostly has replicas, and each request may reach two of them.
+pub(super) fn unsealed(file: &File) -> Option<Problem> {
+    let tls = file.listen.grpc_tls.as_ref()?;
+    let message = "Envoys share this tollgate, whose replicas share no key of decisions: a request whose two filters reach different ones is refused";
+    let help = "write `decisions: { keys: [ { file: PATH } ] }`, unless there is one replica: docs/replicas.md";
+    file.decisions
+        .is_none()
+        .then(|| Problem::at(tls.referenced, message).help(help))
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

@@ -68,13 +68,30 @@ pub(super) fn mutual_tls(
 /// Names that certificates can have.
 fn names(written: &[Spanned<String>], problems: &mut Problems) -> Vec<String> {
     for name in written {
-        let is_name = !name.value.is_empty() && !name.value.contains(char::is_whitespace);
+        let is_name = match name.value.split_once("://") {
+            Some((_, rest)) => !rest.is_empty() && name.value.chars().all(is_of_uri),
+            None => is_dns(&name.value),
+        };
         if !is_name {
             let message = "not a name of a certificate: write `spiffe://…` or `envoy.example.com`";
-            problems.push(Problem::at(name.referenced, message));
+            let help = "names are compared to the letter: `*` stands for nothing else in a URI";
+            problems.push(Problem::at(name.referenced, message).help(help));
         }
     }
     written.iter().map(|it| it.value.clone()).collect()
+}
+
+/// What URIs are made of (RFC 3986, section 2), without what ends a path or, as `*`, is meant as a pattern.
+fn is_of_uri(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._~:/@!$&'()+,;=%".contains(c)
+}
+
+/// As certificates have them: also with a `*` for the first part (RFC 9525, section 6.3).
+fn is_dns(name: &str) -> bool {
+    let own = name.strip_prefix("*.").unwrap_or(name);
+    let is_inner = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let mut parts = own.split('.');
+    parts.all(|it| !it.is_empty() && it.chars().all(is_inner))
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::spanned::Spanned;
 
 use super::content_log;
-use super::decisions::unshared;
+use super::decisions::{unsealed, unshared};
 use super::issuer_warnings::{id_tokens, plain_http};
 use super::limit_warnings::limits;
 use super::pool_warnings;
@@ -47,6 +47,7 @@ pub(super) fn warnings(file: &File) -> Problems {
     warnings.extend(unused(file));
     warnings.extend(content_log::warnings(file));
     warnings.extend(unshared(file));
+    warnings.extend(unsealed(file));
     warnings.extend(inexact_ranges(file));
     for issuer in &file.issuers {
         warnings.extend(plain_http(issuer));

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -22,6 +23,16 @@ pub(super) enum Accepted {
     Tcp(std::net::TcpStream),
     /// The handshake is still to come.
     Tls(std::net::TcpStream),
+}
+
+impl Accepted {
+    /// Where it is from, if that is an address.
+    pub(super) fn from(&self) -> Option<IpAddr> {
+        match self {
+            Self::Unix(_) => None,
+            Self::Tcp(stream) | Self::Tls(stream) => stream.peer_addr().ok().map(|it| it.ip()),
+        }
+    }
 }
 
 /// A connection, driven by the runtime of the thread that serves it.

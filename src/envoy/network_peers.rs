@@ -1,6 +1,7 @@
 //! Envoys that connect over the network: the handshake, and another look at them when what they were accepted by changes.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -40,7 +41,9 @@ pub(super) struct NetworkPeers {
 #[derive(Default)]
 struct Refused {
     count: u64,
-    last: String,
+    /// Of the last one.
+    reason: String,
+    from: Option<IpAddr>,
 }
 
 /// A connection, and by which certificate.
@@ -111,17 +114,28 @@ impl NetworkPeers {
     }
 
     /// Notes a connection that was not let in. Strangers may try in masses, so the log says it once a second.
-    pub(super) fn refuse(&self, error: &io::Error) {
+    pub(super) fn refuse(&self, error: &io::Error, from: Option<IpAddr>) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.count += 1;
-        refused.last = handshake_failure(error);
+        refused.reason = handshake_failure(error);
+        refused.from = from;
     }
 
     fn tell_refused(&self) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let Refused { count, last } = std::mem::take(&mut *refused);
+        let Refused {
+            count,
+            reason,
+            from,
+        } = std::mem::take(&mut *refused);
         if count > 0 {
-            tracing::warn!(count, reason = %last, "connections to listen.grpc were refused");
+            let from = from.map(tracing::field::display);
+            tracing::warn!(
+                count,
+                reason,
+                from,
+                "connections to listen.grpc were refused"
+            );
         }
     }
 
@@ -169,7 +183,8 @@ fn may_stay(peers: Option<Arc<Peers>>, connected: &Connected) -> bool {
     let Some(peers) = peers else { return false };
     let checked = peers.check_again(&connected.chain, SystemTime::now());
     if let Err(error) = &checked {
-        tracing::warn!(%error, "an Envoy that was connected may not call any more");
+        let names = Peers::names_of(&connected.chain);
+        tracing::warn!(%error, names, "an Envoy that was connected may not call any more");
     }
     checked.is_ok()
 }

@@ -88,10 +88,11 @@ async fn begin(
     while let Some(accepted) = incoming.recv().await {
         let (network, cut, ready) = (Arc::clone(&network), cut.clone(), ready.clone());
         tokio::spawn(async move {
+            let from = accepted.from();
             match Connection::new(accepted, &network, &cut).await {
                 // Nobody waits for it where the service ends.
                 Ok(connection) => drop(ready.send(connection)),
-                Err(error) => network.refuse(&error),
+                Err(error) => network.refuse(&error, from),
             }
         });
     }

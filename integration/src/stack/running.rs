@@ -108,6 +108,7 @@ impl Stack {
                     authority: files.authority.clone(),
                     names,
                     missing: options.missing_manifests,
+                    environment: launch.environment.clone(),
                     client: options.shared.clone(),
                 };
                 mesh::configured(&platform, &launch.config, &surroundings).await?

@@ -62,6 +62,7 @@ mod sent_logs;
 mod sent_over_tls;
 mod service_tier;
 mod shared_limits;
+mod shared_tollgate;
 mod shares;
 mod shown;
 mod stale_envoy;

@@ -10,6 +10,7 @@ mod helm;
 mod host;
 mod image;
 mod metrics;
+mod replicas;
 mod systemd;
 
 use std::path::PathBuf;

@@ -29,6 +29,9 @@ pub enum PeerError {
     /// Its certificate is good, and names somebody else.
     #[error("its certificate is for {0:?}, which is not among the names that may connect")]
     Name(String),
+    /// Its certificate is good, and names nobody.
+    #[error("its certificate has neither a URI nor a DNS name")]
+    NoName,
 }
 
 impl Peers {
@@ -91,9 +94,18 @@ impl Peers {
         if is_known {
             return Ok(());
         }
-        let mut all = [uri, dns].concat().join(", ");
-        all.truncate(all.floor_char_boundary(MAX_SHOWN_BYTES));
-        Err(PeerError::Name(all))
+        match shown([uri, dns].concat()) {
+            names if names.is_empty() => Err(PeerError::NoName),
+            names => Err(PeerError::Name(names)),
+        }
+    }
+
+    /// The names of whoever presents a chain, for people; nothing where it can't be read.
+    pub fn names_of(chain: &[CertificateDer<'_>]) -> String {
+        let names = leaf_of(chain).and_then(|leaf| names::alternative(&leaf));
+        names
+            .map(|it| shown([it.uri, it.dns].concat()))
+            .unwrap_or_default()
     }
 
     /// Its anchors and lists have to be kept fresh.
@@ -110,6 +122,13 @@ impl Peers {
     pub fn adopt(&self, old: &Self) {
         self.authority.adopt(&old.authority);
     }
+}
+
+/// Names in a row, as much of them as is repeated.
+fn shown(names: Vec<String>) -> String {
+    let mut all = names.join(", ");
+    all.truncate(all.floor_char_boundary(MAX_SHOWN_BYTES));
+    all
 }
 
 /// The certificate of whoever presents a chain of a size that is looked at.

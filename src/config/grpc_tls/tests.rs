@@ -52,6 +52,22 @@ fn any_address_will_do_where_both_sides_prove_who_they_are() {
 }
 
 #[test]
+fn a_service_whose_replicas_share_no_key_is_warned_of() {
+    let folder = folder();
+    let warned = |listen: &str| {
+        let config = parse(listen, folder.path()).expect("good");
+        let mut all = config.warnings.iter();
+        all.any(|it| it.message.contains("replicas share no key of decisions"))
+    };
+    assert!(warned(&format!("grpc: \"0.0.0.0:9000\", grpc_tls: {TLS}")));
+    assert!(!warned("grpc: \"127.0.0.1:9000\""));
+    let wildcard = TLS.replace("spiffe://a/envoy", "*.gateways.example");
+    assert!(warned(&format!(
+        "grpc: \"0.0.0.0:9000\", grpc_tls: {wildcard}"
+    )));
+}
+
+#[test]
 fn every_mistake_is_refused_with_its_reason() {
     let folder = folder();
     let tls = |from: &str, to: &str| {
@@ -79,6 +95,12 @@ fn every_mistake_is_refused_with_its_reason() {
         (tls("[\"spiffe://a/envoy\"]", "[]"), "`clients` is empty"),
         (tls("spiffe://a/envoy", ""), "not a name"),
         (tls("spiffe://a/envoy", "two words"), "not a name"),
+        (tls("spiffe://a/envoy", "spiffe://a/*"), "not a name"),
+        (tls("spiffe://a/envoy", "spiffe:/a/envoy"), "not a name"),
+        (tls("spiffe://a/envoy", "spiffe://"), "not a name"),
+        (tls("spiffe://a/envoy", "CN=envoy"), "not a name"),
+        (tls("spiffe://a/envoy", "a..example"), "not a name"),
+        (tls("spiffe://a/envoy", "a.*.example"), "not a name"),
         (
             tls("clients", "revocation: { crl: required }, clients"),
             "must either have a source",

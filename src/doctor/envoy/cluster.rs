@@ -48,6 +48,9 @@ const BACKEND_RULES: [Rule; 2] = [
     ),
 ];
 
+const BESIDE: &str = "let both filters ask the tollgate beside this Envoy: they must ask the same one; where a mount has another path in Envoy's container, use the same path in both";
+const SHARED: &str = "let both filters ask the service by the one name that tollgate.yaml has: Envoy looks up its replicas. Other addresses are not compared; each must have a certificate with that name";
+
 /// The cluster that a filter asks.
 fn asked<'a>(dump: &'a Dump, filter: &Value) -> Option<&'a Value> {
     dump.cluster(text(filter, "grpc_service/envoy_grpc/cluster_name")?)
@@ -82,11 +85,12 @@ pub(super) fn examine_tollgate(
                 true => "nowhere".to_owned(),
                 false => found.join(", "),
             };
-            subject.error(
-                TOLLGATE,
-                format!("{name} asks {leads}, and tollgate.yaml has `listen.grpc` at {own}"),
-                "let both filters ask the tollgate beside this Envoy: they must ask the same one; where a mount has another path in Envoy's container, use the same path in both",
-            );
+            let (setting, advice) = match wanted.is_service() {
+                true => ("envoy.tollgate", SHARED),
+                false => ("listen.grpc", BESIDE),
+            };
+            let said = format!("{name} asks {leads}, and tollgate.yaml has `{setting}` at {own}");
+            subject.error(TOLLGATE, said, advice);
         }
     }
     let cluster = manager.filter(AUTHZ).and_then(|it| asked(dump, it));

@@ -357,3 +357,26 @@ fn an_envoy_that_does_not_trace_as_it_is_to_or_shows_queries_is_found() {
     tracing["max_path_tag_length"] = json!(256);
     assert!(found(&shows).contains("show paths with their queries"));
 }
+
+#[test]
+fn an_envoy_that_asks_a_shared_tollgate_elsewhere_is_found() {
+    let shared = ONE.replace(
+        "envoy: {",
+        "envoy: { tollgate: { address: \"tollgate.svc:9000\", certificate: /a.crt, key: /a.key, ca_file: /ca.crt },",
+    );
+    let settings = settings(&shared);
+    let mut config = written(&settings);
+    assert_eq!(problems(&config, settings.clone()), []);
+    let cluster = "/static_resources/clusters/0/load_assignment/endpoints/0/lb_endpoints";
+    let replicas = config.pointer_mut(cluster).expect("the service");
+    let one = replicas[0].clone();
+    let mut other = one.clone();
+    other["endpoint"]["address"]["socket_address"]["address"] = json!("10.1.2.3");
+    *replicas = json!([one, other]);
+    let found = problems(&config, settings);
+    let said = &found.first().expect("found").message;
+    assert!(
+        said.contains("`envoy.tollgate` at tollgate.svc:9000"),
+        "{said}"
+    );
+}

@@ -118,6 +118,11 @@ impl Wanted {
             .any(|it| it.cluster == cluster)
     }
 
+    /// Whether Envoys share tollgate.
+    pub(super) const fn is_service(&self) -> bool {
+        matches!(self.settings.tollgate, Some(TollgateAddress::Service(_)))
+    }
+
     /// Where tollgate listens, as Envoy's addresses are shown.
     pub(super) fn tollgate(&self) -> String {
         let of = |address: &TollgateAddress| match address {

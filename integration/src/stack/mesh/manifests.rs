@@ -42,6 +42,7 @@ pub(super) async fn written(
     let output = Command::new(binary("tollgate")?)
         .args(["envoy", "--for", platform, "--config"])
         .arg(&file)
+        .envs(surroundings.environment.iter().cloned())
         .output()
         .await
         .map_err(|error| failed(&error))?;

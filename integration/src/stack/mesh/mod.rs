@@ -35,6 +35,8 @@ pub struct Surroundings {
     pub names: Vec<(String, SocketAddr)>,
     /// Kinds of manifests that the control plane is not told of.
     pub missing: Vec<String>,
+    /// Variables of tollgate, which tollgate.yaml may name.
+    pub environment: Vec<(String, String)>,
     /// What Envoy has of a tollgate that is a service.
     pub client: Option<ClientFiles>,
 }

@@ -2,7 +2,7 @@
 
 mod apart;
 mod endpoint;
-mod network;
+pub(crate) mod network;
 mod three;
 
 use std::path::PathBuf;

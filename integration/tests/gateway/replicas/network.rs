@@ -3,126 +3,25 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SanType, SerialNumber, date_time_ymd};
+use rcgen::{CertificateParams, date_time_ymd};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tollgate_integration::ports::free_port;
-use tollgate_integration::stack::config::TOLLGATE_CLUSTER;
 use tollgate_integration::stack::{Options, Stack, wait_for};
 
 use crate::pki::{Ca, Certified, ca_params, leaf_params, self_signed};
+use crate::shared_tollgate::{ENVOY, ENVOY_SERIAL, Mesh, SERVICE};
 use crate::support::{hello, hello_stream, send};
 
-/// The name of the endpoint.
-const SERVER: &str = "tollgate.test";
-/// The name of the Envoys that may call.
-const ENVOY: &str = "spiffe://cluster.local/ns/gateways/sa/envoy";
-const ENVOY_SERIAL: u64 = 7;
 /// What a client of HTTP/2 says first (RFC 9113, section 3.4), with settings of which none differs.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-/// An authority of a mesh, and what it has issued.
-pub(super) struct Mesh {
-    authority: Ca,
-    folder: TempDir,
-    pub(super) ports: Vec<u16>,
-}
-
 impl Mesh {
-    /// With a port for each replica.
-    pub(super) fn new(replicas: usize) -> Self {
-        let authority = Ca::root(ca_params("mesh"));
-        let folder = tempfile::tempdir().expect("a directory");
-        let ports = (0..replicas).map(|_| free_port().expect("a port"));
-        let mesh = Self {
-            authority,
-            folder,
-            ports: ports.collect(),
-        };
-        mesh.write("ca.pem", &mesh.authority.pem);
-        mesh.write("ca.crl", &mesh.authority.crl(1, &[], 2049));
-        mesh.put("tls", &mesh.server(1));
-        mesh.put("envoy", &mesh.authority.leaf(&leaf_params(ENVOY), &[]));
-        mesh
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).display().to_string()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let whole = self.folder.path().join(format!("{name}.new"));
-        std::fs::write(&whole, text).expect("written");
-        std::fs::rename(whole, self.folder.path().join(name)).expect("renamed");
-    }
-
-    fn put(&self, name: &str, certified: &Certified) {
-        self.write(&format!("{name}.key"), &certified.key);
-        self.write(&format!("{name}.crt"), &certified.chain);
-    }
-
-    /// A certificate of the endpoint.
-    fn server(&self, serial: u64) -> Certified {
-        let mut params = leaf_params("spiffe://cluster.local/ns/tollgate/sa/tollgate");
-        params.serial_number = Some(SerialNumber::from(serial));
-        let name = SERVER.try_into().expect("ASCII");
-        let address = SanType::IpAddress([127, 0, 0, 1].into());
-        params
-            .subject_alt_names
-            .extend([SanType::DnsName(name), address]);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.authority.leaf(&params, &[])
-    }
-
-    /// A stack whose tollgate is at the first port. Its Envoy runs what `tollgate envoy` writes, with the addresses of all
-    /// replicas for those that a name has.
-    pub(super) fn options(&self, options: Options) -> Options {
-        let listen = self.listen(self.ports[0]);
-        let [certificate, key, trust] =
-            ["envoy.crt", "envoy.key", "ca.pem"].map(|it| self.path(it));
-        let service = format!(
-            "envoy: {{ tollgate: {{ address: \"127.0.0.1:{}\", certificate: \"{certificate}\", key: \"{key}\", ca_file: \"{trust}\" }} }}\n",
-            self.ports[0]
-        );
-        let endpoints = self.endpoints();
-        options
-            .envoy_as_written()
-            .edit_config(move |yaml| {
-                let start = yaml.find("grpc: \"unix:").expect("a socket");
-                let end = start + yaml[start..].find(',').expect("the next member");
-                format!("{}{listen}{}{service}", &yaml[..start], &yaml[end..])
-            })
-            .edit_envoy(move |config| {
-                let cluster = config.cluster(TOLLGATE_CLUSTER);
-                cluster["load_assignment"]["endpoints"] = json!([ { "lb_endpoints": endpoints } ]);
-            })
-    }
-
-    /// Where a replica listens.
-    pub(super) fn listen(&self, port: u16) -> String {
-        let [certificate, key, trust, list] =
-            ["tls.crt", "tls.key", "ca.pem", "ca.crl"].map(|it| self.path(it));
-        format!(
-            "grpc: \"127.0.0.1:{port}\", grpc_tls: {{ certificate: \"{certificate}\", key: \"{key}\", trust: [\"{trust}\"], \
-             clients: [\"{ENVOY}\"], revocation: {{ crl: required, files: [\"{list}\"], refresh: 100ms }} }}"
-        )
-    }
-
-    fn endpoints(&self) -> Vec<Value> {
-        let endpoint = |port: &u16| {
-            let socket = json!({ "address": "127.0.0.1", "port_value": port });
-            json!({ "endpoint": { "address": { "socket_address": socket } } })
-        };
-        self.ports.iter().map(endpoint).collect()
-    }
-
     /// Connects in Envoy's place: the certificate of the endpoint, or why it does not speak.
     async fn connect(&self, port: u16, client: Option<&Certified>) -> Result<Vec<u8>, String> {
         let config = self.client(client, rustls::ALL_VERSIONS);
@@ -170,7 +69,7 @@ impl Mesh {
     ) -> Result<TlsStream<TcpStream>, String> {
         let stream = connect_from([127, 0, 0, 1], port).await;
         let connector = TlsConnector::from(Arc::clone(config));
-        let name = SERVER.try_into().expect("a name");
+        let name = SERVICE.try_into().expect("a name");
         let stream = connector.connect(name, stream).await;
         let mut stream = stream.map_err(|it| it.to_string())?;
         stream
@@ -215,6 +114,18 @@ async fn only_an_envoy_with_a_certificate_of_its_own_may_call() {
     let other = Ca::root(ca_params("mesh"));
     let none = mesh.connect(port, None).await;
     assert!(none.is_err(), "without a certificate");
+    told(&stack, "it shows no certificate").await;
+    let mut plain = connect_from([127, 0, 0, 1], port).await;
+    plain.write_all(PREFACE).await.expect("written");
+    told(&stack, "it does not speak TLS").await;
+    // Its own certificate is good, and it trusts another authority.
+    let distrusted = Mesh::new(0).connect(port, Some(&mesh.envoy())).await;
+    assert!(distrusted.is_err(), "of another authority");
+    told(
+        &stack,
+        "it does not accept the certificate of this endpoint",
+    )
+    .await;
     for (stranger, reason) in [
         (
             other.leaf(&leaf_params(ENVOY), &[]),
@@ -236,7 +147,11 @@ async fn only_an_envoy_with_a_certificate_of_its_own_may_call() {
                 .leaf(&leaf_params(&format!("{ENVOY}/more")), &[]),
             "not among the names",
         ),
-        (mesh.server(9), "client authentication"),
+        (mesh.server(SERVICE, 9), "client authentication"),
+        (
+            issue(&|it| it.subject_alt_names.clear()),
+            "neither a URI nor a DNS name",
+        ),
         (
             issue(&|it| it.not_after = date_time_ymd(2025, 1, 1)),
             "it has expired",
@@ -248,13 +163,20 @@ async fn only_an_envoy_with_a_certificate_of_its_own_may_call() {
     ] {
         let refused = mesh.connect(port, Some(&stranger)).await;
         assert!(refused.is_err(), "{reason}");
-        let log = stack.tollgate().log();
-        let is_told = |line: &Value| {
-            let text = line.to_string();
-            text.contains("connections to listen.grpc were refused") && text.contains(reason)
-        };
-        log.wait_for_json(reason, is_told).await;
+        told(&stack, reason).await;
     }
+}
+
+/// Waits until the log says that somebody was refused for a reason, and from where.
+pub(crate) async fn told(stack: &Stack, reason: &str) {
+    let is_told = |line: &Value| {
+        line["message"] == "connections to listen.grpc were refused"
+            && line["from"] == "127.0.0.1"
+            && line["reason"]
+                .as_str()
+                .is_some_and(|it| it.contains(reason))
+    };
+    stack.tollgate().log().wait_for_json(reason, is_told).await;
 }
 
 /// A connection from an address of this machine.
@@ -341,6 +263,12 @@ async fn an_envoy_whose_certificate_is_revoked_is_cut_off() {
         }
     };
     assert!(end.is_err(), "it would have gone on for a minute");
+    let is_named = |line: &Value| {
+        line["message"] == "an Envoy that was connected may not call any more"
+            && line["names"] == ENVOY
+    };
+    let log = stack.tollgate().log();
+    log.wait_for_json("whose it was", is_named).await;
     wait_for("the end of its connection", async || {
         let answer = send(stack.chat(&hello())).await;
         (answer.status() == 503).then_some(())
@@ -356,7 +284,7 @@ async fn a_new_certificate_of_the_endpoint_is_taken_without_a_restart() {
     let stack = Stack::start(mesh.options(Options::default())).await;
     let (port, envoy) = (mesh.ports[0], mesh.envoy());
     let before = mesh.connect(port, Some(&envoy)).await.expect("as Envoy");
-    mesh.put("tls", &mesh.server(2));
+    mesh.put("tls", &mesh.server(SERVICE, 2));
     wait_for("the new certificate", async || {
         let now = mesh.connect(port, Some(&envoy)).await.expect("as Envoy");
         (now != before).then_some(())

@@ -9,8 +9,8 @@ use tollgate_integration::postgres::Postgres;
 use tollgate_integration::redis::Redis;
 use tollgate_integration::stack::{Options, Stack, Tollgate, wait_for};
 
-use super::network::Mesh;
 use super::{Others, PASSWORD_VARIABLE, sharing};
+use crate::shared_tollgate::Mesh;
 use crate::support::{assert_no_violations, hello, hello_stream, send};
 
 /// Streams that are under way when a replica dies.
