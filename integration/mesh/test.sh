@@ -8,7 +8,7 @@ shift
 # Callers, swap, count, refusals, kills, several backends and client certificates. The other tests are of tollgate's own,
 # whichever Envoy there is, or change an Envoy's file in places that only an Envoy of one's own has.
 TESTS=(
-  mesh:: mesh_service:: swap:: callers:: faults:: hang_up:: certificates:: metering:: operations:: crash:: lifecycle:: limits::
+  mesh:: mesh_service:: replicas::three replicas::network swap:: callers:: faults:: hang_up:: certificates:: metering:: operations:: crash:: lifecycle:: limits::
   realtime:: pools:: tokens:: access::
 )
 EXCEPT=(

@@ -244,7 +244,11 @@ fn snake_name(name: &str) -> String {
         }
         out.push(c.to_ascii_lowercase());
     }
-    out
+    // `consecutive_5xx`: before digits there is nothing to see.
+    match out.strip_suffix("5xx") {
+        Some(rest) => format!("{rest}_5xx"),
+        None => out,
+    }
 }
 
 #[cfg(test)]
@@ -253,8 +257,8 @@ mod tests {
 
     #[test]
     fn members_have_the_names_of_files() {
-        let value = json!({ "httpFilters": [{ "typedConfig": { "@type": "aB" } }], "a.bC": 1 });
-        let wanted = json!({ "http_filters": [{ "typed_config": { "@type": "aB" } }], "a.bC": 1 });
+        let value = json!({ "http2Options": [{ "typedConfig": { "@type": "aB" } }], "a.bC": 1, "enforcingConsecutive5xx": 0 });
+        let wanted = json!({ "http2_options": [{ "typed_config": { "@type": "aB" } }], "a.bC": 1, "enforcing_consecutive_5xx": 0 });
         assert_eq!(snake(&value), wanted);
     }
 }

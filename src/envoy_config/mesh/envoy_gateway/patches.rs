@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{API, GATEWAY_GROUP, Input, NAME, meta};
 use crate::envoy_config::mesh::Document;
 use crate::envoy_config::mesh::json::Members as _;
+use crate::envoy_config::mesh::own::HTTP_OPTIONS;
 
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
@@ -14,6 +15,7 @@ pub(super) fn document(input: &Input<'_>) -> Document {
     let mut patches = manager(input);
     patches.extend(authz(input));
     patches.extend(proc(input));
+    patches.extend(replicas(input));
     if input.settings.pooled {
         // The routes name what is chosen from.
         patches.extend(pool(input));
@@ -102,13 +104,15 @@ fn manager(input: &Input<'_>) -> Vec<Value> {
     all
 }
 
+/// What Envoy Gateway calls the filter.
+fn authz_name(input: &Input<'_>) -> String {
+    let namespace = &input.kubernetes.namespace;
+    format!("envoy.filters.http.ext_authz/securitypolicy/{namespace}/{NAME}")
+}
+
 fn authz(input: &Input<'_>) -> Vec<Value> {
     let own = &input.own.authz;
-    let name = format!(
-        "envoy.filters.http.ext_authz/securitypolicy/{}/{NAME}",
-        input.kubernetes.namespace
-    );
-    let path = filter_path(input, &name);
+    let path = filter_path(input, &authz_name(input));
     let one = |to: &str, value: &Value| put(input, LISTENER, &path, to, value);
     vec![
         one("/encode_raw_headers", own.at("encode_raw_headers")),
@@ -143,6 +147,40 @@ fn proc(input: &Input<'_>) -> Vec<Value> {
         one("/forward_rules", own.at("forward_rules")),
         one("/grpc_service/envoy_grpc/skip_envoy_headers", &json!(true)),
     ]
+}
+
+/// Where tollgate has replicas: one that has died gets nothing, and what was meant for it goes to another one.
+fn replicas(input: &Input<'_>) -> Vec<Value> {
+    if input.own.service().is_none() {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    for (name, own) in [
+        (authz_name(input), &input.own.authz),
+        (proc_name(input), &input.own.proc),
+    ] {
+        let path = filter_path(input, &name);
+        for member in ["retry_host_predicate", "host_selection_retry_max_attempts"] {
+            let member = format!("grpc_service/retry_policy/{member}");
+            let to = format!("/{member}");
+            all.push(put(input, LISTENER, &path, &to, own.at(&member)));
+        }
+    }
+    let own = &input.own.tollgate;
+    let keepalive =
+        format!("{HTTP_OPTIONS}/explicit_http_config/http2_protocol_options/connection_keepalive");
+    let namespace = &input.kubernetes.namespace;
+    for cluster in [
+        format!("securitypolicy/{namespace}/{NAME}/extauth/0"),
+        format!("envoyextensionpolicy/{namespace}/{NAME}/extproc/0"),
+    ] {
+        for member in ["outlier_detection", &keepalive] {
+            let operation =
+                json!({ "op": "add", "path": format!("/{member}"), "value": own.at(member) });
+            all.push(json!({ "type": CLUSTER, "name": cluster, "operation": operation }));
+        }
+    }
+    all
 }
 
 /// The routes of one rule: there may be one for each name, method and path.

@@ -65,6 +65,8 @@ fn asked(input: &Input<'_>) -> Value {
         );
         let retries = cluster.at("circuit_breakers/thresholds/0/max_retries");
         asked.put("circuitBreaker/maxParallelRetries", retries.clone());
+        // By the fewest requests one that has died would get all of them.
+        asked.put("loadBalancer", json!({ "type": "RoundRobin" }));
     }
     asked
 }

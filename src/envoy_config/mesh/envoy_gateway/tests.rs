@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::envoy_config::mesh::json::Members as _;
 use crate::envoy_config::mesh::testing::{Documents, get, placed, read, read_yaml, write};
 use crate::envoy_config::mesh::{ControlPlane, manifests};
 use crate::envoy_config::render::tests::{backend, service, settings};
@@ -121,6 +122,24 @@ fn tollgate_is_where_tollgate_yaml_says() {
     );
     let asked = &get(&all, "SecurityPolicy", "tollgate")["spec"]["extAuth"]["grpc"];
     assert_eq!(asked["backendSettings"]["retry"]["numRetries"], 2);
+    assert_eq!(
+        asked["backendSettings"]["loadBalancer"]["type"],
+        "RoundRobin"
+    );
+    // A replica that has died gets nothing for a while, and no second attempt.
+    let patches = &get(&all, "EnvoyPatchPolicy", "tollgate")["spec"]["jsonPatches"];
+    let patches = patches.as_array().expect("a list");
+    for (path, value) in [
+        ("/outlier_detection", "base_ejection_time"),
+        ("/connection_keepalive", "interval"),
+        ("/grpc_service/retry_policy/retry_host_predicate", "0"),
+    ] {
+        let is_it = |it: &&Value| {
+            let to = it["operation"]["path"].as_str().unwrap_or_default();
+            to.ends_with(path) && !it["operation"]["value"].at(value).is_null()
+        };
+        assert_eq!(patches.iter().filter(is_it).count(), 2, "{path}");
+    }
     let policy = &get(&all, "BackendTLSPolicy", "tollgate")["spec"];
     assert_eq!(policy["validation"]["hostname"], "tollgate.svc");
     let authorities = &policy["validation"]["caCertificateRefs"][0]["name"];
