@@ -7,6 +7,9 @@ const NOT_TEXT: [&str; 10] = [
     "true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan",
 ];
 
+/// What must be escaped besides control characters.
+const UNPRINTABLE: [char; 5] = ['\u{2028}', '\u{2029}', '\u{feff}', '\u{fffe}', '\u{ffff}'];
+
 /// Plain where every reader takes it for text, and else in double quotes, escaped as JSON, which YAML is a
 /// superset of (YAML 1.2, section 1.3).
 pub(super) fn scalar(text: &str) -> String {
@@ -26,14 +29,15 @@ fn is_plain(text: &str) -> bool {
             && !NOT_TEXT.contains(&text.to_ascii_lowercase().as_str()))
 }
 
-/// Envoy's reader takes no escape of a surrogate pair, so only what must be escaped is.
+/// Envoy's reader takes no escape of a surrogate pair, so only what must be escaped is: what is not printable (YAML 1.2,
+/// section 5.1), and what some readers end a line at or drop.
 fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+            c if c.is_control() || UNPRINTABLE.contains(&c) => {
                 out.push_str(&format!("\\u{:04x}", u32::from(c)));
             }
             c => out.push(c),
@@ -63,6 +67,7 @@ mod tests {
             ("a\n- b", r#""a\u000a- b""#),
             ("%2F", r#""%2F""#),
             ("a\"}", r#""a\"}""#),
+            ("a\u{fffe}\u{ffff}", r#""a\ufffe\uffff""#),
         ] {
             assert_eq!(scalar(text), written);
         }
