@@ -114,10 +114,10 @@ async fn only_an_envoy_with_a_certificate_of_its_own_may_call() {
     let other = Ca::root(ca_params("mesh"));
     let none = mesh.connect(port, None).await;
     assert!(none.is_err(), "without a certificate");
-    told(&stack, "it shows no certificate").await;
+    told_of(&stack, 1, "it shows no certificate").await;
     let mut plain = connect_from([127, 0, 0, 1], port).await;
     plain.write_all(PREFACE).await.expect("written");
-    told(&stack, "it does not speak TLS").await;
+    told_of(&stack, 2, "it does not speak TLS").await;
     // Its own certificate is good, and it trusts another authority.
     let distrusted = Mesh::new(0).connect(port, Some(&mesh.envoy())).await;
     assert!(distrusted.is_err(), "of another authority");
@@ -126,7 +126,7 @@ async fn only_an_envoy_with_a_certificate_of_its_own_may_call() {
         "it does not accept the certificate of this endpoint",
     )
     .await;
-    for (stranger, reason) in [
+    for (count, (stranger, reason)) in (4..).zip([
         (
             other.leaf(&leaf_params(ENVOY), &[]),
             "not issued by a trusted authority",
@@ -160,11 +160,27 @@ async fn only_an_envoy_with_a_certificate_of_its_own_may_call() {
             issue(&|it| it.not_before = date_time_ymd(2040, 1, 1)),
             "it is not valid yet",
         ),
-    ] {
+    ]) {
         let refused = mesh.connect(port, Some(&stranger)).await;
         assert!(refused.is_err(), "{reason}");
-        told(&stack, reason).await;
+        told_of(&stack, count, reason).await;
     }
+}
+
+/// Waits until the log says of so many refused connections, and of the last one why. It says it once a second, so that two
+/// in one second would hide a reason.
+async fn told_of(stack: &Stack, count: u64, reason: &str) {
+    wait_for(reason, async || {
+        let lines = stack.tollgate().log().json().into_iter();
+        let refused: Vec<_> = lines
+            .filter(|it| it["message"] == "connections to listen.grpc were refused")
+            .collect();
+        let counts = refused.iter().filter_map(|it| it["count"].as_u64());
+        let last = refused.last().and_then(|it| it["reason"].as_str());
+        let is_told = last.is_some_and(|it| it.contains(reason));
+        (counts.sum::<u64>() == count && is_told).then_some(())
+    })
+    .await;
 }
 
 /// Waits until the log says that somebody was refused for a reason, and from where.
