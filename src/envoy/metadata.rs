@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use envoy_types::pb::envoy::config::core::v3::Metadata;
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, Metadata};
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value};
 
+use super::headers;
 use crate::gateway::{Attempt, DecisionId, Hop, Kept, Way};
 use crate::usage::{TraceId, UsageRecord};
 
@@ -19,6 +20,14 @@ const SEALED: &str = "sealed";
 /// Where the filters of the backends' clusters find path and identity, and where they note how an attempt ended.
 const ROUTE_NAMESPACE: &str = "tollgate.route";
 const ATTEMPTS_NAMESPACE: &str = "tollgate.attempts";
+/// The members of a note, and the headers that they come from (`note.lua`).
+const NOTED: [(&str, &str); 5] = [
+    ("status", ":status"),
+    ("retry_after_ms", "retry-after-ms"),
+    ("retry_after", "retry-after"),
+    ("remaining_requests", "x-ratelimit-remaining-requests"),
+    ("utilization", "azure-openai-deployment-utilization"),
+];
 /// Longest text of a note.
 const MAX_NOTE_BYTES: usize = 64;
 
@@ -90,12 +99,26 @@ pub(super) fn attempts(metadata: Option<&Metadata>) -> HashMap<String, Attempt> 
     notes.filter_map(note).collect()
 }
 
-/// One attempt. A time that is not a whole number is passed over: Azure writes no dates here.
+/// An attempt, as its note says it.
 fn attempt(note: &Struct) -> Option<Attempt> {
-    let member = |name| match note.fields.get(name)?.kind.as_ref()? {
-        Kind::StringValue(text) if text.len() <= MAX_NOTE_BYTES => Some(text.as_str()),
+    attempt_of(|name| match note.fields.get(name)?.kind.as_ref()? {
+        Kind::StringValue(text) => Some(text.as_str()),
         _ => None,
-    };
+    })
+}
+
+/// The attempt that answers, as the headers of its answer say it.
+pub(super) fn answering(headers: Option<&HeaderMap>) -> Attempt {
+    let said = attempt_of(|name| {
+        let (_, header) = NOTED.iter().find(|(member, _)| *member == name)?;
+        headers::get(headers, header)
+    });
+    said.unwrap_or_default()
+}
+
+/// A time that is not a whole number is passed over: Azure writes no dates here.
+fn attempt_of<'a>(said: impl Fn(&str) -> Option<&'a str>) -> Option<Attempt> {
+    let member = |name| said(name).filter(|text| text.len() <= MAX_NOTE_BYTES);
     let number = |name| member(name).and_then(|text| text.trim().parse().ok());
     let milliseconds = number("retry_after_ms").map(Duration::from_millis);
     let seconds = number("retry_after").map(Duration::from_secs);

@@ -11,7 +11,7 @@ use super::settings::{Backend, Settings};
 use crate::upstream::MAX_ATTEMPTS;
 
 /// The templates by the names that they include each other by.
-const TEMPLATES: [(&str, &str); 26] = [
+const TEMPLATES: [(&str, &str); 28] = [
     ("envoy.yaml", include_str!("templates/envoy.yaml")),
     ("listener.yaml", include_str!("templates/listener.yaml")),
     (
@@ -30,7 +30,12 @@ const TEMPLATES: [(&str, &str); 26] = [
         "retry-replica.yaml",
         include_str!("templates/retry-replica.yaml"),
     ),
-    ("attempt.lua", include_str!("templates/attempt.lua")),
+    ("send.lua", include_str!("templates/send.lua")),
+    ("note.lua", include_str!("templates/note.lua")),
+    (
+        "backend-failed.lua",
+        include_str!("templates/backend-failed.lua"),
+    ),
     (
         "backend-in-order.lua",
         include_str!("templates/backend-in-order.lua"),

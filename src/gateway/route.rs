@@ -346,8 +346,9 @@ impl Asked {
         &mut self,
         notes: &HashMap<String, Attempt>,
         attempts: Option<u32>,
-        status: u16,
+        answer: &Attempt,
     ) -> Option<Arc<str>> {
+        let status = answer.status;
         let now = Instant::now();
         let made = attempts
             .and_then(|it| usize::try_from(it).ok())
@@ -366,12 +367,17 @@ impl Asked {
             _ => by_count,
         };
         let answering = self.choices.get(last)?;
+        // Envoy notes failures. What is none comes from the backend: Envoy itself answers with errors alone.
+        let own = Some(answer).filter(|it| self.is_pooled && (200..400).contains(&it.status));
         // Without a pool Envoy takes no notes, and the one backend is asked however it fares.
         let is_noted = !self.is_pooled || notes.contains_key(&*answering.backend().name);
-        let is_answered = is_noted && !is_failure(status);
+        let is_answered = own.is_some() || (is_noted && !is_failure(status));
         for (nth, choice) in self.choices.iter().take(last + 1).enumerate() {
             let backend = choice.backend();
-            let note = notes.get(&*backend.name);
+            let noted = notes.get(&*backend.name);
+            // A note of the answer itself may say more than what of its headers comes this far.
+            let of_answer = noted.filter(|it| it.status == status).or(own);
+            let note = of_answer.filter(|_| nth == last).or(noted);
             match note {
                 Some(note) => backend.answered(note.status),
                 None if !self.is_pooled => backend.answered(status),

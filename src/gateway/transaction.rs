@@ -116,12 +116,12 @@ impl Transaction {
         &mut self,
         notes: &HashMap<String, Attempt>,
         attempts: Option<u32>,
-        status: u16,
+        answer: &Attempt,
     ) {
         if let Some(open) = &mut self.open
             && open.backend.is_none()
         {
-            open.backend = open.asked.learn(notes, attempts, status);
+            open.backend = open.asked.learn(notes, attempts, answer);
         }
     }
 

@@ -9,7 +9,7 @@ use envoy_types::pb::google::protobuf::value::Kind;
 
 use super::{Exchange, Stage};
 use crate::envoy::reply::ResponseHeaders;
-use crate::envoy::{headers, instance_headers, rate_limits, reply};
+use crate::envoy::{headers, instance_headers, metadata, rate_limits, reply};
 use crate::gateway::{Answered, Attempt, Reason, Transaction};
 use crate::usage::BodyFormat;
 
@@ -43,7 +43,7 @@ impl Exchange {
             // Envoy tries no more, and keeps the body no longer.
             lease.holds(transaction.kept_bytes());
         }
-        transaction.attempted(notes, attempts, answered.status);
+        transaction.attempted(notes, attempts, &metadata::answering(map));
         transaction.region(headers::get(map, "x-ms-region"));
         let is_read = transaction.answered(answered);
         if Transaction::is_identity_rejected(answered.status) {

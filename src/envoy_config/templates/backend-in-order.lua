@@ -1,4 +1,6 @@
-{% include "attempt.lua" %}
+{% include "send.lua" %}
+
+{% include "note.lua" %}
 
 -- Where the backends are.
 local addresses = {

@@ -1,4 +1,4 @@
-{% include "attempt.lua" %}
+{% include "send.lua" %}
 
 local backend = {{ backend.name | lua }}
 -- Where this cluster leads.
@@ -6,8 +6,4 @@ local address = {{ (backend.host ~ ":" ~ backend.port) | lua }}
 
 function envoy_on_request(handle)
   send(handle, backend, address)
-end
-
-function envoy_on_response(handle)
-  note(handle, backend)
 end

@@ -24,6 +24,20 @@ fn notes(statuses: &[(&str, u16)]) -> HashMap<String, Attempt> {
     statuses.iter().map(note).collect()
 }
 
+/// Learns from an answer of this status that says nothing else.
+fn learn(
+    asked: &mut Asked,
+    notes: &HashMap<String, Attempt>,
+    attempts: Option<u32>,
+    status: u16,
+) -> Option<Arc<str>> {
+    let answer = Attempt {
+        status,
+        ..Attempt::default()
+    };
+    asked.learn(notes, attempts, &answer)
+}
+
 fn is_ready(asked: &Asked, at: usize) -> bool {
     availability(asked, at, Instant::now()) == Availability::Ready
 }
@@ -48,13 +62,13 @@ fn the_path_has_the_backends_own_name_for_the_deployment() {
 #[test]
 fn the_backend_of_the_last_attempt_has_served_it() {
     let mut asked = asked(&["a", "b"]);
-    let first = asked.learn(&notes(&[("a", 200)]), Some(1), 200);
+    let first = learn(&mut asked, &notes(&[("a", 200)]), Some(1), 200);
     assert_eq!(first.as_deref(), Some("a"));
-    let second = asked.learn(&notes(&[("a", 503), ("b", 200)]), Some(2), 200);
+    let second = learn(&mut asked, &notes(&[("a", 503), ("b", 200)]), Some(2), 200);
     assert_eq!(second.as_deref(), Some("b"));
     // An order of one is tried again at the same backend.
     let mut one = self::asked(&["a"]);
-    let again = one.learn(&notes(&[("a", 200)]), Some(3), 200);
+    let again = learn(&mut one, &notes(&[("a", 200)]), Some(3), 200);
     assert_eq!(again.as_deref(), Some("a"));
 }
 
@@ -62,8 +76,8 @@ fn the_backend_of_the_last_attempt_has_served_it() {
 fn a_request_that_nobody_answers_takes_no_backend_from_others() {
     let mut asked = asked(&["a", "b"]);
     for _ in 0..100 {
-        asked.learn(&notes(&[("a", 500), ("b", 500)]), Some(2), 500);
-        asked.learn(&HashMap::new(), Some(2), 503);
+        learn(&mut asked, &notes(&[("a", 500), ("b", 500)]), Some(2), 500);
+        learn(&mut asked, &HashMap::new(), Some(2), 503);
     }
     assert!(is_ready(&asked, 0) && is_ready(&asked, 1));
 }
@@ -74,7 +88,7 @@ fn failures_where_another_backend_answers_let_it_rest() {
         let mut asked = asked(&["a", "b"]);
         for _ in 0..5 {
             assert!(is_ready(&asked, 0), "{failing:?}");
-            asked.learn(&failing, Some(2), 200);
+            learn(&mut asked, &failing, Some(2), 200);
         }
         assert!(!is_ready(&asked, 0), "{failing:?}");
         assert!(is_ready(&asked, 1), "{failing:?}");
@@ -85,7 +99,7 @@ fn failures_where_another_backend_answers_let_it_rest() {
 fn too_many_requests_and_a_rejected_identity_let_it_rest_at_once() {
     for status in [429, 401, 403] {
         let mut asked = asked(&["a", "b"]);
-        asked.learn(&notes(&[("a", status)]), Some(1), status);
+        learn(&mut asked, &notes(&[("a", status)]), Some(1), status);
         assert!(!is_ready(&asked, 0), "{status}");
         assert!(is_ready(&asked, 1), "{status}");
     }
@@ -100,7 +114,7 @@ fn what_no_backend_answers_lets_none_rest_for_as_long_as_it_says() {
         ..Attempt::default()
     };
     let all = ["a", "b"].map(|name| (name.to_owned(), throttled.clone()));
-    asked.learn(&all.into(), Some(2), 429);
+    learn(&mut asked, &all.into(), Some(2), 429);
     assert!(!is_ready(&asked, 0) && !is_ready(&asked, 1), "at once");
     let later = Instant::now() + MAX_REST_UNANSWERED;
     for at in [0, 1] {
@@ -108,7 +122,7 @@ fn what_no_backend_answers_lets_none_rest_for_as_long_as_it_says() {
     }
     let mut answered = notes(&[("b", 200)]);
     answered.insert("a".to_owned(), throttled);
-    asked.learn(&answered, Some(2), 200);
+    learn(&mut asked, &answered, Some(2), 200);
     let resting = availability(&asked, 0, later);
     assert!(matches!(resting, Availability::Resting(..)), "{resting:?}");
 }
@@ -116,7 +130,7 @@ fn what_no_backend_answers_lets_none_rest_for_as_long_as_it_says() {
 #[test]
 fn who_does_not_accept_the_identity_is_noted_by_its_name() {
     let mut asked = asked(&["a", "b"]);
-    asked.learn(&notes(&[("a", 401), ("b", 200)]), Some(2), 200);
+    learn(&mut asked, &notes(&[("a", 401), ("b", 200)]), Some(2), 200);
     let backend = |at: usize| asked.choices.get(at).expect("one").backend();
     let concern = backend(0).concern().expect("a concern");
     assert!(concern.starts_with("backend a answers 401"), "{concern}");
@@ -136,7 +150,7 @@ fn one_backend_alone_is_counted_and_never_rests() {
         ..asked(&["a"])
     };
     for status in [200, 404, 429, 503, 401] {
-        alone.learn(&HashMap::new(), Some(1), status);
+        learn(&mut alone, &HashMap::new(), Some(1), status);
     }
     assert!(is_ready(&alone, 0));
     let backend = alone.choices.first().expect("one").backend();
@@ -154,7 +168,7 @@ fn a_request_is_under_way_where_it_is_answered_until_its_end() {
         choices.map(Choice::under_way).collect()
     };
     assert_eq!(under_way(&asked), [1, 0]);
-    asked.learn(&notes(&[("a", 503), ("b", 200)]), Some(2), 200);
+    learn(&mut asked, &notes(&[("a", 503), ("b", 200)]), Some(2), 200);
     assert_eq!(under_way(&asked), [0, 1]);
     asked.under_way = None;
     assert_eq!(under_way(&asked), [0, 0]);
@@ -220,7 +234,7 @@ async fn provisioned_throughput_is_full_before_others_are_paid_and_asked_again_w
         match is_ptu_first.then(|| ptu.take(tokens, now)) {
             Some(Ok(())) => {
                 served += tokens;
-                asked.learn(&notes(&[("ptu", 200)]), Some(1), 200);
+                learn(&mut asked, &notes(&[("ptu", 200)]), Some(1), 200);
             }
             Some(Err(wait)) => {
                 others += 1;
@@ -229,11 +243,11 @@ async fn provisioned_throughput_is_full_before_others_are_paid_and_asked_again_w
                 if let Some(note) = ended.get_mut("ptu") {
                     note.retry_after = Some(wait);
                 }
-                asked.learn(&ended, Some(2), 200);
+                learn(&mut asked, &ended, Some(2), 200);
             }
             None => {
                 others += 1;
-                asked.learn(&notes(&[("payg", 200)]), Some(1), 200);
+                learn(&mut asked, &notes(&[("payg", 200)]), Some(1), 200);
             }
         }
         tokio::time::advance(PAUSE).await;
@@ -250,27 +264,46 @@ fn one_that_has_no_more_room_is_known_as_full() {
     answered
         .entry("a".to_owned())
         .and_modify(|it| it.is_full = true);
-    asked.learn(&answered, Some(1), 200);
+    learn(&mut asked, &answered, Some(1), 200);
     let now = Instant::now();
     assert_eq!(availability(&asked, 0, now), Availability::Full);
-    asked.learn(&notes(&[("a", 200)]), Some(1), 200);
+    learn(&mut asked, &notes(&[("a", 200)]), Some(1), 200);
     assert_eq!(availability(&asked, 0, now), Availability::Ready);
+}
+
+#[test]
+fn what_is_no_failure_need_not_be_noted() {
+    let mut asked = asked(&["a", "b"]);
+    let full = Attempt {
+        status: 200,
+        is_full: true,
+        ..Attempt::default()
+    };
+    let answering = asked.learn(&notes(&[("a", 503)]), Some(2), &full);
+    assert_eq!(answering.as_deref(), Some("b"));
+    let now = Instant::now();
+    assert_eq!(availability(&asked, 1, now), Availability::Full);
+    // An order of one, where the second attempt is at the same backend.
+    let mut one = self::asked(&["c"]);
+    learn(&mut one, &notes(&[("c", 503)]), Some(2), 200);
+    let report = one.choices.first().expect("one").backend().report(now);
+    assert_eq!((report.served, report.failed), (1, 0));
 }
 
 #[test]
 fn whoever_has_noted_the_answer_has_given_it_however_often_envoy_says_it_tried() {
     for attempts in [None, Some(1)] {
         let mut asked = asked(&["a", "b", "c"]);
-        let answering = asked.learn(&notes(&[("b", 200)]), attempts, 200);
+        let answering = learn(&mut asked, &notes(&[("b", 200)]), attempts, 200);
         assert_eq!(answering.as_deref(), Some("b"));
         let mut asked = self::asked(&["a", "b"]);
-        let answering = asked.learn(&notes(&[("a", 503), ("b", 200)]), attempts, 200);
+        let answering = learn(&mut asked, &notes(&[("a", 503), ("b", 200)]), attempts, 200);
         assert_eq!(answering.as_deref(), Some("b"));
     }
     // Envoy's own answer is of none, whatever an earlier one has said; the one that was asked last is named.
     for status in [503, 504] {
         let mut asked = asked(&["a", "b"]);
-        let answering = asked.learn(&notes(&[("a", 503)]), Some(2), status);
+        let answering = learn(&mut asked, &notes(&[("a", 503)]), Some(2), status);
         assert_eq!(answering.as_deref(), Some("b"));
     }
 }

@@ -1,4 +1,5 @@
-//! The hostile mix: what a client within its limits feels of another one that wants the gateway for itself.
+//! The hostile mix: what a client within its limits feels of another one that wants the gateway for itself, and of one
+//! that wants another gateway on the same machine: what both have in common is the machine's.
 
 use super::attack::Attack;
 use super::backend::BenchBackend;
@@ -23,48 +24,57 @@ pub struct Felt {
     pub p50_us: f64,
     /// The latency that one request in a hundred exceeds.
     pub p99_us: f64,
+    /// The same while the attack is on another gateway beside.
+    pub beside_p99_us: f64,
 }
 
 /// Runs all attacks in turn; `seconds` bounds the time under load.
 pub async fn run(seconds: u64) -> Result<String, Failure> {
-    let runs = ROUNDS * Attack::ALL.len() as u64;
+    let runs = 2 * ROUNDS * Attack::ALL.len() as u64;
     let seconds_per_run = (seconds / runs).max(1);
     let clock = Clock::of_system()?;
     let backend = BenchBackend::start().await?;
     let mut setup = Setup::start(Chain::Tollgate, &backend).await?;
-    hang_up(&reqwest::Client::new(), &setup).await?;
+    let beside = Setup::start(Chain::Tollgate, &backend).await?;
+    for setup in [&setup, &beside] {
+        hang_up(&reqwest::Client::new(), setup).await?;
+    }
     let attacker = TestKey::numbered(OTHER_KEY);
-    let mut samples = vec![Vec::new(); Attack::ALL.len()];
+    let targets = [setup.address(), beside.address()];
+    let mut samples = vec![[Vec::new(), Vec::new()]; Attack::ALL.len()];
     for round in 1..=ROUNDS {
         for (attack, samples) in Attack::ALL.into_iter().zip(&mut samples) {
             eprintln!("hostile mix, round {round} of {ROUNDS}: {attack}");
-            let under_way = attack.begin(setup.address(), attacker.text());
-            let taken = sample(
-                &mut setup,
-                Workload::Json,
-                CONNECTIONS,
-                seconds_per_run,
-                clock,
-            );
-            samples.push(taken.await?);
-            drop(under_way);
+            for (target, samples) in targets.into_iter().zip(samples) {
+                let under_way = attack.begin(target, attacker.text());
+                let taken = sample(
+                    &mut setup,
+                    Workload::Json,
+                    CONNECTIONS,
+                    seconds_per_run,
+                    clock,
+                );
+                samples.push(taken.await?);
+                drop(under_way);
+            }
         }
     }
     let felt = Attack::ALL
         .into_iter()
         .zip(&samples)
-        .map(|(attack, samples)| Felt {
+        .map(|(attack, [here, beside])| Felt {
             attack,
-            rate: median(samples, |it| {
+            rate: median(here, |it| {
                 it.run.requests as f64 * 1e6 / it.run.duration_us as f64
             }),
-            p50_us: median(samples, |it| it.run.p50_us),
-            p99_us: median(samples, |it| it.run.p99_us),
+            p50_us: median(here, |it| it.run.p50_us),
+            p99_us: median(here, |it| it.run.p99_us),
+            beside_p99_us: median(beside, |it| it.run.p99_us),
         });
     let felt: Vec<_> = felt.collect();
     Ok(format!(
         "\nThe hostile mix: a client with one JSON request under way, while another one attacks; {ROUNDS} rounds \
-         of {seconds_per_run} s each\n\n{}\n",
+         of {seconds_per_run} s each, and as long with the attack on another gateway of the machine\n\n{}\n",
         table::of_hostile(&felt)
     ))
 }

@@ -93,6 +93,8 @@ pub fn of_hostile(felt: &[Felt]) -> Table {
         "p50 ms",
         "p99 ms",
         "p99 of none",
+        "attack beside: p99 ms",
+        "p99 of beside",
     ]);
     for it in felt {
         table.add_row([
@@ -101,6 +103,8 @@ pub fn of_hostile(felt: &[Felt]) -> Table {
             milliseconds(it.p50_us),
             milliseconds(it.p99_us),
             format!("{:.2}", it.p99_us / alone),
+            milliseconds(it.beside_p99_us),
+            format!("{:.2}", it.p99_us / it.beside_p99_us),
         ]);
     }
     table
