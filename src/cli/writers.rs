@@ -4,7 +4,7 @@ use std::io;
 
 use crate::gateway::Gateway;
 use crate::telemetry::{
-    AlsoTo, AuditFile, AuditLog, AuditWriter, ContentLog, ContentWriter, Metrics,
+    AlsoTo, AuditLog, AuditWriter, ContentLog, ContentWriter, LogFile, Metrics,
 };
 
 /// The threads.
@@ -19,8 +19,8 @@ impl Writers {
     /// # Errors
     /// Which log can't be written, and why.
     pub(super) fn start(
-        audit: Option<AuditFile>,
-        content: Option<AuditFile>,
+        audit: Option<LogFile>,
+        content: Option<LogFile>,
         audit_to: Option<AlsoTo>,
     ) -> Result<(AuditLog, Option<ContentLog>, Self), String> {
         let started = AuditLog::start_with(io::stdout(), audit, audit_to);

@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::problems::Problems;
 use super::spanned::Spanned;
 use super::written::Audit;
-use crate::telemetry::AuditFile;
+use crate::telemetry::LogFile;
 
 const DEFAULT_MAX_BYTES: u64 = 100 * 1024 * 1024;
 /// Less would put files aside all the time.
@@ -18,7 +18,7 @@ pub(super) fn audit(
     written: Option<&Audit>,
     directory: &Path,
     problems: &mut Problems,
-) -> Option<AuditFile> {
+) -> Option<LogFile> {
     let written = written?;
     let (max_bytes, keep) = (written.max_bytes.as_ref(), written.keep.as_ref());
     Some(log_file(
@@ -37,7 +37,7 @@ pub(super) fn log_file(
     keep: Option<&Spanned<u32>>,
     directory: &Path,
     problems: &mut Problems,
-) -> AuditFile {
+) -> LogFile {
     let path = directory.join(&file.value);
     if file.value.as_os_str().is_empty() || path.is_dir() {
         let message = "must be the path of a file";
@@ -57,7 +57,7 @@ pub(super) fn log_file(
         }
         it.value
     });
-    AuditFile {
+    LogFile {
         path,
         max_bytes,
         keep,

@@ -13,7 +13,7 @@ use super::spanned::Spanned;
 use super::written::{ContentLog, File, Product, Redact, Sampled};
 use crate::access::{Operation, Sampling};
 use crate::content::{ContentRules, Redaction};
-use crate::telemetry::AuditFile;
+use crate::telemetry::LogFile;
 
 const DEFAULT_MAX_CONTENT_BYTES: usize = 64 * 1024;
 /// Less would be no more than the names of members.
@@ -25,23 +25,30 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_AGE_DAYS: u32 = 999;
 const ALL: f64 = 100.0;
 
-/// The file; `None` where there is none.
+/// The file; `None` where there is none. It must not be the audit log's: two would put it aside, and whoever may read
+/// the one would read the other.
 pub(super) fn file(
     written: Option<&ContentLog>,
+    audit: Option<&LogFile>,
     directory: &Path,
     problems: &mut Problems,
-) -> Option<AuditFile> {
+) -> Option<LogFile> {
     let written = written?;
     let max_age = written.max_age.as_ref();
     let max_age = max_age.and_then(|it| max_age_of(it, problems));
     let (max_bytes, keep) = (written.max_bytes.as_ref(), written.keep.as_ref());
     let file = log_file(&written.file, max_bytes, keep, directory, problems);
+    if audit.is_some_and(|audit| audit.path == file.path) {
+        let message = "is the audit log's file already";
+        let help = "give each log a file of its own";
+        problems.push(Problem::at(written.file.referenced, message).help(help));
+    }
     // One file a day.
     let days = |age: Duration| u32::try_from(age.as_secs().div_ceil(DAY.as_secs()));
     let days = max_age
         .and_then(|age| days(age).ok())
         .filter(|_| keep.is_none());
-    Some(AuditFile {
+    Some(LogFile {
         max_age,
         keep: days.map_or(file.keep, |days| days.saturating_add(1)),
         ..file
@@ -171,7 +178,12 @@ mod tests {
 
     const LOG: &str = "content_log: { file: c }";
     /// The log, what a product has, and what is wrong.
-    const MISTAKES: [(&str, &str, &str); 14] = [
+    const MISTAKES: [(&str, &str, &str); 15] = [
+        (
+            "audit: { file: ./c }\ncontent_log: { file: c }",
+            "",
+            "the audit log's file already",
+        ),
         ("", ", content_log: {}", "no `content_log` for it"),
         (
             LOG,

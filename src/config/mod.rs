@@ -80,7 +80,7 @@ use crate::database::{DatabaseUrl, PostgresUrl, Synchronous};
 use crate::envoy_config::Settings;
 use crate::limits::SharedOptions;
 use crate::policy::Policy;
-use crate::telemetry::{AuditFile, LabelLimits};
+use crate::telemetry::{LabelLimits, LogFile};
 pub use crate::upstream::{IdentityConfig, IdentitySource, ManagedIdentity};
 use crate::usage::{LEDGER, LedgerOptions};
 pub use issuers::KeyRefresh;
@@ -124,9 +124,9 @@ pub struct Shown {
     /// How much the metrics tell apart.
     pub metrics: LabelLimits,
     /// The file that has the audit log besides standard output.
-    pub audit: Option<AuditFile>,
+    pub audit: Option<LogFile>,
     /// The file that has prompts and answers.
-    pub content: Option<AuditFile>,
+    pub content: Option<LogFile>,
 }
 
 /// Where the service listens.

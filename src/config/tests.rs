@@ -17,6 +17,17 @@ backends:
 drain_timeout: 5s
 "#;
 
+/// What an `envoy` section means, or what is wrong with it.
+pub(in crate::config) fn parse_envoy(envoy: &str) -> Result<crate::envoy_config::Settings, String> {
+    let text = format!(
+        "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nbackends: [ {{ name: sweden, endpoint: \"https://acme.openai.azure.com\" }} ]\nenvoy: {envoy}\n"
+    );
+    let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
+    parsed
+        .map(|config| config.envoy)
+        .map_err(|error| error.lines().concat())
+}
+
 pub(in crate::config) fn parse(text: &str) -> Result<Config, ConfigError> {
     read("tollgate.yaml", text, Path::new("."))
 }

@@ -138,6 +138,7 @@ impl Storage {
         let database = database::database(file.database.as_ref(), directory, problems);
         let has_directory = data_directory.is_some();
         let redis = file.limits.as_ref().and_then(|it| it.redis.as_ref());
+        let audit = audit(file.audit.as_ref(), directory, problems);
         Self {
             files: files::of(file, directory),
             ledger: ledger(file.ledger.as_ref(), has_directory, problems),
@@ -151,8 +152,13 @@ impl Storage {
             events: events(file.limits.as_ref(), directory, problems).map(Arc::new),
             shown: Shown {
                 metrics: metrics(file.metrics.as_ref(), problems),
-                audit: audit(file.audit.as_ref(), directory, problems),
-                content: content_log::file(file.content_log.as_ref(), directory, problems),
+                content: content_log::file(
+                    file.content_log.as_ref(),
+                    audit.as_ref(),
+                    directory,
+                    problems,
+                ),
+                audit,
             },
         }
     }

@@ -4,9 +4,7 @@
 //! request. The queue is bounded; a line that finds it full, or that can't be written, is counted as lost
 //! and reported in the service's log.
 
-mod file;
 mod key;
-mod lost;
 mod recomputed;
 mod refused;
 mod usage;
@@ -21,15 +19,14 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::log_file::{LogFile, Output, Rotating};
+use super::lost::Lost;
 use crate::auth::IssuedKey;
 use crate::control::{KeyAction, Recomputed};
 use crate::telemetry::trace::{TracePoint, current};
 use crate::usage::UsageRecord;
 
-pub use file::AuditFile;
-pub(super) use file::{Output, Rotating};
 use key::KeyLine;
-pub(super) use lost::Lost;
 pub use recomputed::line as recomputed_line;
 use refused::RefusedLine;
 pub use refused::{Refused, RequestContext};
@@ -100,7 +97,7 @@ impl AuditLog {
     /// The system's, if it gives no thread, or the file can't be written.
     pub fn start_with(
         output: impl Write + Send + 'static,
-        file: Option<AuditFile>,
+        file: Option<LogFile>,
         also_to: Option<AlsoTo>,
     ) -> io::Result<(Self, AuditWriter)> {
         let file = file.map(Rotating::open).transpose()?;

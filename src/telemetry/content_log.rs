@@ -13,7 +13,9 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::audit::{AuditFile, Lost, Output, Rotating, rfc3339};
+use super::audit::rfc3339;
+use super::log_file::{LogFile, Output, Rotating};
+use super::lost::Lost;
 use crate::content::{Capture, Content, ContentRules, LeftOut, Part, Room};
 use crate::usage::UsageRecord;
 
@@ -56,7 +58,7 @@ impl ContentLog {
     ///
     /// # Errors
     /// The system's, if it gives no thread, or the file can't be written.
-    pub fn start(file: AuditFile) -> io::Result<(Self, ContentWriter)> {
+    pub fn start(file: LogFile) -> io::Result<(Self, ContentWriter)> {
         let output = Output::new(io::sink(), Some(Rotating::open(file)?));
         let (queue, entries) = sync_channel(QUEUE_ENTRIES);
         let lost = Lost::of("lines of the content log");

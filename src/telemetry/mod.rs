@@ -6,6 +6,8 @@ mod content_log;
 mod conventions;
 mod log;
 mod log_export;
+mod log_file;
+mod lost;
 mod metrics;
 mod otlp;
 mod recent;
@@ -13,12 +15,11 @@ mod spans;
 mod trace;
 
 pub use alarms::log_alarms;
-pub use audit::{
-    AlsoTo, AuditFile, AuditLog, AuditWriter, Refused, RequestContext, recomputed_line,
-};
+pub use audit::{AlsoTo, AuditLog, AuditWriter, Refused, RequestContext, recomputed_line};
 pub use content_log::{ContentLog, ContentWriter};
 pub use log::{LogFormat, LogHandle, init as init_log};
 pub use log_export::LogExport;
+pub use log_file::LogFile;
 pub use metrics::{LabelLimits, Metrics, Push};
 pub use otlp::{Delivery, Environment};
 pub use recent::{RecentRefusal, RecentRefusals};

@@ -1,17 +1,4 @@
-use std::path::Path;
-
-use crate::config::Config;
-use crate::envoy_config::Settings;
-
-fn parse(envoy: &str) -> Result<Settings, String> {
-    let text = format!(
-        "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nbackends: [ {{ name: sweden, endpoint: \"https://acme.openai.azure.com\" }} ]\nenvoy: {envoy}\n"
-    );
-    let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
-    parsed
-        .map(|config| config.envoy)
-        .map_err(|error| error.lines().concat())
-}
+use crate::config::tests::parse_envoy as parse;
 
 #[test]
 fn what_belongs_to_tollgate_has_defaults() {

@@ -1,17 +1,5 @@
-use std::path::Path;
-
-use crate::config::Config;
+use crate::config::tests::parse_envoy as parse;
 use crate::envoy_config::{Settings, TollgateAddress};
-
-fn parse(envoy: &str) -> Result<Settings, String> {
-    let text = format!(
-        "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nbackends: [ {{ name: sweden, endpoint: \"https://acme.openai.azure.com\" }} ]\nenvoy: {envoy}\n"
-    );
-    let parsed = Config::parse("tollgate.yaml", &text, Path::new("/nowhere"));
-    parsed
-        .map(|config| config.envoy)
-        .map_err(|error| error.lines().concat())
-}
 
 fn at(address: &str) -> Result<Settings, String> {
     parse(&format!(

@@ -85,7 +85,7 @@ fn each_line_that_can_not_be_written_is_counted_and_the_end_waits_for_none() {
 
 #[test]
 fn lines_that_a_full_disk_does_not_take_are_counted_and_standard_output_has_them() {
-    let file = AuditFile {
+    let file = LogFile {
         path: "/dev/full".into(),
         // It is never put aside.
         max_bytes: u64::MAX,

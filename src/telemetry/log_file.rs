@@ -1,4 +1,4 @@
-//! The audit log in a file besides standard output: whole lines, in files of a bounded size.
+//! A log in a file, besides another output or alone: whole lines, in files of a bounded size and age.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where the audit log is kept, or another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditFile {
+pub struct LogFile {
     /// The file that is written.
     pub path: PathBuf,
     /// When the next one is begun.
@@ -25,13 +25,13 @@ pub struct AuditFile {
 }
 
 /// The output: standard output, and a file where there is one.
-pub(in crate::telemetry) struct Output<W: Write> {
+pub(super) struct Output<W: Write> {
     first: io::BufWriter<W>,
     file: Option<Rotating>,
 }
 
 impl<W: Write> Output<W> {
-    pub(in crate::telemetry) fn new(first: W, file: Option<Rotating>) -> Self {
+    pub(super) fn new(first: W, file: Option<Rotating>) -> Self {
         Self {
             first: io::BufWriter::new(first),
             file,
@@ -39,26 +39,26 @@ impl<W: Write> Output<W> {
     }
 
     /// Writes a line to both. A file that can't be written does not keep standard output from it.
-    pub(in crate::telemetry) fn line(&mut self, line: &[u8]) -> io::Result<()> {
+    pub(super) fn line(&mut self, line: &[u8]) -> io::Result<()> {
         let first = self.first.write_all(line);
         let file = self.file.as_mut().map_or(Ok(()), |file| file.line(line));
         first.and(file)
     }
 
-    pub(in crate::telemetry) fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         let first = self.first.flush();
         let file = self.file.as_mut().map_or(Ok(()), Rotating::flush);
         first.and(file)
     }
 
     /// Deletes what is too old.
-    pub(in crate::telemetry) fn sweep(&mut self, now: SystemTime) -> io::Result<()> {
+    pub(super) fn sweep(&mut self, now: SystemTime) -> io::Result<()> {
         let file = self.file.as_mut();
         file.map_or(Ok(()), |file| file.sweep(now))
     }
 
     /// The lines that have not got to both, because the last flush has failed.
-    pub(in crate::telemetry) fn waiting_lines(&self) -> usize {
+    pub(super) fn waiting_lines(&self) -> usize {
         let lines = |buffer: &[u8]| buffer.iter().filter(|byte| **byte == b'\n').count();
         let file = self.file.as_ref().map(|it| lines(it.file.buffer()));
         lines(self.first.buffer()).max(file.unwrap_or_default())
@@ -66,8 +66,8 @@ impl<W: Write> Output<W> {
 }
 
 /// A file that is put aside when it is full.
-pub(in crate::telemetry) struct Rotating {
-    options: AuditFile,
+pub(super) struct Rotating {
+    options: LogFile,
     file: io::BufWriter<File>,
     bytes: u64,
     begun: SystemTime,
@@ -83,7 +83,7 @@ impl Rotating {
     ///
     /// # Errors
     /// The system's.
-    pub(in crate::telemetry) fn open(options: AuditFile) -> io::Result<Self> {
+    pub(super) fn open(options: LogFile) -> io::Result<Self> {
         let named = |error: io::Error| {
             let path = options.path.display();
             io::Error::new(error.kind(), format!("{path}: {error}"))
@@ -196,7 +196,7 @@ impl Rotating {
     }
 }
 
-impl AuditFile {
+impl LogFile {
     /// How many there are besides the oldest, which goes.
     fn files(&self) -> u32 {
         self.keep.max(1)

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The count. Copies are of the same one.
 #[derive(Clone)]
-pub(in crate::telemetry) struct Lost {
+pub(super) struct Lost {
     what: &'static str,
     count: Arc<AtomicU64>,
 }
 
 impl Lost {
     /// None yet of what is named.
-    pub(in crate::telemetry) fn of(what: &'static str) -> Self {
+    pub(super) fn of(what: &'static str) -> Self {
         Self {
             what,
             count: Arc::default(),
@@ -21,12 +21,12 @@ impl Lost {
     }
 
     /// The count itself.
-    pub(in crate::telemetry) fn shared(&self) -> Arc<AtomicU64> {
+    pub(super) fn shared(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.count)
     }
 
     /// So many more are lost. The log says so of the first, and whenever there are twice as many.
-    pub(in crate::telemetry) fn count(&self, lines: usize, why: &dyn fmt::Display) {
+    pub(super) fn count(&self, lines: usize, why: &dyn fmt::Display) {
         let lines = u64::try_from(lines).unwrap_or(u64::MAX);
         let before = self.count.fetch_add(lines, Ordering::Relaxed);
         let lost = before.saturating_add(lines);

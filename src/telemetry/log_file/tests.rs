@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
-fn options(directory: &Path, keep: u32) -> AuditFile {
-    AuditFile {
+fn options(directory: &Path, keep: u32) -> LogFile {
+    LogFile {
         path: directory.join("audit.jsonl"),
         max_bytes: 10,
         keep,
@@ -13,7 +13,7 @@ fn options(directory: &Path, keep: u32) -> AuditFile {
     }
 }
 
-fn write(options: &AuditFile, lines: &[&str]) {
+fn write(options: &LogFile, lines: &[&str]) {
     let rotating = Rotating::open(options.clone()).expect("a file");
     let mut output = Output::new(Vec::new(), Some(rotating));
     for line in lines {
@@ -159,7 +159,7 @@ fn a_file_that_somebody_has_taken_away_is_no_failure() {
 #[test]
 fn what_is_too_old_is_deleted_and_a_file_is_of_one_day() {
     let directory = tempfile::tempdir().expect("a directory");
-    let options = AuditFile {
+    let options = LogFile {
         max_age: Some(3 * DAY),
         max_bytes: 1000,
         ..options(directory.path(), 4)
