@@ -11,7 +11,7 @@ use super::settings::{Backend, Settings};
 use crate::upstream::MAX_ATTEMPTS;
 
 /// The templates by the names that they include each other by.
-const TEMPLATES: [(&str, &str); 28] = [
+const TEMPLATES: [(&str, &str); 29] = [
     ("envoy.yaml", include_str!("templates/envoy.yaml")),
     ("listener.yaml", include_str!("templates/listener.yaml")),
     (
@@ -71,6 +71,7 @@ const TEMPLATES: [(&str, &str); 28] = [
         "pool-choice.yaml",
         include_str!("templates/pool-choice.yaml"),
     ),
+    ("pool-first.yaml", include_str!("templates/pool-first.yaml")),
     (
         "pool-attempt.yaml",
         include_str!("templates/pool-attempt.yaml"),
@@ -227,12 +228,14 @@ pub(super) fn write_template(
     templates.set_formatter(write);
     templates.add_filter("at", at);
     templates.add_filter("lua", lua);
+    templates.add_filter("regex", regex);
     templates.add_global("attempts", attempts(settings.backends.len()));
     let version = settings.version.unwrap_or_default();
     templates.add_global("version", Value::from_safe_string(version.to_string()));
     templates.add_global("refreshes", version.refreshes());
     templates.add_global("after", after(&settings.backends));
     templates.add_global("known", known(&settings.backends));
+    templates.add_global("places", places(&settings.backends));
     templates.add_global(
         "discovery",
         discovery.cloned().map_or(Value::from(false), Value::from),
@@ -274,12 +277,21 @@ fn after(backends: &[Backend]) -> Value {
 
 /// The backends and where each of them is, as tollgate is told: `NAME=HOST:PORT`, with a space between two.
 fn known(backends: &[Backend]) -> String {
-    let one = |it: &Backend| {
-        let host = it.host.as_deref().unwrap_or_default();
-        format!("{}={host}:{}", it.name, it.port)
-    };
-    let all: Vec<_> = backends.iter().map(one).collect();
+    let all: Vec<_> = backends.iter().map(place).collect();
     all.join(" ")
+}
+
+/// A backend and where it is: `NAME=HOST:PORT`.
+fn place(backend: &Backend) -> String {
+    let host = backend.host.as_deref().unwrap_or_default();
+    format!("{}={host}:{}", backend.name, backend.port)
+}
+
+/// For each backend by its name how an order has it.
+fn places(backends: &[Backend]) -> Value {
+    let named = |it: &Backend| (it.name.clone(), format!("{},", place(it)));
+    let places: BTreeMap<String, String> = backends.iter().map(named).collect();
+    Value::from(places)
 }
 
 /// The attempts after the first, and how many there have been before each.
@@ -301,6 +313,15 @@ fn lua(text: &str) -> Value {
     }
     out.push('"');
     Value::from_safe_string(out)
+}
+
+/// A text as a regular expression that nothing else matches (<https://github.com/google/re2/wiki/Syntax>).
+fn regex(text: &str) -> String {
+    let escaped = |it: char| match it.is_alphanumeric() {
+        true => it.to_string(),
+        false => format!("\\{it}"),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// Moves a block to the right by so many spaces; empty lines stay empty.

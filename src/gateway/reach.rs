@@ -15,6 +15,8 @@ pub(crate) enum Reach {
     One(HeaderValue),
     /// These, among which it chooses by what it is told.
     Several(HeaderValue),
+    /// The same, told in one header; path and identity at the first of them are the headers' own.
+    SeveralByOneHeader(HeaderValue),
     /// The same, but after the first that it is told it asks the others in this order.
     InOrder(HeaderValue),
 }
@@ -25,8 +27,13 @@ impl Reach {
         match self {
             Self::Unsaid => expected,
             Self::One(_) => false,
-            Self::Several(_) | Self::InOrder(_) => true,
+            Self::Several(_) | Self::SeveralByOneHeader(_) | Self::InOrder(_) => true,
         }
+    }
+
+    /// Whether it is told the order in one header.
+    pub(super) fn takes_one_header(&self) -> bool {
+        matches!(self, Self::SeveralByOneHeader(_))
     }
 
     /// Whether it leads to the only backend that tollgate.yaml has. Where that has no address, nothing else can be meant.
@@ -44,7 +51,9 @@ impl Reach {
                 let known = one.to_str().ok().and_then(|it| it.split_once('='));
                 return known.is_some_and(|(_, address)| Some(address) == own);
             }
-            Self::Several(list) | Self::InOrder(list) => list.to_str().unwrap_or_default(),
+            Self::Several(list) | Self::SeveralByOneHeader(list) | Self::InOrder(list) => {
+                list.to_str().unwrap_or_default()
+            }
         };
         list.split(' ').any(|known| {
             let known = known.split_once('=');
@@ -101,9 +110,11 @@ mod tests {
             ("sweden", false),
             ("", false),
         ] {
-            let reach = Reach::Several(HeaderValue::from_static(list));
-            assert_eq!(reach.leads_to(&sweden()), is_known, "{reach:?}");
-            assert!(!reach.leads_to(&Backend::new("sweden")), "{reach:?}");
+            for kind in [Reach::Several, Reach::SeveralByOneHeader, Reach::InOrder] {
+                let reach = kind(HeaderValue::from_static(list));
+                assert_eq!(reach.leads_to(&sweden()), is_known, "{reach:?}");
+                assert!(!reach.leads_to(&Backend::new("sweden")), "{reach:?}");
+            }
         }
         assert!(Reach::Unsaid.leads_to(&sweden()));
     }
@@ -133,6 +144,7 @@ mod tests {
             assert_eq!(Reach::Unsaid.chooses(expected), expected);
             assert!(!Reach::One(list.clone()).chooses(expected));
             assert!(Reach::Several(list.clone()).chooses(expected));
+            assert!(Reach::SeveralByOneHeader(list.clone()).chooses(expected));
         }
     }
 

@@ -52,6 +52,18 @@ pub(crate) struct Way {
     pub(crate) has_new_path: bool,
     /// Envoy chooses by what it is told. Elsewhere it knows the one backend that there is.
     pub(crate) is_pooled: bool,
+    /// It is told the order in one header, and takes path and identity of the first attempt from the headers, too.
+    pub(crate) is_in_one_header: bool,
+}
+
+impl Way {
+    /// Whether path and identity are the same at all backends.
+    pub(crate) fn is_same_at_all(&self) -> bool {
+        let is_same = |a: &Hop, b: &Hop| a.path == b.path && a.authorization == b.authorization;
+        self.hops
+            .windows(2)
+            .all(|two| matches!(two, [a, b] if is_same(a, b)))
+    }
 }
 
 /// A request at one backend.
@@ -186,6 +198,7 @@ pub(super) fn choose(
             repeats,
             has_new_path,
             is_pooled,
+            is_in_one_header: is_pooled && reach.takes_one_header(),
         },
         asked: Asked {
             choices,

@@ -345,10 +345,13 @@ async fn what_is_left_of_backends_is_kept_for_a_higher_priority() {
 #[tokio::test]
 async fn a_caller_chooses_no_backend() {
     let stack = two(IN_ORDER_OF_TWO).await;
+    let sweden = stack.azure.url();
+    let order = format!(",sweden={},", sweden.trim_start_matches("https://"));
     let chosen = [
         ("x-tollgate-1", "sweden"),
         ("x-tollgate-2", "sweden"),
         ("x-tollgate-2", "east"),
+        ("x-tollgate-order", &order),
         ("x-envoy-attempt-count", "2"),
         ("x-envoy-max-retries", "9"),
         ("x-envoy-retry-on", "5xx,retriable-status-codes"),

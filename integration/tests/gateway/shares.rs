@@ -224,3 +224,25 @@ async fn envoy_ends_a_connection_of_which_most_requests_are_reset() {
     assert!(flood(&stack, 150).await, "150 of 150 requests were reset");
     assert_other_is_served(&stack).await;
 }
+
+#[tokio::test]
+async fn of_requests_that_come_with_their_resets_hardly_one_begins() {
+    let stack = stack("{ concurrent_requests: 1000 }").await;
+    let asked = async || {
+        let stat = stack.envoy.stat("cluster.tollgate.upstream_rq_total");
+        stat.await.expect("a count")
+    };
+    assert_other_is_served(&stack).await;
+    let before = asked().await;
+    let requests = 80;
+    assert!(
+        !flood(&stack, requests).await,
+        "fewer than Envoy ends it for"
+    );
+    let begun = asked().await - before;
+    assert!(
+        begun <= 10,
+        "tollgate was asked about {begun} of {requests}"
+    );
+    assert_other_is_served(&stack).await;
+}

@@ -10,7 +10,7 @@ use super::place::{addresses, in_words};
 use super::rule::Fit::{AtLeast, IfWanted};
 use super::rule::{Compared, Rule};
 use super::tls;
-use super::value::{at, is_a, list, text};
+use super::value::{at, canonical, list, text};
 use super::wanted::Wanted;
 use crate::envoy_config::Backend;
 
@@ -127,7 +127,7 @@ pub(super) fn examine_backends(dump: &Dump, wanted: &Wanted, subject: &mut Subje
         if let Some(wanted) = wanted.cluster(name) {
             broken += examine_places(backend, found, wanted, subject);
             broken += tls::examine(CHECK, name, found, wanted, subject);
-            broken += examine_lua(name, found, wanted, subject);
+            broken += examine_filters(name, found, wanted, subject);
             let compared = Compared {
                 check: CHECK,
                 part: format!("the cluster {name}"),
@@ -170,23 +170,22 @@ fn examine_places(
     1
 }
 
-/// Of several backends, each has a few lines of Lua that put its path and identity on.
-fn examine_lua(name: &str, found: &Value, wanted: &Value, subject: &mut Subject) -> usize {
-    let code = |cluster| {
-        let filters = list(at(cluster, OPTIONS).and_then(|it| it.get("http_filters"))).iter();
-        let mut configs = filters.filter_map(|it| it.get("typed_config"));
-        let lua = configs.find(|it| is_a(it, "Lua"))?;
-        text(lua, "default_source_code/inline_string").map(str::trim)
+/// Of several backends, each has filters that put its path and identity on: whoever changes when they do sends requests
+/// without them, or with those of others.
+fn examine_filters(name: &str, found: &Value, wanted: &Value, subject: &mut Subject) -> usize {
+    let filters = |cluster| {
+        let all = list(at(cluster, OPTIONS).and_then(|it| it.get("http_filters"))).iter();
+        all.filter_map(|it| canonical(it.get("typed_config")?))
+            .collect::<Vec<_>>()
     };
-    match code(wanted) {
-        Some(own) if code(found) != Some(own) => {
-            subject.error(
-                CHECK,
-                format!("the cluster {name} does not have the Lua filter that puts the backend's path and identity on"),
-                AGAIN,
-            );
-            1
-        }
-        _ => 0,
+    let own = filters(found);
+    if filters(wanted).iter().all(|it| own.contains(it)) {
+        return 0;
     }
+    subject.error(
+        CHECK,
+        format!("the cluster {name} does not have the filters that put the backend's path and identity on, or has others"),
+        AGAIN,
+    );
+    1
 }

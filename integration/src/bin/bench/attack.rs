@@ -3,13 +3,16 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
-use tollgate_integration::stack::CHAT_PATH;
+use tollgate_integration::stack::{CHAT_PATH, Child, Failure, Output};
 
 use super::workload::Workload;
 
@@ -45,8 +48,22 @@ impl Attack {
         Self::ManyStreams,
     ];
 
-    /// Begins it; it ends when the set is dropped.
-    pub fn begin(self, gateway: SocketAddr, key: &str) -> JoinSet<()> {
+    /// Begins it in a process of its own, which gets the processor where nobody else wants it: an attacker's machine is
+    /// another one. It ends when it is dropped.
+    pub fn begin(self, gateway: SocketAddr, key: &str) -> Result<Option<Child>, Failure> {
+        if self == Self::None {
+            return Ok(None);
+        }
+        let own = std::env::current_exe().map_err(|error| Failure::new("this program", error))?;
+        let mut command = Command::new("nice");
+        command.args(["-n", "19"]).arg(own);
+        command.args(["--attack", self.name(), "--gateway", &gateway.to_string()]);
+        command.args(["--key", key]);
+        Child::spawn("the attack", command, Output::Dropped).map(Some)
+    }
+
+    /// Attacks, without an end.
+    pub async fn run(self, gateway: SocketAddr, key: &str) {
         let mut tasks = JoinSet::new();
         let key = key.to_owned();
         match self {
@@ -57,8 +74,9 @@ impl Attack {
                 }));
             }
             Self::HeldBodies => {
+                let most: Arc<[u8]> = vec![b' '; (16 << 20) - 1].into();
                 for _ in 0..40 {
-                    tasks.spawn(held_body(gateway, key.clone()));
+                    tasks.spawn(held_body(gateway, key.clone(), Arc::clone(&most)));
                 }
             }
             Self::ExpensiveBodies => {
@@ -70,12 +88,34 @@ impl Attack {
                 }));
             }
             Self::ManyStreams => {
-                for _ in 0..20 {
-                    tasks.spawn(many_streams(gateway, key.clone()));
+                for number in 0..20 {
+                    tasks.spawn(many_streams(gateway, key.clone(), number));
                 }
             }
         }
-        tasks
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Its name on the command line.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Resets => "resets",
+            Self::HeldBodies => "held-bodies",
+            Self::ExpensiveBodies => "expensive-bodies",
+            Self::HangUps => "hang-ups",
+            Self::ManyStreams => "many-streams",
+        }
+    }
+}
+
+impl FromStr for Attack {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let mut all = Self::ALL.into_iter();
+        let own = all.find(|it| it.name() == name);
+        own.ok_or_else(|| format!("there is no attack `{name}`"))
     }
 }
 
@@ -151,11 +191,10 @@ async fn resets(gateway: SocketAddr, key: String) {
     }
 }
 
-async fn held_body(gateway: SocketAddr, key: String) {
+async fn held_body(gateway: SocketAddr, key: String, most: Arc<[u8]>) {
     let head = format!(
         "POST {CHAT_PATH} HTTP/1.1\r\nhost: localhost\r\napi-key: {key}\r\ncontent-type: application/json\r\ncontent-length: 16777216\r\n\r\n"
     );
-    let most = vec![b' '; (16 << 20) - 1];
     loop {
         if let Ok(mut connection) = TcpStream::connect(gateway).await {
             let sent = connection.write_all(head.as_bytes()).await;
@@ -179,8 +218,9 @@ fn client(is_http2: bool) -> Option<reqwest::Client> {
 }
 
 async fn expensive_bodies(gateway: SocketAddr, key: String) {
+    // What is wrong with it comes last, so that no backend has to read it.
     let items = vec!["1"; 1_500_000].join(",");
-    let body = format!(r#"{{"messages":[],"metadata":[{items}]}}"#);
+    let body = format!(r#"{{"messages":[],"metadata":[{items}],"messages":[]}}"#);
     let Some(http) = client(false) else {
         return;
     };
@@ -213,15 +253,18 @@ async fn hang_up(gateway: SocketAddr, key: String) {
     }
 }
 
-async fn many_streams(gateway: SocketAddr, key: String) {
+/// Each stream has a pace of its own, as models have.
+async fn many_streams(gateway: SocketAddr, key: String, number: u32) {
     let Some(http) = client(true) else {
         return;
     };
     let mut streams = JoinSet::new();
+    let mut paces = (number * 50..).map(|it| 80_000 + it * 7919 % 40_000);
     loop {
         while streams.len() < 50 {
-            let request =
-                slow_stream(&http, gateway, &key).header("x-fake-event-delay-us", "100000");
+            let pace = paces.next().unwrap_or_default();
+            let request = slow_stream(&http, gateway, &key);
+            let request = request.header("x-fake-event-delay-us", pace);
             streams.spawn(async move {
                 if let Ok(answer) = request.send().await {
                     let _ = answer.bytes().await;

@@ -1,6 +1,10 @@
 //! The hostile mix: what a client within its limits feels of another one that wants the gateway for itself, and of one
 //! that wants another gateway on the same machine: what both have in common is the machine's.
 
+use std::num::NonZero;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
 use super::attack::Attack;
 use super::backend::BenchBackend;
 use super::measure::{hang_up, median, sample};
@@ -11,6 +15,8 @@ use super::workload::Workload;
 use tollgate_integration::stack::{Failure, TestKey};
 
 const ROUNDS: u64 = 3;
+/// How long an attack is under way before anything is measured.
+const BEGINNING: Duration = Duration::from_secs(2);
 /// The client within its limits has one request under way at a time.
 const CONNECTIONS: u32 = 1;
 
@@ -34,8 +40,11 @@ pub async fn run(seconds: u64) -> Result<String, Failure> {
     let seconds_per_run = (seconds / runs).max(1);
     let clock = Clock::of_system()?;
     let backend = BenchBackend::start().await?;
-    let mut setup = Setup::start(Chain::Tollgate, &backend).await?;
-    let beside = Setup::start(Chain::Tollgate, &backend).await?;
+    // As many as Envoy has where nobody says otherwise.
+    let workers = available_parallelism().map_or(1, NonZero::get);
+    let workers = u32::try_from(workers).unwrap_or(1);
+    let mut setup = Setup::start(Chain::Tollgate, &backend, workers).await?;
+    let beside = Setup::start(Chain::Tollgate, &backend, workers).await?;
     for setup in [&setup, &beside] {
         hang_up(&reqwest::Client::new(), setup).await?;
     }
@@ -46,7 +55,11 @@ pub async fn run(seconds: u64) -> Result<String, Failure> {
         for (attack, samples) in Attack::ALL.into_iter().zip(&mut samples) {
             eprintln!("hostile mix, round {round} of {ROUNDS}: {attack}");
             for (target, samples) in targets.into_iter().zip(samples) {
-                let under_way = attack.begin(target, attacker.text());
+                let under_way = attack.begin(target, attacker.text())?;
+                if under_way.is_some() {
+                    // Its beginning is not what is measured.
+                    tokio::time::sleep(BEGINNING).await;
+                }
                 let taken = sample(
                     &mut setup,
                     Workload::Json,
@@ -74,7 +87,8 @@ pub async fn run(seconds: u64) -> Result<String, Failure> {
     let felt: Vec<_> = felt.collect();
     Ok(format!(
         "\nThe hostile mix: a client with one JSON request under way, while another one attacks; {ROUNDS} rounds \
-         of {seconds_per_run} s each, and as long with the attack on another gateway of the machine\n\n{}\n",
+         of {seconds_per_run} s each, and as long with the attack on another gateway of the machine; Envoys with \
+         {workers} workers\n\n{}\n",
         table::of_hostile(&felt)
     ))
 }

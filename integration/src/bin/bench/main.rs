@@ -11,8 +11,10 @@ mod setup;
 mod table;
 mod workload;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use attack::Attack;
 use clap::Parser;
 use tollgate_integration::stack::Failure;
 
@@ -27,6 +29,13 @@ struct Arguments {
     /// Time under load of the hostile mix, all runs together; 0 leaves it out.
     #[arg(long, default_value_t = 54)]
     hostile_seconds: u64,
+    /// Attacks, and does nothing else: what the hostile mix starts.
+    #[arg(long, hide = true, requires = "gateway", requires = "key")]
+    attack: Option<Attack>,
+    #[arg(long, hide = true)]
+    gateway: Option<SocketAddr>,
+    #[arg(long, hide = true)]
+    key: Option<String>,
 }
 
 #[tokio::main]
@@ -48,6 +57,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<String, Failure> {
+    if let (Some(attack), Some(gateway), Some(key)) =
+        (arguments.attack, arguments.gateway, &arguments.key)
+    {
+        attack.run(gateway, key).await;
+        return Ok(String::new());
+    }
     let mut report = match arguments.seconds {
         0 => String::new(),
         seconds => rounds::run(seconds).await?,

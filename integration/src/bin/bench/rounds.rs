@@ -21,7 +21,9 @@ const CHAINS: [Chain; 5] = [
     Chain::Ledger,
     Chain::Pool,
 ];
-const ROUNDS: u64 = 3;
+/// Of one second each: whatever else the machine does changes from second to second.
+const LEAST_ROUNDS: u64 = 3;
+const SECONDS_OF_A_RUN: u64 = 1;
 const BUSY_CONNECTIONS: u32 = 16;
 const QUIET_CONNECTIONS: u32 = 1;
 /// Timed first bytes of each chain, workload and round.
@@ -31,18 +33,17 @@ const MAX_REQUEST_TOKENS: u64 = 300;
 
 /// Runs everything and gives the report; `seconds` bounds the time under load.
 pub async fn run(seconds: u64) -> Result<String, Failure> {
-    let runs = ROUNDS * 2 * (CHAINS.len() * Workload::ALL.len()) as u64;
-    let seconds_per_run = (seconds / runs).max(1);
+    let runs = 2 * (CHAINS.len() * Workload::ALL.len()) as u64;
+    let rounds = (seconds / (runs * SECONDS_OF_A_RUN)).max(LEAST_ROUNDS);
     let clock = Clock::of_system()?;
     let backend = BenchBackend::start().await?;
     let mut setups = Vec::new();
     for chain in CHAINS {
-        setups.push(Setup::start(chain, &backend).await?);
+        setups.push(Setup::start(chain, &backend, 1).await?);
     }
     let mut bench = Bench {
         backend,
         clock,
-        seconds_per_run,
         http: reqwest::Client::new(),
     };
     for setup in &setups {
@@ -50,21 +51,20 @@ pub async fn run(seconds: u64) -> Result<String, Failure> {
         bench.account(setup).await?;
     }
     let mut cells = vec![vec![Cell::default(); CHAINS.len()]; Workload::ALL.len()];
-    for round in 1..=ROUNDS {
+    for round in 1..=rounds {
         for (workload, row) in Workload::ALL.into_iter().zip(&mut cells) {
-            eprintln!("round {round} of {ROUNDS}: {workload}");
+            eprintln!("round {round} of {rounds}: {workload}");
             for (setup, cell) in setups.iter_mut().zip(row) {
                 bench.measure(setup, workload, cell).await?;
             }
         }
     }
-    report(&mut setups, cells, seconds_per_run).await
+    report(&mut setups, cells, rounds).await
 }
 
 struct Bench {
     backend: BenchBackend,
     clock: Clock,
-    seconds_per_run: u64,
     http: reqwest::Client,
 }
 
@@ -83,7 +83,7 @@ impl Bench {
             (QUIET_CONNECTIONS, &mut cell.quiet),
         ] {
             let before = self.account(setup).await?;
-            let seconds = self.seconds_per_run;
+            let seconds = SECONDS_OF_A_RUN;
             samples.push(sample(setup, workload, connections, seconds, self.clock).await?);
             if let (Some(before), Some(after)) = (before, self.account(setup).await?) {
                 after.verify(before, connections)?;
@@ -143,10 +143,10 @@ impl Account {
 async fn report(
     setups: &mut [Setup],
     cells: Vec<Vec<Cell>>,
-    seconds_per_run: u64,
+    rounds: u64,
 ) -> Result<String, Failure> {
     let mut text = format!(
-        "{ROUNDS} rounds of {seconds_per_run} s each; {BUSY_CONNECTIONS} connections, and 1 for \
+        "{rounds} rounds of {SECONDS_OF_A_RUN} s each; {BUSY_CONNECTIONS} connections, and 1 for \
          \"1 conn\" and \"first byte\";\none Envoy worker; no TLS. The floor is Envoy + no-op. CPU \
          is per request.\n"
     );

@@ -66,8 +66,12 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Starts a chain in front of `backend`.
-    pub async fn start(chain: Chain, backend: &BenchBackend) -> Result<Self, Failure> {
+    /// Starts a chain in front of `backend`, with so many workers of Envoy.
+    pub async fn start(
+        chain: Chain,
+        backend: &BenchBackend,
+        workers: u32,
+    ) -> Result<Self, Failure> {
         let directory = tempfile::tempdir().map_err(|error| Failure::new("no directory", error))?;
         let socket = directory.path().join("service.sock");
         let mut config = EnvoyConfig::standalone()?;
@@ -116,7 +120,7 @@ impl Setup {
             config.remove_http_filter("envoy.filters.http.ext_proc");
         }
         let launch = Launch {
-            concurrency: 1,
+            concurrency: workers,
             access_log: Output::Dropped,
         };
         let envoy = Envoy::start(&config, directory.path(), launch).await?;

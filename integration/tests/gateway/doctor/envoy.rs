@@ -120,13 +120,24 @@ async fn an_envoy_for_other_backends_is_found() {
     let found = diagnose(&rig, &of_one, &pooled(&rig)).await;
     let message = "there is no cluster azure_openai.east";
     found.assert((ENVOY, "backends"), "error", message, "again");
-    let mut config = written(&rig, &pooled(&rig)).await;
-    let cluster = config.cluster("azure_openai.east");
-    let lua = "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions/http_filters/0/typed_config/default_source_code/inline_string";
-    *cluster.pointer_mut(lua).expect("Lua") = json!("-- nothing");
-    let found = diagnose(&rig, &config, &pooled(&rig)).await;
-    let message = "the cluster azure_openai.east does not have the Lua filter";
-    found.assert((ENVOY, "backends"), "error", message, "again");
+    // Other Lua, and the same Lua where it should not be left out.
+    let matchers = "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions/http_filters/0/typed_config/xds_matcher/matcher_list/matchers/0";
+    let code =
+        "/on_match/action/typed_config/typed_config/typed_config/default_source_code/inline_string";
+    let first = "/predicate/not_matcher/and_matcher/predicate/1/single_predicate/value_match";
+    for (part, other) in [
+        (code, json!("-- nothing")),
+        (first, json!({ "prefix": "," })),
+    ] {
+        let mut config = written(&rig, &pooled(&rig)).await;
+        let cluster = config.cluster("azure_openai.east");
+        *cluster
+            .pointer_mut(&format!("{matchers}{part}"))
+            .expect("a matcher") = other;
+        let found = diagnose(&rig, &config, &pooled(&rig)).await;
+        let message = "the cluster azure_openai.east does not have the filters";
+        found.assert((ENVOY, "backends"), "error", message, "again");
+    }
 }
 
 #[tokio::test]
