@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
 use crate::ports::free_port;
@@ -35,15 +36,35 @@ impl Redis {
         Self::with(port, &["--port", &port.to_string()])
     }
 
-    /// A server with one user, by the rules of an ACL, that takes connections with TLS alone.
+    /// The authority of [`Self::with_tls`], in its directory.
+    pub const AUTHORITY: &str = "redis-ca.pem";
+
+    /// A server with one user, by the rules of an ACL, that takes connections with TLS alone. Its certificate and its
+    /// authority's are in `directory`.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub fn with_tls(tls: &Certificates<'_>, user: &str, rules: &[&str]) -> Result<Self, Failure> {
+    pub fn with_tls(directory: &Path, user: &str, rules: &[&str]) -> Result<Self, Failure> {
         let port = free_port()?;
-        let path = |path: &Path| path.display().to_string();
-        let (listens, certificate) = (port.to_string(), path(tls.certificate));
-        let (key, authority) = (path(tls.key), path(tls.authority));
+        let failed = |error| Failure::new("a certificate", error);
+        let ca_key = KeyPair::generate().map_err(failed)?;
+        let mut ca = CertificateParams::new(Vec::new()).map_err(failed)?;
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca_certificate = ca.self_signed(&ca_key).map_err(failed)?;
+        let issuer = Issuer::new(ca, ca_key);
+        let own_key = KeyPair::generate().map_err(failed)?;
+        let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).map_err(failed)?;
+        let leaf = leaf.signed_by(&own_key, &issuer).map_err(failed)?;
+        let write = |name: &str, text: String| {
+            let path = directory.join(name);
+            let written = fs::write(&path, text);
+            written.map_err(|error| Failure::new(path.display(), error))?;
+            Ok::<_, Failure>(path.display().to_string())
+        };
+        let listens = port.to_string();
+        let authority = write(Self::AUTHORITY, ca_certificate.pem())?;
+        let certificate = write("redis.pem", leaf.pem())?;
+        let key = write("redis-key.pem", own_key.serialize_pem())?;
         let mut arguments = vec![
             "--port",
             "0",
@@ -268,17 +289,6 @@ impl Redis {
         }
         Ok(())
     }
-}
-
-/// What a server with TLS needs.
-#[derive(Clone, Copy, Debug)]
-pub struct Certificates<'a> {
-    /// The server's, in PEM.
-    pub certificate: &'a Path,
-    /// Its key.
-    pub key: &'a Path,
-    /// Who has issued it.
-    pub authority: &'a Path,
 }
 
 impl Drop for Redis {

@@ -28,10 +28,10 @@ use crate::config::{Config, Shown, Watch};
 use crate::envoy::{self, Listener};
 use crate::events::{Outbox, Thresholds};
 use crate::gateway::{Gateway, collect, standings};
-use crate::limits::Limits;
+use crate::limits::{Limits, RenewedPassword};
 use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{Environment, LogExport, LogFormat, LogHandle, Metrics, init_log};
-use crate::upstream::Identity;
+use crate::upstream::{AzureTokenSource, Identity};
 use crate::usage::LedgerWriter;
 
 /// How often decisions that nobody came for are forgotten.
@@ -119,7 +119,7 @@ impl Service {
         let ledger = RunningLedger::start(&config, &stop_background).await?;
         let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
         let usage = ledger.as_ref().map(|it| it.key_usage(&config));
-        let (limits, passed) = restored_limits(&config, ledger.as_ref()).await?;
+        let (limits, passed) = restored_limits(&config, ledger.as_ref(), &stop_background).await?;
         let commanded = Commanded::new(replica, usage, &sending.log);
         let shared = Shared::new(issued, limits, sending, config.shown);
         let (state, writers, ledger) = State::new(config.policy, shared, ledger)?;
@@ -386,11 +386,12 @@ fn follow(gateway: &Arc<Gateway>, stop: &CancellationToken) -> [JoinHandle<()>; 
 async fn restored_limits(
     config: &Config,
     ledger: Option<&RunningLedger>,
+    stop: &CancellationToken,
 ) -> Result<(Arc<Limits>, Passed), String> {
     let ((limits, alarms), thresholds) = match &config.redis {
         None => (Limits::new(), Thresholds::alone()?),
         Some(options) => (
-            Limits::shared(options.clone())?,
+            Limits::shared(options.clone(), tokens_for_redis(config, stop))?,
             Thresholds::shared(&options.key_prefix),
         ),
     };
@@ -400,6 +401,14 @@ async fn restored_limits(
     limits.connect(&config.policy.limits).await;
     let passed = Passed { alarms, thresholds };
     Ok((limits, passed))
+}
+
+/// The tokens that are the password at the servers of shared limits, fetched until it stops.
+fn tokens_for_redis(config: &Config, stop: &CancellationToken) -> Option<RenewedPassword> {
+    let source = AzureTokenSource::new(config.redis_identity.clone()?);
+    let identity = Arc::new(Identity::default());
+    tokio::spawn(Arc::clone(&identity).keep_fresh(Arc::new(source), stop.clone()));
+    Some(Arc::new(move || identity.token()))
 }
 
 fn observe_limits(metrics: &Metrics, limits: &Arc<Limits>, policy: &Arc<LivePolicy>) {

@@ -9,17 +9,16 @@ use super::written::{Authority, File, GrpcTls, Trust};
 
 /// Every file whose change makes another configuration.
 pub(super) fn of(file: &File, directory: &Path) -> Vec<PathBuf> {
-    let identities = std::iter::once(&file.identity).chain(
-        file.backends
-            .value
-            .iter()
-            .filter_map(|it| it.identity.as_ref()),
-    );
+    let redis = file.limits.as_ref().and_then(|it| it.redis.as_ref());
+    let of_backends = file.backends.value.iter();
+    let of_redis = redis.and_then(|it| it.value.identity.as_ref());
+    let identities = std::iter::once(&file.identity)
+        .chain(of_backends.filter_map(|it| it.identity.as_ref()))
+        .chain(of_redis);
     let secrets = identities.filter_map(|it| {
         let secret = it.value.client_secret.as_ref()?;
         secret.secret.value.file.as_ref()
     });
-    let redis = file.limits.as_ref().and_then(|it| it.redis.as_ref());
     let password = redis.and_then(|it| it.value.password.as_ref());
     let events = file.limits.as_ref().and_then(|it| it.events.as_ref());
     let ledger = file.ledger.as_ref();

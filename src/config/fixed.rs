@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Config, Listen, Shown};
+use super::{Config, IdentityConfig, Listen, Shown};
 use crate::database::PostgresUrl;
 use crate::limits::SharedOptions;
 use crate::usage::LedgerOptions;
@@ -15,6 +15,7 @@ pub struct Fixed {
     database: Option<PostgresUrl>,
     ledger: Option<LedgerOptions>,
     redis: Option<SharedOptions>,
+    redis_identity: Option<IdentityConfig>,
     shown: Shown,
 }
 
@@ -33,6 +34,7 @@ impl Fixed {
             database,
             ledger,
             redis,
+            redis_identity,
             shown:
                 Shown {
                     metrics,
@@ -46,7 +48,10 @@ impl Fixed {
             ("data_directory", *data_directory == other.data_directory),
             ("database", *database == other.database),
             ("ledger", *ledger == other.ledger),
-            ("limits.redis", *redis == other.redis),
+            (
+                "limits.redis",
+                *redis == other.redis && *redis_identity == other.redis_identity,
+            ),
             ("metrics", *metrics == other.shown.metrics),
             ("audit", *audit == other.shown.audit),
             ("content_log.file", *content == other.shown.content),
@@ -63,6 +68,7 @@ impl Config {
             database: self.database.clone(),
             ledger: self.ledger.clone(),
             redis: self.redis.clone(),
+            redis_identity: self.redis_identity.clone(),
             shown: self.shown.clone(),
         }
     }

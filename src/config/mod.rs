@@ -112,6 +112,8 @@ pub struct Config {
     pub database: Option<PostgresUrl>,
     /// Where replicas count their limits together; `None`: each counts for itself.
     pub redis: Option<SharedOptions>,
+    /// Whose tokens the password there is; `None`: it has a password of its own, or none.
+    pub redis_identity: Option<IdentityConfig>,
     /// What is allowed and may not be meant.
     pub warnings: Vec<Finding>,
     /// What of it all is shown, and where.

@@ -83,7 +83,7 @@ fn backend(written: &mut written::Backend, directory: &Path, problems: &mut Prob
     backend.resource = resource(written, directory, problems);
     let address = host_and_port(written);
     backend.address = address.map(|(host, port)| format!("{host}:{port}"));
-    backend.identity = own.and_then(|own| identity(own, directory, problems));
+    backend.identity = own.and_then(|own| identity(&own, directory, problems));
     backend
 }
 

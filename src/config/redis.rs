@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::IdentityConfig;
+use super::identity::identity_for;
 use super::spanned::Spanned;
 
 use super::problem::Problem;
@@ -11,6 +13,9 @@ use super::written::{Redis, WhenUnavailable};
 use crate::auth::certificate::parse_certificates;
 use crate::limits::{self, ServerUrl, Servers, SharedOptions};
 
+/// Azure Managed Redis and Azure Cache for Redis
+/// (<https://learn.microsoft.com/azure/redis/entra-for-authentication>).
+const REDIS_SCOPE: &str = "https://redis.azure.com/.default";
 const DEFAULT_KEY_PREFIX: &str = "tollgate";
 /// Shares of a limit that is divided among more than these would be of no use.
 const MAX_REPLICAS: u64 = 1_000;
@@ -62,6 +67,43 @@ pub(super) fn redis(
         },
         replicas: written.replicas.value,
     })
+}
+
+/// Whose tokens are the password.
+pub(super) fn identity(
+    whole: &Spanned<Redis>,
+    directory: &Path,
+    problems: &mut Problems,
+) -> Option<IdentityConfig> {
+    let written = &whole.value;
+    let own = written.identity.as_ref()?;
+    let mut wrong = |at, message: &str, help: &str| {
+        problems.push(Problem::at(at, message).help(help));
+    };
+    if let Some(password) = &written.password {
+        let message = "either `password` or `identity` may be set";
+        wrong(
+            password.referenced,
+            message,
+            "the identity's tokens are the password",
+        );
+    }
+    if written.username.is_none() {
+        let message = "`identity` needs a `username`";
+        let help = "write the object id of the identity: that is its user at Azure's Redis";
+        wrong(own.referenced, message, help);
+    }
+    let urls = written.url.iter();
+    let urls = urls.chain(written.cluster.iter().flatten());
+    let urls = urls.chain(written.sentinel.iter().flat_map(|it| &it.urls));
+    if let Some(plain) = urls
+        .into_iter()
+        .find(|it| !it.value.starts_with("rediss://"))
+    {
+        let message = "a token of the identity goes to a server with TLS alone";
+        wrong(plain.referenced, message, "write `rediss://HOST:PORT`");
+    }
+    identity_for(REDIS_SCOPE, own, directory, problems)
 }
 
 fn servers(whole: &Spanned<Redis>, problems: &mut Problems) -> Option<Servers> {

@@ -26,7 +26,8 @@ use super::problems::Problems;
 use super::products::products;
 use super::surroundings::Surroundings;
 use super::{
-    Config, Shown, authorities, content_log, database, duration, files, limits, redis, written,
+    Config, IdentityConfig, Shown, authorities, content_log, database, duration, files, limits,
+    redis, written,
 };
 use crate::access::{BodyLimits, MAX_BODY_BYTES};
 use crate::database::PostgresUrl;
@@ -62,7 +63,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
     );
     let content = content_log::rules(file.content_log.as_ref(), &mut problems);
     let background = background(&file, &products, &mut problems);
-    let identity = identity(file.identity, directory, &mut problems);
+    let identity = identity(&file.identity, directory, &mut problems);
     let mut issuers = Issuers::read(&file.issuers, directory, &mut problems);
     let (clients, keys) = clients(
         &file.clients,
@@ -111,6 +112,7 @@ pub(super) fn validate(mut file: written::File, directory: &Path) -> Result<Conf
             data_directory: storage.data_directory,
             database: storage.database,
             redis: storage.redis,
+            redis_identity: storage.redis_identity,
             shown: storage.shown,
             warnings: Vec::new(),
         }),
@@ -126,6 +128,7 @@ struct Storage {
     ledger: Option<LedgerOptions>,
     kept: Kept,
     redis: Option<SharedOptions>,
+    redis_identity: Option<IdentityConfig>,
     events: Option<Arc<Target>>,
     shown: Shown,
 }
@@ -149,6 +152,7 @@ impl Storage {
             data_directory,
             database,
             redis: redis::redis(redis, directory, problems),
+            redis_identity: redis.and_then(|it| redis::identity(it, directory, problems)),
             events: events(file.limits.as_ref(), directory, problems).map(Arc::new),
             shown: Shown {
                 metrics: metrics(file.metrics.as_ref(), problems),

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::finding::Subject;
@@ -18,6 +19,14 @@ pub(super) struct Token {
     pub(super) authorization: HeaderValue,
     /// What it says; none of it where only its issuer can read it.
     pub(super) claims: Claims,
+    password: Option<SecretString>,
+}
+
+impl Token {
+    /// Where it is taken as a password.
+    pub(super) fn password(self) -> Option<SecretString> {
+        self.password
+    }
 }
 
 /// The claims by which a resource decides.
@@ -80,6 +89,7 @@ pub(super) async fn fetch(config: &IdentityConfig, subject: &mut Subject) -> Opt
             Some(Token {
                 authorization,
                 claims,
+                password: token.token(),
             })
         }
         Err(error) => {

@@ -8,6 +8,7 @@ use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, open};
 use rustix::io::Errno;
 
 use super::finding::{Checks, Subject};
+use super::identity;
 use super::patience::{LONGEST, of_files, within};
 use crate::config::Config;
 use crate::control::check_folder;
@@ -200,7 +201,16 @@ async fn examine_redis(config: &Config) -> Checks {
         .map(ToString::to_string)
         .collect();
     let servers = servers.join(", ");
-    match within(try_servers(options)).await {
+    let password = match &config.redis_identity {
+        None => options.password.clone(),
+        Some(identity) => {
+            let Some(token) = identity::fetch(identity, &mut subject).await else {
+                return subject.into_checks();
+            };
+            token.password()
+        }
+    };
+    match within(try_servers(options, password.as_ref())).await {
         Ok(()) => subject.ok("connection", format!("{servers} answers")),
         Err(error) => {
             let meaning = options.when_unavailable.concern();

@@ -175,6 +175,7 @@ impl Book {
             if link.is_up() {
                 self.tell_all(false, &settings()).await;
                 if attempt.is_multiple_of(TICKS_PER_PING) {
+                    link.renew().await;
                     link.ping().await;
                 }
                 continue;

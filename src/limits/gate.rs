@@ -19,7 +19,7 @@ use super::queue::{Place, Queues};
 use super::rate_limits::Standing;
 use super::rule::{Meter, Rule};
 use super::settings::LimitSettings;
-use super::shared::{Link, SharedOptions, SharedState};
+use super::shared::{Link, RenewedPassword, SharedOptions, SharedState};
 use super::subject::{Line, Subject};
 
 /// Alarms that may wait to be told; there are a few for each quota and period.
@@ -59,9 +59,12 @@ impl Limits {
     ///
     /// # Errors
     /// Where this machine has no random numbers.
-    pub fn shared(options: SharedOptions) -> Result<(Arc<Self>, mpsc::Receiver<Alarm>), String> {
+    pub fn shared(
+        options: SharedOptions,
+        renewed: Option<RenewedPassword>,
+    ) -> Result<(Arc<Self>, mpsc::Receiver<Alarm>), String> {
         let clock = Clock::start();
-        let link = Link::new(options, clock)?;
+        let link = Link::new(options, renewed, clock)?;
         Ok(Self::by(clock, Some(link)))
     }
 

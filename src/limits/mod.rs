@@ -37,8 +37,8 @@ pub use rate_limits::{RateLimits, Resets, Standing};
 pub use rule::{Measure, Meter, Period, Rule, Span};
 pub use settings::{LimitSettings, Priority, Queueing, Reserves};
 pub use shared::{
-    Away, BadServerUrl, ServerUrl, Servers, SharedOptions, SharedState, WhenUnavailable,
-    try_servers,
+    Away, BadServerUrl, RenewedPassword, ServerUrl, Servers, SharedOptions, SharedState,
+    WhenUnavailable, try_servers,
 };
 pub use subject::{Line, Names, Subject};
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
+use secrecy::SecretString;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -84,10 +85,21 @@ impl IssuedToken {
         &self.authorization
     }
 
+    /// The token itself, for what takes it as a password.
+    pub fn token(&self) -> Option<SecretString> {
+        token(&self.authorization)
+    }
+
     /// How long it lives from when it was issued.
     pub fn lifetime(&self) -> Duration {
         self.lifetime
     }
+}
+
+/// The token of a header.
+fn token(authorization: &HeaderValue) -> Option<SecretString> {
+    let token = authorization.to_str().ok()?.strip_prefix("Bearer ")?;
+    Some(token.into())
 }
 
 impl fmt::Debug for IssuedToken {
@@ -132,6 +144,11 @@ impl Identity {
         let held = self.held.load();
         let held = held.as_ref().filter(|held| Instant::now() < held.ends)?;
         Some(held.authorization.clone())
+    }
+
+    /// The token itself while it lives, for what takes it as a password.
+    pub fn token(&self) -> Option<SecretString> {
+        token(&self.authorization()?)
     }
 
     /// When the token ends, in seconds since 1970; `None` before the first.

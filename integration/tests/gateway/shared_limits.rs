@@ -8,10 +8,16 @@ use crate::support::{hello, metric, send};
 
 /// With a limit of one client, counted in this server.
 async fn stack(server: &Redis, when_unavailable: &str) -> Stack {
-    let limits = format!(
-        "limits: {{ redis: {{ url: \"{}\", replicas: 2, when_unavailable: {when_unavailable} }} }}\n",
-        server.url()
-    );
+    let url = server.url();
+    stack_by(format!(
+        "url: \"{url}\", replicas: 2, when_unavailable: {when_unavailable}"
+    ))
+    .await
+}
+
+/// The same, counted where these members of `redis` say.
+async fn stack_by(members: String) -> Stack {
+    let limits = format!("limits: {{ redis: {{ {members} }} }}\n");
     let options = with_sqlite().edit_config(move |yaml| {
         let client = "    products: [standard]\n    limits: { requests_per_minute: 6 }\n";
         let yaml = yaml.replacen("    products: [standard]\n", client, 1);
@@ -81,4 +87,44 @@ async fn requests_with_limits_are_refused_where_that_is_the_rule() {
     server.up().expect("it starts");
     until(&stack, "requests with limits are refused", false).await;
     assert_eq!(send(stack.chat(&hello())).await.status(), 200);
+}
+
+#[tokio::test]
+async fn the_identitys_token_is_the_password_of_its_user() {
+    const PRINCIPAL: &str = "0f1e2d3c-aaaa-bbbb-cccc-0123456789ab";
+    // Any password of this user is good, as a token is at Azure; of the other one no token is.
+    for (password, is_taken) in [("nopass", true), (">another", false)] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let rules = ["on", password, "~*", "+@all"];
+        let server = Redis::with_tls(directory.path(), PRINCIPAL, &rules).expect("a Redis");
+        let authority = directory.path().join(Redis::AUTHORITY);
+        let stack = stack_by(format!(
+            "url: \"{}\", ca_file: \"{}\", username: {PRINCIPAL}, identity: {{ managed_identity: {{}} }}, replicas: 2",
+            server.tls_url(),
+            authority.display()
+        ))
+        .await;
+        if is_taken {
+            until(&stack, "part of each limit", false).await;
+            wait_for("the servers", async || {
+                (metric(&stack, "tollgate_limit_store_up", &[]).await > 0.0).then_some(())
+            })
+            .await;
+            assert_eq!(
+                stack.identity.fetches(),
+                2,
+                "for the backends, and for Redis"
+            );
+        } else {
+            let log = stack.tollgate().log();
+            log.wait_for_json("the refusal", |line| {
+                line.to_string().contains("Password authentication failed")
+            })
+            .await;
+            until(&stack, "part of each limit", true).await;
+        }
+        assert_eq!(send(stack.chat(&hello())).await.status(), 200);
+        let log = stack.tollgate().log().all().join("\n");
+        assert!(!log.contains("eyJ"), "a token is in the log");
+    }
 }

@@ -33,7 +33,12 @@ impl Replica {
     }
 
     pub async fn shared(options: SharedOptions) -> Self {
-        let (limits, alarms) = Limits::shared(options).expect("a replica");
+        Self::shared_with(options, None).await
+    }
+
+    /// Whose password is replaced by others.
+    pub async fn shared_with(options: SharedOptions, renewed: Option<RenewedPassword>) -> Self {
+        let (limits, alarms) = Limits::shared(options, renewed).expect("a replica");
         let settings: Arc<LimitSettings> = Arc::default();
         limits.connect(&settings).await;
         let stop = CancellationToken::new();

@@ -1,10 +1,11 @@
 //! Each way to run the servers.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tollgate::limits::*;
-use tollgate_integration::redis::{Certificates, Redis};
+use tollgate_integration::redis::Redis;
 
 use super::rig::*;
 
@@ -114,28 +115,12 @@ async fn the_database_that_the_address_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_with_an_authority_of_ones_own_and_a_password() {
     let directory = tempfile::tempdir().expect("a directory");
-    let at = |name: &str| directory.path().join(name);
-    let ca_key = KeyPair::generate().expect("a key");
-    let mut ca = CertificateParams::new(Vec::new()).expect("good");
-    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = ca.self_signed(&ca_key).expect("a certificate");
-    let issuer = Issuer::new(ca, ca_key);
-    let key = KeyPair::generate().expect("a key");
-    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("good");
-    let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
-    std::fs::write(at("ca.pem"), authority.pem()).expect("written");
-    std::fs::write(at("leaf.pem"), leaf.pem()).expect("written");
-    std::fs::write(at("key.pem"), key.serialize_pem()).expect("written");
-    let certificates = Certificates {
-        certificate: &at("leaf.pem"),
-        key: &at("key.pem"),
-        authority: &at("ca.pem"),
-    };
     let rights = documented_rights();
     let rights: Vec<&str> = rights.iter().map(String::as_str).collect();
-    let server = Redis::with_tls(&certificates, USER, &rights).expect("a Redis");
+    let server = Redis::with_tls(directory.path(), USER, &rights).expect("a Redis");
+    let authority = std::fs::read(directory.path().join(Redis::AUTHORITY)).expect("a certificate");
     let good = SharedOptions {
-        trust: Some(authority.pem().into_bytes()),
+        trust: Some(authority),
         ..as_user(Servers::Single(
             ServerUrl::parse(&server.tls_url()).expect("an address"),
         ))
@@ -201,4 +186,58 @@ async fn sentinels_say_who_goes_on_when_the_primary_dies() {
     let passed = tokio::time::timeout(Duration::from_secs(30), passes).await;
     drop(passed.expect("the other server goes on"));
     assert!(replica.state().is_up());
+}
+
+/// The connections of the user at a server, by their ids.
+fn connections(server: &Redis) -> BTreeSet<String> {
+    let all = server.ask(&["client", "list"]).expect("an answer");
+    let own = all
+        .lines()
+        .filter(|it| it.contains(&format!("user={USER} ")));
+    let ids = own.filter_map(|it| it.split(' ').find(|field| field.starts_with("id=")));
+    ids.map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_replaced_before_the_server_ends_its_connection() {
+    let server = Redis::start().expect("a Redis");
+    let url = ServerUrl::parse(&server.url()).expect("an address");
+    let token = Arc::<Mutex<Option<&str>>>::default();
+    let renewed: RenewedPassword = {
+        let token = Arc::clone(&token);
+        Arc::new(move || token.lock().expect("no poison").map(Into::into))
+    };
+    let set = |to| *token.lock().expect("no poison") = Some(to);
+    let options = SharedOptions {
+        username: Some(USER.to_owned()),
+        ..of(Servers::Single(url))
+    };
+    let rights = ["on", "~*", "+@all", ">first"];
+    server.make_user(USER, &rights).expect("a user");
+    let replica = Replica::shared_with(options, Some(renewed)).await;
+    assert!(!replica.state().is_up(), "it has no token yet");
+    set("first");
+    wait_for(|| replica.state().is_up()).await;
+    let before = connections(&server);
+    let failed = replica.state().failed;
+    // As with Entra ID, both tokens are good for a while.
+    server.make_user(USER, &[">second"]).expect("a user");
+    set("second");
+    wait_for(|| {
+        let now = connections(&server);
+        !now.is_empty() && now.is_disjoint(&before)
+    })
+    .await;
+    assert!(replica.state().is_up());
+    assert_eq!(replica.state().failed, failed, "no call was lost");
+    // One that is not taken changes nothing while the other one is good.
+    set("third");
+    let second = connections(&server);
+    wait_for(|| {
+        let log = server.ask(&["acl", "log"]).expect("an answer");
+        log.contains("auth")
+    })
+    .await;
+    assert!(replica.state().is_up());
+    assert_eq!(connections(&server), second);
 }

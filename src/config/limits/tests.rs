@@ -382,3 +382,57 @@ fn a_reserve_can_be_of_backends() {
         assert_eq!(is_said, is_warned, "{high}: {warnings:?}");
     }
 }
+
+#[test]
+fn redis_has_a_password_or_an_identity() {
+    let good = "username: 0f1e, identity: { managed_identity: {} }";
+    let read = |members: &str| {
+        let redis = format!("limits: {{ redis: {{ replicas: 2, {members} }} }}");
+        parse("", "", &redis)
+    };
+    let config = read(&format!("url: \"rediss://a.example:10000\", {good}"));
+    let config = config.unwrap_or_else(|report| panic!("{report}"));
+    let identity = config.redis_identity.as_ref().expect("an identity");
+    assert_eq!(identity.scope, "https://redis.azure.com/.default");
+    let own = good.replace("{} }", "{}, scope: \"https://redis.azure.us/.default\" }");
+    let config_of_another = read(&format!("url: \"rediss://a.example:10000\", {own}"));
+    let config_of_another = config_of_another.unwrap_or_else(|report| panic!("{report}"));
+    let difference = config.fixed().difference(&config_of_another.fixed());
+    assert_eq!(difference, Some("limits.redis"));
+    for (members, said) in [
+        (
+            format!("url: \"rediss://a\", {good}, password: {{ env: PATH }}"),
+            "either `password` or `identity`",
+        ),
+        (
+            "url: \"rediss://a\", identity: { managed_identity: {} }".to_owned(),
+            "`identity` needs a `username`",
+        ),
+        (
+            format!("url: \"redis://a\", {good}"),
+            "goes to a server with TLS alone",
+        ),
+        (
+            format!("cluster: [\"redis://a\"], {good}"),
+            "goes to a server with TLS alone",
+        ),
+        (
+            format!("sentinel: {{ urls: [\"redis://a:26379\"], name: main }}, {good}"),
+            "goes to a server with TLS alone",
+        ),
+        (
+            "url: \"rediss://a\", username: 0f1e, identity: {}".to_owned(),
+            "exactly one of `managed_identity`",
+        ),
+        (
+            "url: \"rediss://a\", username: 0f1e, identity: { managed_identity: {}, scope: redis }"
+                .to_owned(),
+            "https://redis.azure.com/.default",
+        ),
+    ] {
+        let Err(report) = read(&members) else {
+            panic!("{members} is good");
+        };
+        assert!(report.to_string().contains(said), "{members}: {report}");
+    }
+}

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::identity::Identity;
 use super::secret::SecretRef;
 use super::text::TextOrNumber;
 use crate::config::spanned::Spanned;
@@ -116,6 +117,8 @@ pub(in crate::config) struct Redis {
     pub(in crate::config) username: Option<String>,
     /// Where the password is.
     pub(in crate::config) password: Option<Spanned<SecretRef>>,
+    /// Whose tokens of Entra ID are the password; the usual `scope` is `https://redis.azure.com/.default`.
+    pub(in crate::config) identity: Option<Spanned<Identity>>,
     /// What the names of counters begin with; `tollgate` if absent.
     pub(in crate::config) key_prefix: Option<Spanned<String>>,
     /// What happens to requests while the servers do not answer.

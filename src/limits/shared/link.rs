@@ -1,8 +1,8 @@
 //! The connection to the servers: the one file that speaks to them.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -12,12 +12,12 @@ use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, Script};
 use redis::{TlsCertificates, TlsMode};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
 use super::call::{Answers, CounterCall};
 use super::keys::of_subject;
-use super::options::{ServerUrl, Servers, SharedOptions, WhenUnavailable};
+use super::options::{RenewedPassword, ServerUrl, Servers, SharedOptions, WhenUnavailable};
 use super::view::{Reach, View};
 use crate::limits::moment::{Clock, Moment};
 use crate::limits::subject::Subject;
@@ -40,6 +40,10 @@ pub(in crate::limits) struct Link {
     script: Script,
     /// Of this process.
     replica: String,
+    /// The password, where it is replaced before it ends.
+    renewed: Option<RenewedPassword>,
+    /// The one that the connection was made with.
+    used: Mutex<Option<SecretString>>,
     connection: ArcSwapOption<Connection>,
     is_up: AtomicBool,
     /// Since when it is down, where it is.
@@ -102,7 +106,11 @@ pub(in crate::limits) struct Said {
 impl Link {
     /// # Errors
     /// Where this machine has no random numbers.
-    pub(in crate::limits) fn new(options: SharedOptions, clock: Clock) -> Result<Self, String> {
+    pub(in crate::limits) fn new(
+        options: SharedOptions,
+        renewed: Option<RenewedPassword>,
+        clock: Clock,
+    ) -> Result<Self, String> {
         let mut replica = [0; 8];
         getrandom::fill(&mut replica).map_err(|error| error.to_string())?;
         let now = clock.now();
@@ -112,6 +120,8 @@ impl Link {
             clock,
             script: Script::new(include_str!("counters.lua")),
             replica: hex::encode(replica),
+            renewed,
+            used: Mutex::default(),
             connection: ArcSwapOption::empty(),
             is_up: AtomicBool::new(false),
             away_since_ms: AtomicI64::new(now.unix_ms),
@@ -158,19 +168,48 @@ impl Link {
     /// # Errors
     /// What the server or the network says.
     pub(in crate::limits) async fn connect(&self) -> Result<(), String> {
-        let connected = timeout(CONNECT_TIMEOUT, connect(&self.options)).await;
-        let connected = connected
-            .map_err(|_| "no connection in time".to_owned())
-            .and_then(|it| it.map_err(|error| error.to_string()));
-        match connected {
-            Ok(connection) => {
-                self.connection.store(Some(Arc::new(connection)));
-                Ok(())
+        let password = match &self.renewed {
+            None => self.options.password.clone(),
+            Some(renewed) => {
+                let Some(token) = renewed() else {
+                    // Whatever fetches it says why.
+                    self.away();
+                    return Err("the identity has no token".to_owned());
+                };
+                Some(token)
             }
-            Err(reason) => {
-                self.down(&reason);
-                Err(reason)
-            }
+        };
+        let connected = self.connect_with(password).await;
+        connected.inspect_err(|reason| self.down(reason))
+    }
+
+    async fn connect_with(&self, password: Option<SecretString>) -> Result<(), String> {
+        let connecting = connect(&self.options, password.as_ref());
+        let connection = timeout(CONNECT_TIMEOUT, connecting).await;
+        let connection = connection
+            .map_err(|_| "no connection in time".to_owned())?
+            .map_err(|error| error.to_string())?;
+        self.connection.store(Some(Arc::new(connection)));
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = password;
+        Ok(())
+    }
+
+    /// Logs in anew where the password is another one by now: servers end connections whose token ends. Calls go on
+    /// with the connection that there is until there is a new one.
+    pub(in crate::limits) async fn renew(&self) {
+        let Some(now) = self.renewed.as_ref().and_then(|renewed| renewed()) else {
+            return;
+        };
+        let is_same = {
+            let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            let used = used.as_ref().map(ExposeSecret::expose_secret);
+            used == Some(now.expose_secret())
+        };
+        if !is_same && let Err(reason) = self.connect_with(Some(now)).await {
+            tracing::warn!(
+                reason,
+                "the servers of shared limits do not take the identity's new token"
+            );
         }
     }
 
@@ -188,12 +227,16 @@ impl Link {
         self.is_up.store(true, Ordering::Relaxed);
     }
 
-    fn down(&self, reason: &str) {
+    fn away(&self) {
         if self.is_up.swap(false, Ordering::Relaxed) {
             let now = self.clock.now().unix_ms;
             self.away_since_ms.store(now, Ordering::Relaxed);
         }
         self.connection.store(None);
+    }
+
+    fn down(&self, reason: &str) {
+        self.away();
         if !self.is_said.swap(true, Ordering::Relaxed) {
             tracing::warn!(reason, "{}", self.options.when_unavailable.concern());
         }
@@ -292,10 +335,13 @@ impl Link {
 ///
 /// # Errors
 /// What the server or the network says.
-pub async fn try_servers(options: &SharedOptions) -> Result<(), String> {
+pub async fn try_servers(
+    options: &SharedOptions,
+    password: Option<&SecretString>,
+) -> Result<(), String> {
     let tried = async {
         let ping = redis::cmd("PING");
-        match connect(options).await? {
+        match connect(options, password).await? {
             Connection::Server(mut server) => ping.query_async::<()>(&mut server).await,
             Connection::Cluster(mut cluster) => ping.query_async::<()>(&mut cluster).await,
         }
@@ -307,16 +353,20 @@ pub async fn try_servers(options: &SharedOptions) -> Result<(), String> {
     }
 }
 
-async fn connect(options: &SharedOptions) -> Result<Connection, RedisError> {
+async fn connect(
+    options: &SharedOptions,
+    password: Option<&SecretString>,
+) -> Result<Connection, RedisError> {
+    let password = password.map(ExposeSecret::expose_secret);
     let certificates = options.trust.clone().map(|root_cert| TlsCertificates {
         client_tls: None,
         root_cert: Some(root_cert),
     });
     match &options.servers {
-        Servers::Single(url) => single(options, url, certificates).await,
-        Servers::Cluster(urls) => cluster(options, urls, certificates).await,
+        Servers::Single(url) => single((options, password), url, certificates).await,
+        Servers::Cluster(urls) => cluster((options, password), urls, certificates).await,
         Servers::Sentinel { sentinels, name } => {
-            by_sentinel(options, sentinels, name, certificates).await
+            by_sentinel((options, password), sentinels, name, certificates).await
         }
     }
 }
@@ -328,12 +378,8 @@ fn config() -> AsyncConnectionConfig {
         .set_response_timeout(Some(CONNECT_TIMEOUT))
 }
 
-fn password(options: &SharedOptions) -> Option<&str> {
-    options.password.as_ref().map(ExposeSecret::expose_secret)
-}
-
 async fn single(
-    options: &SharedOptions,
+    (options, password): (&SharedOptions, Option<&str>),
     url: &ServerUrl,
     certificates: Option<TlsCertificates>,
 ) -> Result<Connection, RedisError> {
@@ -342,7 +388,7 @@ async fn single(
     if let Some(username) = &options.username {
         settings = settings.set_username(username);
     }
-    if let Some(password) = password(options) {
+    if let Some(password) = password {
         settings = settings.set_password(password);
     }
     let info = info.set_redis_settings(settings);
@@ -356,7 +402,7 @@ async fn single(
 }
 
 async fn cluster(
-    options: &SharedOptions,
+    (options, password): (&SharedOptions, Option<&str>),
     urls: &[ServerUrl],
     certificates: Option<TlsCertificates>,
 ) -> Result<Connection, RedisError> {
@@ -367,7 +413,7 @@ async fn cluster(
     if let Some(username) = &options.username {
         builder = builder.username(username);
     }
-    if let Some(password) = password(options) {
+    if let Some(password) = password {
         builder = builder.password(password);
     }
     if let Some(certificates) = certificates {
@@ -378,7 +424,7 @@ async fn cluster(
 }
 
 async fn by_sentinel(
-    options: &SharedOptions,
+    (options, password): (&SharedOptions, Option<&str>),
     sentinels: &[ServerUrl],
     name: &str,
     certificates: Option<TlsCertificates>,
@@ -388,7 +434,7 @@ async fn by_sentinel(
     if let Some(username) = &options.username {
         builder = builder.set_client_to_redis_username(username);
     }
-    if let Some(password) = password(options) {
+    if let Some(password) = password {
         builder = builder.set_client_to_redis_password(password);
     }
     if options.servers.is_tls() {

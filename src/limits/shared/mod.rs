@@ -17,6 +17,8 @@ pub(super) use call::{Answer, Ask, CounterCall};
 pub(super) use keys::of_counter;
 pub use link::{Away, SharedState, try_servers};
 pub(super) use link::{Link, Said, Turn};
-pub use options::{BadServerUrl, ServerUrl, Servers, SharedOptions, WhenUnavailable};
+pub use options::{
+    BadServerUrl, RenewedPassword, ServerUrl, Servers, SharedOptions, WhenUnavailable,
+};
 pub(super) use share::{About, Room, Share};
 pub(super) use view::View;

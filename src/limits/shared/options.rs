@@ -1,6 +1,7 @@
 //! Where replicas count together, and what happens while that can't be reached.
 
 use std::fmt;
+use std::sync::Arc;
 
 use redis::{ConnectionAddr, IntoConnectionInfo};
 use secrecy::{ExposeSecret, SecretString};
@@ -25,6 +26,9 @@ pub struct SharedOptions {
     /// How many replicas there are.
     pub replicas: u64,
 }
+
+/// Gives a password that is replaced by another one before it ends, as tokens are; `None` while there is none.
+pub type RenewedPassword = Arc<dyn Fn() -> Option<SecretString> + Send + Sync>;
 
 /// Redis or Valkey, as one or as several.
 #[derive(Clone, Debug, PartialEq, Eq)]

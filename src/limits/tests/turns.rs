@@ -17,7 +17,7 @@ fn book() -> Arc<Book> {
         replicas: 4,
     };
     let clock = Clock::simulated(NOON);
-    let link = Link::new(options, clock).expect("random numbers");
+    let link = Link::new(options, None, clock).expect("random numbers");
     link.pretend_up();
     let (alarms, _) = mpsc::channel(1);
     let given_back = Arc::<GivenBack>::default();
