@@ -40,7 +40,6 @@ pub mod policy;
 mod printable;
 /// Metrics, audit log, log.
 pub mod telemetry;
-mod thread_priority;
 mod unix_time;
 /// The identity towards the backends: tokens of Entra ID.
 pub mod upstream;

@@ -17,18 +17,36 @@ pub(super) struct Generation {
     stop: CancellationToken,
 }
 
+/// What stays when another configuration comes into force.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Identities {
+    /// Towards Azure OpenAI.
+    pub(super) azure: Arc<Identity>,
+    /// Towards the servers of shared limits; without a token where they want none.
+    pub(super) redis: Arc<Identity>,
+}
+
+/// Where their tokens come from by one configuration.
+pub(super) struct Sources {
+    pub(super) azure: IdentityConfig,
+    pub(super) redis: Option<IdentityConfig>,
+}
+
 impl Generation {
     /// Starts them.
     pub(super) fn start(
         policy: &Policy,
         key_refreshes: Vec<KeyRefresh>,
-        source: IdentityConfig,
-        identity: &Arc<Identity>,
+        sources: Sources,
+        Identities { azure, redis }: &Identities,
     ) -> Self {
         let stop = CancellationToken::new();
-        let source = Arc::new(AzureTokenSource::new(source));
-        let token = Arc::clone(identity).keep_fresh(source, stop.clone());
-        let mut tasks = vec![tokio::spawn(token)];
+        let kept = |source, identity: &Arc<Identity>| {
+            let source = Arc::new(AzureTokenSource::new(source));
+            tokio::spawn(Arc::clone(identity).keep_fresh(source, stop.clone()))
+        };
+        let mut tasks = vec![kept(sources.azure, azure)];
+        tasks.extend(sources.redis.map(|source| kept(source, redis)));
         for (source, identity) in policy
             .pools
             .backends()
@@ -39,7 +57,7 @@ impl Generation {
             tasks.push(tokio::spawn(identity.keep_fresh(source, stop.clone())));
         }
         let probes = policy.pools.backends().iter().map(|backend| {
-            let probing = keep_probing(Arc::clone(backend), Arc::clone(identity), stop.clone());
+            let probing = keep_probing(Arc::clone(backend), Arc::clone(azure), stop.clone());
             tokio::spawn(probing)
         });
         tasks.extend(probes);

@@ -11,12 +11,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::generation::Generation;
+use super::generation::{Generation, Identities, Sources};
 use crate::admin::Readiness;
 use crate::config::{Config, Fixed, Watch};
 use crate::policy::LivePolicy;
 use crate::telemetry::Metrics;
-use crate::upstream::Identity;
 
 /// A configuration that is refused is read again after this time, without a change: what it names may
 /// exist by then, as when a ConfigMap is mounted before its Secret.
@@ -37,7 +36,7 @@ pub(super) struct Reload {
 /// What a change of the configuration changes.
 pub(super) struct Parts {
     pub(super) policy: Arc<LivePolicy>,
-    pub(super) identity: Arc<Identity>,
+    pub(super) identities: Identities,
     pub(super) readiness: Arc<Readiness>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -107,13 +106,18 @@ impl Reload {
             policy,
             key_refreshes,
             identity,
+            redis_identity,
             files,
             ..
         } = config;
         let parts = &self.parts;
         policy.adopt(&parts.policy.load());
         let (clients, keys) = (policy.clients.len(), policy.keys.len());
-        let next = Generation::start(&policy, key_refreshes, identity, &parts.identity);
+        let sources = Sources {
+            azure: identity,
+            redis: redis_identity,
+        };
+        let next = Generation::start(&policy, key_refreshes, sources, &parts.identities);
         parts.policy.store(policy);
         parts.metrics.reloaded(true);
         parts.readiness.config_refused(false);

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::alarms::{Passed, Told};
 use super::console::Seen;
 use super::control::{self, Commanded};
-use super::generation::Generation;
+use super::generation::{Generation, Identities, Sources};
 use super::ledger::{LedgerTasks, RunningLedger};
 use super::quotas;
 use super::reload::{Parts, Reload};
@@ -31,7 +31,7 @@ use crate::gateway::{Gateway, collect, standings};
 use crate::limits::{Limits, RenewedPassword};
 use crate::policy::{LivePolicy, Policy};
 use crate::telemetry::{Environment, LogExport, LogFormat, LogHandle, Metrics, init_log};
-use crate::upstream::{AzureTokenSource, Identity};
+use crate::upstream::Identity;
 use crate::usage::LedgerWriter;
 
 /// How often decisions that nobody came for are forgotten.
@@ -119,9 +119,10 @@ impl Service {
         let ledger = RunningLedger::start(&config, &stop_background).await?;
         let issued = replica.as_ref().map(|it| Arc::clone(it.keys()));
         let usage = ledger.as_ref().map(|it| it.key_usage(&config));
-        let (limits, passed) = restored_limits(&config, ledger.as_ref(), &stop_background).await?;
+        let identities = Identities::default();
+        let (limits, passed) = restored_limits(&config, ledger.as_ref(), &identities.redis).await?;
         let commanded = Commanded::new(replica, usage, &sending.log);
-        let shared = Shared::new(issued, limits, sending, config.shown);
+        let shared = Shared::new(identities, issued, limits, sending, config.shown);
         let (state, writers, ledger) = State::new(config.policy, shared, ledger)?;
         let (stop_grpc, cut_grpc) = (CancellationToken::new(), CancellationToken::new());
         let (listen, stop) = (&config.listen, &stop_background);
@@ -130,8 +131,11 @@ impl Service {
         let generation = Generation::start(
             &state.policy.load(),
             config.key_refreshes,
-            config.identity,
-            &state.identity,
+            Sources {
+                azure: config.identity,
+                redis: config.redis_identity,
+            },
+            &state.identities,
         );
         background.extend(state.follow_limits(passed, stop)?);
         let console =
@@ -198,7 +202,7 @@ impl Service {
 /// What the parts of the service share.
 struct State {
     policy: Arc<LivePolicy>,
-    identity: Arc<Identity>,
+    identities: Identities,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
     limits: Arc<Limits>,
@@ -207,6 +211,7 @@ struct State {
 
 /// What was made before the state.
 struct Shared {
+    identities: Identities,
     issued: Option<Arc<IssuedKeys>>,
     limits: Arc<Limits>,
     sending: Sending,
@@ -215,12 +220,14 @@ struct Shared {
 
 impl Shared {
     fn new(
+        identities: Identities,
         issued: Option<Arc<IssuedKeys>>,
         limits: Arc<Limits>,
         sending: Sending,
         shown: Shown,
     ) -> Self {
         Self {
+            identities,
             issued,
             limits,
             sending,
@@ -237,6 +244,7 @@ impl State {
         ledger: Option<RunningLedger>,
     ) -> Result<(Self, Writers, Option<LedgerTasks>), String> {
         let Shared {
+            identities,
             issued,
             limits,
             sending,
@@ -253,7 +261,7 @@ impl State {
         let metrics = Arc::new(metrics.map_err(|error| error.to_string())?);
         let audit_to = logs.map(LogExport::audit);
         let (audit, content, writers) = Writers::start(shown.audit, shown.content, audit_to)?;
-        let identity = Arc::new(Identity::default());
+        let identity = Arc::clone(&identities.azure);
         let policy = Arc::new(LivePolicy::new(policy));
         let ledger_state = ledger.as_ref().map(RunningLedger::state);
         if let Some(ledger) = &ledger_state {
@@ -278,9 +286,8 @@ impl State {
         observe_limits(&metrics, &limits, &policy);
         let of_limits = Arc::clone(&limits);
         readiness.watch_limits(move || of_limits.shared_state());
-        let identity_of = Arc::clone(&identity);
         let kept = Arc::clone(&limits);
-        let mut gateway = Gateway::new(policy_of, identity_of, shared, audit, issued, limits);
+        let mut gateway = Gateway::new(policy_of, identity, shared, audit, issued, limits);
         sending::trace(&mut gateway, &metrics, traces, logs);
         log_contents(&mut gateway, &metrics, content);
         let tasks = ledger.map(|running| running.connect(&mut gateway));
@@ -289,7 +296,7 @@ impl State {
         readiness.watch_collector(gateway.collector());
         let state = Self {
             policy,
-            identity,
+            identities,
             metrics,
             readiness,
             limits: kept,
@@ -327,7 +334,7 @@ impl State {
     fn parts(&self) -> Parts {
         Parts {
             policy: Arc::clone(&self.policy),
-            identity: Arc::clone(&self.identity),
+            identities: self.identities.clone(),
             readiness: Arc::clone(&self.readiness),
             metrics: Arc::clone(&self.metrics),
         }
@@ -386,12 +393,12 @@ fn follow(gateway: &Arc<Gateway>, stop: &CancellationToken) -> [JoinHandle<()>; 
 async fn restored_limits(
     config: &Config,
     ledger: Option<&RunningLedger>,
-    stop: &CancellationToken,
+    identity: &Arc<Identity>,
 ) -> Result<(Arc<Limits>, Passed), String> {
     let ((limits, alarms), thresholds) = match &config.redis {
         None => (Limits::new(), Thresholds::alone()?),
         Some(options) => (
-            Limits::shared(options.clone(), tokens_for_redis(config, stop))?,
+            Limits::shared(options.clone(), tokens_for_redis(config, identity))?,
             Thresholds::shared(&options.key_prefix),
         ),
     };
@@ -403,11 +410,10 @@ async fn restored_limits(
     Ok((limits, passed))
 }
 
-/// The tokens that are the password at the servers of shared limits, fetched until it stops.
-fn tokens_for_redis(config: &Config, stop: &CancellationToken) -> Option<RenewedPassword> {
-    let source = AzureTokenSource::new(config.redis_identity.clone()?);
-    let identity = Arc::new(Identity::default());
-    tokio::spawn(Arc::clone(&identity).keep_fresh(Arc::new(source), stop.clone()));
+/// The tokens that are the password at the servers of shared limits.
+fn tokens_for_redis(config: &Config, identity: &Arc<Identity>) -> Option<RenewedPassword> {
+    config.redis_identity.as_ref()?;
+    let identity = Arc::clone(identity);
     Some(Arc::new(move || identity.token()))
 }
 

@@ -27,8 +27,10 @@ const BACKENDS: &str = "tollgate-backends";
 /// Says, where it is, that the Envoy takes the whole order from one header, and path and identity of the first attempt
 /// from the headers, too.
 const ORDER_FROM: &str = "tollgate-order-from";
-/// That header: each backend as `NAME=HOST:PORT` between two commas. A cluster's filter compares its own with it.
+/// That header: each backend as `NAME=HOST:PORT` between two commas, which a cluster's filter compares with its own; and
+/// [`SAME`] at its end where path and identity in the headers are good for all of them.
 const ORDER: &str = "x-tollgate-order";
+const SAME: char = '*';
 /// The same where those after the first are asked in a fixed order.
 const BACKENDS_IN_ORDER: &str = "tollgate-backends-in-order";
 /// The same where there is one.
@@ -106,7 +108,15 @@ fn all(way: &Way) -> String {
             all.push_str(part);
         }
     }
+    if has_all_in_headers(way) {
+        all.push(SAME);
+    }
     all
+}
+
+/// Whether the Envoy needs no metadata.
+fn has_all_in_headers(way: &Way) -> bool {
+    way.is_in_one_header && way.is_same_at_all()
 }
 
 /// With the way in its metadata, if the headers don't say all of it, and the route chosen anew by the headers.
@@ -114,7 +124,7 @@ pub(super) fn routed(mut reply: ProcessingResponse, way: &Way) -> ProcessingResp
     if !way.is_pooled {
         return reply;
     }
-    if !(way.is_in_one_header && way.is_same_at_all()) {
+    if !has_all_in_headers(way) {
         reply.dynamic_metadata = Some(metadata::of_way(way));
     }
     let common = match &mut reply.response {
@@ -189,7 +199,7 @@ mod tests {
         };
         is_there(
             "x-tollgate-order",
-            ",sweden=sweden.example:443,east=east.example:443,",
+            ",sweden=sweden.example:443,east=east.example:443,*",
         );
         is_there("authorization", "Bearer token");
         is_there(":path", "/p");
@@ -202,6 +212,8 @@ mod tests {
     fn what_differs_is_in_the_metadata() {
         let paths = way(vec![hop("sweden", "/p"), hop("east", "/q")], true);
         assert!(metadata_of(&paths));
+        let says_so = |it: &(String, String)| it.0 == ORDER && it.1.ends_with(',');
+        assert!(names_and_values(&paths).iter().any(says_so));
         let mut identities = way(vec![hop("sweden", "/p"), hop("east", "/p")], true);
         if let Some(last) = identities.hops.last_mut() {
             last.authorization = HeaderValue::from_static("Bearer another");
@@ -219,7 +231,8 @@ mod tests {
             "x-tollgate-2",
             "authorization",
         ] {
-            assert!(fields.iter().any(|it| it.0 == name), "{name}: {fields:?}");
+            let is_it = |it: &(String, String)| it.0 == name && !it.1.contains(SAME);
+            assert!(fields.iter().any(is_it), "{name}: {fields:?}");
         }
         assert!(metadata_of(&way));
     }

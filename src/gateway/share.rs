@@ -11,7 +11,6 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::access::{ClientId, ClientLimits};
-use crate::thread_priority;
 
 /// The shares of all clients that have something under way.
 #[derive(Debug, Default)]
@@ -104,8 +103,8 @@ impl Lease {
     }
 
     /// Does what takes long on a thread of its own, for one request of the client at a time: work in masses
-    /// waits in its client's queue and leaves the threads to the others, and the processors to those that serve
-    /// connections. What waits or runs stays in the share, also where its client has hung up.
+    /// waits in its client's queue and leaves the threads to the others. What waits or runs stays in the share,
+    /// also where its client has hung up.
     pub(crate) async fn in_turn<T: Send + 'static>(
         self: Arc<Self>,
         work: impl FnOnce() -> T + Send + 'static,
@@ -113,7 +112,6 @@ impl Lease {
         // It is never closed.
         let turn = Arc::clone(&self.share.turn).acquire_owned().await;
         spawn_blocking(move || {
-            thread_priority::lower();
             let _until_done = (self, turn);
             work()
         })

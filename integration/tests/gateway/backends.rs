@@ -397,6 +397,31 @@ async fn a_product_never_leaves_its_region() {
 }
 
 #[tokio::test]
+async fn an_attempt_whose_identity_does_not_arrive_is_not_made_with_another_ones() {
+    let options = Options::default().more_backends(vec![azure("east")]);
+    let options = options.edit_envoy(|config| {
+        let filter = config.http_filter("envoy.filters.http.ext_proc");
+        let namespaces = filter.pointer_mut("/metadata_options/receiving_namespaces/untyped");
+        *namespaces.expect("namespaces") = json!(["tollgate"]);
+    });
+    let stack = Stack::start(options.edit_config(|yaml| {
+        let own = "name: east, identity: { managed_identity: {}, scope: https://cognitiveservices.azure.us/.default },";
+        yaml.replace("name: east,", own) + IN_ORDER_OF_SWEDEN_AND_EAST
+    }))
+    .await;
+    tokens(&stack, 2).await;
+    assert_eq!(send(stack.chat(&hello())).await.status(), StatusCode::OK);
+    stack.azure.set_fault(Some(Fault::Status(503)));
+    let failed = send(stack.chat(&hello())).await;
+    assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        seen(&stack),
+        [2, 0],
+        "east was asked with sweden's identity"
+    );
+}
+
+#[tokio::test]
 async fn each_attempt_has_the_path_the_host_and_the_identity_of_its_backend() {
     let government = AzureOptions {
         audience: "https://cognitiveservices.azure.us".to_owned(),

@@ -399,6 +399,16 @@ fn redis_has_a_password_or_an_identity() {
     let config_of_another = config_of_another.unwrap_or_else(|report| panic!("{report}"));
     let difference = config.fixed().difference(&config_of_another.fixed());
     assert_eq!(difference, Some("limits.redis"));
+    let application = |secret: &str| {
+        let secret =
+            format!("client_secret: {{ tenant_id: t, client_id: c, secret: {{ env: {secret} }} }}");
+        let read = read(&format!(
+            "url: \"rediss://a\", username: 0f1e, identity: {{ {secret} }}"
+        ));
+        read.unwrap_or_else(|report| panic!("{report}")).fixed()
+    };
+    let another_secret = application("HOME").difference(&application("PATH"));
+    assert_eq!(another_secret, None, "it is the same principal");
     for (members, said) in [
         (
             format!("url: \"rediss://a\", {good}, password: {{ env: PATH }}"),

@@ -26,6 +26,8 @@ use crate::limits::subject::Subject;
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(100);
 /// No request waits for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long until a token that was not taken is tried again, while the one before is good.
+const RENEWAL_RETRY_MS: u64 = 30_000;
 /// What a replica holds is there for others when nothing was heard of it for so long.
 const LEASE_MS: u64 = 5_000;
 /// The server keeps the mark of a replica for 120 s.
@@ -44,6 +46,8 @@ pub(in crate::limits) struct Link {
     renewed: Option<RenewedPassword>,
     /// The one that the connection was made with.
     used: Mutex<Option<SecretString>>,
+    /// One that was not taken is not tried again before.
+    renew_after_ms: AtomicU64,
     connection: ArcSwapOption<Connection>,
     is_up: AtomicBool,
     /// Since when it is down, where it is.
@@ -122,6 +126,7 @@ impl Link {
             replica: hex::encode(replica),
             renewed,
             used: Mutex::default(),
+            renew_after_ms: AtomicU64::new(0),
             connection: ArcSwapOption::empty(),
             is_up: AtomicBool::new(false),
             away_since_ms: AtomicI64::new(now.unix_ms),
@@ -179,19 +184,23 @@ impl Link {
                 Some(token)
             }
         };
-        let connected = self.connect_with(password).await;
-        connected.inspect_err(|reason| self.down(reason))
+        let connection = self.connect_with(password.as_ref()).await;
+        let connection = connection.inspect_err(|reason| self.down(reason))?;
+        self.use_from_now_on(connection, password);
+        Ok(())
     }
 
-    async fn connect_with(&self, password: Option<SecretString>) -> Result<(), String> {
-        let connecting = connect(&self.options, password.as_ref());
+    async fn connect_with(&self, password: Option<&SecretString>) -> Result<Connection, String> {
+        let connecting = connect(&self.options, password);
         let connection = timeout(CONNECT_TIMEOUT, connecting).await;
-        let connection = connection
+        connection
             .map_err(|_| "no connection in time".to_owned())?
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| error.to_string())
+    }
+
+    fn use_from_now_on(&self, connection: Connection, password: Option<SecretString>) {
         self.connection.store(Some(Arc::new(connection)));
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = password;
-        Ok(())
     }
 
     /// Logs in anew where the password is another one by now: servers end connections whose token ends. Calls go on
@@ -205,11 +214,22 @@ impl Link {
             let used = used.as_ref().map(ExposeSecret::expose_secret);
             used == Some(now.expose_secret())
         };
-        if !is_same && let Err(reason) = self.connect_with(Some(now)).await {
-            tracing::warn!(
-                reason,
-                "the servers of shared limits do not take the identity's new token"
-            );
+        let uptime_ms = self.clock.now().uptime_ms;
+        if is_same || uptime_ms < self.renew_after_ms.load(Ordering::Relaxed) {
+            return;
+        }
+        match self.connect_with(Some(&now)).await {
+            // Whoever connects after a failure takes the new one anyway.
+            Ok(connection) if self.is_up() => self.use_from_now_on(connection, Some(now)),
+            Ok(_) => {}
+            Err(reason) => {
+                let later = uptime_ms + RENEWAL_RETRY_MS;
+                self.renew_after_ms.store(later, Ordering::Relaxed);
+                tracing::warn!(
+                    reason,
+                    "the servers of shared limits do not take the identity's new token"
+                );
+            }
         }
     }
 
@@ -225,6 +245,14 @@ impl Link {
     #[cfg(test)]
     pub(in crate::limits) fn pretend_up(&self) {
         self.is_up.store(true, Ordering::Relaxed);
+    }
+
+    /// A connection does not work. Another one that has taken its place meanwhile may.
+    fn broken(&self, connection: &Arc<Connection>, reason: &str) {
+        let now = self.connection.load();
+        if now.as_ref().is_some_and(|now| Arc::ptr_eq(now, connection)) {
+            self.down(reason);
+        }
     }
 
     fn away(&self) {
@@ -281,7 +309,7 @@ impl Link {
             }
             Err(reason) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
-                self.down(&reason);
+                self.broken(&connection, &reason);
                 None
             }
         }
@@ -301,8 +329,8 @@ impl Link {
         };
         match timeout(ANSWER_TIMEOUT, asked).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => self.down(&error.to_string()),
-            Err(_) => self.down("no answer to a ping in time"),
+            Ok(Err(error)) => self.broken(&connection, &error.to_string()),
+            Err(_) => self.broken(&connection, "no answer to a ping in time"),
         }
     }
 
