@@ -56,14 +56,14 @@ async fn the_configuration_for_several_backends_is_valid() {
         .expect("a valid configuration, without warnings");
 }
 
-#[tokio::test]
-async fn the_configuration_for_backends_by_their_addresses_is_valid() {
+/// Asserts that Envoy takes what is written for these backends.
+async fn assert_valid_for(backends: &str) {
     let directory = tempfile::tempdir().expect("a directory");
     let certificates = support::write_certificate(directory.path());
     let file = directory.path().join("tollgate.yaml");
     // Envoy reads the file of authorities when it validates.
     let yaml = format!(
-        "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nenvoy: {{ trusted_ca: {} }}\nbackends:\n  - {{ name: four, endpoint: \"https://10.1.2.3\" }}\n  - {{ name: six, endpoint: \"https://[fd00::7]:8443\" }}\n",
+        "listen: {{ grpc: \"127.0.0.1:9000\", admin: \"127.0.0.1:9090\" }}\nidentity: {{ managed_identity: {{}} }}\nenvoy: {{ trusted_ca: {} }}\nbackends:\n{backends}",
         certificates.0.display()
     );
     std::fs::write(&file, yaml).expect("written");
@@ -72,6 +72,21 @@ async fn the_configuration_for_backends_by_their_addresses_is_valid() {
     validate(&config, directory.path())
         .await
         .expect("a valid configuration, without warnings");
+}
+
+#[tokio::test]
+async fn the_configuration_for_backends_by_their_addresses_is_valid() {
+    assert_valid_for("  - { name: four, endpoint: \"https://10.1.2.3\" }\n  - { name: six, endpoint: \"https://[fd00::7]:8443\" }\n").await;
+}
+
+#[tokio::test]
+async fn the_configuration_for_many_backends_with_long_names_is_valid() {
+    let named = |number: u32| {
+        let name = format!("{}-{number}", "a".repeat(60));
+        format!("  - {{ name: {name}, endpoint: \"https://{name}.openai.azure.com\" }}\n")
+    };
+    let backends: String = (0..8).map(named).collect();
+    assert_valid_for(&backends).await;
 }
 
 #[tokio::test]

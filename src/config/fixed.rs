@@ -8,7 +8,7 @@ use crate::limits::SharedOptions;
 use crate::usage::LedgerOptions;
 
 /// What only a restart can change.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Fixed {
     listen: Listen,
     data_directory: Option<PathBuf>,
@@ -50,12 +50,20 @@ impl Fixed {
             ("ledger", *ledger == other.ledger),
             (
                 "limits.redis",
-                *redis == other.redis && *redis_identity == other.redis_identity,
+                *redis == other.redis && is_same(redis_identity.as_ref(), other),
             ),
             ("metrics", *metrics == other.shown.metrics),
             ("audit", *audit == other.shown.audit),
             ("content_log.file", *content == other.shown.content),
         ]
+    }
+}
+
+/// Whether the tokens at Redis are the same ones. Whatever proves the identity may change meanwhile.
+fn is_same(identity: Option<&IdentityConfig>, other: &Fixed) -> bool {
+    match (identity, &other.redis_identity) {
+        (Some(own), Some(other)) => own.is_same_principal(other),
+        (own, other) => own.is_none() && other.is_none(),
     }
 }
 

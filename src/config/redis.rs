@@ -100,7 +100,7 @@ pub(super) fn identity(
         .into_iter()
         .find(|it| !it.value.starts_with("rediss://"))
     {
-        let message = "a token of the identity goes to a server with TLS alone";
+        let message = "the identity's token is sent over TLS alone";
         wrong(plain.referenced, message, "write `rediss://HOST:PORT`");
     }
     identity_for(REDIS_SCOPE, own, directory, problems)

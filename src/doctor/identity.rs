@@ -19,14 +19,8 @@ pub(super) struct Token {
     pub(super) authorization: HeaderValue,
     /// What it says; none of it where only its issuer can read it.
     pub(super) claims: Claims,
-    password: Option<SecretString>,
-}
-
-impl Token {
-    /// Where it is taken as a password.
-    pub(super) fn password(self) -> Option<SecretString> {
-        self.password
-    }
+    /// The token alone, for what takes it as a password.
+    pub(super) password: Option<SecretString>,
 }
 
 /// The claims by which a resource decides.

@@ -201,23 +201,27 @@ async fn examine_redis(config: &Config) -> Checks {
         .map(ToString::to_string)
         .collect();
     let servers = servers.join(", ");
-    let password = match &config.redis_identity {
-        None => options.password.clone(),
-        Some(identity) => {
-            let Some(token) = identity::fetch(identity, &mut subject).await else {
-                return subject.into_checks();
-            };
-            token.password()
-        }
-    };
-    match within(try_servers(options, password.as_ref())).await {
+    let mut tried = options.clone();
+    if let Some(identity) = &config.redis_identity {
+        let Some(token) = identity::fetch(identity, &mut subject).await else {
+            return subject.into_checks();
+        };
+        tried.password = token.password;
+    }
+    match within(try_servers(&tried)).await {
         Ok(()) => subject.ok("connection", format!("{servers} answers")),
         Err(error) => {
             let meaning = options.when_unavailable.concern();
+            let login = match config.redis_identity {
+                None => "that user and password are right",
+                Some(_) => {
+                    "that `username` is the object id of the identity, which must be a user there"
+                }
+            };
             subject.error(
                 "connection",
                 format!("{servers} does not answer: {error}; {meaning}"),
-                "see that the server is up and can be reached from here, that user and password are right, and that its certificate is trusted (`ca_file`)",
+                format!("see that the server is up and can be reached from here, {login}, and that its certificate is trusted (`ca_file`)"),
             );
         }
     }

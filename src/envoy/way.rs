@@ -8,7 +8,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{CommonResponse, ProcessingRe
 use tonic::metadata::MetadataMap;
 
 use super::{headers, metadata, reply};
-use crate::gateway::{FAILURES, Hop, REFUSALS, Reach, Repeats, Way};
+use crate::gateway::{FAILURES, Hop, REFUSALS, Reach, Repeats, Told, Way};
 
 /// Before the number of an attempt: which backend it goes to.
 const BACKEND_OF_ATTEMPT: &str = "x-tollgate-";
@@ -24,6 +24,11 @@ static RETRIABLE_REFUSALS: LazyLock<String> =
 
 /// Which backends Envoy leads to, where there is a choice.
 const BACKENDS: &str = "tollgate-backends";
+/// The same where those after the first are asked in a fixed order.
+const BACKENDS_IN_ORDER: &str = "tollgate-backends-in-order";
+/// The same where there is one.
+const BACKEND: &str = "tollgate-backend";
+
 /// Says, where it is, that the Envoy takes the whole order from one header, and path and identity of the first attempt
 /// from the headers, too.
 const ORDER_FROM: &str = "tollgate-order-from";
@@ -31,10 +36,6 @@ const ORDER_FROM: &str = "tollgate-order-from";
 /// [`SAME`] at its end where path and identity in the headers are good for all of them.
 const ORDER: &str = "x-tollgate-order";
 const SAME: char = '*';
-/// The same where those after the first are asked in a fixed order.
-const BACKENDS_IN_ORDER: &str = "tollgate-backends-in-order";
-/// The same where there is one.
-const BACKEND: &str = "tollgate-backend";
 
 /// Which backends Envoy leads to, as its configuration says to each exchange.
 pub(super) fn reach(metadata: &MetadataMap) -> Reach {
@@ -53,9 +54,9 @@ pub(super) fn reach(metadata: &MetadataMap) -> Reach {
 /// Where there is a choice, the order, and how often to try; Envoy removes its own ones before the request goes
 /// out. Elsewhere path and identity themselves.
 pub(super) fn headers(way: &Way) -> Vec<reply::Header> {
-    match way.is_pooled {
-        true => order(way),
-        false => first(way).collect(),
+    match way.told {
+        Told::OfOne => first(way).collect(),
+        Told::InHeaders | Told::InMetadata | Told::InEveryWay => order(way),
     }
 }
 
@@ -73,7 +74,7 @@ fn order(way: &Way) -> Vec<reply::Header> {
     let mut fields = Vec::with_capacity(way.hops.len() + 6);
     fields.extend(first(way));
     fields.push(headers::set(ORDER, all(way).as_bytes()));
-    if !way.is_in_one_header {
+    if way.told == Told::InEveryWay {
         for (nth, hop) in way.hops.iter().enumerate() {
             let name = format!("{BACKEND_OF_ATTEMPT}{}", nth + 1);
             fields.push(headers::set(&name, hop.backend.as_bytes()));
@@ -108,24 +109,20 @@ fn all(way: &Way) -> String {
             all.push_str(part);
         }
     }
-    if has_all_in_headers(way) {
+    if way.told == Told::InHeaders {
         all.push(SAME);
     }
     all
 }
 
-/// Whether the Envoy needs no metadata.
-fn has_all_in_headers(way: &Way) -> bool {
-    way.is_in_one_header && way.is_same_at_all()
-}
-
 /// With the way in its metadata, if the headers don't say all of it, and the route chosen anew by the headers.
 pub(super) fn routed(mut reply: ProcessingResponse, way: &Way) -> ProcessingResponse {
-    if !way.is_pooled {
-        return reply;
-    }
-    if !has_all_in_headers(way) {
-        reply.dynamic_metadata = Some(metadata::of_way(way));
+    match way.told {
+        Told::OfOne => return reply,
+        Told::InHeaders => {}
+        Told::InMetadata | Told::InEveryWay => {
+            reply.dynamic_metadata = Some(metadata::of_way(way));
+        }
     }
     let common = match &mut reply.response {
         Some(Response::RequestHeaders(it)) => it.response.as_mut(),
@@ -157,13 +154,12 @@ mod tests {
         }
     }
 
-    fn way(hops: Vec<Hop>, is_in_one_header: bool) -> Way {
+    fn way(hops: Vec<Hop>, told: Told) -> Way {
         Way {
             hops,
             repeats: Repeats::Failed,
             has_new_path: true,
-            is_pooled: true,
-            is_in_one_header,
+            told,
         }
     }
 
@@ -173,7 +169,7 @@ mod tests {
         fields.map(|it| (it.key, text(it.raw_value))).collect()
     }
 
-    fn metadata_of(way: &Way) -> bool {
+    fn has_metadata(way: &Way) -> bool {
         let reply = ProcessingResponse {
             response: Some(Response::RequestBody(BodyResponse {
                 response: Some(CommonResponse::default()),
@@ -191,7 +187,10 @@ mod tests {
 
     #[test]
     fn one_header_has_the_order_and_the_others_what_is_the_same_everywhere() {
-        let same = way(vec![hop("sweden", "/p"), hop("east", "/p")], true);
+        let same = way(
+            vec![hop("sweden", "/p"), hop("east", "/p")],
+            Told::InHeaders,
+        );
         let fields = names_and_values(&same);
         let is_there = |name: &str, value: &str| {
             let field = (name.to_owned(), value.to_owned());
@@ -205,25 +204,26 @@ mod tests {
         is_there(":path", "/p");
         is_there("x-envoy-max-retries", "1");
         assert!(!fields.iter().any(|(name, _)| name == "x-tollgate-1"));
-        assert!(!metadata_of(&same));
+        assert!(!has_metadata(&same));
     }
 
     #[test]
     fn what_differs_is_in_the_metadata() {
-        let paths = way(vec![hop("sweden", "/p"), hop("east", "/q")], true);
-        assert!(metadata_of(&paths));
+        let paths = way(
+            vec![hop("sweden", "/p"), hop("east", "/q")],
+            Told::InMetadata,
+        );
+        assert!(has_metadata(&paths));
         let says_so = |it: &(String, String)| it.0 == ORDER && it.1.ends_with(',');
         assert!(names_and_values(&paths).iter().any(says_so));
-        let mut identities = way(vec![hop("sweden", "/p"), hop("east", "/p")], true);
-        if let Some(last) = identities.hops.last_mut() {
-            last.authorization = HeaderValue::from_static("Bearer another");
-        }
-        assert!(metadata_of(&identities));
     }
 
     #[test]
     fn an_envoy_that_does_not_say_where_it_looks_gets_all_of_it() {
-        let way = way(vec![hop("sweden", "/p"), hop("east", "/p")], false);
+        let way = way(
+            vec![hop("sweden", "/p"), hop("east", "/p")],
+            Told::InEveryWay,
+        );
         let fields = names_and_values(&way);
         for name in [
             "x-tollgate-order",
@@ -234,7 +234,7 @@ mod tests {
             let is_it = |it: &(String, String)| it.0 == name && !it.1.contains(SAME);
             assert!(fields.iter().any(is_it), "{name}: {fields:?}");
         }
-        assert!(metadata_of(&way));
+        assert!(has_metadata(&way));
     }
 
     #[test]

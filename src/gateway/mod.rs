@@ -49,7 +49,7 @@ pub(crate) use reach::Reach;
 pub(crate) use refusal::{Reason, Refusal};
 pub(crate) use rejected::Rejected;
 pub(crate) use request_headers::is_passed_on;
-pub(crate) use route::{Attempt, FAILURES, Hop, REFUSALS, Repeats, Way};
+pub(crate) use route::{Attempt, FAILURES, Hop, REFUSALS, Repeats, Told, Way};
 pub(crate) use sealed::SealedFor;
 pub(crate) use share::Lease;
 pub(crate) use standings::standings;

@@ -50,19 +50,34 @@ pub(crate) struct Way {
     pub(crate) repeats: Repeats,
     /// The path is not the caller's.
     pub(crate) has_new_path: bool,
-    /// Envoy chooses by what it is told. Elsewhere it knows the one backend that there is.
-    pub(crate) is_pooled: bool,
-    /// It is told the order in one header, and takes path and identity of the first attempt from the headers, too.
-    pub(crate) is_in_one_header: bool,
+    pub(crate) told: Told,
 }
 
-impl Way {
-    /// Whether path and identity are the same at all backends.
-    pub(crate) fn is_same_at_all(&self) -> bool {
+/// What an Envoy is told of a way, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// No order: it knows the one backend that there is, and path and identity are in the headers.
+    OfOne,
+    /// The order in one header; path and identity in the headers are good for all of it.
+    InHeaders,
+    /// The order in one header; path and identity at each of them in metadata, and at the first in the headers, too.
+    InMetadata,
+    /// As [`Self::InMetadata`], and the order in each way that some configuration looks for.
+    InEveryWay,
+}
+
+impl Told {
+    fn of(reach: &Reach, is_pooled: bool, hops: &[Hop]) -> Self {
         let is_same = |a: &Hop, b: &Hop| a.path == b.path && a.authorization == b.authorization;
-        self.hops
-            .windows(2)
-            .all(|two| matches!(two, [a, b] if is_same(a, b)))
+        let mut pairs = hops.windows(2);
+        match (is_pooled, reach.takes_one_header()) {
+            (false, _) => Self::OfOne,
+            (true, false) => Self::InEveryWay,
+            (true, true) if pairs.all(|two| matches!(two, [a, b] if is_same(a, b))) => {
+                Self::InHeaders
+            }
+            (true, true) => Self::InMetadata,
+        }
     }
 }
 
@@ -194,11 +209,10 @@ pub(super) fn choose(
     };
     Ok(Chosen {
         way: Way {
+            told: Told::of(reach, is_pooled, &hops),
             hops,
             repeats,
             has_new_path,
-            is_pooled,
-            is_in_one_header: is_pooled && reach.takes_one_header(),
         },
         asked: Asked {
             choices,

@@ -46,15 +46,6 @@ impl IdentityConfig {
     }
 }
 
-/// Whatever proves it.
-impl PartialEq for IdentityConfig {
-    fn eq(&self, other: &Self) -> bool {
-        self.is_same_principal(other)
-    }
-}
-
-impl Eq for IdentityConfig {}
-
 impl IdentitySource {
     fn is_same_principal(&self, other: &Self) -> bool {
         match (self, other) {

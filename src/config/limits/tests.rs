@@ -420,15 +420,15 @@ fn redis_has_a_password_or_an_identity() {
         ),
         (
             format!("url: \"redis://a\", {good}"),
-            "goes to a server with TLS alone",
+            "is sent over TLS alone",
         ),
         (
             format!("cluster: [\"redis://a\"], {good}"),
-            "goes to a server with TLS alone",
+            "is sent over TLS alone",
         ),
         (
             format!("sentinel: {{ urls: [\"redis://a:26379\"], name: main }}, {good}"),
-            "goes to a server with TLS alone",
+            "is sent over TLS alone",
         ),
         (
             "url: \"rediss://a\", username: 0f1e, identity: {}".to_owned(),

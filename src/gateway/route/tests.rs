@@ -307,3 +307,30 @@ fn whoever_has_noted_the_answer_has_given_it_however_often_envoy_says_it_tried()
         assert_eq!(answering.as_deref(), Some("b"));
     }
 }
+
+#[test]
+fn headers_say_all_where_path_and_identity_are_the_same_everywhere() {
+    let hop = |path: &str, authorization: &'static str| Hop {
+        backend: "any".into(),
+        address: None,
+        path: path.to_owned(),
+        authorization: HeaderValue::from_static(authorization),
+    };
+    let list = HeaderValue::from_static("any=any.example:443");
+    let (one, several) = (
+        Reach::SeveralByOneHeader(list.clone()),
+        Reach::Several(list),
+    );
+    let first = || hop("/p", "Bearer a");
+    for (others, expected) in [
+        (vec![], Told::InHeaders),
+        (vec![first(), first()], Told::InHeaders),
+        (vec![first(), hop("/q", "Bearer a")], Told::InMetadata),
+        (vec![hop("/p", "Bearer b"), first()], Told::InMetadata),
+    ] {
+        let hops: Vec<_> = std::iter::once(first()).chain(others).collect();
+        assert_eq!(Told::of(&one, true, &hops), expected);
+        assert_eq!(Told::of(&several, true, &hops), Told::InEveryWay);
+        assert_eq!(Told::of(&one, false, &hops), Told::OfOne);
+    }
+}

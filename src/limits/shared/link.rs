@@ -191,8 +191,11 @@ impl Link {
     }
 
     async fn connect_with(&self, password: Option<&SecretString>) -> Result<Connection, String> {
-        let connecting = connect(&self.options, password);
-        let connection = timeout(CONNECT_TIMEOUT, connecting).await;
+        let options = SharedOptions {
+            password: password.cloned(),
+            ..self.options.clone()
+        };
+        let connection = timeout(CONNECT_TIMEOUT, connect(&options)).await;
         connection
             .map_err(|_| "no connection in time".to_owned())?
             .map_err(|error| error.to_string())
@@ -363,13 +366,10 @@ impl Link {
 ///
 /// # Errors
 /// What the server or the network says.
-pub async fn try_servers(
-    options: &SharedOptions,
-    password: Option<&SecretString>,
-) -> Result<(), String> {
+pub async fn try_servers(options: &SharedOptions) -> Result<(), String> {
     let tried = async {
         let ping = redis::cmd("PING");
-        match connect(options, password).await? {
+        match connect(options).await? {
             Connection::Server(mut server) => ping.query_async::<()>(&mut server).await,
             Connection::Cluster(mut cluster) => ping.query_async::<()>(&mut cluster).await,
         }
@@ -381,20 +381,16 @@ pub async fn try_servers(
     }
 }
 
-async fn connect(
-    options: &SharedOptions,
-    password: Option<&SecretString>,
-) -> Result<Connection, RedisError> {
-    let password = password.map(ExposeSecret::expose_secret);
+async fn connect(options: &SharedOptions) -> Result<Connection, RedisError> {
     let certificates = options.trust.clone().map(|root_cert| TlsCertificates {
         client_tls: None,
         root_cert: Some(root_cert),
     });
     match &options.servers {
-        Servers::Single(url) => single((options, password), url, certificates).await,
-        Servers::Cluster(urls) => cluster((options, password), urls, certificates).await,
+        Servers::Single(url) => single(options, url, certificates).await,
+        Servers::Cluster(urls) => cluster(options, urls, certificates).await,
         Servers::Sentinel { sentinels, name } => {
-            by_sentinel((options, password), sentinels, name, certificates).await
+            by_sentinel(options, sentinels, name, certificates).await
         }
     }
 }
@@ -406,8 +402,12 @@ fn config() -> AsyncConnectionConfig {
         .set_response_timeout(Some(CONNECT_TIMEOUT))
 }
 
+fn password(options: &SharedOptions) -> Option<&str> {
+    options.password.as_ref().map(ExposeSecret::expose_secret)
+}
+
 async fn single(
-    (options, password): (&SharedOptions, Option<&str>),
+    options: &SharedOptions,
     url: &ServerUrl,
     certificates: Option<TlsCertificates>,
 ) -> Result<Connection, RedisError> {
@@ -416,7 +416,7 @@ async fn single(
     if let Some(username) = &options.username {
         settings = settings.set_username(username);
     }
-    if let Some(password) = password {
+    if let Some(password) = password(options) {
         settings = settings.set_password(password);
     }
     let info = info.set_redis_settings(settings);
@@ -430,7 +430,7 @@ async fn single(
 }
 
 async fn cluster(
-    (options, password): (&SharedOptions, Option<&str>),
+    options: &SharedOptions,
     urls: &[ServerUrl],
     certificates: Option<TlsCertificates>,
 ) -> Result<Connection, RedisError> {
@@ -441,7 +441,7 @@ async fn cluster(
     if let Some(username) = &options.username {
         builder = builder.username(username);
     }
-    if let Some(password) = password {
+    if let Some(password) = password(options) {
         builder = builder.password(password);
     }
     if let Some(certificates) = certificates {
@@ -452,7 +452,7 @@ async fn cluster(
 }
 
 async fn by_sentinel(
-    (options, password): (&SharedOptions, Option<&str>),
+    options: &SharedOptions,
     sentinels: &[ServerUrl],
     name: &str,
     certificates: Option<TlsCertificates>,
@@ -462,7 +462,7 @@ async fn by_sentinel(
     if let Some(username) = &options.username {
         builder = builder.set_client_to_redis_username(username);
     }
-    if let Some(password) = password {
+    if let Some(password) = password(options) {
         builder = builder.set_client_to_redis_password(password);
     }
     if options.servers.is_tls() {

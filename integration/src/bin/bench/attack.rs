@@ -3,10 +3,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -21,7 +22,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const RESETS_PER_CONNECTION: u32 = 90;
 
 /// A kind of attack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Attack {
     /// None: what the others are compared with.
     None,
@@ -57,8 +58,9 @@ impl Attack {
         let own = std::env::current_exe().map_err(|error| Failure::new("this program", error))?;
         let mut command = Command::new("nice");
         command.args(["-n", "19"]).arg(own);
-        command.args(["--attack", self.name(), "--gateway", &gateway.to_string()]);
-        command.args(["--key", key]);
+        let name = self.to_possible_value();
+        let name = name.as_ref().map_or("none", PossibleValue::get_name);
+        command.args(["attack", name, &gateway.to_string(), key]);
         Child::spawn("the attack", command, Output::Dropped).map(Some)
     }
 
@@ -94,28 +96,6 @@ impl Attack {
             }
         }
         while tasks.join_next().await.is_some() {}
-    }
-
-    /// Its name on the command line.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Resets => "resets",
-            Self::HeldBodies => "held-bodies",
-            Self::ExpensiveBodies => "expensive-bodies",
-            Self::HangUps => "hang-ups",
-            Self::ManyStreams => "many-streams",
-        }
-    }
-}
-
-impl FromStr for Attack {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let mut all = Self::ALL.into_iter();
-        let own = all.find(|it| it.name() == name);
-        own.ok_or_else(|| format!("there is no attack `{name}`"))
     }
 }
 

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use attack::Attack;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use tollgate_integration::stack::Failure;
 
 /// Compares Envoy alone, Envoy with a no-op service and Envoy with tollgate, with and without a ledger,
@@ -29,13 +29,20 @@ struct Arguments {
     /// Time under load of the hostile mix, all runs together; 0 leaves it out.
     #[arg(long, default_value_t = 54)]
     hostile_seconds: u64,
-    /// Attacks, and does nothing else: what the hostile mix starts.
-    #[arg(long, hide = true, requires = "gateway", requires = "key")]
-    attack: Option<Attack>,
-    #[arg(long, hide = true)]
-    gateway: Option<SocketAddr>,
-    #[arg(long, hide = true)]
-    key: Option<String>,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// What the hostile mix starts as a process of its own.
+#[derive(Subcommand)]
+enum Part {
+    /// Attacks a gateway with a key, until it is stopped.
+    #[command(hide = true)]
+    Attack {
+        attack: Attack,
+        gateway: SocketAddr,
+        key: String,
+    },
 }
 
 #[tokio::main]
@@ -57,10 +64,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<String, Failure> {
-    if let (Some(attack), Some(gateway), Some(key)) =
-        (arguments.attack, arguments.gateway, &arguments.key)
+    if let Some(Part::Attack {
+        attack,
+        gateway,
+        key,
+    }) = &arguments.part
     {
-        attack.run(gateway, key).await;
+        attack.run(*gateway, key).await;
         return Ok(String::new());
     }
     let mut report = match arguments.seconds {
