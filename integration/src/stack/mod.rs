@@ -33,7 +33,7 @@ pub mod wait;
 
 pub use self::child::{Child, Output};
 pub use self::client::{Callers, RawResponse};
-pub use self::config::{Backend, EnvoyConfig};
+pub use self::config::{BACKEND_CLUSTER, Backend, EnvoyConfig};
 pub use self::echo::Echo;
 pub use self::envoy::{Envoy, Launch};
 pub use self::failure::Failure;

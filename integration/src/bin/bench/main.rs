@@ -16,7 +16,9 @@ use std::process::ExitCode;
 
 use attack::Attack;
 use clap::{Parser, Subcommand};
+use setup::Chain;
 use tollgate_integration::stack::Failure;
+use workload::Workload;
 
 /// Compares Envoy alone, Envoy with a no-op service and Envoy with tollgate, with and without a ledger,
 /// under the same load.
@@ -26,9 +28,18 @@ struct Arguments {
     /// Time under load, all runs of the comparison together; 0 leaves it out.
     #[arg(long, default_value_t = 360)]
     seconds: u64,
+    /// What is compared, separated by commas; all of them unless said.
+    #[arg(long, value_delimiter = ',', default_values_t = Chain::ALL, value_enum)]
+    chains: Vec<Chain>,
+    /// What is asked for, separated by commas; all of them unless said.
+    #[arg(long, value_delimiter = ',', default_values_t = Workload::ALL, value_enum)]
+    workloads: Vec<Workload>,
     /// Time under load of the hostile mix, all runs together; 0 leaves it out.
-    #[arg(long, default_value_t = 54)]
+    #[arg(long, default_value_t = 72)]
     hostile_seconds: u64,
+    /// The attacks of the hostile mix, separated by commas; all of them unless said.
+    #[arg(long, value_delimiter = ',', default_values_t = Attack::ALL, value_enum)]
+    attacks: Vec<Attack>,
     #[command(subcommand)]
     part: Option<Part>,
 }
@@ -75,10 +86,10 @@ async fn run(arguments: &Arguments) -> Result<String, Failure> {
     }
     let mut report = match arguments.seconds {
         0 => String::new(),
-        seconds => rounds::run(seconds).await?,
+        seconds => rounds::run(seconds, &arguments.chains, &arguments.workloads).await?,
     };
     if arguments.hostile_seconds > 0 {
-        report.push_str(&hostile::run(arguments.hostile_seconds).await?);
+        report.push_str(&hostile::run(arguments.hostile_seconds, &arguments.attacks).await?);
     }
     Ok(report)
 }

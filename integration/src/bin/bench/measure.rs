@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::load::{self, Run};
-use super::process::Clock;
+use super::process::{Clock, Processors};
 use super::setup::Setup;
 use super::workload::{Request, Workload};
 use tollgate_integration::stack::{CHAT_PATH, Failure};
@@ -17,6 +17,20 @@ pub struct Sample {
     pub envoy_us: u64,
     /// CPU time of the service; 0 where there is none.
     pub service_us: u64,
+    /// The share of the processors that the host gave to others meanwhile.
+    pub stolen: f64,
+}
+
+impl Sample {
+    /// CPU time of Envoy per request, in microseconds.
+    pub fn envoy_us_per_request(&self) -> f64 {
+        self.envoy_us as f64 / self.run.requests as f64
+    }
+
+    /// CPU time of the service per request, in microseconds.
+    pub fn service_us_per_request(&self) -> f64 {
+        self.service_us as f64 / self.run.requests as f64
+    }
 }
 
 /// All measurements of one chain under one workload.
@@ -42,6 +56,7 @@ pub async fn sample(
     let (envoy, service) = (setup.envoy_pid()?, setup.service_pid()?);
     let service_us = || service.map_or(Ok(0), |pid| clock.cpu_us(pid));
     let before = (clock.cpu_us(envoy)?, service_us()?);
+    let processors = Processors::read()?;
     let run = load::run(
         setup.address(),
         &request,
@@ -54,6 +69,7 @@ pub async fn sample(
         run,
         envoy_us: clock.cpu_us(envoy)? - before.0,
         service_us: service_us()? - before.1,
+        stolen: Processors::read()?.stolen_since(processors),
     };
     match run.requests > 0 && run.errors == 0 {
         true => Ok(sample),
@@ -129,6 +145,27 @@ async fn first_byte(
 }
 
 impl Cell {
+    /// With these rounds alone.
+    fn of_rounds(&self, rounds: &[usize]) -> Self {
+        let pick = |runs: &[Sample]| {
+            rounds
+                .iter()
+                .filter_map(|&it| runs.get(it).copied())
+                .collect()
+        };
+        Self {
+            busy: pick(&self.busy),
+            quiet: pick(&self.quiet),
+            first_bytes: self.first_bytes.clone(),
+        }
+    }
+
+    /// The largest share of the processors that the host has taken during one of its runs.
+    pub fn most_stolen(&self) -> f64 {
+        let runs = self.busy.iter().chain(&self.quiet);
+        runs.map(|run| run.stolen).fold(0.0, f64::max)
+    }
+
     /// Requests in a second, with many connections.
     pub fn rate(&self) -> f64 {
         let duration_us: u64 = self.busy.iter().map(|sample| sample.run.duration_us).sum();
@@ -153,6 +190,30 @@ impl Cell {
     }
 }
 
+/// The half of the rounds during which the host of this machine has taken least of its processors: what it takes
+/// says nothing about a gateway. All chains of a workload keep the same rounds.
+pub fn calm_rounds(cells: &[Cell]) -> Vec<Cell> {
+    let rounds = cells.iter().map(|it| it.busy.len()).min().unwrap_or(0);
+    let stolen = |round: usize| {
+        let runs = cells
+            .iter()
+            .flat_map(|it| [it.busy.get(round), it.quiet.get(round)]);
+        runs.flatten().map(|run| run.stolen).sum::<f64>()
+    };
+    let mut order: Vec<_> = (0..rounds).map(|round| (stolen(round), round)).collect();
+    order.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    order.truncate(rounds.div_ceil(2));
+    let kept: Vec<_> = order.into_iter().map(|(_, round)| round).collect();
+    cells.iter().map(|it| it.of_rounds(&kept)).collect()
+}
+
+/// The half of the runs during which the host has taken least.
+pub fn calm(mut runs: Vec<Sample>) -> Vec<Sample> {
+    runs.sort_by(|one, other| one.stolen.total_cmp(&other.stolen));
+    runs.truncate(runs.len().div_ceil(2));
+    runs
+}
+
 /// The median of `value` over `samples`: one disturbed round does not move it.
 pub fn median<T>(samples: &[T], value: impl Fn(&T) -> f64) -> f64 {
     let mut values: Vec<f64> = samples.iter().map(value).collect();
@@ -175,6 +236,7 @@ mod tests {
             },
             envoy_us: cpu_us,
             service_us: 2 * cpu_us,
+            stolen: 0.0,
         }
     }
 
@@ -188,6 +250,32 @@ mod tests {
         assert!(close(cell.rate(), 200.0), "{}", cell.rate());
         assert!(close(cell.envoy_us(), 10.0), "{}", cell.envoy_us());
         assert!(close(cell.service_us(), 20.0), "{}", cell.service_us());
+    }
+
+    #[test]
+    fn rounds_that_the_host_disturbed_are_left_out() {
+        let run = |requests, stolen| Sample {
+            stolen,
+            ..sample(requests, 1000)
+        };
+        let runs = |stolen: [f64; 3]| vec![run(1, stolen[0]), run(2, stolen[1]), run(3, stolen[2])];
+        let cell = |stolen| Cell {
+            busy: runs(stolen),
+            quiet: runs([0.0; 3]),
+            ..Cell::default()
+        };
+        let requests =
+            |runs: &[Sample]| -> Vec<_> { runs.iter().map(|it| it.run.requests).collect() };
+        let kept = calm_rounds(&[cell([0.0, 0.3, 0.1]), cell([0.15, 0.0, 0.0])]);
+        for cell in &kept {
+            assert_eq!(
+                (requests(&cell.busy), requests(&cell.quiet)),
+                (vec![3, 1], vec![3, 1])
+            );
+        }
+        let most = kept.iter().map(Cell::most_stolen).fold(0.0, f64::max);
+        assert!((most - 0.15).abs() < 1e-9, "{most}");
+        assert_eq!(requests(&calm(runs([0.2, 0.1, 0.3]))), [2, 1]);
     }
 
     #[test]

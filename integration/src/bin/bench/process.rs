@@ -35,6 +35,41 @@ impl Clock {
     }
 }
 
+/// What the processors of this machine have done so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Processors {
+    /// All ticks: busy, idle and stolen.
+    ticks: u64,
+    /// Those in which the host gave a processor to somebody else, though there was work here.
+    stolen: u64,
+}
+
+impl Processors {
+    /// Asks the system.
+    pub fn read() -> Result<Self, Failure> {
+        const PATH: &str = "/proc/stat";
+        let text = std::fs::read_to_string(PATH).map_err(|error| Failure::new(PATH, error))?;
+        Self::parse(&text).ok_or_else(|| Failure::new(PATH, format!("{text:?}")))
+    }
+
+    /// The first line: user, nice, system, idle, iowait, irq, softirq and steal (proc(5)). What guests use is in
+    /// user and nice already.
+    fn parse(stat: &str) -> Option<Self> {
+        let fields = stat.lines().next()?.strip_prefix("cpu ")?;
+        let fields = fields.split_whitespace().take(8).map(str::parse);
+        let fields: Vec<u64> = fields.collect::<Result<_, _>>().ok()?;
+        let stolen = *fields.get(7)?;
+        let ticks = fields.iter().sum();
+        Some(Self { ticks, stolen })
+    }
+
+    /// The share of the processors that the host has taken since then.
+    pub fn stolen_since(self, before: Self) -> f64 {
+        let ticks = self.ticks.saturating_sub(before.ticks).max(1);
+        self.stolen.saturating_sub(before.stolen) as f64 / ticks as f64
+    }
+}
+
 /// `utime` and `stime`: fields 14 and 15 (proc(5)), counted behind the name in parentheses, which is
 /// field 2 and may hold spaces.
 fn cpu_ticks(stat: &str) -> Option<u64> {
@@ -63,6 +98,16 @@ mod tests {
     fn the_name_of_a_process_does_not_shift_the_fields() {
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 99 0 0 0 120 34 0 0 20 0 1 0 5 6 7";
         assert_eq!(cpu_ticks(stat), Some(154));
+    }
+
+    #[test]
+    fn what_the_host_takes_is_a_share_of_all() {
+        let read = |text| Processors::parse(text).expect("a line of all processors");
+        let before = read("cpu  10 0 10 70 0 0 0 10 5 5\ncpu0 1 2 3 4 5 6 7 8 9 10\n");
+        let after = read("cpu  40 0 20 120 0 0 0 20 25 5\ncpu0 1 2 3 4 5 6 7 8 9 10\n");
+        let stolen = after.stolen_since(before);
+        assert!((stolen - 0.1).abs() < 1e-9, "{stolen}");
+        assert!(Processors::parse("cpu0 1 2 3 4 5 6 7 8").is_none());
     }
 
     #[test]

@@ -7,23 +7,19 @@
 use std::fmt::Write;
 
 use super::backend::BenchBackend;
-use super::measure::{Cell, first_bytes, hang_up, sample};
+use super::measure::{Cell, calm_rounds, first_bytes, hang_up, sample};
 use super::process::{Clock, resident_kib};
 use super::setup::{Chain, Counted, Setup, Waits};
 use super::table;
 use super::workload::Workload;
 use tollgate_integration::stack::{Failure, poll_for};
 
-const CHAINS: [Chain; 5] = [
-    Chain::EnvoyAlone,
-    Chain::Floor,
-    Chain::Tollgate,
-    Chain::Ledger,
-    Chain::Pool,
-];
 /// Of one second each: whatever else the machine does changes from second to second.
 const LEAST_ROUNDS: u64 = 3;
 const SECONDS_OF_A_RUN: u64 = 1;
+/// Each part of the rounds has processes of its own: two that do the same differ by up to a tenth, for as long as
+/// they live.
+const PARTS: u64 = 4;
 const BUSY_CONNECTIONS: u32 = 16;
 const QUIET_CONNECTIONS: u32 = 1;
 /// Timed first bytes of each chain, workload and round.
@@ -31,35 +27,51 @@ const FIRST_BYTES: usize = 10;
 /// What a request of these workloads is billed at most, in tokens.
 const MAX_REQUEST_TOKENS: u64 = 300;
 
-/// Runs everything and gives the report; `seconds` bounds the time under load.
-pub async fn run(seconds: u64) -> Result<String, Failure> {
-    let runs = 2 * (CHAINS.len() * Workload::ALL.len()) as u64;
+/// Runs the workloads on the chains and gives the report; `seconds` bounds the time under load.
+pub async fn run(
+    seconds: u64,
+    chains: &[Chain],
+    workloads: &[Workload],
+) -> Result<String, Failure> {
+    let runs = 2 * (chains.len() * workloads.len()) as u64;
     let rounds = (seconds / (runs * SECONDS_OF_A_RUN)).max(LEAST_ROUNDS);
-    let clock = Clock::of_system()?;
-    let backend = BenchBackend::start().await?;
-    let mut setups = Vec::new();
-    for chain in CHAINS {
-        setups.push(Setup::start(chain, &backend, 1).await?);
-    }
+    let parts = rounds.min(PARTS);
     let mut bench = Bench {
-        backend,
-        clock,
+        backend: BenchBackend::start().await?,
+        clock: Clock::of_system()?,
         http: reqwest::Client::new(),
     };
-    for setup in &setups {
-        hang_up(&bench.http, setup).await?;
-        bench.account(setup).await?;
-    }
-    let mut cells = vec![vec![Cell::default(); CHAINS.len()]; Workload::ALL.len()];
-    for round in 1..=rounds {
-        for (workload, row) in Workload::ALL.into_iter().zip(&mut cells) {
-            eprintln!("round {round} of {rounds}: {workload}");
-            for (setup, cell) in setups.iter_mut().zip(row) {
-                bench.measure(setup, workload, cell).await?;
+    let mut cells = vec![vec![Cell::default(); chains.len()]; workloads.len()];
+    let mut waits = None;
+    let mut memory = Vec::new();
+    for part in 0..parts {
+        let mut setups = bench.start(chains).await?;
+        for round in rounds * part / parts..rounds * (part + 1) / parts {
+            for (&workload, row) in workloads.iter().zip(&mut cells) {
+                eprintln!("round {} of {rounds}: {workload}", round + 1);
+                let mut turns: Vec<_> = setups.iter_mut().zip(row).collect();
+                if round % 2 == 1 {
+                    turns.reverse();
+                }
+                for (setup, cell) in turns {
+                    bench.measure(setup, workload, cell).await?;
+                }
             }
         }
+        memory.clear();
+        for setup in &mut setups {
+            waits = Waits::sum(waits, setup.waits().await?);
+            let envoy = resident_kib(setup.envoy_pid()?)?;
+            let service = setup.service_pid()?.map(resident_kib).transpose()?;
+            memory.push((setup.chain, envoy, service));
+        }
     }
-    report(&mut setups, cells, rounds).await
+    let mut rows = Vec::new();
+    for (&workload, row) in workloads.iter().zip(cells) {
+        let row = calm_rounds(&row);
+        rows.push((workload, chains.iter().copied().zip(row).collect()));
+    }
+    Ok(report(&rows, rounds, waits, &memory))
 }
 
 struct Bench {
@@ -69,6 +81,19 @@ struct Bench {
 }
 
 impl Bench {
+    /// The chains, warm.
+    async fn start(&self, chains: &[Chain]) -> Result<Vec<Setup>, Failure> {
+        let mut setups = Vec::new();
+        for &chain in chains {
+            setups.push(Setup::start(chain, &self.backend, 1).await?);
+        }
+        for setup in &setups {
+            hang_up(&self.http, setup).await?;
+            self.account(setup).await?;
+        }
+        Ok(setups)
+    }
+
     async fn measure(
         &mut self,
         setup: &mut Setup,
@@ -140,49 +165,43 @@ impl Account {
     }
 }
 
-async fn report(
-    setups: &mut [Setup],
-    cells: Vec<Vec<Cell>>,
+fn report(
+    rows: &[(Workload, Vec<(Chain, Cell)>)],
     rounds: u64,
-) -> Result<String, Failure> {
+    waits: Option<Waits>,
+    memory: &[(Chain, u64, Option<u64>)],
+) -> String {
+    let cells = rows.iter().flat_map(|(_, row)| row);
+    let most_stolen = cells
+        .map(|(_, cell)| cell.most_stolen())
+        .fold(0.0, f64::max);
     let mut text = format!(
         "{rounds} rounds of {SECONDS_OF_A_RUN} s each; {BUSY_CONNECTIONS} connections, and 1 for \
          \"1 conn\" and \"first byte\";\none Envoy worker; no TLS. The floor is Envoy + no-op. CPU \
-         is per request.\n"
+         is per request.\nThe half of the rounds counts during which the host took least of the \
+         processors: {:.1} % at most.\n",
+        100.0 * most_stolen
     );
-    let mut compared = Vec::new();
-    for (workload, row) in Workload::ALL.into_iter().zip(cells) {
-        let rows: Vec<_> = CHAINS.into_iter().zip(row).collect();
-        compared.push((workload, rows.clone()));
-        // Writing to a String can't fail.
-        let _ = write!(text, "\n{workload}\n\n{}\n", table::of_workload(&rows));
+    // Writing to a String can't fail.
+    for (workload, row) in rows {
+        let _ = write!(text, "\n{workload}\n\n{}\n", table::of_workload(row));
     }
-    let mut memory = Vec::new();
-    let of_ledger = table::compared(&compared, Chain::Ledger);
-    let _ = write!(text, "\nA ledger, compared with none\n\n{of_ledger}\n");
-    let of_pool = table::compared(&compared, Chain::Pool);
-    let _ = write!(
-        text,
-        "\nA pool of three, compared with one backend\n\n{of_pool}\n"
-    );
-    for setup in &*setups {
-        if let Some(waits) = setup.waits().await? {
-            let Waits { groups, slow } = waits;
-            let _ = writeln!(
-                text,
-                "\n{slow} of {groups} groups of records waited more than 50 ms for the disk."
-            );
+    for (title, chain) in [
+        ("A ledger, compared with none", Chain::Ledger),
+        ("A pool of three, compared with one backend", Chain::Pool),
+    ] {
+        let compared = table::compared(rows, chain);
+        if !compared.is_empty() {
+            let _ = write!(text, "\n{title}\n\n{compared}\n");
         }
     }
-    for setup in setups {
-        let envoy = resident_kib(setup.envoy_pid()?)?;
-        let service = setup.service_pid()?.map(resident_kib).transpose()?;
-        memory.push((setup.chain, envoy, service));
+    if let Some(Waits { groups, slow }) = waits {
+        let _ = writeln!(
+            text,
+            "\n{slow} of {groups} groups of records waited more than 50 ms for the disk."
+        );
     }
-    let _ = write!(
-        text,
-        "\nMemory after that\n\n{}\n",
-        table::of_memory(&memory)
-    );
-    Ok(text)
+    let memory = table::of_memory(memory);
+    let _ = write!(text, "\nMemory after that\n\n{memory}\n");
+    text
 }

@@ -5,13 +5,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use clap::ValueEnum;
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::backend::BenchBackend;
 use tollgate_integration::stack::{
-    Backend, Child, Envoy, EnvoyConfig, Failure, Launch, Output, TestKey, Tollgate, TollgateLaunch,
-    paths, poll_for, tollgate_yaml,
+    BACKEND_CLUSTER, Backend, Child, Envoy, EnvoyConfig, Failure, Launch, Output, TestKey,
+    Tollgate, TollgateLaunch, paths, poll_for, tollgate_yaml,
 };
 
 /// The number of the other client's key, which only the hostile mix uses.
@@ -21,7 +22,7 @@ pub const OTHER_KEY: u32 = 2;
 const POOL: [&str; 3] = ["sweden", "east", "west"];
 
 /// What stands between the load and the backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Chain {
     /// Envoy, with neither ext_authz nor ext_proc.
     EnvoyAlone,
@@ -33,6 +34,17 @@ pub enum Chain {
     Ledger,
     /// Tollgate without a ledger, and three backends in turn.
     Pool,
+}
+
+impl Chain {
+    /// All of them, in the order of the tables.
+    pub const ALL: [Self; 5] = [
+        Self::EnvoyAlone,
+        Self::Floor,
+        Self::Tollgate,
+        Self::Ledger,
+        Self::Pool,
+    ];
 }
 
 impl fmt::Display for Chain {
@@ -82,18 +94,18 @@ impl Setup {
             Chain::Floor => (Service::Noop(noop(&socket).await?), token),
             Chain::Tollgate | Chain::Ledger | Chain::Pool => {
                 let key = TestKey::numbered(1);
-                let mut yaml = with_other(&tollgate_yaml(&socket, &key));
-                if chain == Chain::Ledger {
-                    yaml.push_str("data_directory: data\nledger: { durability: strict }\n");
-                }
-                if chain == Chain::Pool {
-                    yaml = with_pool(&yaml);
-                }
-                let tollgate = tollgate(&directory, &yaml, backend).await?;
-                if chain == Chain::Pool {
-                    let written = directory.path().join("tollgate.yaml");
-                    config = EnvoyConfig::written_from(&written, &[]).await?;
-                }
+                let yaml = with_other(&tollgate_yaml(&socket, &key));
+                let yaml = match chain {
+                    Chain::Pool => with_pool(&yaml),
+                    _ => with_backends(&yaml, &POOL[..1]),
+                };
+                let ledger = match chain {
+                    Chain::Ledger => "data_directory: data\nledger: { durability: strict }\n",
+                    _ => "",
+                };
+                let tollgate = tollgate(&directory, &(yaml + ledger), backend).await?;
+                let written = directory.path().join("tollgate.yaml");
+                config = EnvoyConfig::written_from(&written, &[]).await?;
                 (
                     Service::Tollgate(tollgate),
                     ("api-key", key.text().to_owned()),
@@ -113,7 +125,11 @@ impl Setup {
                 let all = POOL.map(|name| (format!("azure_openai.{name}"), there));
                 config.backends(&all);
             }
-            _ => config.backend(there),
+            // It is told which backend there is, as it is in an Envoy that runs what `tollgate envoy` writes.
+            Chain::Tollgate | Chain::Ledger => {
+                config.backends(&[(BACKEND_CLUSTER.to_owned(), there)]);
+            }
+            Chain::EnvoyAlone | Chain::Floor => config.backend(there),
         }
         if chain == Chain::EnvoyAlone {
             config.remove_http_filter("envoy.filters.http.ext_authz");
@@ -213,6 +229,15 @@ pub struct Waits {
 }
 
 impl Waits {
+    /// Those of both, where there are any.
+    pub fn sum(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        let both = one.into_iter().chain(other);
+        both.reduce(|one, other| Self {
+            groups: one.groups + other.groups,
+            slow: one.slow + other.slow,
+        })
+    }
+
     fn read(metrics: &str) -> Option<Self> {
         const NAME: &str = "tollgate_ledger_write_duration_seconds";
         let find = |begin: &str, with: &str| {
@@ -238,13 +263,20 @@ fn with_other(yaml: &str) -> String {
     yaml.replacen("clients:\n", &other, 1)
 }
 
+/// With these backends.
+fn with_backends(yaml: &str, names: &[&str]) -> String {
+    let backends = names
+        .iter()
+        .map(|name| format!("  - {{ name: {name}, endpoint: \"https://{name}.example\" }}\n"));
+    let backends: String = backends.collect();
+    yaml.replace("  - { name: sweden }\n", &backends)
+}
+
 /// With three backends that have the deployment.
 fn with_pool(yaml: &str) -> String {
-    let backends =
-        POOL.map(|name| format!("  - {{ name: {name}, endpoint: \"https://{name}.example\" }}\n"));
     let members = POOL.map(|name| format!("{{ name: {name} }}")).join(", ");
     let pool = format!("pools:\n  - {{ deployment: gpt-4o, backends: [ {members} ] }}\n");
-    yaml.replace("  - { name: sweden }\n", &backends.concat()) + &pool
+    with_backends(yaml, &POOL) + &pool
 }
 
 fn running(child: &mut Child) -> Result<u32, Failure> {
@@ -295,6 +327,13 @@ mod tests {
         let wanted = Waits { groups: 9, slow: 2 };
         assert_eq!(Waits::read(metrics), Some(wanted));
         assert_eq!(Waits::read("tollgate_ready 1\n"), None);
+        let twice = Waits {
+            groups: 18,
+            slow: 4,
+        };
+        assert_eq!(Waits::sum(Some(wanted), Some(wanted)), Some(twice));
+        assert_eq!(Waits::sum(None, Some(wanted)), Some(wanted));
+        assert_eq!(Waits::sum(None, None), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table};
 
 use super::attack::Attack;
 use super::hostile::Felt;
-use super::measure::{Cell, median};
+use super::measure::{Cell, Sample, median};
 use super::setup::Chain;
 use super::workload::Workload;
 
@@ -36,7 +36,7 @@ pub fn of_workload(cells: &[(Chain, Cell)]) -> Table {
         table.add_row([
             chain.to_string(),
             format!("{:.0}", cell.rate()),
-            format!("{:.2}", cell.rate() / floor_rate),
+            ratio_of(cell.rate(), floor_rate),
             milliseconds(median(&cell.busy, |sample| sample.run.p50_us)),
             milliseconds(median(&cell.busy, |sample| sample.run.p99_us)),
             milliseconds(median(&cell.quiet, |sample| sample.run.p50_us)),
@@ -47,13 +47,21 @@ pub fn of_workload(cells: &[(Chain, Cell)]) -> Table {
                 Chain::EnvoyAlone => "-".to_owned(),
                 _ => format!("{:.0}", cell.service_us()),
             },
-            format!("{:.2}", cpu_us / floor_us),
+            ratio_of(cpu_us, floor_us),
         ]);
     }
     table
 }
 
-/// What more costs: its chain by that of tollgate alone, for each workload.
+/// A ratio to what may not have been measured.
+fn ratio_of(value: f64, of: f64) -> String {
+    match of.is_nan() {
+        true => "-".to_owned(),
+        false => format!("{:.2}", value / of),
+    }
+}
+
+/// What more costs: its chain by that of tollgate alone, for each workload; medians of each round's ratio.
 pub fn compared(rows: &[(Workload, Vec<(Chain, Cell)>)], chain: Chain) -> Table {
     let mut table = markdown([
         "workload",
@@ -69,14 +77,23 @@ pub fn compared(rows: &[(Workload, Vec<(Chain, Cell)>)], chain: Chain) -> Table 
         let (Some((_, with)), Some((_, without))) = (find(chain), find(Chain::Tollgate)) else {
             continue;
         };
-        let ratio = |value: &dyn Fn(&Cell) -> f64| format!("{:.2}", value(with) / value(without));
+        let busy: Vec<_> = with.busy.iter().zip(&without.busy).collect();
+        let quiet: Vec<_> = with.quiet.iter().zip(&without.quiet).collect();
+        let ratio = |rounds: &[(&Sample, &Sample)], value: &dyn Fn(&Sample) -> f64| {
+            let ratio = median(rounds, |(with, without)| value(with) / value(without));
+            format!("{ratio:.2}")
+        };
         table.add_row([
             workload.to_string(),
-            ratio(&|cell| cell.rate()),
-            ratio(&|cell| cell.envoy_us() + cell.service_us()),
-            ratio(&|cell| cell.service_us()),
-            ratio(&|cell| median(&cell.busy, |sample| sample.run.p99_us)),
-            ratio(&|cell| median(&cell.quiet, |sample| sample.run.p99_us)),
+            ratio(&busy, &|it| {
+                it.run.requests as f64 / it.run.duration_us as f64
+            }),
+            ratio(&busy, &|it| {
+                it.envoy_us_per_request() + it.service_us_per_request()
+            }),
+            ratio(&busy, &Sample::service_us_per_request),
+            ratio(&busy, &|it| it.run.p99_us),
+            ratio(&quiet, &|it| it.run.p99_us),
             format!("{:.0}", with.service_us() - without.service_us()),
         ]);
     }
@@ -102,7 +119,7 @@ pub fn of_hostile(felt: &[Felt]) -> Table {
             format!("{:.0}", it.rate),
             milliseconds(it.p50_us),
             milliseconds(it.p99_us),
-            format!("{:.2}", it.p99_us / alone),
+            ratio_of(it.p99_us, alone),
             milliseconds(it.beside_p99_us),
             format!("{:.2}", it.p99_us / it.beside_p99_us),
         ]);

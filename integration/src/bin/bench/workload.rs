@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use clap::ValueEnum;
 use serde_json::json;
 
 /// Tokens in a generated answer; an event of a stream carries one.
@@ -10,7 +11,7 @@ const OUTPUT_TOKENS: &str = "100";
 const EVENT_DELAY_US: &str = "2000";
 
 /// A kind of answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Workload {
     /// One JSON object.
     Json,
