@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the translators of the real control planes from source: Envoy Gateway's own command, and a small program around
-# Istio's pilot. Does nothing for one that is there, so it needs the network and Go once; it takes long.
+# Istio's pilot. Does nothing for one that is there and made from the same, so it needs the network and Go once; it takes long.
 # usage: integration/mesh/build.sh FOLDER [envoy-gateway|istio]...
 set -euo pipefail
 
@@ -33,13 +33,22 @@ build() {
   local name=$1 command=$2
   CGO_ENABLED=0 go build -mod=mod -trimpath -ldflags "-s -w" -o "$folder/.$name" "$command"
   mv "$folder/.$name" "$folder/$name"
+  made_from "$name" >"$folder/$name.made-from"
+}
+
+# What one is made from.
+made_from() {
+  case $1 in
+    envoy-gateway) echo "$ENVOY_GATEWAY_SUM" ;;
+    istio) echo "$ISTIO_SUM" && sha256sum <"$here/istio/main.go" ;;
+  esac
 }
 
 for platform in "${@:-envoy-gateway istio}"; do
   for one in $platform; do
     # One pilot configures gateways and sidecars.
     one=${one%-sidecar}
-    [[ -x $folder/$one ]] && continue
+    [[ -x $folder/$one && $(made_from "$one") == "$(cat "$folder/$one.made-from" 2>/dev/null)" ]] && continue
     echo "building $one's translator from source into $folder: 15 minutes or more on two cores" >&2
     work=$(mktemp -d "$folder/.build.XXXXXX")
     trap 'chmod -R u+w "$work" && rm -rf "$work"' EXIT

@@ -5,11 +5,11 @@ set -uo pipefail
 
 folder=$(cd "$1" && pwd)
 shift
-# Callers, swap, count, refusals, kills, several backends and client certificates. The other tests are of tollgate's own,
+# Callers, swap, count, refusals, kills, shares, several backends and client certificates. The other tests are of tollgate's own,
 # whichever Envoy there is, or change an Envoy's file in places that only an Envoy of one's own has.
 TESTS=(
   mesh:: mesh_service:: replicas::three replicas::network swap:: callers:: faults:: hang_up:: certificates:: metering:: operations:: crash:: lifecycle:: limits::
-  realtime:: pools:: tokens:: access::
+  realtime:: pools:: tokens:: access:: shares::
 )
 EXCEPT=(
   # They change the file of Envoy itself.

@@ -1,6 +1,8 @@
 //! What an Envoy must have, whoever configures it: `make mesh-test` runs these through the Envoys that the control
 //! planes of meshes configure.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use tollgate_integration::stack::{EnvoyConfig, Options, Stack, mesh};
 
@@ -105,6 +107,33 @@ async fn the_filters_are_set_as_in_an_envoy_of_ones_own() {
         holds(there, &manager[name], name, &mut missing);
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// What the runtime says that an Envoy is started with, by its names.
+fn runtime(config: &EnvoyConfig) -> BTreeMap<String, String> {
+    let layers = config.0["layered_runtime"]["layers"].as_array();
+    let layers = layers.into_iter().flatten();
+    let values = layers
+        .filter_map(|it| it["static_layer"].as_object())
+        .flatten();
+    // Istio has texts where Envoy has numbers, and Envoy takes both.
+    let text = |it: &Value| {
+        it.as_str()
+            .map_or_else(|| it.to_string(), ToOwned::to_owned)
+    };
+    values.map(|(name, it)| (name.clone(), text(it))).collect()
+}
+
+#[tokio::test]
+async fn it_is_started_with_the_limits_of_an_envoy_of_ones_own() {
+    let stack = Stack::start(Options::default().envoy_as_written()).await;
+    let own = EnvoyConfig::written_from(stack.config_path(), &[]).await;
+    let own = runtime(&own.expect("a configuration"));
+    assert_eq!(own.len(), 3, "{own:?}");
+    let there = runtime(stack.envoy_config());
+    for (name, value) in own {
+        assert_eq!(there.get(&name), Some(&value), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::translator;
 use super::xds::{Xds, snake};
+use super::{documented, translator};
 use crate::stack::failure::Failure;
 use crate::stack::files::write;
 
@@ -30,6 +30,8 @@ kind: Gateway
 metadata: { name: gateway, namespace: gateways }
 spec:
   gatewayClassName: envoy
+  infrastructure:
+    parametersRef: { group: gateway.envoyproxy.io, kind: EnvoyProxy, name: tollgate }
   listeners:
     - name: https
       protocol: HTTPS
@@ -70,7 +72,8 @@ pub(super) async fn translated(manifests: &str, directory: &Path) -> Result<Xds,
         .replace("CERTIFICATE", &base64(own.cert.pem()))
         .replace("AUTHORITY", &Value::from(own.cert.pem()).to_string())
         .replace("KEY", &base64(own.signing_key.serialize_pem()));
-    write(&file, &format!("{manifests}{cluster}"))?;
+    let proxy = documented("kind: EnvoyProxy")?;
+    write(&file, &format!("{manifests}{cluster}---\n{proxy}"))?;
     let output = Command::new(translator()?)
         .args(["experimental", "translate", "--from", "gateway-api"])
         .args([
@@ -104,7 +107,15 @@ pub(super) async fn translated(manifests: &str, directory: &Path) -> Result<Xds,
         routes: of("dynamicRouteConfigs", "/routeConfig"),
         clusters: of("dynamicActiveClusters", "/cluster"),
         endpoints: of("dynamicEndpointConfigs", "/endpointConfig"),
+        runtime: runtime(dump),
     })
+}
+
+/// The layers of the runtime in the bootstrap.
+fn runtime(dump: &Value) -> Vec<Value> {
+    let dumps = dump["configs"].as_array().into_iter().flatten();
+    let layers = dumps.filter_map(|it| it.pointer("/bootstrap/layeredRuntime/layers")?.as_array());
+    layers.flatten().map(snake).collect()
 }
 
 /// Fails where Envoy Gateway refuses something, by the status that it would write.

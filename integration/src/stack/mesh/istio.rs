@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::translator;
 use super::xds::Xds;
+use super::{documented, translator};
 use crate::stack::failure::Failure;
 use crate::stack::files::write;
 use crate::stack::running::BACKEND_HOST;
@@ -44,6 +44,9 @@ pub(super) async fn translated(
     let output_file = directory.join("xds.json");
     command.arg("-file").arg(&file);
     command.arg("-output").arg(&output_file);
+    let annotation = directory.join("proxy-config.yaml");
+    write(&annotation, &proxy_config()?)?;
+    command.arg("-proxy-config").arg(&annotation);
     match proxy {
         Proxy::Gateway => command.args(["-namespace", "gateways"]),
         Proxy::Sidecar => command.args(["-sidecar", "-namespace", "apps", "-labels", "app=chat"]),
@@ -68,7 +71,20 @@ pub(super) async fn translated(
         routes,
         clusters: of("clusters"),
         endpoints: of("endpoints"),
+        runtime: vec![json!({ "name": "global config", "static_layer": all["runtime"] })],
     })
+}
+
+/// The annotation of the proxy's pod, in the documentation.
+fn proxy_config() -> Result<String, Failure> {
+    const NAME: &str = "proxy.istio.io/config";
+    let failed = |error: &dyn std::fmt::Display| Failure::new(NAME, error);
+    let example: Value =
+        serde_saphyr::from_str(&documented(NAME)?).map_err(|error| failed(&error))?;
+    let annotation = example["metadata"]["annotations"][NAME].as_str();
+    annotation
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| failed(&"is not in the example of docs/meshes.md"))
 }
 
 /// Telemetry and protocols of the mesh are filters that only Istio's build of Envoy has.

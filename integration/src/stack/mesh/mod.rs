@@ -16,6 +16,7 @@ use self::istio::Proxy;
 use super::config::EnvoyConfig;
 use super::failure::Failure;
 use super::options::ClientFiles;
+use super::paths::repository;
 
 /// Says which control plane configures Envoy.
 const PLATFORM: &str = "TOLLGATE_MESH";
@@ -62,6 +63,17 @@ pub async fn configured(
         other => return Err(Failure::new(PLATFORM, format_args!("no such one: {other}"))),
     };
     xds::bootstrap(found, surroundings)
+}
+
+/// The example of docs/meshes.md that has a word.
+fn documented(word: &str) -> Result<String, Failure> {
+    const PAGE: &str = "docs/meshes.md";
+    let text = std::fs::read_to_string(repository(PAGE));
+    let text = text.map_err(|error| Failure::new(PAGE, error))?;
+    let mut blocks = text.split("```yaml\n").skip(1);
+    let found = blocks.find_map(|it| it.split("```").next().filter(|it| it.contains(word)));
+    let missing = || Failure::new(PAGE, format_args!("has no example with {word}"));
+    found.map(ToOwned::to_owned).ok_or_else(missing)
 }
 
 /// The program that translates.

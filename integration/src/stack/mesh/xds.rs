@@ -16,6 +16,8 @@ pub(super) struct Xds {
     pub(super) routes: Vec<Value>,
     pub(super) clusters: Vec<Value>,
     pub(super) endpoints: Vec<Value>,
+    /// The layers of the runtime that it is started with.
+    pub(super) runtime: Vec<Value>,
 }
 
 /// Puts it into one file, with the addresses and certificates that a test has.
@@ -47,6 +49,7 @@ pub(super) fn bootstrap(found: Xds, surroundings: &Surroundings) -> Result<Envoy
     let all = json!({
         "admin": { "address": {} },
         "static_resources": { "listeners": [listener], "clusters": clusters },
+        "layered_runtime": { "layers": found.runtime },
     });
     let all = with_secrets(all, surroundings);
     let all = surroundings.names.iter().fold(all, |all, (name, at)| {

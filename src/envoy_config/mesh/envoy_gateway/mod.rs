@@ -107,7 +107,7 @@ Needed first:
         "
 
 What Envoy Gateway can't be told here, and what is lost without it:
-- limits of memory and of resets (`overload_manager`, `layered_runtime`): they are in `EnvoyProxy`: `bootstrap`
+- limits of memory and of resets (`overload_manager`, `layered_runtime`): docs/meshes.md has an EnvoyProxy with them
 - tollgate's usage in the access log: `EnvoyProxy`: `telemetry.accessLog`; the audit log and the metrics have it",
     );
     if input.settings.tracing.is_some() {

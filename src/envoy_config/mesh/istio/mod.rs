@@ -82,7 +82,7 @@ Needed first:"
         "
 
 What Istio can't be told here, and what is lost without it:
-- limits of memory and of resets (`overload_manager`, `layered_runtime`): they are in the proxy's bootstrap
+- limits of memory and of resets (`overload_manager`, `layered_runtime`): docs/meshes.md has an annotation with most of them
 - tollgate's usage in the access log: `meshConfig.accessLogFormat`; the audit log and the metrics have it
 - `meshConfig.extensionProviders` is not enough: it has no ext_proc, and its ext_authz merges repeated headers",
     );
