@@ -66,6 +66,7 @@ pub(super) fn redis(
             WhenUnavailable::Refuse => limits::WhenUnavailable::Refuse,
         },
         replicas: written.replicas.value,
+        answer_timeout: SharedOptions::ANSWER_TIMEOUT,
     })
 }
 

@@ -119,7 +119,8 @@ pub fn options(server: &Redis) -> SharedOptions {
     of(Servers::Single(url))
 }
 
-/// Four replicas that go on with their share when they are alone.
+/// Four replicas that go on with their share when they are alone. They wait longer for an answer than a request would:
+/// how long a machine of tests takes says nothing about what is counted.
 pub fn of(servers: Servers) -> SharedOptions {
     SharedOptions {
         servers,
@@ -129,6 +130,7 @@ pub fn of(servers: Servers) -> SharedOptions {
         key_prefix: "test".to_owned(),
         when_unavailable: WhenUnavailable::LocalShare,
         replicas: 4,
+        answer_timeout: Duration::from_secs(10),
     }
 }
 

@@ -180,7 +180,13 @@ async fn nothing_passes_where_the_rule_is_to_refuse() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_hangs_holds_no_request() {
     let server = Redis::start().expect("a Redis");
-    let replica = Arc::new(Replica::shared(options(&server)).await);
+    let replica = Arc::new(
+        Replica::shared(SharedOptions {
+            answer_timeout: SharedOptions::ANSWER_TIMEOUT,
+            ..options(&server)
+        })
+        .await,
+    );
     let lines = all_kinds(1_000);
     drop(sent(replica.reserve(&lines, tokens(1, 1)).await));
     server.hang(true).expect("it hangs");

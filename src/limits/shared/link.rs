@@ -22,8 +22,6 @@ use super::view::{Reach, View};
 use crate::limits::moment::{Clock, Moment};
 use crate::limits::subject::Subject;
 
-/// A request waits no longer for an answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_millis(100);
 /// No request waits for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long until a token that was not taken is tried again, while the one before is good.
@@ -288,13 +286,13 @@ impl Link {
     ) -> Option<Said> {
         let connection = self.connection.load_full()?;
         let asked = self.ask((*connection).clone(), subject, number, counters);
-        let answers = match timeout(ANSWER_TIMEOUT, asked).await {
+        let answers = match timeout(self.options.answer_timeout, asked).await {
             Ok(Ok(figures)) => Answers::parse(&figures, counters.len())
                 .ok_or_else(|| "an answer that can't be read".to_owned()),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!(
                 "no answer within {} ms",
-                ANSWER_TIMEOUT.as_millis()
+                self.options.answer_timeout.as_millis()
             )),
         };
         let now = self.clock.now();
@@ -330,7 +328,7 @@ impl Link {
                 Connection::Cluster(mut cluster) => ping.query_async::<()>(&mut cluster).await,
             }
         };
-        match timeout(ANSWER_TIMEOUT, asked).await {
+        match timeout(self.options.answer_timeout, asked).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.broken(&connection, &error.to_string()),
             Err(_) => self.broken(&connection, "no answer to a ping in time"),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::{ConnectionAddr, IntoConnectionInfo};
 use secrecy::{ExposeSecret, SecretString};
@@ -25,6 +26,13 @@ pub struct SharedOptions {
     pub when_unavailable: WhenUnavailable,
     /// How many replicas there are.
     pub replicas: u64,
+    /// How long a request waits for an answer: [`Self::ANSWER_TIMEOUT`], but where time itself is not what is tested.
+    pub answer_timeout: Duration,
+}
+
+impl SharedOptions {
+    /// How long a request waits for an answer: then the servers are away.
+    pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(100);
 }
 
 /// Gives a password that is replaced by another one before it ends, as tokens are; `None` while there is none.
@@ -173,6 +181,7 @@ impl PartialEq for SharedOptions {
             key_prefix,
             when_unavailable,
             replicas,
+            answer_timeout,
         } = other;
         let secret =
             |it: &Option<SecretString>| it.as_ref().map(|it| it.expose_secret().to_owned());
@@ -183,6 +192,7 @@ impl PartialEq for SharedOptions {
             && self.key_prefix == *key_prefix
             && self.when_unavailable == *when_unavailable
             && self.replicas == *replicas
+            && self.answer_timeout == *answer_timeout
     }
 }
 

@@ -15,6 +15,7 @@ fn book() -> Arc<Book> {
         key_prefix: "test".to_owned(),
         when_unavailable: WhenUnavailable::LocalShare,
         replicas: 4,
+        answer_timeout: SharedOptions::ANSWER_TIMEOUT,
     };
     let clock = Clock::simulated(NOON);
     let link = Link::new(options, None, clock).expect("random numbers");
