@@ -53,10 +53,12 @@ pub(super) fn bootstrap(found: Xds, surroundings: &Surroundings) -> Result<Envoy
     });
     let all = with_secrets(all, surroundings);
     let all = surroundings.names.iter().fold(all, |all, (name, at)| {
-        // What tollgate is told, and what filters of clusters are: where a backend is.
-        let all = replaced(all, &format!("{name}:443"), &at.to_string());
-        let escaped = format!("{name}\\058443");
-        replaced(all, &escaped, &at.to_string().replace(':', "\\058"))
+        // What tollgate is told, and what choices and filters of clusters are made by: where a backend is.
+        let (name, at) = (format!("{name}:443"), at.to_string());
+        let lua = |text: &str| text.replace(':', "\\058");
+        let all = replaced(all, &name, &at);
+        let all = replaced(all, &lua(&name), &lua(&at));
+        replaced(all, &escaped(&name), &escaped(&at))
     });
     let mut config = EnvoyConfig(all);
     config.listen_on_loopback();
@@ -205,13 +207,24 @@ fn resolve(members: &mut Map<String, Value>, surroundings: &Surroundings) {
     members.insert("address".to_owned(), at);
 }
 
+/// A text as it is in a regular expression that means it.
+fn escaped(text: &str) -> String {
+    let characters = text.chars();
+    let escaped = characters.map(|it| match it.is_ascii_alphanumeric() {
+        true => it.to_string(),
+        false => format!("\\{it}"),
+    });
+    escaped.collect()
+}
+
+/// In texts and in the names of members: some of those are values of headers.
 fn replaced(value: Value, from: &str, to: &str) -> Value {
     match value {
         Value::String(text) => Value::String(text.replace(from, to)),
         Value::Object(members) => {
             let members = members.into_iter();
             members
-                .map(|(name, it)| (name, replaced(it, from, to)))
+                .map(|(name, it)| (name.replace(from, to), replaced(it, from, to)))
                 .collect()
         }
         Value::Array(items) => items.into_iter().map(|it| replaced(it, from, to)).collect(),
